@@ -1,1 +1,33 @@
+//! One execution: `(execution, now, input) -> (events, effects)`.
+//!
+//! Lives here: the interpreter of one execution of a state machine: frames, transitions, retry and
+//! catch, data flow, timeouts, the events of its history, and the effects it asks for.
+//! Never here: a clock, a source of entropy, disk, sockets, async, wire shapes.
+//! Read first: [`step`].
 
+mod context;
+mod event;
+mod execution;
+mod failing;
+mod flow;
+mod payload;
+mod quantity;
+mod retry;
+mod states;
+mod step;
+mod token;
+
+pub use event::{Body, Details, Event, EventId, StateKind};
+pub use execution::{
+    Execution, Frame, FrameId, HISTORY_EVENTS_MAX, Identity, INLINE_MAP_CONCURRENCY_MAX, Mode, Status,
+};
+pub use payload::{PAYLOAD_BYTES_MAX, Payload, Slot};
+pub use step::{Call, CallPattern, Effect, Input, Ticket, Transition, step};
+pub use stepwell_asl::definition::{MachineKind, MapMode};
+pub use stepwell_asl::{Definition, Diagnostic, Severity, Timestamp};
+pub use token::TaskToken;
+
+/// The stream of randomness that a command's 32 bytes of entropy give.
+pub fn entropy(bytes: &[u8; 32]) -> stepwell_asl::Entropy {
+    stepwell_asl::Entropy::derive(bytes, 0)
+}

@@ -1,0 +1,245 @@
+//! JSONata: the seam over the `jsonata-core` crate.
+//!
+//! Nothing else in Stepwell knows which crate evaluates JSONata. The seam adds what AWS adds (functions), takes
+//! away what AWS takes away (`$eval`, references to the top level), bounds depth, time and size, and speaks in
+//! AWS's words.
+
+mod functions;
+mod guard;
+mod messages;
+mod references;
+mod template;
+mod values;
+
+use std::collections::BTreeSet;
+
+use jsonata_core::ast::AstNode;
+use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
+use jsonata_core::parser;
+use jsonata_core::value::JValue;
+use serde_json::Value;
+
+use crate::{Failure, Scope};
+
+use references::References;
+pub use template::{JsonataTemplate, TemplateCompileProblem};
+use values::Unconvertible;
+
+/// Deepest evaluation. AWS stops at about 100; the crate counts one level less than the reference.
+pub const EVALUATION_DEPTH_MAX: usize = 99;
+/// Longest evaluation (AWS: one second). It only ends loops that no other bound ends.
+pub const EVALUATION_MS_MAX: u64 = 1_000;
+/// Longest sequence (AWS: measured, one more fails).
+pub const SEQUENCE_ITEMS_MAX: usize = 873_782;
+/// Longest text that an evaluation may build, in characters (AWS: measured, twice as much fails).
+pub const TEXT_CHARACTERS_MAX: usize = 1 << 22;
+/// Longest expression, in bytes: a definition is at most 1 MB.
+pub const EXPRESSION_BYTES_MAX: usize = 1 << 20;
+
+/// A compiled expression, `{% $states.input.total * 2 %}`.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    source: String,
+    ast: AstNode,
+    references: References,
+    /// Whether [`guard`] has rewritten the expression.
+    guarded: bool,
+}
+
+/// Why an expression is refused when a definition is created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompileProblem {
+    /// It is not JSONata: `INVALID_JSONATA_EXPRESSION`.
+    Invalid { message: String },
+    /// It is, but AWS does not allow it: `UNSUPPORTED_JSONATA_EXPRESSION`.
+    Unsupported { message: String },
+}
+
+impl CompileProblem {
+    /// AWS's diagnostic code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CompileProblem::Invalid { .. } => "INVALID_JSONATA_EXPRESSION",
+            CompileProblem::Unsupported { .. } => "UNSUPPORTED_JSONATA_EXPRESSION",
+        }
+    }
+
+    /// AWS's sentence.
+    pub fn message(&self) -> &str {
+        match self {
+            CompileProblem::Invalid { message } | CompileProblem::Unsupported { message } => message,
+        }
+    }
+}
+
+impl Expression {
+    /// Whether `text` is an expression: `{%` first, `%}` last.
+    pub fn is_expression(text: &str) -> bool {
+        text.len() >= 4 && text.starts_with("{%") && text.ends_with("%}")
+    }
+
+    /// Compiles `text`, delimiters included.
+    pub fn compile(text: &str) -> Result<Expression, CompileProblem> {
+        if !Expression::is_expression(text) {
+            return Err(CompileProblem::Invalid {
+                message: format!("a JSONata expression starts with '{{%' and ends with '%}}', not as in '{text}'"),
+            });
+        }
+        let source = text[2..text.len() - 2].trim();
+        let expression = Expression::parse_with_code(source).map_err(|message| CompileProblem::Invalid {
+            message: messages::syntax(&message),
+        })?;
+        match &expression.references.unsupported {
+            Some(name) => Err(CompileProblem::Unsupported {
+                message: format!("Reference to '{name}' at the top level is not supported."),
+            }),
+            None => Ok(expression),
+        }
+    }
+
+    /// Compiles `source`, which may refer to the top level; the error's text starts with its code.
+    fn parse_with_code(source: &str) -> Result<Expression, String> {
+        if source.len() > EXPRESSION_BYTES_MAX {
+            return Err(format!("an expression is at most {EXPRESSION_BYTES_MAX} bytes"));
+        }
+        let mut ast = parser::parse(source).map_err(|error| error.to_string())?;
+        let references = References::of(&ast);
+        let guarded = guard::insert(&mut ast, references.reuses_values);
+        Ok(Expression {
+            source: source.to_owned(),
+            ast,
+            references,
+            guarded,
+        })
+    }
+
+    /// The expression without delimiters and outer blanks, as AWS shows it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Names of the state variables that the expression reads, without their `$`.
+    pub fn variables(&self) -> BTreeSet<String> {
+        self.references.variables.clone()
+    }
+
+    /// The expression's value.
+    ///
+    /// - `location`: the field, such as `Output/a[0]`.
+    /// - Errors: `States.QueryEvaluationError`, also when the value is undefined or a function.
+    pub fn evaluate(&self, scope: &Scope<'_>, location: &str) -> Result<Value, Failure> {
+        let bindings = Bindings::of(&self.references, scope);
+        self.evaluate_with(&bindings, scope, location)
+    }
+
+    /// The failure of a field that needs another type: `Expected 'array', but was 'number' for value: 1`.
+    pub fn unexpected(&self, location: &str, expected: &str, value: &Value) -> Failure {
+        let found = json_type(value);
+        self.failure(
+            location,
+            format!("returned an unexpected result type. Expected '{expected}', but was '{found}' for value: {value}"),
+        )
+    }
+
+    fn evaluate_with(&self, bindings: &Bindings, scope: &Scope<'_>, location: &str) -> Result<Value, Failure> {
+        let options = EvaluatorOptions {
+            timeout_ms: Some(EVALUATION_MS_MAX),
+            cancel: None,
+            max_stack_depth: Some(EVALUATION_DEPTH_MAX),
+            max_sequence_length: Some(SEQUENCE_ITEMS_MAX),
+        };
+        let outcome = self.run(bindings, &JValue::Undefined, scope, options);
+        let value = outcome.map_err(|error| self.failure(location, self.thrown(error.message())))?;
+        if value.is_undefined() {
+            return Err(self.failure(location, "returned nothing (undefined)."));
+        }
+        values::to_json(&value).map_err(|problem| {
+            let sentence = match problem {
+                Unconvertible::Function => "returned an unsupported result type.".to_owned(),
+                Unconvertible::TooLarge => self.thrown(guard::MEMORY),
+            };
+            self.failure(location, sentence)
+        })
+    }
+
+    fn run(
+        &self,
+        bindings: &Bindings,
+        root: &JValue,
+        scope: &Scope<'_>,
+        options: EvaluatorOptions,
+    ) -> Result<JValue, EvaluatorError> {
+        let mut context = Context::new();
+        for (name, value) in &bindings.0 {
+            if self.references.reads(name) {
+                context.bind(name.clone(), value.clone());
+            }
+        }
+        let mut evaluator = Evaluator::with_options(context, options);
+        functions::register(&mut evaluator, &self.references.functions, scope)?;
+        if self.guarded {
+            guard::register(&mut evaluator)?;
+        }
+        evaluator.evaluate(&self.ast, root)
+    }
+
+    fn thrown(&self, message: &str) -> String {
+        messages::thrown(message, &self.references.functions)
+    }
+
+    fn failure(&self, location: &str, outcome: impl AsRef<str>) -> Failure {
+        Failure::query(
+            format!(
+                "The JSONata expression '{}' specified for the field '{location}' {}",
+                self.source,
+                outcome.as_ref()
+            ),
+            Some(location.to_owned()),
+        )
+    }
+}
+
+/// What expressions can see, in the crate's own values; converted once for all expressions of a template.
+struct Bindings(Vec<(String, JValue)>);
+
+impl Bindings {
+    /// `$states` with the parts, and the variables, that `references` names; nothing else is converted.
+    fn of(references: &References, scope: &Scope<'_>) -> Bindings {
+        let mut bound = Vec::new();
+        if references.states.is_read() {
+            let parts = [
+                (references.states.input, "input", Some(scope.input)),
+                (references.states.context, "context", Some(scope.context)),
+                (references.states.result, "result", scope.result),
+                (references.states.error_output, "errorOutput", scope.error_output),
+            ];
+            let parts = parts
+                .into_iter()
+                .filter_map(|(is_read, name, value)| value.filter(|_| is_read).map(|value| (name, value)));
+            bound.push(("states".to_owned(), values::object(parts)));
+        }
+        for name in &references.variables {
+            if let Some(value) = scope.variables.get(name) {
+                bound.push((name.clone(), values::from_json(value)));
+            }
+        }
+        Bindings(bound)
+    }
+}
+
+/// The name that AWS gives a value's type.
+fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod suite;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The crate's error texts in the reference implementation's words, which AWS shows.
+//!
+//! A text is only rewritten when nothing has to be guessed; otherwise the crate's own stays.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::guard;
+
+/// What follows `the field 'Output' ` for an error of an evaluation.
+///
+/// - `functions`: what the expression calls; a message that needs the function's name gets it if there is one only.
+/// - AWS: a coded error follows a full stop, a bound that was hit follows a colon.
+pub(super) fn thrown(message: &str, functions: &BTreeSet<String>) -> String {
+    const STACK: &str = "Stack overflow error: Check for non-terminating recursive function. \
+                         Consider rewriting as tail-recursive.";
+    const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
+    let bound = match message.get(..5) {
+        Some("D1011" | "U1001") => STACK,
+        Some("D1012") => TIMEOUT,
+        Some("D2014" | "D2015") => guard::MEMORY,
+        _ if message == guard::MEMORY => guard::MEMORY,
+        _ => return format!("threw an error during evaluation. {}", reworded(message, functions)),
+    };
+    format!("threw an error during evaluation: {bound}")
+}
+
+fn reworded(message: &str, functions: &BTreeSet<String>) -> String {
+    let Some((code, rest)) = coded(message) else {
+        return message.strip_prefix("Argument error: ").unwrap_or(message).to_owned();
+    };
+    let text = match code {
+        "T1006" => Some("Attempted to invoke a non-function".to_owned()),
+        "T2001" | "T2002" => operator_quoted(rest),
+        "T2003" => Some("The left side of the range operator (..) must evaluate to an integer".to_owned()),
+        "T2004" => Some("The right side of the range operator (..) must evaluate to an integer".to_owned()),
+        "T0410" | "T0412" => argument(rest, functions),
+        "D3001" => Some("Attempting to invoke string function on Infinity or NaN".to_owned()),
+        "D3010" => Some("Second argument of replace function cannot be an empty string".to_owned()),
+        "D3030" => rest
+            .strip_prefix("Cannot convert '")
+            .and_then(|rest| rest.strip_suffix("' to number"))
+            .map(|value| format!("Unable to cast value to a number: {}", Value::from(value))),
+        "D3100" => rest.rsplit_once(' ').map(|(_, radix)| {
+            format!("The radix of the formatBase function must be between 2 and 36.  It was given {radix}")
+        }),
+        _ => None,
+    };
+    match text {
+        Some(text) => format!("{code}: {text}"),
+        None => message.to_owned(),
+    }
+}
+
+/// `The left side of the + operator must ...` with the operator in quotes.
+fn operator_quoted(rest: &str) -> Option<String> {
+    let (before, after) = rest.split_once(" side of the ")?;
+    let (operator, after) = after.split_once(" operator must ")?;
+    (!operator.starts_with('"')).then(|| format!("{before} side of the \"{operator}\" operator must {after}"))
+}
+
+/// `Argument 1 must be String`, or `... an array of Number`, with the function that refuses it.
+fn argument(rest: &str, functions: &BTreeSet<String>) -> Option<String> {
+    let mut names = functions.iter();
+    let (Some(function), None) = (names.next(), names.next()) else {
+        return None;
+    };
+    let (index, wanted) = rest.strip_prefix("Argument ")?.split_once(" must be ")?;
+    let Some(kind) = wanted.strip_prefix("an array of ") else {
+        return Some(format!("Argument {index} of function \"{function}\" does not match function signature"));
+    };
+    let kind = kind.to_lowercase();
+    Some(format!("Argument {index} of function \"{function}\" must be an array of \"{kind}s\""))
+}
+
+/// An error of the parser.
+///
+/// AWS: diagnostics show it without its code.
+pub(super) fn syntax(message: &str) -> String {
+    let message = message.strip_prefix("Invalid syntax: ").unwrap_or(message);
+    match coded(message) {
+        Some(("S0201", rest)) => rest
+            .strip_prefix("Syntax error: ")
+            .map_or_else(|| rest.to_owned(), |token| format!("Syntax error: {}", symbol(token))),
+        Some(("S0202", rest)) => rest
+            .strip_prefix("Expected ")
+            .and_then(|rest| rest.split_once(", got "))
+            .map_or_else(|| rest.to_owned(), |(wanted, got)| format!("Expected {}, got {}", symbol(wanted), symbol(got))),
+        Some(("S0203", rest)) => rest
+            .strip_prefix("Expected ")
+            .and_then(|rest| rest.strip_suffix(" before end of expression"))
+            .map_or_else(|| rest.to_owned(), |wanted| format!("Expected {} before end of expression", symbol(wanted))),
+        Some(("S0211", rest)) => rest
+            .strip_prefix("The symbol ")
+            .and_then(|rest| rest.split_once(' '))
+            .map_or_else(|| rest.to_owned(), |(token, rest)| format!("The symbol {} {rest}", symbol(token))),
+        Some((_, rest)) => rest.to_owned(),
+        None => message.to_owned(),
+    }
+}
+
+/// Code and text of `T1006: Attempted ...`.
+fn coded(message: &str) -> Option<(&str, &str)> {
+    let (code, rest) = message.split_once(": ")?;
+    let is_code = code.len() == 5
+        && code.starts_with(|c: char| c.is_ascii_uppercase())
+        && code[1..].bytes().all(|byte| byte.is_ascii_digit());
+    is_code.then_some((code, rest))
+}
+
+/// A token as the reference shows it, from the crate's name for it.
+fn symbol(token: &str) -> String {
+    const SYMBOLS: [(&str, &str); 34] = [
+        ("RightParen", ")"),
+        ("LeftParen", "("),
+        ("RightBracket", "]"),
+        ("LeftBracket", "["),
+        ("RightBrace", "}"),
+        ("LeftBrace", "{"),
+        ("Comma", ","),
+        ("Semicolon", ";"),
+        ("Colon", ":"),
+        ("ColonEqual", ":="),
+        ("TildeArrow", "~>"),
+        ("Question", "?"),
+        ("QuestionQuestion", "??"),
+        ("QuestionColon", "?:"),
+        ("Plus", "+"),
+        ("Minus", "-"),
+        ("Star", "*"),
+        ("StarStar", "**"),
+        ("Slash", "/"),
+        ("Percent", "%"),
+        ("Equal", "="),
+        ("NotEqual", "!="),
+        ("LessThan", "<"),
+        ("LessThanOrEqual", "<="),
+        ("GreaterThan", ">"),
+        ("GreaterThanOrEqual", ">="),
+        ("And", "and"),
+        ("Or", "or"),
+        ("In", "in"),
+        ("Ampersand", "&"),
+        ("Dot", "."),
+        ("DotDot", ".."),
+        ("Caret", "^"),
+        ("Pipe", "|"),
+    ];
+    if let Some((_, symbol)) = SYMBOLS.iter().find(|(name, _)| *name == token) {
+        return Value::from(*symbol).to_string();
+    }
+    // `Number(1.0)`, `Identifier("a")`: what is between the parentheses.
+    let Some((kind, rest)) = token.split_once('(') else {
+        return token.to_owned();
+    };
+    let content = rest.strip_suffix(')').unwrap_or(rest);
+    match kind {
+        "Number" => content.strip_suffix(".0").unwrap_or(content).to_owned(),
+        _ => content.to_owned(),
+    }
+}

@@ -1,0 +1,264 @@
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use serde_json::json;
+
+use super::*;
+use crate::scope::{Entropy, Variables};
+use crate::Timestamp;
+
+fn with_scope<T>(work: impl FnOnce(&Scope<'_>) -> T) -> T {
+    let input = json!({"total": 12, "items": [{"qty": 2, "price": 3.5}, {"qty": 1, "price": 5}], "one": [7]});
+    let context = json!({"State": {"Name": "Pay"}});
+    let variables = Variables::from([("rate".to_owned(), json!(0.5)), ("big".to_owned(), json!([1, 2]))]);
+    let entropy = Entropy::derive(&[3; 32], 9);
+    let error_output = json!({"Error": "E", "Cause": "c"});
+    work(&Scope {
+        input: &input,
+        context: &context,
+        variables: &variables,
+        result: None,
+        error_output: Some(&error_output),
+        now: Timestamp::from_millis(1_700_000_000_123),
+        entropy: &entropy,
+    })
+}
+
+fn value(source: &str) -> String {
+    outcome(source).unwrap_or_else(|failure| panic!("{source}: {failure:?}"))
+}
+
+fn cause(source: &str) -> String {
+    let failure = outcome(source).unwrap_err();
+    assert_eq!(failure.error, "States.QueryEvaluationError");
+    assert_eq!(failure.location.as_deref(), Some("Output"));
+    let prefix = format!("The JSONata expression '{source}' specified for the field 'Output' ");
+    failure.cause.strip_prefix(&prefix).unwrap().to_owned()
+}
+
+fn outcome(source: &str) -> Result<String, Failure> {
+    let expression = Expression::compile(&format!("{{% {source} %}}")).unwrap();
+    with_scope(|scope| expression.evaluate(scope, "Output")).map(|value| value.to_string())
+}
+
+
+/// Each line: an expression, then the JSON it gives.
+const VALUES: &[(&str, &str)] = &[
+    ("$states.input.total", "12"),
+    ("$states.input.total / 5", "2.4"),
+    ("$states.context.State.Name", r#""Pay""#),
+    ("$states.errorOutput", r#"{"Error":"E","Cause":"c"}"#),
+    ("$sum($states.input.items.(qty * price))", "12"),
+    ("$states.input.items[price > 4].qty", "1"),
+    ("$states.input.one", "[7]"),
+    ("$rate * 2", "1"),
+    ("{'z': 1, 'a': $rate}", r#"{"z":1,"a":0.5}"#),
+    ("null", "null"),
+    // Numbers as JavaScript prints them.
+    ("1.0", "1"),
+    ("-0", "0"),
+    ("0.1 + 0.2", "0.30000000000000004"),
+    ("$power(2, 53)", "9007199254740992"),
+    ("12345678901234567890", "12345678901234567000"),
+    ("1e300", "1e+300"),
+    ("1 / 0", r#""Infinity""#),
+    // What AWS adds.
+    ("$partition([1, 2, 3], 2)", "[[1,2],[3]]"),
+    ("$range(1, 9, 9)", "1"),
+    ("$range(0, 1, 0.5)", "[0,0.5,1]"),
+    ("$range(3, 1, -1)", "[3,2,1]"),
+    ("$range(1, 0, 1)", "[]"),
+    ("$hash('a', 'SHA-1')", r#""86f7e437faa5a7fce15d1ddcb9eaeaea377667b8""#),
+    ("$random(42)", "0.7275636800328681"),
+    ("$parse('-0')", "0"),
+    ("$parse('{\"a\": [1.50, null]}')", r#"{"a":[1.5,null]}"#),
+    ("$length($uuid())", "36"),
+    ("$random() < 1 and $random() >= 0", "true"),
+    // The moment is the scope's.
+    ("$now()", r#""2023-11-14T22:13:20.123Z""#),
+    ("$now('[D01].[M01].[Y0001] [H01]:[m01]', '+0200')", r#""15.11.2023 00:13""#),
+    ("$millis()", "1700000000123"),
+    ("$fromMillis($toMillis('13:45', '[H]:[m]'))", r#""2023-11-14T13:45:00.000Z""#),
+    ("$fromMillis($toMillis('03-01', '[M01]-[D01]'))", r#""2023-03-01T00:00:00.000Z""#),
+    ("$toMillis('1970-01-01T00:00:01Z')", "1000"),
+    // Guards let through what fits.
+    ("($a := 'x'; $a & 1 & null & $gone & [1])", r#""x1null[1]""#),
+    ("$map($big, function($n) { $string($n) & '!' })", r#"["1!","2!"]"#),
+    ("($f := $join; $join(['a', 'b'], '-'))", r#""a-b""#),
+    ("$replace('aXbX', 'X', '--')", r#""a--b--""#),
+    ("$replace('ab', /b/, function($m) { $uppercase($m.match) })", r#""aB""#),
+    ("$pad('a', -3, '.')", r#""..a""#),
+    ("$states.input.total.$string()", r#""12""#),
+    ("[1..873782] ~> $count()", "873782"),
+];
+
+#[test]
+fn expressions_give_values() {
+    for (source, expected) in VALUES {
+        assert_eq!(value(source), *expected, "{source}");
+    }
+}
+
+const MEMORY: &str = "threw an error during evaluation: Expression evaluation memory limit exceeded: \
+                      Check for excessive memory usage";
+
+/// Each line: an expression, then how its failure goes on after the field.
+const FAILURES: &[(&str, &str)] = &[
+    ("$doesNotExist", "returned nothing (undefined)."),
+    ("$states.result.x", "returned nothing (undefined)."),
+    ("$states.input.nope", "returned nothing (undefined)."),
+    ("function($x) { $x }", "returned an unsupported result type."),
+    ("{'f': $sum}", "returned an unsupported result type."),
+    ("$randomSeeded(1)", "threw an error during evaluation. T1006: Attempted to invoke a non-function"),
+    ("$eval('1')", "threw an error during evaluation. T1006: Attempted to invoke a non-function"),
+    (
+        "'a' + 1",
+        r#"threw an error during evaluation. T2001: The left side of the "+" operator must evaluate to a number"#,
+    ),
+    (
+        "$number('x')",
+        r#"threw an error during evaluation. D3030: Unable to cast value to a number: "x""#,
+    ),
+    (
+        "$uppercase(1)",
+        r#"threw an error during evaluation. T0410: Argument 1 of function "uppercase" does not match function signature"#,
+    ),
+    (
+        "$sum('a')",
+        r#"threw an error during evaluation. T0412: Argument 1 of function "sum" must be an array of "numbers""#,
+    ),
+    (
+        "$range(1, 2, 0)",
+        r#"threw an error during evaluation. T0410: Argument 3 of function "range" does not match function signature"#,
+    ),
+    (
+        "$hash('a', 'CRC')",
+        r#"threw an error during evaluation. T0410: Argument 2 of function "hash" does not match function signature"#,
+    ),
+    ("$error('no stock')", "threw an error during evaluation. D3137: no stock"),
+    (
+        "($f := function($n) { 1 + $f($n + 1) }; $f(0))",
+        "threw an error during evaluation: Stack overflow error: Check for non-terminating recursive function. \
+         Consider rewriting as tail-recursive.",
+    ),
+    (
+        "($f := function($n) { $f($n + 1) }; $f(0))",
+        "threw an error during evaluation: Expression evaluation timeout: Check for infinite loop",
+    ),
+    ("[1..873783] ~> $count()", MEMORY),
+    ("$range(1, 1e9, 1)", MEMORY),
+    ("$pad('x', 5e8)", MEMORY),
+    ("$reduce([1..40], function($a, $n) { $a & $a }, 'xxxx')", MEMORY),
+    ("($s := $pad('x', 4e6); $join([1..1000].($s), $s))", MEMORY),
+    ("($s := $pad('x', 1e6); $replace($s, 'x', $s))", MEMORY),
+];
+
+#[test]
+fn failures_speak_as_aws_does() {
+    for (source, expected) in FAILURES {
+        assert_eq!(cause(source), *expected, "{source}");
+    }
+}
+
+#[test]
+fn what_aws_refuses_is_refused_when_compiled() {
+    let refused = |source: &str| {
+        let problem = Expression::compile(&format!("{{% {source} %}}")).unwrap_err();
+        format!("{}: {}", problem.code(), problem.message())
+    };
+    for (source, name) in [
+        ("phone", "phone"),
+        ("$uppercase(a.b)", "a"),
+        ("$", "$"),
+        ("$$.x", "$$"),
+        ("$x[$$.y]", "$$"),
+        ("$map($x, function($v) { name })", "name"),
+        ("{key: 1}", "key"),
+        ("*", "*"),
+    ] {
+        let expected =
+            format!("UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{name}' at the top level is not supported.");
+        assert_eq!(refused(source), expected, "{source}");
+    }
+    for (source, message) in [
+        ("(1 +", "Unexpected end of expression"),
+        ("", "Unexpected end of expression"),
+        ("(1", r#"Expected ")" before end of expression"#),
+        ("[1)", r#"Expected "]", got ")""#),
+        (")", r#"The symbol ")" cannot be used as a unary operator"#),
+        ("1 2", "Syntax error: 2"),
+        ("'abc", "String literal must be terminated by a matching quote"),
+    ] {
+        assert_eq!(refused(source), format!("INVALID_JSONATA_EXPRESSION: {message}"), "{source}");
+    }
+    for source in ["$x.a", "$x[a = 1]", "$x^(a)", "$x{a: b}", "$x.*", "$x ~> |a|{'b': c}|", "$x.($.a)", "[1][$ = 1]"] {
+        assert!(Expression::compile(&format!("{{% {source} %}}")).is_ok(), "{source}");
+    }
+    for text in ["$x", " {% 1 %}", "{% 1 %} ", "{%}"] {
+        assert!(!Expression::is_expression(text), "{text}");
+        assert!(matches!(Expression::compile(text), Err(CompileProblem::Invalid { .. })));
+    }
+}
+
+#[test]
+fn only_state_variables_are_listed() {
+    let source = "{% ($y := $a; $f := function($p) { $p + $b }; $map($c.items, $f) ~> $sum() & $states.input.x & $y) %}";
+    let expression = Expression::compile(source).unwrap();
+    assert_eq!(Vec::from_iter(expression.variables()), ["a", "b", "c"]);
+    assert!(expression.references.states.input);
+    assert!(!expression.references.states.context);
+    assert!(expression.source().starts_with("($y"));
+}
+
+fn template(value: Value) -> Result<String, Failure> {
+    let template = JsonataTemplate::compile(&value, "Output").unwrap();
+    with_scope(|scope| template.evaluate(scope)).map(|value| value.to_string())
+}
+
+#[test]
+fn templates_keep_what_is_no_expression() {
+    let value = template(json!({"a": "{% $rate %}", "b": ["x", "{%$states.input.one%}", " {% 1 %}", {"c": null}]}));
+    assert_eq!(value.unwrap(), r#"{"a":0.5,"b":["x",[7]," {% 1 %}",{"c":null}]}"#);
+    let literal = JsonataTemplate::compile(&json!([1, {"a": "$x"}]), "Output").unwrap();
+    assert!(literal.is_literal());
+}
+
+#[test]
+fn failures_of_templates_are_located() {
+    let failure = template(json!({"a": {"b": [[1, "{% $gone %}"]]}})).unwrap_err();
+    assert_eq!(failure.location.as_deref(), Some("Output/a/b[0][1]"));
+    assert_eq!(
+        failure.cause,
+        "The JSONata expression '$gone' specified for the field 'Output/a/b[0][1]' returned nothing (undefined)."
+    );
+    let problems = JsonataTemplate::compile(&json!({"a": ["{% ( %}"], "b": "{% x %}"}), "Assign").unwrap_err();
+    let shown: Vec<(&str, &str)> =
+        problems.iter().map(|p| (p.location.as_str(), p.pointer.as_str())).collect();
+    assert_eq!(shown, [("Assign/a[0]", "/a[0]"), ("Assign/b", "/b")]);
+}
+
+#[test]
+fn a_value_of_another_type_is_shown() {
+    let expression = Expression::compile("{% {'foo': 'bar'} %}").unwrap();
+    assert_eq!(
+        expression.unexpected("Items", "array", &json!({"foo": "bar"})).cause,
+        "The JSONata expression '{'foo': 'bar'}' specified for the field 'Items' returned an unexpected result type. \
+         Expected 'array', but was 'object' for value: {\"foo\":\"bar\"}"
+    );
+}
+
+#[test]
+fn the_same_scope_gives_the_same_chance() {
+    for source in ["$random()", "$uuid()", "$shuffle([1..20])"] {
+        assert_eq!(value(source), value(source), "{source}");
+    }
+    assert_eq!(value("$uuid() = $uuid()"), "false");
+}
+
+#[test]
+fn definitions_can_be_shared_between_threads() {
+    fn is_shareable<T: Send + Sync + std::fmt::Debug>() {}
+    is_shareable::<Expression>();
+    is_shareable::<JsonataTemplate>();
+    is_shareable::<crate::payload_template::PayloadTemplate>();
+    is_shareable::<crate::choice::Test>();
+}

@@ -1,0 +1,61 @@
+//! Instants of the language: milliseconds since the Unix epoch, UTC.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat};
+use serde::{Deserialize, Serialize};
+
+/// An instant, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The last instant that can be written.
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    /// From milliseconds since the epoch.
+    pub const fn from_millis(millis: i64) -> Timestamp {
+        Timestamp(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// This instant moved by `duration`; saturates.
+    pub fn plus(self, duration: Duration) -> Timestamp {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_add(millis))
+    }
+
+    /// Time from `earlier` to this instant; zero if `earlier` is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Parses an RFC 3339 instant with an upper-case `T` and `Z` or an offset, as the language asks.
+    ///
+    /// - Returns `None` when the text is not such an instant.
+    /// - AWS: fractions beyond milliseconds are cut off here; the wait ends on the millisecond.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let date = text.get(..10)?;
+        if text.as_bytes().get(10) != Some(&b'T') || text.contains('z') || !date.is_ascii() {
+            return None;
+        }
+        let instant = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Timestamp(instant.timestamp_millis()))
+    }
+}
+
+/// ISO 8601 in UTC with milliseconds, as the context object writes it (`2026-01-31T10:00:00.123Z`).
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_timestamp_millis(self.0) {
+            Some(instant) => f.write_str(&instant.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            None => write!(f, "{}ms", self.0),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The context object (`$$`, `$states.context`).
+
+use serde_json::{Map, Value, json};
+use stepwell_asl::Timestamp;
+use stepwell_asl::definition::Kind;
+
+use crate::execution::{Execution, Frame, Mode, Place};
+
+/// The context object as a state of `frame` sees it; `null` when the definition never looks at it.
+///
+/// AWS: members in the order of the recordings; `RedriveCount` is absent in synchronous Express.
+pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) -> Value {
+    if !execution.needs_context {
+        return Value::Null;
+    }
+    let identity = &execution.identity;
+    let mut about_execution = json!({
+        "Id": identity.arn,
+        "Input": execution.input.payload().value(),
+        "StartTime": Timestamp::from_millis(identity.started_ms).to_string(),
+        "Name": identity.name,
+        "RoleArn": identity.role_arn,
+    });
+    if identity.mode != Mode::ExpressSynchronous {
+        about_execution["RedriveCount"] = json!(0);
+    }
+    let mut context = Map::new();
+    context.insert("Execution".into(), about_execution);
+    context.insert(
+        "StateMachine".into(),
+        json!({ "Id": identity.state_machine_arn, "Name": identity.state_machine_name }),
+    );
+    context.insert("State".into(), state_object(execution, frame));
+    if let Some(token) = token {
+        context.insert("Task".into(), json!({ "Token": token }));
+    }
+    if let Some(item) = map_item(execution, frame) {
+        context.insert("Map".into(), json!({ "Item": item }));
+    }
+    Value::Object(context)
+}
+
+fn state_object(execution: &Execution, frame: &Frame) -> Value {
+    let state = execution.state_of(frame);
+    let mut object = json!({
+        "Name": state.name.as_ref(),
+        "EnteredTime": Timestamp::from_millis(frame.entered_ms).to_string(),
+    });
+    if matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_)) {
+        object["RetryCount"] = json!(frame.retries.iter().sum::<u32>());
+    }
+    object
+}
+
+/// The item of the nearest Map iteration around `frame`.
+fn map_item(execution: &Execution, frame: &Frame) -> Option<Value> {
+    let mut current = frame;
+    loop {
+        let parent = execution.frames.get(&current.parent?)?;
+        if let Place::Iteration(index) = current.place {
+            let items = parent.items.as_ref()?;
+            return items.get(index as usize).map(|item| item_object(index, item));
+        }
+        current = parent;
+    }
+}
+
+/// `Map.Item` of one item; an entry of an object has its key beside.
+pub(crate) fn item_object(index: u32, item: &Value) -> Value {
+    json!({ "Index": index, "Value": item })
+}

@@ -1,0 +1,447 @@
+//! The state of one execution: a small snapshot that is rewritten, beside a history that is appended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stepwell_asl::definition::{BlockId, Definition, State, StateIndex};
+use stepwell_asl::{Timestamp, Variables};
+
+use crate::event::EventId;
+use crate::payload::{Payload, Slot};
+
+/// Events a Standard execution can have; the last one is its end.
+///
+/// AWS: quota "Maximum execution history size".
+pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+
+/// Iterations of an inline Map that run at once when `MaxConcurrency` is 0 or larger than this.
+///
+/// AWS: quota "Inline Map concurrency".
+pub const INLINE_MAP_CONCURRENCY_MAX: usize = 40;
+
+/// Names a frame within its execution; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FrameId(pub u32);
+
+/// Whether an execution keeps a durable history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    Standard,
+    /// Started by StartExecution.
+    ExpressAsynchronous,
+    /// Started by StartSyncExecution.
+    ExpressSynchronous,
+}
+
+/// Where an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Aborted,
+}
+
+/// What never changes during an execution.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Identity {
+    /// Number of the execution in its shard; part of task tokens.
+    pub number: u64,
+    pub arn: String,
+    pub name: String,
+    pub state_machine_arn: String,
+    pub state_machine_name: String,
+    pub role_arn: String,
+    pub mode: Mode,
+    pub started_ms: i64,
+    /// All randomness of the execution derives from this.
+    pub seed: [u8; 32],
+}
+
+/// One execution.
+///
+/// The row of an execution is this value without its frames; every frame is a row of its own.
+/// After reading rows: [`Execution::attach`], then supply the payloads that [`Execution::unsupplied`] names.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Execution {
+    pub identity: Identity,
+    pub(crate) status: Status,
+    pub(crate) input: Slot,
+    pub(crate) output: Option<Slot>,
+    pub(crate) error: Option<String>,
+    pub(crate) cause: Option<String>,
+    pub(crate) stopped_ms: Option<i64>,
+    pub(crate) last_event: EventId,
+    pub(crate) next_frame: u32,
+    /// When the machine's own `TimeoutSeconds` (or Express's five minutes) runs out.
+    pub(crate) deadline_ms: Option<i64>,
+    #[serde(skip)]
+    pub(crate) definition: Option<Arc<Definition>>,
+    #[serde(skip)]
+    pub(crate) needs_context: bool,
+    #[serde(skip)]
+    pub(crate) frames: BTreeMap<FrameId, Frame>,
+    #[serde(skip)]
+    pub(crate) changed: BTreeSet<FrameId>,
+    #[serde(skip)]
+    pub(crate) removed: BTreeSet<FrameId>,
+}
+
+impl Execution {
+    /// A new execution, before its first [`crate::step`] with [`crate::Input::Start`].
+    ///
+    /// - `timeout_seconds`: the machine's own limit, counted from the start.
+    pub fn new(identity: Identity, definition: Arc<Definition>, input: Payload, timeout_seconds: Option<u64>) -> Execution {
+        let started = identity.started_ms;
+        let deadline_ms = timeout_seconds.map(|seconds| started.saturating_add(millis(seconds)));
+        let mut execution = Execution {
+            identity,
+            status: Status::Running,
+            input: Slot::fresh(input),
+            output: None,
+            error: None,
+            cause: None,
+            stopped_ms: None,
+            last_event: EventId::NONE,
+            next_frame: 0,
+            deadline_ms,
+            definition: None,
+            needs_context: false,
+            frames: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            removed: BTreeSet::new(),
+        };
+        execution.attach(definition, Vec::new());
+        execution
+    }
+
+    /// Puts back what a row does not hold: the definition and the frames.
+    pub fn attach(&mut self, definition: Arc<Definition>, frames: Vec<Frame>) {
+        self.needs_context = mentions_context(definition.text());
+        self.definition = Some(definition);
+        self.frames = frames.into_iter().map(|frame| (frame.id, frame)).collect();
+    }
+
+    /// Ids of the events whose payloads are still missing after [`Execution::attach`].
+    pub fn unsupplied(&self) -> BTreeSet<EventId> {
+        let own = std::iter::once(&self.input).chain(self.output.as_ref());
+        let framed = self.frames.values().flat_map(Frame::slots);
+        own.chain(framed).filter(|slot| slot.payload.is_none()).map(|slot| slot.at).collect()
+    }
+
+    /// Fills every slot that refers to `event` with `payload`.
+    pub fn supply(&mut self, event: EventId, payload: &Payload) {
+        let own = std::iter::once(&mut self.input).chain(self.output.as_mut());
+        let framed = self.frames.values_mut().flat_map(Frame::slots_mut);
+        for slot in own.chain(framed) {
+            if slot.at == event && slot.payload.is_none() {
+                slot.payload = Some(payload.clone());
+            }
+        }
+    }
+
+    /// Frames whose rows must be rewritten, and frames whose rows must go; the marks are cleared.
+    pub fn take_changes(&mut self) -> (Vec<FrameId>, Vec<FrameId>) {
+        let removed = std::mem::take(&mut self.removed);
+        let changed = std::mem::take(&mut self.changed);
+        let kept = changed.into_iter().filter(|id| self.frames.contains_key(id)).collect();
+        (kept, removed.into_iter().collect())
+    }
+
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The input as it was given.
+    pub fn input(&self) -> &Slot {
+        &self.input
+    }
+
+    /// The output of a succeeded execution.
+    pub fn output(&self) -> Option<&Slot> {
+        self.output.as_ref()
+    }
+
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// When it ended, in milliseconds since the epoch.
+    pub fn stopped_ms(&self) -> Option<i64> {
+        self.stopped_ms
+    }
+
+    /// The newest event's id, which is also the number of events.
+    pub fn last_event(&self) -> EventId {
+        self.last_event
+    }
+
+    /// Frames by id.
+    pub fn frames(&self) -> &BTreeMap<FrameId, Frame> {
+        &self.frames
+    }
+
+    /// The earliest instant at which [`crate::Input::Due`] has something to do.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.status != Status::Running {
+            return None;
+        }
+        let framed = self.frames.values().filter_map(Frame::deadline_ms);
+        framed.chain(self.deadline_ms).min().map(Timestamp::from_millis)
+    }
+
+    /// Attempts that have been started and have no result: after a crash their outcome is unknown.
+    ///
+    /// An attempt whose call has returned and that waits for its task token is not among them.
+    pub fn attempts_in_doubt(&self) -> Vec<crate::Ticket> {
+        self.frames.values().filter_map(Frame::attempt_in_doubt).collect()
+    }
+
+    /// The event that stores the input of an open attempt.
+    pub fn scheduled_at(&self, ticket: crate::Ticket) -> Option<EventId> {
+        crate::states::task::scheduled_at(self, ticket)
+    }
+
+    /// The call of an open attempt once more; `None` if the attempt is not open.
+    ///
+    /// - `input`: the payload of the event that [`Execution::scheduled_at`] names.
+    pub fn call_again(&self, ticket: crate::Ticket, input: Payload) -> Option<crate::Call> {
+        crate::states::task::call_again(self, ticket, input)
+    }
+
+    /// The definition that this execution runs.
+    pub fn definition(&self) -> &Arc<Definition> {
+        self.definition.as_ref().expect("an execution is used after attach")
+    }
+
+    pub(crate) fn frame(&self, id: FrameId) -> &Frame {
+        self.frames.get(&id).expect("work refers to frames that exist")
+    }
+
+    /// The frame, marked as changed.
+    pub(crate) fn frame_mut(&mut self, id: FrameId) -> &mut Frame {
+        self.changed.insert(id);
+        self.frames.get_mut(&id).expect("work refers to frames that exist")
+    }
+
+    pub(crate) fn add_frame(&mut self, frame: Frame) {
+        self.changed.insert(frame.id);
+        self.next_frame = self.next_frame.max(frame.id.0 + 1);
+        self.frames.insert(frame.id, frame);
+    }
+
+    pub(crate) fn remove_frame(&mut self, id: FrameId) -> Option<Frame> {
+        self.changed.remove(&id);
+        self.removed.insert(id);
+        self.frames.remove(&id)
+    }
+
+    /// Ids of the frames directly below `parent`, in order of creation.
+    pub(crate) fn children(&self, parent: FrameId) -> Vec<FrameId> {
+        let below = self.frames.range(parent..).map(|(_, frame)| frame);
+        below.filter(|frame| frame.parent == Some(parent)).map(|frame| frame.id).collect()
+    }
+
+    pub(crate) fn state_of(&self, frame: &Frame) -> StateRef {
+        StateRef {
+            definition: Arc::clone(self.definition()),
+            block: frame.block,
+            index: frame.state,
+        }
+    }
+}
+
+/// A state that stays readable while the execution changes.
+pub(crate) struct StateRef {
+    definition: Arc<Definition>,
+    block: BlockId,
+    index: StateIndex,
+}
+
+impl std::ops::Deref for StateRef {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.definition.state(self.block, self.index)
+    }
+}
+
+/// One activation of a block of states: the top level, a branch, or an iteration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Frame {
+    pub(crate) id: FrameId,
+    pub(crate) parent: Option<FrameId>,
+    pub(crate) place: Place,
+    pub(crate) block: BlockId,
+    pub(crate) state: StateIndex,
+    /// Raw input of the current state.
+    pub(crate) input: Slot,
+    /// Event id of the current state's `...StateEntered`.
+    pub(crate) entered: EventId,
+    /// The event before `entered` in this frame.
+    pub(crate) before: EventId,
+    /// The newest event in this frame.
+    pub(crate) previous: EventId,
+    pub(crate) entered_ms: i64,
+    /// Retries so far in this visit, by retrier.
+    pub(crate) retries: Vec<u32>,
+    /// Attempts ever begun in this frame; the fence of a completion.
+    pub(crate) attempts: u32,
+    pub(crate) phase: Phase,
+    #[serde(with = "variable_texts")]
+    pub(crate) variables: Variables,
+    /// Items of a Map, recomputed when the frame is loaded.
+    #[serde(skip)]
+    pub(crate) items: Option<Arc<Vec<Value>>>,
+}
+
+/// Where a frame sits in its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Place {
+    Root,
+    Branch(u32),
+    Iteration(u32),
+}
+
+/// What a frame is doing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// The state is to be entered as soon as there is room in a step.
+    Ready,
+    /// A Wait state.
+    Waiting { until_ms: i64 },
+    /// A Task state with an open attempt.
+    Calling(Attempt),
+    /// Between a failure and the retry.
+    Backoff { until_ms: i64 },
+    /// A Parallel state whose branches are frames.
+    Branches { count: u32, finished: u32 },
+    /// A Map state whose iterations are frames.
+    Iterations {
+        length: u32,
+        next: u32,
+        finished: u32,
+        concurrency: u32,
+        started_ms: i64,
+    },
+    /// A branch or an iteration that has ended; its parent collects the output.
+    Done { output: Slot },
+}
+
+/// An open attempt of a Task.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    pub(crate) number: u32,
+    pub(crate) stage: Stage,
+    /// The event that stores the attempt's input.
+    pub(crate) scheduled: EventId,
+    pub(crate) timeout_ms: Option<i64>,
+    pub(crate) heartbeat_ms: Option<i64>,
+    pub(crate) timeout_seconds: Option<u64>,
+    pub(crate) heartbeat_seconds: Option<u64>,
+}
+
+/// How far an open attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// Handed to a performer.
+    Started,
+    /// The call has returned; the task token is awaited.
+    Submitted,
+}
+
+impl Frame {
+    /// This frame's id.
+    pub fn id(&self) -> FrameId {
+        self.id
+    }
+
+    /// The open attempt's number if the frame is in a Task state with one.
+    pub fn open_attempt(&self) -> Option<u32> {
+        match &self.phase {
+            Phase::Calling(attempt) => Some(attempt.number),
+            _ => None,
+        }
+    }
+
+    /// When this frame has something to do by itself.
+    pub fn deadline_ms(&self) -> Option<i64> {
+        match &self.phase {
+            Phase::Waiting { until_ms } | Phase::Backoff { until_ms } => Some(*until_ms),
+            Phase::Calling(attempt) => [attempt.timeout_ms, attempt.heartbeat_ms].into_iter().flatten().min(),
+            // INVARIANT: a frame is left ready only when a step ran out of its budget; the next step is due at once.
+            Phase::Ready => Some(self.entered_ms),
+            Phase::Branches { .. } | Phase::Iterations { .. } | Phase::Done { .. } => None,
+        }
+    }
+
+    fn attempt_in_doubt(&self) -> Option<crate::Ticket> {
+        match &self.phase {
+            Phase::Calling(attempt) if attempt.stage == Stage::Started => Some(crate::Ticket {
+                frame: self.id,
+                attempt: attempt.number,
+            }),
+            _ => None,
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let done = match &self.phase {
+            Phase::Done { output } => Some(output),
+            _ => None,
+        };
+        std::iter::once(&self.input).chain(done)
+    }
+
+    fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        let done = match &mut self.phase {
+            Phase::Done { output } => Some(output),
+            _ => None,
+        };
+        std::iter::once(&mut self.input).chain(done)
+    }
+}
+
+/// Milliseconds in `seconds`; saturates.
+pub(crate) fn millis(seconds: u64) -> i64 {
+    i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)
+}
+
+/// Whether a definition can look at the context object at all: building it costs a copy of the input.
+fn mentions_context(definition: &str) -> bool {
+    const HARMLESS: [&str; 3] = [".input", ".result", ".errorOutput"];
+    let whole_states = definition
+        .match_indices("$states")
+        .any(|(at, word)| !HARMLESS.iter().any(|field| definition[at + word.len()..].starts_with(field)));
+    definition.contains("$$") || whole_states
+}
+
+/// Variables are written to rows as JSON texts: the row format cannot hold free JSON values.
+mod variable_texts {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+    use stepwell_asl::Variables;
+
+    pub fn serialize<S: Serializer>(variables: &Variables, serializer: S) -> Result<S::Ok, S::Error> {
+        let texts: BTreeMap<&str, String> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
+        texts.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Variables, D::Error> {
+        let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
+        let parse = |(name, text): (String, String)| match serde_json::from_str(&text) {
+            Ok(value) => Ok((name, value)),
+            Err(error) => Err(de::Error::custom(format!("variable {name} is not JSON: {error}"))),
+        };
+        texts.into_iter().map(parse).collect()
+    }
+}

@@ -1,0 +1,284 @@
+//! A state has failed: retry it, catch the error, or pass the failure on.
+
+use serde_json::json;
+use stepwell_asl::definition::{Flow, Kind, Template};
+use stepwell_asl::{Failure, Scope};
+
+use crate::event::{Details, EventId};
+use crate::execution::{FrameId, Phase, Place, Status};
+use crate::flow::{self, Outcome, Sight};
+use crate::payload::Payload;
+use crate::retry;
+use crate::states;
+use crate::step::Stepper;
+
+/// A language error on its way through retriers and catchers.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) error: String,
+    pub(crate) cause: Option<String>,
+    /// A Fail state without `Error` fails with none.
+    pub(crate) unnamed: bool,
+    /// No retrier and no catcher may see it.
+    pub(crate) is_fatal: bool,
+    /// Raised by a task (or by states inside a Parallel or Map), so that `States.TaskFailed` matches.
+    pub(crate) of_task: bool,
+    pub(crate) missed_heartbeat: bool,
+}
+
+impl Fault {
+    /// A task's failure.
+    pub(crate) fn of_task(error: Option<String>, cause: Option<String>) -> Fault {
+        Fault {
+            unnamed: error.is_none(),
+            error: error.unwrap_or_default(),
+            cause,
+            is_fatal: false,
+            of_task: true,
+            missed_heartbeat: false,
+        }
+    }
+
+    /// A missed `TimeoutSeconds` or `HeartbeatSeconds`.
+    pub(crate) fn timeout(missed_heartbeat: bool) -> Fault {
+        Fault {
+            missed_heartbeat,
+            ..Fault::of_task(Some("States.Timeout".to_string()), None)
+        }
+    }
+
+    fn error_name(&self) -> Option<String> {
+        (!self.unnamed).then(|| self.error.clone())
+    }
+}
+
+impl Stepper<'_> {
+    /// An evaluation of the frame's state failed.
+    ///
+    /// AWS: a JSONata failure writes `EvaluationFailed`; its predecessor is the state's own predecessor
+    /// as long as the state has done nothing but being entered.
+    pub(crate) fn evaluation_failed(&mut self, id: FrameId, failure: Failure) {
+        let state = self.execution.state_of(self.execution.frame(id));
+        let frame = self.execution.frame(id);
+        let prefix = format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). ",
+            state.name, frame.entered.0
+        );
+        let cause = format!("{prefix}{}", failure.cause);
+        let is_query = failure.error == "States.QueryEvaluationError";
+        if is_query {
+            let previous = if frame.previous == frame.entered { frame.before } else { frame.previous };
+            let details = Details::EvaluationFailed {
+                error: failure.error.to_string(),
+                cause: cause.clone(),
+                location: failure.location,
+                state: state.name.to_string(),
+            };
+            let event = self.emit(previous, details);
+            if self.execution.status != Status::Running {
+                return;
+            }
+            self.execution.frame_mut(id).previous = event;
+        }
+        let fault = Fault {
+            error: failure.error.to_string(),
+            cause: Some(cause),
+            unnamed: false,
+            is_fatal: !is_query,
+            of_task: is_query,
+            missed_heartbeat: false,
+        };
+        self.state_failed(id, fault);
+    }
+
+    /// The state's own output is over the limit: nothing catches that.
+    ///
+    /// AWS: quota of 256 KiB; a task's result over it is caught by States.ALL, a state's output is not.
+    pub(crate) fn output_too_large(&mut self, id: FrameId) {
+        let state = self.execution.state_of(self.execution.frame(id));
+        let cause = format!(
+            "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
+            state.name
+        );
+        let fault = Fault {
+            is_fatal: true,
+            ..Fault::of_task(Some("States.DataLimitExceeded".to_string()), Some(cause))
+        };
+        self.state_failed(id, fault);
+    }
+
+    /// The frame's state has failed with `fault`; its newest event says so already where AWS has one.
+    pub(crate) fn state_failed(&mut self, id: FrameId, fault: Fault) {
+        if self.execution.status != Status::Running || self.retry_later(id, &fault) {
+            return;
+        }
+        let state = self.execution.state_of(self.execution.frame(id));
+        match state.kind {
+            Kind::Parallel(_) => drop(self.emit_in(id, Details::ParallelStateFailed)),
+            Kind::Map(_) => drop(self.emit_in(id, Details::MapStateFailed)),
+            _ => {}
+        }
+        if self.execution.status != Status::Running {
+            return;
+        }
+        match retry::first_match(state.catch.iter().map(|catcher| &catcher.error_equals), &fault) {
+            Some(index) => self.catch(id, index, &fault),
+            None => self.frame_failed(id, fault),
+        }
+    }
+
+    /// Whether a retrier takes the fault; if so the frame waits for its next attempt.
+    fn retry_later(&mut self, id: FrameId, fault: &Fault) -> bool {
+        let state = self.execution.state_of(self.execution.frame(id));
+        let Some(index) = retry::first_match(state.retry.iter().map(|retrier| &retrier.error_equals), fault) else {
+            return false;
+        };
+        let frame = self.execution.frame(id);
+        let spent = frame.retries.get(index).copied().unwrap_or(0);
+        let entropy = self.entropy();
+        let Some(delay_ms) = retry::backoff_ms(&state.retry[index], spent, &entropy) else {
+            return false;
+        };
+        let until_ms = self.now.as_millis().saturating_add(delay_ms);
+        let frame = self.execution.frame_mut(id);
+        frame.retries.resize(state.retry.len(), 0);
+        frame.retries[index] = spent + 1;
+        frame.phase = Phase::Backoff { until_ms };
+        frame.items = None;
+        true
+    }
+
+    fn catch(&mut self, id: FrameId, index: usize, fault: &Fault) {
+        let state = self.execution.state_of(self.execution.frame(id));
+        let catcher = &state.catch[index];
+        // AWS: a fault without a cause is shown with an empty one (recorded: a caught States.Timeout).
+        let error_output = json!({ "Error": fault.error, "Cause": fault.cause.as_deref().unwrap_or("") });
+        let raw = self.execution.frame(id).input.payload().clone();
+        let sight = Sight::new(self.execution, id, self.now, None);
+        let outcome = match &state.flow {
+            Flow::JsonPath(_) => {
+                let assigned = match &catcher.assign {
+                    Some(Template::JsonPath(template)) => template.evaluate(&sight.scope(&error_output)).map(flow::assignments),
+                    _ => Ok(Vec::new()),
+                };
+                // AWS: the state's OutputPath does not apply to a caught error.
+                let output = flow::place(&catcher.result_path, &raw, Payload::from_value(error_output.clone()));
+                assigned.and_then(|assigned| output.map(|output| Outcome { output, assigned }))
+            }
+            Flow::Jsonata(_) => {
+                let scope = Scope {
+                    error_output: Some(&error_output),
+                    ..sight.scope(raw.value())
+                };
+                let assign = match &catcher.assign {
+                    Some(Template::Jsonata(template)) => Some(template),
+                    _ => None,
+                };
+                let fallback = Payload::from_value(error_output.clone());
+                let prefix = |failure: Failure| in_catcher(failure, index);
+                flow::jsonata_outcome(catcher.output.as_ref(), assign, &fallback, &scope).map_err(prefix)
+            }
+        };
+        let next = catcher.next;
+        match outcome {
+            Ok(outcome) => states::exit(self, id, outcome, Some(next)),
+            Err(failure) => self.catcher_failed(id, failure),
+        }
+    }
+
+    /// A catcher's own expressions failed: nothing of this state catches that.
+    fn catcher_failed(&mut self, id: FrameId, failure: Failure) {
+        let state = self.execution.state_of(self.execution.frame(id));
+        let frame = self.execution.frame(id);
+        let cause = format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+            state.name, frame.entered.0, failure.cause
+        );
+        if failure.error == "States.QueryEvaluationError" {
+            let details = Details::EvaluationFailed {
+                error: failure.error.to_string(),
+                cause: cause.clone(),
+                location: failure.location,
+                state: state.name.to_string(),
+            };
+            self.emit_in(id, details);
+        }
+        if self.execution.status == Status::Running {
+            self.frame_failed(id, Fault::of_task(Some(failure.error.to_string()), Some(cause)));
+        }
+    }
+
+    /// Nothing in the frame handles the fault: its parent fails with it, or the execution does.
+    fn frame_failed(&mut self, id: FrameId, fault: Fault) {
+        let frame = self.execution.frame(id);
+        let (place, parent, origin) = (frame.place, frame.parent, frame.previous);
+        let Some(parent) = parent else {
+            self.fail(fault.error_name(), fault.cause, origin);
+            return;
+        };
+        let name = self.execution.state_of(self.execution.frame(parent)).name.to_string();
+        if let Place::Iteration(index) = place {
+            let index = u64::from(index);
+            self.emit(origin, Details::MapIterationFailed { name: name.clone(), index });
+        }
+        self.abort_below(parent, id, &name, origin);
+        if self.execution.status != Status::Running {
+            return;
+        }
+        self.execution.frame_mut(parent).previous = origin;
+        self.state_failed(parent, Fault { of_task: true, ..fault });
+    }
+
+    /// Ends every frame below `parent` because `failed`, one of them, has failed at the event `origin`.
+    ///
+    /// AWS (recorded: a Map whose tasks time out together): the failed iteration comes first, a Task state
+    /// that was never left is aborted even where it is the one that failed, and all events have the failing
+    /// event as their predecessor.
+    fn abort_below(&mut self, parent: FrameId, failed: FrameId, name: &str, origin: EventId) {
+        let mut children = self.execution.children(parent);
+        children.retain(|child| *child != failed);
+        children.insert(0, failed);
+        for child in children {
+            let Some(frame) = self.execution.frames.get(&child) else { continue };
+            let place = frame.place;
+            if let (Place::Iteration(index), false, true) = (place, child == failed, !matches!(frame.phase, Phase::Done { .. })) {
+                let index = u64::from(index);
+                self.emit(origin, Details::MapIterationAborted { name: name.to_string(), index });
+            }
+            self.abort_frame(child, child == failed, origin);
+        }
+    }
+
+    fn abort_frame(&mut self, id: FrameId, has_failed: bool, origin: EventId) {
+        let Some(frame) = self.execution.frames.get(&id) else { return };
+        let state = self.execution.state_of(frame);
+        let is_done = matches!(frame.phase, Phase::Done { .. });
+        let was_entered = frame.entered != EventId::NONE && !matches!(frame.phase, Phase::Ready);
+        if !is_done && (was_entered || has_failed) {
+            match state.kind {
+                Kind::Task(_) => drop(self.emit(origin, Details::TaskStateAborted)),
+                Kind::Wait(_) if !has_failed => drop(self.emit(origin, Details::WaitStateAborted)),
+                Kind::Parallel(_) if !has_failed => drop(self.emit(origin, Details::ParallelStateAborted)),
+                Kind::Map(_) if !has_failed => drop(self.emit(origin, Details::MapStateAborted)),
+                _ => {}
+            }
+        }
+        for child in self.execution.children(id) {
+            self.abort_frame(child, false, origin);
+        }
+        self.drop_frame(id);
+    }
+}
+
+/// AWS: fields of a catcher are named `Catch[0]/Output`.
+fn in_catcher(mut failure: Failure, index: usize) -> Failure {
+    if let Some(location) = failure.location.take() {
+        let full = format!("Catch[{index}]/{location}");
+        failure.cause = failure
+            .cause
+            .replacen(&format!("specified for the field '{location}'"), &format!("specified for the field '{full}'"), 1);
+        failure.location = Some(full);
+    }
+    failure
+}
+

@@ -1,0 +1,112 @@
+//! JSON texts that flow through an execution: kept as text, parsed when an expression asks.
+
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::event::EventId;
+
+/// Largest input, output or result, in bytes of UTF-8.
+///
+/// AWS: quota "Maximum input or output size for a task, state, or execution".
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+
+/// A JSON text and, once somebody asked, its parsed value. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    text: Arc<str>,
+    value: OnceLock<Value>,
+}
+
+impl Payload {
+    /// From a text that is known to be JSON (checked by the caller at the border).
+    pub fn from_text(text: impl Into<Arc<str>>) -> Payload {
+        Payload {
+            inner: Arc::new(Inner {
+                text: text.into(),
+                value: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// From a text of unknown origin.
+    ///
+    /// - Errors: the parser's, with line and column, when the text is not one JSON value.
+    pub fn parse(text: impl Into<Arc<str>>) -> Result<Payload, serde_json::Error> {
+        let text = text.into();
+        let value: Value = serde_json::from_str(&text)?;
+        let parsed = OnceLock::new();
+        parsed.set(value).expect("a new cell is empty");
+        Ok(Payload {
+            inner: Arc::new(Inner { text, value: parsed }),
+        })
+    }
+
+    /// From a value; the text is its compact form.
+    pub fn from_value(value: Value) -> Payload {
+        let text = value.to_string();
+        let parsed = OnceLock::new();
+        parsed.set(value).expect("a new cell is empty");
+        Payload {
+            inner: Arc::new(Inner {
+                text: text.into(),
+                value: parsed,
+            }),
+        }
+    }
+
+    /// `{}`.
+    pub fn empty_object() -> Payload {
+        Payload::from_text("{}")
+    }
+
+    /// The text as it was produced.
+    pub fn text(&self) -> &Arc<str> {
+        &self.inner.text
+    }
+
+    /// The parsed value; parsed once.
+    pub fn value(&self) -> &Value {
+        self.inner.value.get_or_init(|| {
+            serde_json::from_str(&self.inner.text).expect("a payload's text is checked to be JSON at the border")
+        })
+    }
+
+    /// Whether the text is over [`PAYLOAD_BYTES_MAX`].
+    pub fn is_oversize(&self) -> bool {
+        self.inner.text.len() > PAYLOAD_BYTES_MAX
+    }
+}
+
+/// A payload and the event that stores it.
+///
+/// In a row only the event's id is kept: a payload is stored once, in the history row that produced it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Slot {
+    pub(crate) at: EventId,
+    #[serde(skip)]
+    pub(crate) payload: Option<Payload>,
+}
+
+impl Slot {
+    /// A payload that no event stores yet.
+    pub(crate) fn fresh(payload: Payload) -> Slot {
+        Slot {
+            at: EventId::NONE,
+            payload: Some(payload),
+        }
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &Payload {
+        self.payload
+            .as_ref()
+            .expect("a loaded execution has all its payloads supplied")
+    }
+}

@@ -1,0 +1,81 @@
+//! Number fields: literal, by path, or by expression.
+
+use serde_json::Value;
+use stepwell_asl::definition::{Quantity, QuantitySource};
+use stepwell_asl::jsonata::JsonataTemplate;
+use stepwell_asl::{Failure, Scope};
+
+/// What a number field may be.
+pub(crate) struct Rule {
+    pub(crate) minimum: i64,
+    pub(crate) maximum: i64,
+}
+
+/// The whole number that `quantity` gives in `scope`.
+///
+/// - Errors: `States.Runtime` for a path, `States.QueryEvaluationError` for an expression.
+/// - AWS: texts of the path errors are those recorded for `SecondsPath`.
+pub(crate) fn whole(quantity: &Quantity, rule: &Rule, scope: &Scope) -> Result<i64, Failure> {
+    let field = quantity.field;
+    let number = match &quantity.source {
+        QuantitySource::Literal(number) => *number,
+        QuantitySource::Path(path) => {
+            let Some(value) = path.lookup(scope) else {
+                let cause = format!("The {field} parameter does not reference an input value: {}", path.text());
+                return Err(Failure::runtime(cause));
+            };
+            let Some(number) = as_whole(&value) else {
+                let cause = format!("The {field} parameter cannot be parsed as a long value: {} == {}", path.text(), plain(&value));
+                return Err(Failure::runtime(cause));
+            };
+            if number < 0.0 {
+                let cause = format!("The {field} parameter references a negative value: {} == {}", path.text(), plain(&value));
+                return Err(Failure::runtime(cause));
+            }
+            number
+        }
+        QuantitySource::Jsonata(expression) => {
+            let value = expression.evaluate(scope, field)?;
+            match as_whole(&value) {
+                Some(number) => number,
+                None => return Err(expression.unexpected(field, "number", &value)),
+            }
+        }
+    };
+    if number < rule.minimum as f64 || number > rule.maximum as f64 {
+        let cause = format!(
+            "The value of the field '{field}' must be between {} and {} but was {number}",
+            rule.minimum, rule.maximum
+        );
+        return Err(match &quantity.source {
+            QuantitySource::Jsonata(_) => Failure::query(cause, Some(field.to_string())),
+            _ => Failure::runtime(cause),
+        });
+    }
+    Ok(number as i64)
+}
+
+/// The failure of a whole template that gave a value of another type than its field needs.
+///
+/// - A literal of the wrong type is refused when the machine is created, so this is an expression's failure.
+pub(crate) fn wrong_type(template: &JsonataTemplate, expected: &str, value: &Value) -> Failure {
+    match template.expression() {
+        Some(expression) => expression.unexpected(template.field(), expected, value),
+        None => Failure::query(
+            format!("The field '{}' must be of type {expected} but was: {value}", template.field()),
+            Some(template.field().to_string()),
+        ),
+    }
+}
+
+fn as_whole(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|number| number.fract() == 0.0)
+}
+
+/// A value inside a sentence: a string without its quotes.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
