@@ -1,1 +1,26 @@
+//! One shard: commands in; rows, replies and effects out.
+//!
+//! Lives here: state machines, executions, task completions, timers, and the configuration of
+//! functions; the rows that hold them; what each API operation answers; crash recovery.
+//! Never here: threads, async, sockets, `SystemTime`, `Instant`, environment variables, randomness:
+//! `now` and entropy are arguments.
+//! Read first: [`Shard::apply`].
 
+mod command;
+mod executions;
+mod functions;
+mod history;
+mod listing;
+mod machines;
+mod reader;
+mod recovery;
+mod rows;
+mod shard;
+mod staging;
+mod tasks;
+
+pub use command::{Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode, LiveEvents, LostTask, Refusal, Request, RequestId, Settings, TaskOutcome};
+pub use functions::FunctionRow;
+pub use reader::Reader;
+pub use shard::Shard;
+pub use stepwell_engine::{Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp};

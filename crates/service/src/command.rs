@@ -1,0 +1,162 @@
+//! What goes into a shard and what comes out.
+
+use stepwell_api::{lambda, states};
+use stepwell_engine::{Event, Payload, Ticket};
+
+/// Names a request of the shell, to bring the answer back to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// A request to change something.
+#[derive(Debug)]
+pub struct Command {
+    /// `None`: nobody waits for an answer (a task's completion).
+    pub id: Option<RequestId>,
+    pub request: Request,
+}
+
+/// The closed set of changes.
+#[derive(Debug)]
+pub enum Request {
+    CreateStateMachine(Box<states::CreateStateMachineInput>),
+    UpdateStateMachine(Box<states::UpdateStateMachineInput>),
+    DeleteStateMachine(states::DeleteStateMachineInput),
+    StartExecution(states::StartExecutionInput),
+    StartSyncExecution(states::StartSyncExecutionInput),
+    StopExecution(states::StopExecutionInput),
+    SendTaskSuccess(states::SendTaskSuccessInput),
+    SendTaskFailure(states::SendTaskFailureInput),
+    SendTaskHeartbeat(states::SendTaskHeartbeatInput),
+    CreateFunction(Box<lambda::CreateFunctionRequest>, FunctionCode),
+    UpdateFunctionCode(Box<lambda::UpdateFunctionCodeRequest>, FunctionCode),
+    UpdateFunctionConfiguration(Box<lambda::UpdateFunctionConfigurationRequest>),
+    DeleteFunction(lambda::DeleteFunctionRequest),
+    /// A performer has finished an attempt. An attempt that is no longer open is ignored.
+    CompleteTask { execution: u64, ticket: Ticket, outcome: TaskOutcome },
+    /// A task that was released but never started, because the server is stopping: it is called after
+    /// the restart, whatever [`LostTask`] says.
+    ReturnTask { execution: u64, ticket: Ticket },
+}
+
+/// A function's package, checked by the shell before it comes here.
+#[derive(Debug, Clone)]
+pub struct FunctionCode {
+    /// The zip file.
+    pub zip: Vec<u8>,
+    /// Its SHA-256, lower-case hex; names the package.
+    pub package: String,
+    /// Its SHA-256 in base64, as Lambda shows it.
+    pub code_sha256: String,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub enum TaskOutcome {
+    Succeeded(Payload),
+    Failed { error: Option<String>, cause: Option<String> },
+    /// The call of a callback task has returned; the task waits for its token.
+    Submitted(Payload),
+}
+
+/// The answer to a request.
+pub type Answer = Result<Answered, Refusal>;
+
+/// A good answer.
+#[derive(Debug)]
+pub enum Answered {
+    /// The JSON body of a Step Functions operation.
+    States(Vec<u8>),
+    Function(Box<lambda::FunctionConfiguration>),
+    FunctionDeleted,
+}
+
+/// An API error.
+#[derive(Debug)]
+pub enum Refusal {
+    States(states::Error),
+    Lambda(lambda::Error),
+}
+
+impl From<states::Error> for Refusal {
+    fn from(error: states::Error) -> Refusal {
+        Refusal::States(error)
+    }
+}
+
+impl From<lambda::Error> for Refusal {
+    fn from(error: lambda::Error) -> Refusal {
+        Refusal::Lambda(error)
+    }
+}
+
+/// Something to do in the world, released only after its cause is durable.
+#[derive(Debug)]
+pub enum Effect {
+    InvokeFunction(Box<FunctionCall>),
+    /// Nobody waits for this attempt any more.
+    CancelTask { execution: u64, ticket: Ticket },
+    /// Environments that run older code or configuration of this function may end.
+    RetireFunction { function_arn: String },
+}
+
+/// A function invocation that a Task state asks for.
+#[derive(Debug)]
+pub struct FunctionCall {
+    pub execution: u64,
+    pub ticket: Ticket,
+    /// Name, partial ARN or ARN, as the definition gives it.
+    pub function: String,
+    pub qualifier: Option<String>,
+    pub payload: Payload,
+    /// How the reply becomes the task's result.
+    pub style: CallStyle,
+    pub trace_header: Option<String>,
+}
+
+/// How a function's reply becomes a task's result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallStyle {
+    /// The Resource is the function's ARN: the result is the payload.
+    Direct,
+    /// `lambda:invoke`: the result is Lambda's whole reply.
+    Integration {
+        /// `InvocationType`, `RequestResponse` if absent.
+        invocation_type: String,
+        log_tail: bool,
+        client_context: Option<String>,
+        /// `.waitForTaskToken`: the reply submits the task instead of completing it.
+        is_callback: bool,
+    },
+}
+
+/// Everything that one durable commit releases.
+#[derive(Debug, Default)]
+pub struct Committed {
+    pub answers: Vec<(RequestId, Answer)>,
+    pub effects: Vec<Effect>,
+    pub events: Vec<LiveEvents>,
+}
+
+/// Events of one execution that have become durable.
+#[derive(Debug)]
+pub struct LiveEvents {
+    pub execution_arn: String,
+    pub events: Vec<Event>,
+}
+
+/// What happens to a task whose outcome a crash has made unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostTask {
+    /// It fails with a retryable service error; the definition's Retry decides.
+    Fail,
+    /// It is called again: at least once instead of at most once.
+    Retry,
+}
+
+/// What a shard must know about where it runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub region: String,
+    pub account: String,
+    pub lost_task: LostTask,
+}

@@ -1,0 +1,453 @@
+//! Executions: start, stop, and what one transition writes.
+
+use std::collections::BTreeSet;
+
+use stepwell_api::arn::{self, StateMachineArn};
+use stepwell_api::{EpochSeconds, states};
+use stepwell_engine::{
+    Call, CallPattern, Effect as EngineEffect, EventId, Execution, FrameId, Identity, Input, MachineKind, Mode, Payload, Status,
+    Timestamp, Transition, step,
+};
+use stepwell_store::{Direction, Error};
+
+use crate::command::{Answered, Effect, LiveEvents, RequestId};
+use crate::rows::execution::{ExecutionRow, OwnedExecutionRow, execution_key, frame_key, frames_of};
+use crate::rows::history::{history_key, text_at};
+use crate::rows::machine::Machine;
+use crate::rows::{VERSION, after, decode, encode, index};
+use crate::shard::{Done, Shard, body};
+use crate::staging::Rows;
+use crate::tasks;
+
+/// AWS: an Express execution may take five minutes.
+const EXPRESS_SECONDS_MAX: u64 = 300;
+
+/// Express executions open at once: they live in memory.
+const EXPRESS_OPEN_MAX: usize = 10_000;
+
+/// An execution in memory.
+pub(crate) struct Resident {
+    pub(crate) row: OwnedExecutionRow,
+    /// Due instant of its timer as it stands in rows and window.
+    due_ms: Option<i64>,
+    is_in_doubt: bool,
+    /// Answer to give when a synchronous execution ends.
+    waiter: Option<RequestId>,
+    /// Frames that have rows.
+    stored_frames: BTreeSet<FrameId>,
+}
+
+impl Resident {
+    /// Whether its state is in rows; Express lives in memory alone.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.row.execution.identity.mode == Mode::Standard
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.row.execution.status() != Status::Running
+    }
+
+    pub(crate) fn has_call_in_flight(&self) -> bool {
+        self.is_in_doubt
+    }
+}
+
+/// What a caller asks to start.
+struct Start {
+    machine: Machine,
+    name: Option<String>,
+    input: Payload,
+    trace_header: Option<String>,
+}
+
+impl Shard {
+    pub(crate) fn start_execution(&mut self, now: Timestamp, entropy: [u8; 32], input: states::StartExecutionInput) -> Done<Answered> {
+        let start = self.prepare_start(&input.state_machine_arn, input.name, input.input, input.trace_header)?;
+        if start.machine.is_express {
+            if self.residents.len() >= EXPRESS_OPEN_MAX {
+                return Err(throttled("open Express executions", EXPRESS_OPEN_MAX).into());
+            }
+            let number = self.next_execution_number();
+            let (arn, started_ms) = self.begin(now, entropy, number, start, Mode::ExpressAsynchronous, None)?;
+            return Ok(started(arn, started_ms));
+        }
+        if let Some(answer) = self.same_start(&start)? {
+            return Ok(answer);
+        }
+        let number = self.next_execution_number();
+        let (arn, started_ms) = self.begin(now, entropy, number, start, Mode::Standard, None)?;
+        Ok(started(arn, started_ms))
+    }
+
+    pub(crate) fn start_sync_execution(
+        &mut self,
+        now: Timestamp,
+        entropy: [u8; 32],
+        id: Option<RequestId>,
+        input: states::StartSyncExecutionInput,
+    ) -> Done<Option<Answered>> {
+        let start = self.prepare_start(&input.state_machine_arn, input.name, input.input, input.trace_header)?;
+        if !start.machine.is_express {
+            return Err(states::Error::state_machine_type_not_supported(
+                "This operation is not supported by this type of state machine",
+            )
+            .into());
+        }
+        if self.residents.len() >= EXPRESS_OPEN_MAX {
+            return Err(throttled("open Express executions", EXPRESS_OPEN_MAX).into());
+        }
+        let number = self.next_execution_number();
+        self.begin(now, entropy, number, start, Mode::ExpressSynchronous, id)?;
+        Ok(None)
+    }
+
+    /// AWS's order: ARN form, the machine exists, name characters, input JSON.
+    fn prepare_start(&mut self, arn: &str, name: Option<String>, input: Option<String>, trace_header: Option<String>) -> Done<Start> {
+        let parsed = StateMachineArn::parse(arn)?;
+        let machine = self.machine_of(&parsed, arn)?;
+        if machine.is_deleting {
+            return Err(states::Error::state_machine_deleting(format!("State machine is being deleted: '{arn}'")).into());
+        }
+        if let Some(name) = &name {
+            arn::check_name(name)?;
+        }
+        let text = input.unwrap_or_else(|| "{}".to_string());
+        if text.trim().is_empty() {
+            return Err(invalid_input("Invalid execution input."));
+        }
+        let input = Payload::parse(text).map_err(|error| invalid_input(&error.to_string()))?;
+        Ok(Start {
+            machine,
+            name,
+            input,
+            trace_header,
+        })
+    }
+
+    /// AWS: a start with the same name and input while the first one runs is that first one.
+    fn same_start(&mut self, start: &Start) -> Done<Option<Answered>> {
+        let Some(name) = &start.name else { return Ok(None) };
+        let key = index::name_key(&start.machine.name, name);
+        let Some(value) = self.staging.get(&key)? else { return Ok(None) };
+        let number: u64 = decode(&key, &value)?;
+        let resident = self.resident(number)?.ok_or(Error::Corrupt { key })?;
+        let execution = &resident.row.execution;
+        let is_same = execution.input().payload().text() == start.input.text();
+        if execution.status() == Status::Running && is_same {
+            return Ok(Some(started(execution.identity.arn.clone(), execution.identity.started_ms)));
+        }
+        let text = format!("Execution Already Exists: '{}'", execution.identity.arn);
+        Err(states::Error::execution_already_exists(text).into())
+    }
+
+    /// Starts an execution whose request has been accepted; returns its ARN and start.
+    fn begin(
+        &mut self,
+        now: Timestamp,
+        entropy: [u8; 32],
+        number: u64,
+        start: Start,
+        mode: Mode,
+        waiter: Option<RequestId>,
+    ) -> Done<(String, i64)> {
+        let machine = &start.machine;
+        let kind = if machine.is_express { MachineKind::Express } else { MachineKind::Standard };
+        let definition = self.definition(&machine.definition, kind)?;
+        let drawn = stepwell_engine::entropy(&entropy);
+        let name = start.name.unwrap_or_else(|| drawn.draw_uuid());
+        let arn = match mode {
+            Mode::Standard => machine.arn.replacen(":stateMachine:", ":execution:", 1) + ":" + &name,
+            _ => machine.arn.replacen(":stateMachine:", ":express:", 1) + ":" + &name + ":" + &drawn.draw_uuid(),
+        };
+        let own_timeout = definition.timeout_seconds();
+        let timeout = match mode {
+            Mode::Standard => own_timeout,
+            _ => Some(own_timeout.map_or(EXPRESS_SECONDS_MAX, |own| own.min(EXPRESS_SECONDS_MAX))),
+        };
+        let started_ms = now.as_millis();
+        let identity = Identity {
+            number,
+            arn: arn.clone(),
+            name: name.clone(),
+            state_machine_arn: machine.arn.clone(),
+            state_machine_name: machine.name.clone(),
+            role_arn: machine.role_arn.clone(),
+            mode,
+            started_ms,
+            seed: drawn.draw(),
+        };
+        let row = ExecutionRow {
+            execution: Execution::new(identity, definition, start.input, timeout),
+            definition: machine.definition.clone(),
+            revision_id: machine.revision_id.clone(),
+            version_arn: None,
+            alias_arn: None,
+            trace_header: start.trace_header,
+            redrive_count: 0,
+            redriven_ms: None,
+            forked_from: None,
+            retries_lost_tasks: None,
+        };
+        if mode == Mode::Standard {
+            self.staging.put(index::name_key(&machine.name, &name), encode(&number));
+            self.staging.put(index::open_key(&machine.name, number), vec![VERSION]);
+        }
+        if mode == Mode::ExpressAsynchronous {
+            let again = (row.execution.identity.clone(), row.execution.input().payload().text().to_string(), row.definition.clone());
+            self.staging.put(index::express_key(number), encode(&again));
+        }
+        let resident = Resident {
+            row,
+            due_ms: None,
+            is_in_doubt: false,
+            waiter,
+            stored_frames: BTreeSet::new(),
+        };
+        self.residents.insert(number, resident);
+        self.advance(now, number, Input::Start)?;
+        Ok((arn, started_ms))
+    }
+
+    /// An asynchronous Express execution that a crash has cut off starts again: at least once.
+    pub(crate) fn begin_again(&mut self, now: Timestamp, identity: Identity, input: String, definition: String) -> Done<()> {
+        let parsed = self.definition(&definition, MachineKind::Express)?;
+        let number = identity.number;
+        let own = parsed.timeout_seconds().map_or(EXPRESS_SECONDS_MAX, |own| own.min(EXPRESS_SECONDS_MAX));
+        let identity = Identity {
+            started_ms: now.as_millis(),
+            ..identity
+        };
+        let row = ExecutionRow {
+            execution: Execution::new(identity, parsed, Payload::from_text(input), Some(own)),
+            definition,
+            revision_id: None,
+            version_arn: None,
+            alias_arn: None,
+            trace_header: None,
+            redrive_count: 0,
+            redriven_ms: None,
+            forked_from: None,
+            retries_lost_tasks: None,
+        };
+        let resident = Resident {
+            row,
+            due_ms: None,
+            is_in_doubt: false,
+            waiter: None,
+            stored_frames: BTreeSet::new(),
+        };
+        self.residents.insert(number, resident);
+        self.advance(now, number, Input::Start)
+    }
+
+    pub(crate) fn stop_execution(&mut self, now: Timestamp, input: states::StopExecutionInput) -> Done<Answered> {
+        let parsed = arn::ExecutionArn::parse_standard(&input.execution_arn)?;
+        let Some(number) = self.number_of(parsed.state_machine_name(), parsed.name())? else {
+            return Err(missing_execution(&input.execution_arn).into());
+        };
+        self.advance(now, number, Input::Stop { error: input.error, cause: input.cause })?;
+        let stopped = self.resident(number)?.and_then(|resident| resident.row.execution.stopped_ms());
+        // AWS: stopping an execution that has ended returns the stop date it has.
+        let stop_date = EpochSeconds::from_ms(stopped.unwrap_or(now.as_millis()));
+        Ok(body(&states::StopExecutionOutput { stop_date }))
+    }
+
+    /// The number of an execution by machine name and execution name.
+    pub(crate) fn number_of(&self, machine: &str, name: &str) -> Result<Option<u64>, Error> {
+        let key = index::name_key(machine, name);
+        self.staging.get(&key)?.map(|value| decode(&key, &value)).transpose()
+    }
+
+    /// A timer came due. A timer row that no execution waits for any more is removed.
+    pub(crate) fn execution_due(&mut self, now: Timestamp, number: u64, due_ms: i64) -> Done<()> {
+        let waits = self.resident(number)?.is_some_and(|resident| resident.due_ms == Some(due_ms));
+        if !waits {
+            self.staging.delete(index::timer_key(due_ms, number));
+            return Ok(());
+        }
+        self.advance(now, number, Input::Due)?;
+        // A step that ran out of its budget leaves the same instant behind: it goes on in a later tick.
+        if self.residents.get(&number).is_some_and(|resident| resident.due_ms == Some(due_ms)) {
+            self.wake_again(due_ms, number);
+        }
+        Ok(())
+    }
+
+    /// The execution in memory, read from its rows if need be; `None` if there is none.
+    pub(crate) fn resident(&mut self, number: u64) -> Result<Option<&mut Resident>, Error> {
+        if !self.residents.contains_key(&number) {
+            let Some(loaded) = self.load(number)? else { return Ok(None) };
+            self.residents.insert(number, loaded);
+        }
+        Ok(self.residents.get_mut(&number))
+    }
+
+    fn load(&mut self, number: u64) -> Result<Option<Resident>, Error> {
+        let key = execution_key(number);
+        let Some(value) = self.staging.get(&key)? else { return Ok(None) };
+        let mut row: OwnedExecutionRow = decode(&key, &value)?;
+        let definition = self.definition(&row.definition, MachineKind::Standard)?;
+        let prefix = frames_of(number);
+        let rows = self.staging.scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
+        let frames = rows.iter().map(|(key, value)| decode(key, value)).collect::<Result<Vec<_>, _>>()?;
+        row.execution.attach(definition, frames);
+        for event in row.execution.unsupplied() {
+            let text = text_at(&self.staging, number, event)?.ok_or_else(|| Error::Corrupt { key: history_key(number, event) })?;
+            row.execution.supply(event, &Payload::from_text(text));
+        }
+        let stored_frames = row.execution.frames().keys().copied().collect();
+        Ok(Some(Resident {
+            due_ms: row.execution.next_deadline().map(Timestamp::as_millis),
+            is_in_doubt: !row.execution.attempts_in_doubt().is_empty(),
+            waiter: None,
+            stored_frames,
+            row,
+        }))
+    }
+
+    /// One transition of an execution: step it, stage its rows, release its effects.
+    pub(crate) fn advance(&mut self, now: Timestamp, number: u64, input: Input) -> Done<()> {
+        let Some(resident) = self.resident(number)? else { return Ok(()) };
+        let transition = step(&mut resident.row.execution, now, input);
+        self.stage(now, number, transition)
+    }
+
+    fn stage(&mut self, now: Timestamp, number: u64, transition: Transition) -> Done<()> {
+        let Some(mut resident) = self.residents.remove(&number) else { return Ok(()) };
+        let due_ms = resident.row.execution.next_deadline().map(Timestamp::as_millis);
+        let is_in_doubt = !resident.row.execution.attempts_in_doubt().is_empty();
+        let is_durable = resident.is_durable();
+        self.move_timer(number, resident.due_ms, due_ms, is_durable);
+        if is_durable {
+            self.stage_rows(number, &mut resident, &transition, is_in_doubt);
+        }
+        resident.due_ms = due_ms;
+        resident.is_in_doubt = is_in_doubt;
+        let trace_header = resident.row.trace_header.clone();
+        let execution_arn = resident.row.execution.identity.arn.clone();
+        let is_over = resident.is_over();
+        let ended = is_over && !transition.events.is_empty();
+        if ended {
+            self.ended(&mut resident)?;
+        }
+        self.residents.insert(number, resident);
+        for effect in transition.effects {
+            self.release(now, number, effect, trace_header.as_deref())?;
+        }
+        if !transition.events.is_empty() {
+            self.release_events(LiveEvents {
+                execution_arn,
+                events: transition.events,
+            });
+        }
+        Ok(())
+    }
+
+    fn stage_rows(&mut self, number: u64, resident: &mut Resident, transition: &Transition, is_in_doubt: bool) {
+        if let Some(first) = transition.events.first() {
+            self.staging.put(history_key(number, first.id), encode(&transition.events));
+        }
+        let (changed, removed) = resident.row.execution.take_changes();
+        for id in removed {
+            if resident.stored_frames.remove(&id) {
+                self.staging.delete(frame_key(number, id));
+            }
+        }
+        for id in changed {
+            let frame = &resident.row.execution.frames()[&id];
+            self.staging.put(frame_key(number, id), encode(frame));
+            resident.stored_frames.insert(id);
+        }
+        match (resident.is_in_doubt, is_in_doubt) {
+            (false, true) => self.staging.put(index::doubt_key(number), vec![VERSION]),
+            (true, false) => self.staging.delete(index::doubt_key(number)),
+            _ => {}
+        }
+        self.staging.put(execution_key(number), encode(&resident.row));
+        let identity = &resident.row.execution.identity;
+        if transition.events.first().is_some_and(|event| event.id == EventId(1)) || resident.is_over() {
+            let status = status_byte(resident.row.execution.status());
+            let key = index::list_key(&identity.state_machine_name, identity.started_ms, number);
+            self.staging.put(key, vec![VERSION, status]);
+        }
+    }
+
+    /// An execution has just ended.
+    fn ended(&mut self, resident: &mut Resident) -> Done<()> {
+        let execution = &resident.row.execution;
+        let identity = &execution.identity;
+        match identity.mode {
+            Mode::Standard => {
+                self.staging.delete(index::open_key(&identity.state_machine_name, identity.number));
+                self.finish_deleting(&identity.state_machine_name.clone())?;
+            }
+            Mode::ExpressAsynchronous => self.staging.delete(index::express_key(identity.number)),
+            Mode::ExpressSynchronous => {}
+        }
+        if let Some(waiter) = resident.waiter.take() {
+            let answer = body(&crate::listing::sync_output(&resident.row));
+            self.release_answer(waiter, Ok(answer));
+        }
+        Ok(())
+    }
+
+    /// Turns an effect of the engine into one of the shard.
+    fn release(&mut self, now: Timestamp, number: u64, effect: EngineEffect, trace_header: Option<&str>) -> Done<()> {
+        match effect {
+            EngineEffect::Cancel(ticket) => self.release_effect(Effect::CancelTask { execution: number, ticket }),
+            EngineEffect::Call(call) => self.release_call(now, number, *call, trace_header)?,
+        }
+        Ok(())
+    }
+
+    /// Releases a call, or fails its task at once where nobody can perform it.
+    pub(crate) fn release_call(&mut self, now: Timestamp, number: u64, call: Call, trace_header: Option<&str>) -> Done<()> {
+        let ticket = call.ticket;
+        debug_assert!(matches!(call.pattern, CallPattern::Function | CallPattern::Activity | CallPattern::Integration(_)));
+        match tasks::function_call(number, call, trace_header) {
+            Ok(call) => {
+                self.release_effect(Effect::InvokeFunction(Box::new(call)));
+                Ok(())
+            }
+            Err(refused) => self.advance(
+                now,
+                number,
+                Input::Failed {
+                    ticket,
+                    error: Some(refused.error.to_string()),
+                    cause: Some(refused.cause),
+                },
+            ),
+        }
+    }
+}
+
+fn started(arn: String, started_ms: i64) -> Answered {
+    body(&states::StartExecutionOutput {
+        execution_arn: arn,
+        start_date: EpochSeconds::from_ms(started_ms),
+    })
+}
+
+fn invalid_input(text: &str) -> crate::shard::Stop {
+    states::Error::invalid_execution_input(format!("Invalid State Machine Execution Input: '{text}'")).into()
+}
+
+pub(crate) fn missing_execution(arn: &str) -> states::Error {
+    states::Error::execution_does_not_exist(format!("Execution Does Not Exist: '{arn}'"))
+}
+
+fn throttled(what: &str, limit: usize) -> states::Error {
+    states::Error::throttling_exception(format!("Rate exceeded: at most {limit} {what}"))
+}
+
+/// The status in the index of executions. Numbers are persisted.
+pub(crate) fn status_byte(status: Status) -> u8 {
+    match status {
+        Status::Running => 1,
+        Status::Succeeded => 2,
+        Status::Failed => 3,
+        Status::TimedOut => 4,
+        Status::Aborted => 5,
+    }
+}

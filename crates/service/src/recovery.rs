@@ -1,0 +1,103 @@
+//! After a restart: tasks whose outcome is unknown, and Express executions that were cut off.
+
+use stepwell_engine::{Identity, Input, Payload, Ticket, Timestamp};
+use stepwell_store::{Direction, Error};
+
+use crate::command::LostTask;
+use crate::rows::history::text_at;
+use crate::rows::{after, decode, index};
+use crate::shard::{Done, Shard, Stop};
+use crate::staging::Rows;
+
+/// Executions looked at between two commits of a recovery.
+const RECOVER_BATCH: usize = 1_000;
+
+impl Shard {
+    /// Brings executions that the last process left in the middle of something back on their way.
+    ///
+    /// - A task that had started and has no durable result fails with `Lambda.SdkClientException`, so
+    ///   that the definition's own Retry and Catch decide; with [`LostTask::Retry`] it is called again.
+    /// - Asynchronous Express executions start again.
+    /// - Returns whether there is more: commit, release, and call again until it returns `false`.
+    /// - Cost: in proportion to tasks in flight, not to executions.
+    pub fn recover(&mut self, now: Timestamp, after_key: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> {
+        match self.recover_batch(now, after_key) {
+            Ok(next) => Ok(next),
+            Err(Stop::Store(error)) => Err(error),
+            // INVARIANT: recovery refuses nothing; there is no caller to refuse.
+            Err(Stop::Refused(refusal)) => unreachable!("recovery was refused: {refusal:?}"),
+        }
+    }
+
+    fn recover_batch(&mut self, now: Timestamp, after_key: Option<Vec<u8>>) -> Done<Option<Vec<u8>>> {
+        let from = after_key.unwrap_or_else(index::doubts);
+        let doubts = if from.first() == index::doubts().first() {
+            self.staging.scan(&from, &after(&index::doubts()), Direction::Ascending, RECOVER_BATCH)?
+        } else {
+            Vec::new()
+        };
+        for (key, _) in &doubts {
+            if let Some(number) = index::sole_number(key) {
+                self.recover_tasks(now, number)?;
+            }
+        }
+        if doubts.len() == RECOVER_BATCH {
+            return Ok(doubts.last().map(|(key, _)| next_key(key)));
+        }
+        let from = if from.first() == index::expresses().first() { from } else { index::expresses() };
+        let starts = self.staging.scan(&from, &after(&index::expresses()), Direction::Ascending, RECOVER_BATCH)?;
+        for (key, value) in &starts {
+            let (identity, input, definition): (Identity, String, String) = decode(key, value)?;
+            self.begin_again(now, identity, input, definition)?;
+        }
+        Ok((starts.len() == RECOVER_BATCH).then(|| starts.last().map(|(key, _)| next_key(key))).flatten())
+    }
+
+    fn recover_tasks(&mut self, now: Timestamp, number: u64) -> Done<()> {
+        let Some(resident) = self.resident(number)? else { return Ok(()) };
+        let tickets = resident.row.execution.attempts_in_doubt();
+        let retries = resident.row.retries_lost_tasks.unwrap_or(self.settings.lost_task == LostTask::Retry);
+        for ticket in tickets {
+            let returned = index::returned_key(number, ticket);
+            let was_returned = self.staging.get(&returned)?.is_some();
+            if was_returned {
+                self.staging.delete(returned);
+            }
+            if retries || was_returned {
+                self.call_again(now, number, ticket)?;
+            } else {
+                self.advance(now, number, lost(ticket))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn call_again(&mut self, now: Timestamp, number: u64, ticket: Ticket) -> Done<()> {
+        let Some(resident) = self.resident(number)? else { return Ok(()) };
+        let trace_header = resident.row.trace_header.clone();
+        let Some(scheduled) = resident.row.execution.scheduled_at(ticket) else { return Ok(()) };
+        let Some(text) = text_at(&self.staging, number, scheduled)? else { return Ok(()) };
+        let Some(resident) = self.resident(number)? else { return Ok(()) };
+        let Some(call) = resident.row.execution.call_again(ticket, Payload::from_text(text)) else { return Ok(()) };
+        self.release_call(now, number, call, trace_header.as_deref())
+    }
+}
+
+/// The failure of a task whose outcome nobody knows.
+fn lost(ticket: Ticket) -> Input {
+    Input::Failed {
+        ticket,
+        error: Some("Lambda.SdkClientException".to_string()),
+        cause: Some(
+            "The server stopped while the task was running; whether it took effect is unknown. \
+             Stepwell does not run a task twice unless Retry says so (see --on-lost-task)."
+                .to_string(),
+        ),
+    }
+}
+
+fn next_key(key: &[u8]) -> Vec<u8> {
+    let mut next = key.to_vec();
+    next.push(0);
+    next
+}

@@ -1,0 +1,38 @@
+//! An execution's snapshot: one row for itself, one for each frame.
+
+use serde::{Deserialize, Serialize};
+use stepwell_engine::{Execution, FrameId};
+
+use super::{Kind, Part, key};
+
+/// The row of an execution: the engine's snapshot and what the service knows beside it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ExecutionRow<E> {
+    pub(crate) execution: E,
+    /// Names the definition's row.
+    pub(crate) definition: String,
+    pub(crate) revision_id: Option<String>,
+    pub(crate) version_arn: Option<String>,
+    pub(crate) alias_arn: Option<String>,
+    pub(crate) trace_header: Option<String>,
+    pub(crate) redrive_count: u32,
+    pub(crate) redriven_ms: Option<i64>,
+    /// Execution that this one was forked from, and the event it was forked at.
+    pub(crate) forked_from: Option<(u64, u64)>,
+    /// Whether lost tasks are called again; `None` follows the server.
+    pub(crate) retries_lost_tasks: Option<bool>,
+}
+
+pub(crate) type OwnedExecutionRow = ExecutionRow<Execution>;
+
+pub(crate) fn execution_key(number: u64) -> Vec<u8> {
+    key(Kind::Execution, &[Part::Number(number)])
+}
+
+pub(crate) fn frame_key(number: u64, frame: FrameId) -> Vec<u8> {
+    key(Kind::Frame, &[Part::Number(number), Part::Number(u64::from(frame.0))])
+}
+
+pub(crate) fn frames_of(number: u64) -> Vec<u8> {
+    key(Kind::Frame, &[Part::Number(number)])
+}

@@ -1,0 +1,83 @@
+//! Indexes: names, lists, timers, and what must be looked at after a crash.
+
+use stepwell_engine::Ticket;
+
+use super::{Kind, Part, key};
+
+/// Execution name within its state machine to the execution's number.
+pub(crate) fn name_key(machine: &str, name: &str) -> Vec<u8> {
+    key(Kind::ExecutionName, &[Part::Name(machine), Part::Text(name)])
+}
+
+/// Executions of a state machine, newest first; the value is the status byte of [`StatusByte`].
+pub(crate) fn list_key(machine: &str, started_ms: i64, number: u64) -> Vec<u8> {
+    let newest_first = u64::MAX - started_ms.max(0).unsigned_abs();
+    key(
+        Kind::ExecutionList,
+        &[Part::Name(machine), Part::Number(newest_first), Part::Number(u64::MAX - number)],
+    )
+}
+
+pub(crate) fn list_of(machine: &str) -> Vec<u8> {
+    key(Kind::ExecutionList, &[Part::Name(machine)])
+}
+
+/// The execution's number in a key of the list.
+pub(crate) fn number_in_list(key: &[u8]) -> Option<u64> {
+    let tail: [u8; 8] = key.get(key.len().checked_sub(8)?..)?.try_into().ok()?;
+    Some(u64::MAX - u64::from_be_bytes(tail))
+}
+
+/// Executions of a state machine that have not ended.
+pub(crate) fn open_key(machine: &str, number: u64) -> Vec<u8> {
+    key(Kind::OpenExecution, &[Part::Name(machine), Part::Number(number)])
+}
+
+pub(crate) fn open_of(machine: &str) -> Vec<u8> {
+    key(Kind::OpenExecution, &[Part::Name(machine)])
+}
+
+/// When an execution has something to do by itself; one row an execution.
+pub(crate) fn timer_key(due_ms: i64, number: u64) -> Vec<u8> {
+    key(Kind::Timer, &[Part::Number(due_ms.max(0).unsigned_abs()), Part::Number(number)])
+}
+
+pub(crate) fn timers() -> Vec<u8> {
+    key(Kind::Timer, &[])
+}
+
+/// Due instant and execution number in a timer's key.
+pub(crate) fn timer_parts(key: &[u8]) -> Option<(i64, u64)> {
+    let due = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    let number = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
+    Some((i64::try_from(due).ok()?, number))
+}
+
+/// Executions with an attempt whose outcome a crash would make unknown.
+pub(crate) fn doubt_key(number: u64) -> Vec<u8> {
+    key(Kind::TaskInDoubt, &[Part::Number(number)])
+}
+
+pub(crate) fn doubts() -> Vec<u8> {
+    key(Kind::TaskInDoubt, &[])
+}
+
+/// Attempts that were released and never started: they are safe to call after a restart.
+pub(crate) fn returned_key(number: u64, ticket: Ticket) -> Vec<u8> {
+    let attempt = (u64::from(ticket.frame.0) << 32) | u64::from(ticket.attempt);
+    key(Kind::TaskReturned, &[Part::Number(number), Part::Number(attempt)])
+}
+
+/// Asynchronous Express executions that have not ended: they start again after a crash.
+pub(crate) fn express_key(number: u64) -> Vec<u8> {
+    key(Kind::ExpressStart, &[Part::Number(number)])
+}
+
+pub(crate) fn expresses() -> Vec<u8> {
+    key(Kind::ExpressStart, &[])
+}
+
+/// The number in a key that holds nothing else.
+pub(crate) fn sole_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(1..9)?.try_into().ok()?))
+}

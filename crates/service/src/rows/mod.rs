@@ -1,0 +1,118 @@
+//! Rows: key kinds, and the encoding of values.
+//!
+//! The first byte of a key is its kind; numbers are never reused. The first byte of a value is its
+//! version. Hot rows are `postcard` (append fields and variants only, with a new version), cold rows JSON.
+
+pub(crate) mod execution;
+pub(crate) mod function;
+pub(crate) mod history;
+pub(crate) mod index;
+pub(crate) mod machine;
+pub(crate) mod meta;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stepwell_store::Error;
+
+/// Key kinds. Numbers are persisted: never change, never reuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Meta = 1,
+    Machine = 2,
+    Definition = 3,
+    Execution = 4,
+    Frame = 5,
+    History = 6,
+    ExecutionName = 7,
+    ExecutionList = 8,
+    OpenExecution = 9,
+    Timer = 10,
+    TaskInDoubt = 11,
+    ExpressStart = 12,
+    Function = 13,
+    FunctionCode = 14,
+    TaskReturned = 15,
+}
+
+/// Version of a value in the present format.
+pub(crate) const VERSION: u8 = 1;
+
+/// A key of `kind` whose parts follow.
+pub(crate) fn key(kind: Kind, parts: &[Part]) -> Vec<u8> {
+    let mut key = vec![kind as u8];
+    for part in parts {
+        match part {
+            Part::Number(number) => key.extend_from_slice(&number.to_be_bytes()),
+            // INVARIANT: names cannot contain control characters, so NUL ends them.
+            Part::Name(name) => {
+                key.extend_from_slice(name.as_bytes());
+                key.push(0);
+            }
+            Part::Text(text) => key.extend_from_slice(text.as_bytes()),
+        }
+    }
+    key
+}
+
+/// One part of a key.
+pub(crate) enum Part<'a> {
+    /// Eight bytes, big-endian.
+    Number(u64),
+    /// A text that ends with NUL; more parts may follow.
+    Name(&'a str),
+    /// The last part.
+    Text(&'a str),
+}
+
+/// The first key after all keys that start with `prefix`.
+pub(crate) fn after(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return end;
+        }
+    }
+    vec![u8::MAX; prefix.len() + 1]
+}
+
+/// A hot value: version, then postcard.
+pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
+    let bytes = vec![VERSION];
+    postcard::to_extend(value, bytes).expect("rows have no shapes that postcard cannot write")
+}
+
+/// Reads what [`encode`] wrote.
+pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, Error> {
+    let bytes = current(key, value)?;
+    postcard::from_bytes(bytes).map_err(|_| corrupt(key))
+}
+
+/// A cold value: version, then JSON.
+pub(crate) fn encode_json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    serde_json::to_writer(&mut bytes, value).expect("rows have text keys only");
+    bytes
+}
+
+/// Reads what [`encode_json`] wrote.
+pub(crate) fn decode_json<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(current(key, value)?).map_err(|_| corrupt(key))
+}
+
+fn current<'v>(key: &[u8], value: &'v [u8]) -> Result<&'v [u8], Error> {
+    match value.split_first() {
+        Some((&VERSION, rest)) => Ok(rest),
+        Some((version, _)) if *version > VERSION => Err(Error::NewerFormat {
+            directory: "the store".to_string(),
+            found: u32::from(*version),
+            supported: u32::from(VERSION),
+        }),
+        _ => Err(corrupt(key)),
+    }
+}
+
+fn corrupt(key: &[u8]) -> Error {
+    Error::Corrupt { key: key.to_vec() }
+}

@@ -1,0 +1,345 @@
+//! The shard: one writer over its rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use stepwell_engine::{Definition, MachineKind, Timestamp};
+use stepwell_store::{Direction, Error, Snapshot, Store};
+
+use crate::command::{Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings};
+use crate::executions::Resident;
+use crate::rows::meta::{Meta, meta_key};
+use crate::rows::{after, decode, encode, index, machine};
+use crate::staging::{Rows, Staging};
+
+/// Parsed definitions kept in memory.
+const DEFINITIONS_MAX: usize = 512;
+
+/// Standard executions kept in memory between commits; the others are read from their rows.
+const RESIDENTS_MAX: usize = 10_000;
+
+/// Timers kept in memory; the later ones are read when their time comes near.
+const TIMERS_MAX: usize = 8_192;
+
+/// Executions that become due in one tick; the rest is due in the next.
+const DUE_PER_TICK_MAX: usize = 1_024;
+
+/// One shard: apply commands, commit once, release what the commit made durable.
+///
+/// The caller takes what waits, calls [`Shard::apply`] for each and [`Shard::commit`] once. After an
+/// error from any of them the shard is spent: open the store again and recover.
+pub struct Shard {
+    store: Box<dyn Store>,
+    pub(crate) settings: Settings,
+    pub(crate) staging: Staging,
+    meta: Meta,
+    pub(crate) residents: BTreeMap<u64, Resident>,
+    definitions: BTreeMap<String, (u64, Arc<Definition>)>,
+    definition_use: u64,
+    timers: BTreeSet<(i64, u64)>,
+    /// Every timer due before this instant is in `timers`.
+    timers_known_until: i64,
+    released: Committed,
+    failure: Option<Error>,
+}
+
+/// Why a command stops: it is refused, or the store has failed.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Refused(Box<Refusal>),
+    Store(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Store(error)
+    }
+}
+
+impl<E: Into<Refusal>> From<E> for Stop {
+    fn from(refusal: E) -> Stop {
+        Stop::Refused(Box::new(refusal.into()))
+    }
+}
+
+/// The result of carrying out one command.
+pub(crate) type Done<T> = Result<T, Stop>;
+
+impl Shard {
+    /// Opens a shard over its store.
+    ///
+    /// - Call [`Shard::recover`] before the first command.
+    /// - Errors: the store's; a newer format of rows is refused.
+    pub fn open(store: Box<dyn Store>, settings: Settings) -> Result<Shard, Error> {
+        let base = store.snapshot();
+        let key = meta_key();
+        let meta = match Rows::get(&base, &key)? {
+            Some(value) => decode(&key, &value)?,
+            None => Meta { next_execution: 1 },
+        };
+        Ok(Shard {
+            staging: Staging::new(base),
+            store,
+            settings,
+            meta,
+            residents: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+            definition_use: 0,
+            timers: BTreeSet::new(),
+            timers_known_until: i64::MIN,
+            released: Committed::default(),
+            failure: None,
+        })
+    }
+
+    /// What is durable now.
+    pub fn snapshot(&self) -> Arc<dyn Snapshot> {
+        self.store.snapshot()
+    }
+
+    /// Carries out one command. Its answer and effects come out of the next [`Shard::commit`].
+    ///
+    /// - `entropy`: 32 random bytes, used for this command only.
+    pub fn apply(&mut self, now: Timestamp, entropy: [u8; 32], command: Command) {
+        if self.failure.is_some() {
+            return;
+        }
+        let id = command.id;
+        let done = self.carry_out(now, entropy, id, command.request);
+        match (done, id) {
+            (Ok(Some(answered)), Some(id)) => self.released.answers.push((id, Ok(answered))),
+            (Err(Stop::Refused(refusal)), Some(id)) => self.released.answers.push((id, Err(*refusal))),
+            (Err(Stop::Store(error)), _) => self.failure = Some(error),
+            // Nobody waits, or the answer comes when a synchronous execution ends.
+            (Ok(_) | Err(Stop::Refused(_)), _) => {}
+        }
+    }
+
+    fn carry_out(&mut self, now: Timestamp, entropy: [u8; 32], id: Option<RequestId>, request: Request) -> Done<Option<Answered>> {
+        match request {
+            Request::CreateStateMachine(input) => self.create_state_machine(now, *input).map(Some),
+            Request::UpdateStateMachine(input) => self.update_state_machine(now, &entropy, *input).map(Some),
+            Request::DeleteStateMachine(input) => self.delete_state_machine(&input).map(Some),
+            Request::StartExecution(input) => self.start_execution(now, entropy, input).map(Some),
+            Request::StartSyncExecution(input) => self.start_sync_execution(now, entropy, id, input),
+            Request::StopExecution(input) => self.stop_execution(now, input).map(Some),
+            Request::SendTaskSuccess(input) => self.send_task_success(now, input).map(Some),
+            Request::SendTaskFailure(input) => self.send_task_failure(now, input).map(Some),
+            Request::SendTaskHeartbeat(input) => self.send_task_heartbeat(now, &input).map(Some),
+            Request::CreateFunction(input, code) => self.create_function(now, &entropy, *input, code).map(Some),
+            Request::UpdateFunctionCode(input, code) => self.update_function_code(now, &entropy, *input, code).map(Some),
+            Request::UpdateFunctionConfiguration(input) => self.update_function_configuration(now, &entropy, *input).map(Some),
+            Request::DeleteFunction(input) => self.delete_function(&input).map(Some),
+            Request::CompleteTask { execution, ticket, outcome } => {
+                self.complete_task(now, execution, ticket, outcome)?;
+                Ok(None)
+            }
+            Request::ReturnTask { execution, ticket } => {
+                self.staging.put(index::returned_key(execution, ticket), vec![crate::rows::VERSION]);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Does what is due at `now`: waits, time-outs, heartbeats, retries.
+    pub fn tick(&mut self, now: Timestamp) {
+        if self.failure.is_none()
+            && let Err(Stop::Store(error)) = self.fire_timers(now)
+        {
+            self.failure = Some(error);
+        }
+    }
+
+    fn fire_timers(&mut self, now: Timestamp) -> Done<()> {
+        for _ in 0..DUE_PER_TICK_MAX {
+            self.know_timers_until(now)?;
+            let Some(&(due_ms, number)) = self.timers.first() else { return Ok(()) };
+            if due_ms > now.as_millis() {
+                return Ok(());
+            }
+            self.timers.remove(&(due_ms, number));
+            self.execution_due(now, number, due_ms)?;
+        }
+        Ok(())
+    }
+
+    /// The instant of the next [`Shard::tick`] that has something to do.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let known = self.timers.first().map(|(due, _)| *due);
+        let unknown = (self.timers_known_until < i64::MAX).then_some(self.timers_known_until);
+        [known, unknown].into_iter().flatten().min().map(Timestamp::from_millis)
+    }
+
+    /// Reads timers until one lies beyond `now` or there are no more.
+    fn know_timers_until(&mut self, now: Timestamp) -> Done<()> {
+        if self.timers_known_until > now.as_millis() || self.timers_known_until == i64::MAX {
+            return Ok(());
+        }
+        let from = index::timer_key(self.timers_known_until, 0);
+        let rows = self.staging.scan(&from, &after(&index::timers()), Direction::Ascending, TIMERS_MAX)?;
+        let is_all = rows.len() < TIMERS_MAX;
+        let found: Vec<(i64, u64)> = rows.iter().filter_map(|(key, _)| index::timer_parts(key)).collect();
+        // Timers of the last instant read may continue behind the limit: that instant counts as unknown.
+        let until = match found.last() {
+            Some((last, _)) if !is_all => *last,
+            _ => i64::MAX,
+        };
+        let until = if until <= self.timers_known_until && !is_all { until + 1 } else { until };
+        self.timers.extend(found);
+        self.timers_known_until = until;
+        Ok(())
+    }
+
+    /// Moves an execution's timer; keeps the window in memory bounded.
+    pub(crate) fn move_timer(&mut self, number: u64, before: Option<i64>, after: Option<i64>, is_durable: bool) {
+        if before == after {
+            return;
+        }
+        if let Some(due) = before {
+            self.timers.remove(&(due, number));
+            if is_durable {
+                self.staging.delete(index::timer_key(due, number));
+            }
+        }
+        if let Some(due) = after {
+            if is_durable {
+                self.staging.put(index::timer_key(due, number), vec![crate::rows::VERSION]);
+            }
+            if due < self.timers_known_until || !is_durable {
+                self.timers.insert((due, number));
+            }
+        }
+        while self.timers.len() > TIMERS_MAX * 2 {
+            let Some(last) = self.timers.last().copied() else { return };
+            if self.residents.get(&last.1).is_some_and(|resident| !resident.is_durable()) {
+                return;
+            }
+            self.timers.pop_last();
+            self.timers_known_until = self.timers_known_until.min(last.0);
+        }
+    }
+
+    /// Puts a timer back that has fired without moving.
+    pub(crate) fn wake_again(&mut self, due_ms: i64, number: u64) {
+        self.timers.insert((due_ms, number));
+    }
+
+    /// One durable batch of everything applied since the last commit; only now do answers and effects exist.
+    ///
+    /// - Errors: the store's, or the one that stopped an earlier call. Nothing is released then.
+    pub fn commit(&mut self) -> Result<Committed, Error> {
+        if let Some(error) = self.failure.take() {
+            self.failure = Some(spent());
+            return Err(error);
+        }
+        if !self.staging.is_empty() {
+            let batch = self.staging.take_batch();
+            if let Err(error) = self.store.commit(batch) {
+                self.failure = Some(spent());
+                return Err(error);
+            }
+            self.staging.rebase(self.store.snapshot());
+        }
+        self.let_idle_executions_go();
+        Ok(std::mem::take(&mut self.released))
+    }
+
+    /// Idle executions leave memory; those with a call in flight stay, up to a limit.
+    fn let_idle_executions_go(&mut self) {
+        self.residents.retain(|_, resident| !resident.is_durable() && !resident.is_over() || resident.has_call_in_flight());
+        while self.residents.len() > RESIDENTS_MAX {
+            let Some(number) = self.residents.iter().find(|(_, resident)| resident.is_durable()).map(|(number, _)| *number) else {
+                return;
+            };
+            self.residents.remove(&number);
+        }
+    }
+
+    pub(crate) fn next_execution_number(&mut self) -> u64 {
+        let number = self.meta.next_execution;
+        self.meta.next_execution += 1;
+        self.staging.put(meta_key(), encode(&self.meta));
+        number
+    }
+
+    pub(crate) fn release_effect(&mut self, effect: Effect) {
+        self.released.effects.push(effect);
+    }
+
+    pub(crate) fn release_answer(&mut self, id: RequestId, answer: Answer) {
+        self.released.answers.push((id, answer));
+    }
+
+    pub(crate) fn release_events(&mut self, events: LiveEvents) {
+        self.released.events.push(events);
+    }
+
+    /// The parsed definition with this hash.
+    ///
+    /// INVARIANT: a definition's row is written once and was validated before.
+    pub(crate) fn definition(&mut self, hash: &str, kind: MachineKind) -> Result<Arc<Definition>, Error> {
+        self.definition_use += 1;
+        let now_used = self.definition_use;
+        let key = machine::definition_key(&hash_kind(hash, kind));
+        if let Some((used, definition)) = self.definitions.get_mut(hash_kind(hash, kind).as_str()) {
+            *used = now_used;
+            return Ok(Arc::clone(definition));
+        }
+        let value = self.staging.get(&key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
+        let text: String = decode(&key, &value)?;
+        let definition = Definition::parse(&text, kind).map_err(|_| Error::Corrupt { key })?;
+        let definition = Arc::new(definition);
+        self.keep_definition(hash_kind(hash, kind), Arc::clone(&definition));
+        Ok(definition)
+    }
+
+    /// Writes a definition's row once; returns its hash.
+    pub(crate) fn store_definition(&mut self, definition: Arc<Definition>, kind: MachineKind) -> Result<String, Error> {
+        let hash = hex(&Sha256::digest(definition.text().as_bytes()));
+        let key = machine::definition_key(&hash_kind(&hash, kind));
+        if self.staging.get(&key)?.is_none() {
+            self.staging.put(key, encode(&definition.text().as_ref()));
+        }
+        self.keep_definition(hash_kind(&hash, kind), definition);
+        Ok(hash)
+    }
+
+    fn keep_definition(&mut self, key: String, definition: Arc<Definition>) {
+        self.definition_use += 1;
+        self.definitions.insert(key, (self.definition_use, definition));
+        if self.definitions.len() > DEFINITIONS_MAX {
+            let oldest = self.definitions.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone());
+            oldest.map(|key| self.definitions.remove(&key));
+        }
+    }
+}
+
+/// What a shard answers after a failure.
+fn spent() -> Error {
+    Error::Stopped {
+        place: "the shard".to_string(),
+    }
+}
+
+/// Express and Standard validate differently, so their rows differ.
+pub(crate) fn hash_kind(hash: &str, kind: MachineKind) -> String {
+    format!("{hash}{}", kind_mark(kind))
+}
+
+fn kind_mark(kind: MachineKind) -> &'static str {
+    match kind {
+        MachineKind::Standard => "",
+        MachineKind::Express => "-express",
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The body of an answer.
+pub(crate) fn body(output: &impl serde::Serialize) -> Answered {
+    Answered::States(serde_json::to_vec(output).expect("a generated shape has text keys only"))
+}

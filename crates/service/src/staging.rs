@@ -1,0 +1,99 @@
+//! Rows as the commands of one batch see them: what is durable, and over it what is staged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stepwell_store::{Batch, Direction, Error, Snapshot};
+
+/// Something that rows can be read from.
+pub(crate) trait Rows {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+    /// Rows with `from <= key < to`, at most `limit`.
+    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error>;
+}
+
+impl Rows for Arc<dyn Snapshot> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.as_ref().get(key)?.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        let rows = self.as_ref().scan(from, to, direction, limit)?;
+        Ok(rows.into_iter().map(|(key, value)| (key, value.to_vec())).collect())
+    }
+}
+
+/// Staged writes over a snapshot.
+pub(crate) struct Staging {
+    base: Arc<dyn Snapshot>,
+    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl Staging {
+    pub(crate) fn new(base: Arc<dyn Snapshot>) -> Staging {
+        Staging {
+            base,
+            writes: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.writes.insert(key, Some(value));
+    }
+
+    pub(crate) fn delete(&mut self, key: Vec<u8>) {
+        self.writes.insert(key, None);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// The staged writes as one batch; the staging is empty afterwards.
+    pub(crate) fn take_batch(&mut self) -> Batch {
+        let mut batch = Batch::new();
+        for (key, value) in std::mem::take(&mut self.writes) {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+        batch
+    }
+
+    /// Reads from here on see `base`.
+    pub(crate) fn rebase(&mut self, base: Arc<dyn Snapshot>) {
+        self.base = base;
+    }
+}
+
+impl Rows for Staging {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        match self.writes.get(key) {
+            Some(staged) => Ok(staged.clone()),
+            None => self.base.get(key),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let staged = self.writes.range(from.to_vec()..to.to_vec());
+        let hidden = staged.clone().filter(|(_, value)| value.is_none()).count();
+        // As many rows more as staged deletions may hide.
+        let base = self.base.scan(from, to, direction, limit.saturating_add(hidden))?;
+        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = base.into_iter().map(|(key, value)| (key, value.to_vec())).collect();
+        for (key, value) in staged {
+            match value {
+                Some(value) => drop(merged.insert(key.clone(), value.clone())),
+                None => drop(merged.remove(key)),
+            }
+        }
+        let rows = merged.into_iter();
+        Ok(match direction {
+            Direction::Ascending => rows.take(limit).collect(),
+            Direction::Descending => rows.rev().take(limit).collect(),
+        })
+    }
+}
