@@ -355,6 +355,8 @@ pub(crate) enum Stage {
     Started,
     /// The call has returned; the task token is awaited.
     Submitted,
+    /// The result is known; the state is about to be left or tried again.
+    Closed,
 }
 
 impl Frame {
@@ -366,7 +368,7 @@ impl Frame {
     /// The open attempt's number if the frame is in a Task state with one.
     pub fn open_attempt(&self) -> Option<u32> {
         match &self.phase {
-            Phase::Calling(attempt) => Some(attempt.number),
+            Phase::Calling(attempt) if attempt.stage != Stage::Closed => Some(attempt.number),
             _ => None,
         }
     }

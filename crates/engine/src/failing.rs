@@ -58,8 +58,20 @@ impl Stepper<'_> {
     /// AWS: a JSONata failure writes `EvaluationFailed`; its predecessor is the state's own predecessor
     /// as long as the state has done nothing but being entered.
     pub(crate) fn evaluation_failed(&mut self, id: FrameId, failure: Failure) {
-        let state = self.execution.state_of(self.execution.frame(id));
         let frame = self.execution.frame(id);
+        let previous = if frame.previous == frame.entered { frame.before } else { frame.previous };
+        self.failed_after(previous, id, failure);
+    }
+
+    /// What the frame's state does failed, after its fields were evaluated.
+    pub(crate) fn work_failed(&mut self, id: FrameId, failure: Failure) {
+        let previous = self.execution.frame(id).previous;
+        self.failed_after(previous, id, failure);
+    }
+
+    fn failed_after(&mut self, previous: EventId, id: FrameId, failure: Failure) {
+        let frame = self.execution.frame(id);
+        let state = self.execution.state_of(frame);
         let prefix = format!(
             "An error occurred while executing the state '{}' (entered at the event id #{}). ",
             state.name, frame.entered.0
@@ -67,7 +79,6 @@ impl Stepper<'_> {
         let cause = format!("{prefix}{}", failure.cause);
         let is_query = failure.error == "States.QueryEvaluationError";
         if is_query {
-            let previous = if frame.previous == frame.entered { frame.before } else { frame.previous };
             let details = Details::EvaluationFailed {
                 error: failure.error.to_string(),
                 cause: cause.clone(),

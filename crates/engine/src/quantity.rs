@@ -24,7 +24,7 @@ pub(crate) fn whole(quantity: &Quantity, rule: &Rule, scope: &Scope) -> Result<i
                 let cause = format!("The {field} parameter does not reference an input value: {}", path.text());
                 return Err(Failure::runtime(cause));
             };
-            let Some(number) = as_whole(&value) else {
+            let Some(number) = path_whole(&value) else {
                 let cause = format!("The {field} parameter cannot be parsed as a long value: {} == {}", path.text(), plain(&value));
                 return Err(Failure::runtime(cause));
             };
@@ -65,6 +65,14 @@ pub(crate) fn wrong_type(template: &JsonataTemplate, expected: &str, value: &Val
             format!("The field '{}' must be of type {expected} but was: {value}", template.field()),
             Some(template.field().to_string()),
         ),
+    }
+}
+
+/// AWS: a text of digits counts as the number (recorded: `MaxConcurrencyPath` on `"1"`).
+fn path_whole(value: &Value) -> Option<f64> {
+    match value {
+        Value::String(text) => text.parse::<i64>().ok().map(|number| number as f64),
+        other => as_whole(other),
     }
 }
 

@@ -168,7 +168,7 @@ impl Stepper<'_> {
     /// The stage of the ticket's attempt, if that attempt is still open.
     fn open(&self, ticket: Ticket) -> Option<Stage> {
         match &self.execution.frames.get(&ticket.frame)?.phase {
-            Phase::Calling(attempt) if attempt.number == ticket.attempt => Some(attempt.stage),
+            Phase::Calling(attempt) if attempt.number == ticket.attempt && attempt.stage != Stage::Closed => Some(attempt.stage),
             _ => None,
         }
     }

@@ -1,1 +1,21 @@
+//! The shell around the service: sockets, threads, the clock, entropy.
+//!
+//! Lives here: the HTTP listener, the shard's thread and its inbox, performers of effects, the
+//! function pool's wiring, the log lines of functions.
+//! Never here: a decision that changes durable state (that is the service's), what a definition means.
+//! Read first: [`Server::start`].
 
+mod body;
+mod functions;
+mod http;
+mod inbox;
+mod logs;
+mod performer;
+mod server;
+mod shard;
+mod states;
+mod sts;
+mod validation;
+
+pub use server::{Error, LostTask, Options, Server};
+pub use validation::{Diagnostic, validate_definition};

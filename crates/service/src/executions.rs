@@ -136,8 +136,7 @@ impl Shard {
         if execution.status() == Status::Running && is_same {
             return Ok(Some(started(execution.identity.arn.clone(), execution.identity.started_ms)));
         }
-        let text = format!("Execution Already Exists: '{}'", execution.identity.arn);
-        Err(states::Error::execution_already_exists(text).into())
+        Err(states::Error::execution_already_exists(&execution.identity.arn).into())
     }
 
     /// Starts an execution whose request has been accepted; returns its ARN and start.
@@ -430,11 +429,11 @@ fn started(arn: String, started_ms: i64) -> Answered {
 }
 
 fn invalid_input(text: &str) -> crate::shard::Stop {
-    states::Error::invalid_execution_input(format!("Invalid State Machine Execution Input: '{text}'")).into()
+    states::Error::invalid_execution_input(text).into()
 }
 
 pub(crate) fn missing_execution(arn: &str) -> states::Error {
-    states::Error::execution_does_not_exist(format!("Execution Does Not Exist: '{arn}'"))
+    states::Error::execution_does_not_exist(arn)
 }
 
 fn throttled(what: &str, limit: usize) -> states::Error {

@@ -134,7 +134,7 @@ impl Shard {
         if *parsed.qualifier() != Qualifier::None {
             return Err(not_built("state machine versions and aliases").into());
         }
-        let missing = || states::Error::state_machine_does_not_exist(format!("State Machine Does Not Exist: '{arn}'"));
+        let missing = || states::Error::state_machine_does_not_exist(arn);
         let machine = self.machine(parsed.name())?.ok_or_else(missing)?;
         if machine.arn != arn {
             return Err(missing().into());
@@ -168,8 +168,7 @@ fn same_machine(existing: &Machine, wanted: &Machine) -> Done<Answered> {
         && existing.tracing_enabled == wanted.tracing_enabled
         && existing.encryption == wanted.encryption;
     if !is_same {
-        let text = format!("State Machine Already Exists: '{}'", existing.arn);
-        return Err(states::Error::state_machine_already_exists(text).into());
+        return Err(states::Error::state_machine_already_exists(&existing.arn).into());
     }
     Ok(created(existing))
 }
@@ -186,7 +185,7 @@ fn created(machine: &Machine) -> Answered {
 fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
     let definition = Definition::parse(text, kind).map_err(|diagnostics| {
         let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-        states::Error::invalid_definition(format!("Invalid State Machine Definition: '{}'", texts.join(", ")))
+        states::Error::invalid_definition(texts.join(", "))
     })?;
     if definition.map_modes().any(|mode| matches!(mode, MapMode::Distributed { .. })) {
         return Err(not_built("a Map state with ProcessorConfig.Mode DISTRIBUTED").into());
@@ -210,7 +209,7 @@ fn check_role(role_arn: &str) -> Result<(), states::Error> {
     if role_arn.starts_with("arn:") {
         return Ok(());
     }
-    Err(states::Error::invalid_arn(format!("Invalid Arn: 'Invalid ARN prefix: {role_arn}'")))
+    Err(states::Error::invalid_arn(format!("Invalid ARN prefix: {role_arn}")))
 }
 
 fn kind_of(text: Option<&str>) -> MachineKind {

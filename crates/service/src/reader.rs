@@ -55,7 +55,6 @@ impl Reader {
         let is_metadata = input.included_data.as_deref() == Some("METADATA_ONLY");
         let parsed = stepwell_engine::Definition::parse(&text, machine_kind(&machine)).ok();
         let references = parsed.as_ref().map(|definition| definition.variable_references().clone()).unwrap_or_default();
-        let description = parsed.as_ref().and_then(|definition| definition.comment()).map(str::to_string);
         Ok(states::DescribeStateMachineOutput {
             state_machine_arn: machine.arn.clone(),
             name: machine.name.clone(),
@@ -64,17 +63,14 @@ impl Reader {
             role_arn: machine.role_arn.clone(),
             r#type: if machine.is_express { "EXPRESS" } else { "STANDARD" }.to_string(),
             creation_date: EpochSeconds::from_ms(machine.created_ms),
-            logging_configuration: Some(machine.logging.clone().unwrap_or_else(|| states::LoggingConfiguration {
-                level: Some("OFF".to_string()),
-                include_execution_data: Some(false),
-                destinations: None,
-            })),
+            logging_configuration: Some(logging_of(&machine)),
             tracing_configuration: Some(states::TracingConfiguration {
                 enabled: Some(machine.tracing_enabled),
             }),
             label: None,
             revision_id: machine.revision_id.clone(),
-            description,
+            // AWS: the description of a version; the machine itself has none.
+            description: None,
             encryption_configuration: machine.encryption.clone(),
             variable_references: (!references.is_empty()).then_some(references),
         })
@@ -321,7 +317,7 @@ impl Reader {
             return Err(not_built("state machine versions and aliases").into());
         }
         let key = machine_key(parsed.name());
-        let missing = || states::Error::state_machine_does_not_exist(format!("State Machine Does Not Exist: '{arn}'"));
+        let missing = || states::Error::state_machine_does_not_exist(arn);
         let value = Rows::get(&self.snapshot, &key)?.ok_or_else(missing)?;
         let machine: Machine = decode_json(&key, &value)?;
         if machine.arn != arn {
@@ -353,6 +349,16 @@ impl Reader {
         let key = execution_key(number);
         let value = Rows::get(&self.snapshot, &key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
         decode(&key, &value)
+    }
+}
+
+/// The logging configuration with AWS's defaults filled in.
+fn logging_of(machine: &Machine) -> states::LoggingConfiguration {
+    let logging = machine.logging.clone().unwrap_or_default();
+    states::LoggingConfiguration {
+        level: logging.level.or_else(|| Some("OFF".to_string())),
+        include_execution_data: logging.include_execution_data.or(Some(false)),
+        destinations: logging.destinations,
     }
 }
 
@@ -421,5 +427,5 @@ fn read_token(token: &str) -> Option<Vec<u8>> {
 }
 
 fn invalid_token() -> states::Error {
-    states::Error::invalid_token("Invalid Token: 'Invalid token'")
+    states::Error::invalid_token("Invalid token")
 }

@@ -79,7 +79,12 @@ fn invoke_call(execution: u64, call: Call, is_callback: bool, trace_header: Opti
         return Err(refuse("The field \"FunctionName\" is required but was missing"));
     };
     let payload = match fields.get("Payload") {
-        None => Payload::empty_object(),
+        // AWS: no payload reaches the function as an empty object (recorded: a Payload of null).
+        None | Some(Value::Null) => Payload::empty_object(),
+        // AWS: a text that is JSON is sent as that JSON (recorded: a Payload of "0" is the number).
+        Some(Value::String(text)) => {
+            Payload::parse(text.as_str()).unwrap_or_else(|_| Payload::from_value(Value::String(text.clone())))
+        }
         Some(payload) => Payload::from_value(payload.clone()),
     };
     Ok(FunctionCall {
@@ -139,9 +144,9 @@ impl Shard {
     /// - Errors: `InvalidToken` for a text that is not one of our tokens, `TaskTimedOut` for one whose
     ///   attempt has closed.
     fn open_ticket(&mut self, text: &str) -> Done<(u64, Ticket)> {
-        let invalid = || states::Error::invalid_token("Invalid Token: 'Invalid token'");
+        let invalid = || states::Error::invalid_token("Invalid token");
         let token = TaskToken::parse(text).ok_or_else(invalid)?;
-        let gone = || states::Error::task_timed_out("Task Timed Out: 'Provided task does not exist anymore'");
+        let gone = || states::Error::task_timed_out("Provided task does not exist anymore");
         let Some(resident) = self.resident(token.execution)? else { return Err(invalid().into()) };
         let execution = &resident.row.execution;
         if !token.verifies(&execution.identity.seed) {

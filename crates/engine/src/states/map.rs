@@ -83,12 +83,12 @@ pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
 
 /// The iteration `index` has ended at the event `last`.
 ///
-/// AWS: the next iteration's start, and the Map's own end, have the last inner event as their
-/// predecessor, not `MapIterationSucceeded`.
+/// AWS: the next iteration's start has the last inner event as its predecessor, not
+/// `MapIterationSucceeded`; the Map's own end follows the last `MapIterationSucceeded`.
 pub(crate) fn iteration_done(stepper: &mut Stepper, parent: FrameId, index: u32, last: EventId) {
     let name = stepper.execution.state_of(stepper.execution.frame(parent)).name.to_string();
     let index = u64::from(index);
-    stepper.emit(last, Details::MapIterationSucceeded { name, index });
+    let succeeded = stepper.emit(last, Details::MapIterationSucceeded { name, index });
     if stepper.execution.status() != Status::Running {
         return;
     }
@@ -97,6 +97,7 @@ pub(crate) fn iteration_done(stepper: &mut Stepper, parent: FrameId, index: u32,
     let Phase::Iterations { length, finished, .. } = &mut frame.phase else { return };
     *finished += 1;
     if finished == length {
+        frame.previous = succeeded;
         states::join(stepper, parent, Details::MapStateSucceeded);
     } else {
         // Not queued: the start of the next iteration directly follows the end of this one.

@@ -77,7 +77,7 @@ pub(crate) fn call_again(execution: &Execution, ticket: Ticket, input: Payload) 
 /// The event that stores the input of an open attempt.
 pub(crate) fn scheduled_at(execution: &Execution, ticket: Ticket) -> Option<EventId> {
     match &execution.frames().get(&ticket.frame)?.phase {
-        Phase::Calling(attempt) if attempt.number == ticket.attempt => Some(attempt.scheduled),
+        Phase::Calling(attempt) if attempt.number == ticket.attempt && attempt.stage != Stage::Closed => Some(attempt.scheduled),
         _ => None,
     }
 }
@@ -206,6 +206,7 @@ pub(crate) fn succeeded(stepper: &mut Stepper, id: FrameId, output: Payload) {
         }
     };
     stepper.emit_in(id, details);
+    close(stepper, id);
     if stepper.execution.status() == Status::Running {
         states::leave_with(stepper, id, &result);
     }
@@ -222,6 +223,7 @@ pub(crate) fn failed(stepper: &mut Stepper, id: FrameId, error: Option<String>, 
         }
     };
     stepper.emit_in(id, details);
+    close(stepper, id);
     if stepper.execution.status() == Status::Running {
         // AWS: a task that could not even be started is a runtime error, which nothing catches.
         let is_fatal = error.as_deref() == Some("States.Runtime");
@@ -238,8 +240,7 @@ pub(crate) fn timed_out(stepper: &mut Stepper, id: FrameId) -> Option<Fault> {
     let attempt = attempt_mut(stepper, id)?;
     let number = attempt.number;
     let missed_heartbeat = !attempt.timeout_ms.is_some_and(|timeout| timeout <= now_ms);
-    attempt.timeout_ms = None;
-    attempt.heartbeat_ms = None;
+    attempt.close();
     stepper.transition.effects.push(Effect::Cancel(Ticket { frame: id, attempt: number }));
     // AWS: a missed heartbeat is written as States.Timeout too.
     let error = Some("States.Timeout".to_string());
@@ -253,6 +254,21 @@ pub(crate) fn timed_out(stepper: &mut Stepper, id: FrameId) -> Option<Fault> {
     };
     stepper.emit_in(id, details);
     Some(Fault::timeout(missed_heartbeat))
+}
+
+/// The attempt has its result: nothing is due and nothing is to be cancelled any more.
+fn close(stepper: &mut Stepper, id: FrameId) {
+    if let Some(attempt) = attempt_mut(stepper, id) {
+        attempt.close();
+    }
+}
+
+impl Attempt {
+    fn close(&mut self) {
+        self.stage = Stage::Closed;
+        self.timeout_ms = None;
+        self.heartbeat_ms = None;
+    }
 }
 
 fn attempt_mut<'s>(stepper: &'s mut Stepper, id: FrameId) -> Option<&'s mut Attempt> {

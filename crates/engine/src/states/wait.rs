@@ -16,9 +16,14 @@ const WAIT_SECONDS_MAX: i64 = i32::MAX as i64;
 pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, wait: &Wait) {
     let raw = stepper.execution.frame(id).input.payload().clone();
     let sight = Sight::new(stepper.execution, id, stepper.now, None);
-    let until = flow::selected_input(state, &raw, &sight).and_then(|effective| until(stepper.now, wait, effective.value(), &sight));
+    let until = flow::selected_input(state, &raw, &sight)
+        .map_err(Refused::Field)
+        .and_then(|effective| until(stepper.now, wait, effective.value(), &sight));
     match until {
-        Err(failure) => stepper.evaluation_failed(id, failure),
+        // AWS: an instant that cannot be read follows the state's entry; an expression that fails does not
+        // (recorded: a JSONata Wait until 2016-13-05).
+        Err(Refused::Instant(failure)) => stepper.work_failed(id, failure),
+        Err(Refused::Field(failure)) => stepper.evaluation_failed(id, failure),
         Ok(until) if until <= stepper.now => over(stepper, id),
         Ok(until) => {
             let until_ms = until.as_millis();
@@ -41,7 +46,21 @@ pub(crate) fn over(stepper: &mut Stepper, id: FrameId) {
     }
 }
 
-fn until(now: Timestamp, wait: &Wait, input: &Value, sight: &Sight) -> Result<Timestamp, Failure> {
+/// Why a wait cannot begin.
+enum Refused {
+    /// A field could not be evaluated.
+    Field(Failure),
+    /// The field's value is no instant.
+    Instant(Failure),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Refused {
+        Refused::Field(failure)
+    }
+}
+
+fn until(now: Timestamp, wait: &Wait, input: &Value, sight: &Sight) -> Result<Timestamp, Refused> {
     match wait {
         Wait::Seconds(seconds) => {
             let rule = Rule {
@@ -67,18 +86,18 @@ fn check_delay(seconds: i64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn instant(text: &Text, input: &Value, sight: &Sight) -> Result<Timestamp, Failure> {
+fn instant(text: &Text, input: &Value, sight: &Sight) -> Result<Timestamp, Refused> {
     let scope = sight.scope(input);
     match &text.source {
         TextSource::Literal(literal) => Timestamp::parse(literal).ok_or_else(|| unparsable(literal)),
         TextSource::Jsonata(expression) => match expression.evaluate(&scope, text.field)? {
             Value::String(value) => Timestamp::parse(&value).ok_or_else(|| unparsable(&value)),
-            other => Err(expression.unexpected(text.field, "string", &other)),
+            other => Err(expression.unexpected(text.field, "string", &other).into()),
         },
         TextSource::Path(path) => {
             let Some(value) = path.lookup(&scope) else {
                 let cause = format!("The {} parameter does not reference an input value: {}", text.field, path.text());
-                return Err(Failure::runtime(cause));
+                return Err(Failure::runtime(cause).into());
             };
             value.as_str().and_then(Timestamp::parse).ok_or_else(|| {
                 Failure::runtime(format!(
@@ -87,14 +106,15 @@ fn instant(text: &Text, input: &Value, sight: &Sight) -> Result<Timestamp, Failu
                     path.text(),
                     plain(&value)
                 ))
+                .into()
             })
         }
         // INVARIANT: validation admits no intrinsic function as Timestamp.
-        TextSource::Intrinsic(_) => Err(Failure::runtime("an intrinsic function is not a Timestamp")),
+        TextSource::Intrinsic(_) => Err(Failure::runtime("an intrinsic function is not a Timestamp").into()),
     }
 }
 
-fn unparsable(text: &str) -> Failure {
+fn unparsable(text: &str) -> Refused {
     let cause = format!("The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}");
-    Failure::query(cause, Some("Timestamp".to_string()))
+    Refused::Instant(Failure::query(cause, Some("Timestamp".to_string())))
 }

@@ -1,0 +1,221 @@
+//! The listener and the way of a request to its service.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use stepwell_api::{Reply, lambda};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::body::{self, Unreadable};
+use crate::functions::Functions;
+use crate::logs::Logs;
+use crate::{shard, states, sts};
+
+/// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
+/// takes up to twice its size and more.
+const REQUEST_BYTES_MAX: usize = 8 << 20;
+
+/// Largest body of a Lambda request: a 50 MB package in base64, and the fields around it.
+const LAMBDA_REQUEST_BYTES_MAX: usize = 72 << 20;
+
+/// Connections open at once.
+const CONNECTIONS_MAX: usize = 4_096;
+
+/// A client must send its headers within this time.
+const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Everything a request may need.
+pub(crate) struct Services {
+    pub(crate) functions: Functions,
+    pub(crate) logs: Arc<Logs>,
+}
+
+/// Accepts connections until `stopping` says otherwise; then finishes those that are open.
+pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = told_to_stop(&mut stopping) => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, or a client that gave up: the listener itself goes on.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "could not set TCP_NODELAY");
+        }
+        let services = Arc::clone(&services);
+        let mut stopping = stopping.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let services = Arc::clone(&services);
+                async move { Ok::<_, Infallible>(answer(&services, request).await) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_PATIENCE)
+                .serve_connection(TokioIo::new(stream), service);
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = told_to_stop(&mut stopping) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Returns once the server is stopping.
+async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
+    drop(stopping.wait_for(|stopping| *stopping).await);
+}
+
+/// Where the server really listens.
+pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+async fn answer(services: &Services, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let request_id = shard::uuid();
+    let reply = route(services, request, &request_id).await;
+    response(reply)
+}
+
+async fn route(services: &Services, request: Request<Incoming>, request_id: &str) -> Reply {
+    let (parts, incoming) = request.into_parts();
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_string);
+    let path = parts.uri.path();
+    if path == "/" && parts.method == Method::POST {
+        let body = match body::read(incoming, REQUEST_BYTES_MAX).await {
+            Ok(body) => body,
+            Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+        };
+        return operation(services, target.as_deref(), &body, request_id).await;
+    }
+    if path == "/health" {
+        return health(services, request_id);
+    }
+    if let Some(package) = path.strip_prefix("/packages/").and_then(|name| name.strip_suffix(".zip")) {
+        return package_reply(services, package, request_id);
+    }
+    let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
+    let routed = match lambda::route(parts.method.as_str(), target) {
+        Ok(routed) => routed,
+        Err(error) => return error.reply(request_id),
+    };
+    let body = match body::read(incoming, LAMBDA_REQUEST_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(unreadable) => return unreadable_reply(unreadable, LAMBDA_REQUEST_BYTES_MAX, request_id),
+    };
+    let headers = parts.headers;
+    services.functions.answer(&routed, &|name| header_text(&headers, name), body, request_id).await
+}
+
+/// One of the services that share `POST /`.
+async fn operation(services: &Services, target: Option<&str>, body: &[u8], request_id: &str) -> Reply {
+    let handle = &services.functions.handle;
+    let Some(target) = target else {
+        if let Some(reply) = sts::answer(body, &handle.settings().account, request_id) {
+            return reply;
+        }
+        let action = sts::action(body).unwrap_or_else(|| "a request without X-Amz-Target".to_string());
+        return not_implemented(&action, request_id);
+    };
+    match target.split_once('.') {
+        Some(("AWSStepFunctions", _)) => states::answer(handle, target, body, request_id).await,
+        Some(("Logs_20140328", "FilterLogEvents")) => services.logs.filter(body, request_id),
+        Some(("Logs_20140328", name)) => not_implemented(&format!("CloudWatch Logs {name}"), request_id),
+        Some((service, name)) => not_implemented(&format!("{service} {name}"), request_id),
+        None => states::answer(handle, target, body, request_id).await,
+    }
+}
+
+fn health(services: &Services, request_id: &str) -> Reply {
+    let has_failed = services.functions.handle.has_failed();
+    let (status, text) = if has_failed { (503, "failed") } else { (200, "ok") };
+    json(status, &serde_json::json!({ "status": text }), request_id)
+}
+
+/// The package that `GetFunction` gives a location for.
+fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply {
+    let is_id = package.len() == 64 && package.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let found = is_id.then(|| services.functions.handle.reader().package(package));
+    match found {
+        Some(Ok(zip)) => Reply {
+            status: 200,
+            headers: vec![("x-amzn-requestid", request_id.to_string()), ("content-type", "application/zip".to_string())],
+            body: zip,
+        },
+        _ => json(404, &serde_json::json!({ "message": format!("there is no package '{package}'") }), request_id),
+    }
+}
+
+fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> Reply {
+    match unreadable {
+        Unreadable::TooLarge => {
+            let message = format!("the request body is over the limit of {limit} bytes");
+            json(413, &serde_json::json!({ "__type": "RequestEntityTooLargeException", "message": message }), request_id)
+        }
+        Unreadable::Broken(error) => {
+            let message = format!("the request body broke off: {error}");
+            json(400, &serde_json::json!({ "__type": "SerializationException", "message": message }), request_id)
+        }
+    }
+}
+
+/// What is not built answers 501 and says its name.
+fn not_implemented(what: &str, request_id: &str) -> Reply {
+    let message = format!("Stepwell does not implement {what} yet");
+    let mut reply = json(501, &serde_json::json!({ "__type": "NotImplemented", "message": message }), request_id);
+    reply.headers.push(("x-amzn-errortype", "NotImplemented".to_string()));
+    reply
+}
+
+fn json(status: u16, body: &serde_json::Value, request_id: &str) -> Reply {
+    Reply {
+        status,
+        headers: vec![
+            ("x-amzn-requestid", request_id.to_string()),
+            ("content-type", "application/x-amz-json-1.0".to_string()),
+        ],
+        body: body.to_string().into_bytes(),
+    }
+}
+
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_string)
+}
+
+fn response(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,232 @@
+//! Performs what a commit released: calls functions and reports what became of them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use stepwell_functions::{Invocation, InvokeError, InvokeReply};
+use stepwell_service::{CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket};
+use tokio::sync::{Notify, mpsc};
+
+use crate::functions::{Functions, Unrun};
+use crate::shard::uuid;
+
+/// Calls that are being performed.
+#[derive(Default)]
+pub(crate) struct InFlight {
+    calls: Mutex<BTreeSet<(u64, Ticket)>>,
+    ended: Notify,
+}
+
+impl InFlight {
+    /// Returns once no call is in flight.
+    pub(crate) async fn wait_until_empty(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.calls.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn begin(&self, key: (u64, Ticket)) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+
+    fn cancel(&self, key: (u64, Ticket)) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        // AWS: a function whose state timed out runs on; only its result is no longer wanted.
+        calls.remove(&key);
+        drop(calls);
+        self.ended.notify_waiters();
+    }
+
+    fn end(&self, key: (u64, Ticket)) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.ended.notify_waiters();
+    }
+}
+
+/// Performs effects until the shard is gone.
+pub(crate) async fn run(functions: Functions, mut effects: mpsc::UnboundedReceiver<Effect>, in_flight: Arc<InFlight>) {
+    while let Some(effect) = effects.recv().await {
+        match effect {
+            Effect::InvokeFunction(call) if functions.handle.is_draining() => {
+                functions.handle.report(Request::ReturnTask {
+                    execution: call.execution,
+                    ticket: call.ticket,
+                });
+            }
+            Effect::InvokeFunction(call) => {
+                let key = (call.execution, call.ticket);
+                in_flight.begin(key);
+                let functions = functions.clone();
+                let in_flight = Arc::clone(&in_flight);
+                tokio::spawn(async move {
+                    if let Some(request) = perform(&functions, *call).await {
+                        functions.handle.report(request);
+                    }
+                    in_flight.end(key);
+                });
+            }
+            Effect::CancelTask { execution, ticket } => in_flight.cancel((execution, ticket)),
+            Effect::RetireFunction { function_arn } => functions.pool.retire(&function_arn),
+        }
+    }
+}
+
+/// Calls a function; what to tell the shard.
+async fn perform(functions: &Functions, call: FunctionCall) -> Option<Request> {
+    let request_id = uuid();
+    let (execution, ticket) = (call.execution, call.ticket);
+    let outcome = match invocation(&call, &request_id) {
+        Err(outcome) => outcome,
+        Ok(invocation) => match functions.invoke(&call.function, call.qualifier.as_deref(), invocation).await {
+            Ok(reply) => outcome_of(&call, &reply, &request_id),
+            // Not started: safe to call again after the restart. Started: its outcome is unknown.
+            Err(Unrun::Pool(InvokeError::ShuttingDown { started: false })) => return Some(Request::ReturnTask { execution, ticket }),
+            Err(Unrun::Pool(InvokeError::ShuttingDown { started: true })) => return None,
+            Err(unrun) => unrun_outcome(unrun, &request_id),
+        },
+    };
+    Some(Request::CompleteTask { execution, ticket, outcome })
+}
+
+fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskOutcome> {
+    let (log_tail, client_context) = match &call.style {
+        CallStyle::Direct => (false, None),
+        CallStyle::Integration { invocation_type, log_tail, client_context, .. } => {
+            if invocation_type != "RequestResponse" {
+                let cause = format!("NotImplemented: Stepwell does not implement InvocationType {invocation_type} yet");
+                return Err(failed("States.Runtime", cause));
+            }
+            (*log_tail, client_context.clone())
+        }
+    };
+    Ok(Invocation {
+        request_id: request_id.to_string(),
+        payload: call.payload.text().to_string().into(),
+        trace_id: call.trace_header.clone(),
+        client_context,
+        log_tail,
+    })
+}
+
+/// Facts 9.4: a function's reply becomes a result or an error.
+fn outcome_of(call: &FunctionCall, reply: &InvokeReply, request_id: &str) -> TaskOutcome {
+    let text = String::from_utf8_lossy(&reply.payload).into_owned();
+    let is_direct = call.style == CallStyle::Direct;
+    if reply.function_error.is_some() {
+        return function_error(&text, is_direct);
+    }
+    let payload = match Payload::parse(text.as_str()) {
+        Ok(payload) => payload,
+        Err(error) => return failed("Lambda.Unknown", format!("the function returned a payload that is not JSON: {error}")),
+    };
+    match &call.style {
+        CallStyle::Direct => TaskOutcome::Succeeded(payload),
+        CallStyle::Integration { is_callback, .. } => {
+            let result = Payload::from_value(invoke_result(&payload, &text, reply, request_id, call.trace_header.as_deref()));
+            if *is_callback { TaskOutcome::Submitted(result) } else { TaskOutcome::Succeeded(result) }
+        }
+    }
+}
+
+/// AWS: the error's name is the payload's `errorType`; the cause is the payload, verbatim for a function
+/// ARN and serialised anew for `lambda:invoke`.
+fn function_error(text: &str, is_direct: bool) -> TaskOutcome {
+    let parsed: Option<Value> = serde_json::from_str(text).ok();
+    let name = parsed.as_ref().and_then(|value| value.get("errorType")).and_then(Value::as_str);
+    match (name, &parsed) {
+        (Some(name), Some(value)) => {
+            let cause = if is_direct { text.to_string() } else { value.to_string() };
+            failed(name, cause)
+        }
+        _ => {
+            let cause = format!("The cause could not be determined because Lambda did not return an error type. Returned payload: {text}");
+            failed("Lambda.Unknown", cause)
+        }
+    }
+}
+
+/// The result of `lambda:invoke`: Lambda's reply with its HTTP metadata.
+///
+/// AWS: members and header names as recorded.
+fn invoke_result(payload: &Payload, text: &str, reply: &InvokeReply, request_id: &str, trace_header: Option<&str>) -> Value {
+    let trace = trace_header.map_or_else(|| trace_root(request_id), str::to_string);
+    let mut headers = vec![
+        ("X-Amz-Executed-Version", reply.executed_version.clone()),
+        ("x-amzn-Remapped-Content-Length", "0".to_string()),
+        ("Connection", "keep-alive".to_string()),
+        ("x-amzn-RequestId", request_id.to_string()),
+        ("Content-Length", text.len().to_string()),
+        ("Date", http_date()),
+        ("X-Amzn-Trace-Id", trace),
+        ("Content-Type", "application/json".to_string()),
+    ];
+    let log_result = reply.log_tail.as_ref().map(|tail| STANDARD.encode(tail));
+    if let Some(log_result) = &log_result {
+        headers.insert(0, ("X-Amz-Log-Result", log_result.clone()));
+    }
+    let all: serde_json::Map<String, Value> = headers.iter().map(|(name, value)| (name.to_string(), json!([value]))).collect();
+    let single: serde_json::Map<String, Value> = headers.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
+    let mut result = json!({ "ExecutedVersion": reply.executed_version });
+    if let Some(log_result) = log_result {
+        result["LogResult"] = json!(log_result);
+    }
+    result["Payload"] = payload.value().clone();
+    result["SdkHttpMetadata"] = json!({ "AllHttpHeaders": all, "HttpHeaders": single, "HttpStatusCode": 200 });
+    result["SdkResponseMetadata"] = json!({ "RequestId": request_id });
+    result["StatusCode"] = json!(200);
+    result
+}
+
+/// A trace header for a call that came without one: not sampled.
+fn trace_root(request_id: &str) -> String {
+    let hex: String = request_id.chars().filter(char::is_ascii_hexdigit).collect();
+    format!("Root=1-{}-{};Sampled=0", &hex[..8], &hex[8..])
+}
+
+/// The date of now as HTTP headers write it.
+fn http_date() -> String {
+    let seconds = crate::shard::now().as_millis().max(0).unsigned_abs() / 1_000;
+    let date = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    httpdate::fmt_http_date(date)
+}
+
+/// What a task fails with when its function was not run.
+///
+/// AWS: the texts are those of the SDK that Step Functions uses.
+fn unrun_outcome(unrun: Unrun, request_id: &str) -> TaskOutcome {
+    let sdk = |message: &str, status: u16, code: &str| {
+        format!("{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)")
+    };
+    match unrun {
+        Unrun::Refused(error) => {
+            let name = error.name();
+            failed(&format!("Lambda.{name}"), sdk(&error.message, error.status(), name))
+        }
+        Unrun::Store(error) => failed("Lambda.ServiceException", sdk(&error.to_string(), 500, "ServiceException")),
+        Unrun::Pool(error) => {
+            let (name, status) = match &error {
+                InvokeError::TooManyRequests { .. } => ("TooManyRequestsException", 429),
+                InvokeError::InvalidRuntime(_) => ("InvalidRuntimeException", 502),
+                InvokeError::InvalidZipFile(_) => ("InvalidZipFileException", 502),
+                InvokeError::InvalidRequestContent(_) => ("InvalidRequestContentException", 400),
+                InvokeError::RequestTooLarge { .. } => ("RequestTooLargeException", 413),
+                InvokeError::Service(_) | InvokeError::ShuttingDown { .. } => ("ServiceException", 500),
+            };
+            failed(&format!("Lambda.{name}"), sdk(&error.to_string(), status, name))
+        }
+    }
+}
+
+fn failed(error: &str, cause: String) -> TaskOutcome {
+    TaskOutcome::Failed {
+        error: Some(error.to_string()),
+        cause: Some(cause),
+    }
+}

@@ -1,0 +1,182 @@
+//! A whole server: store, shard, pool, listener.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stepwell_functions::{Pool, PoolOptions};
+use stepwell_service::{Settings, Shard};
+use stepwell_store::Embedded;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+
+use crate::functions::Functions;
+use crate::http::{self, Services};
+use crate::logs::Logs;
+use crate::performer::{self, InFlight};
+use crate::shard::{Handle, Thread};
+
+/// Threads that serve connections and wait for functions.
+const WORKER_THREADS: usize = 2;
+
+/// What a server is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Everything durable and every cache is below this directory.
+    pub data: PathBuf,
+    pub region: String,
+    /// Twelve digits.
+    pub account: String,
+    pub lost_task: LostTask,
+    /// How long [`Server::stop`] waits for calls in flight.
+    pub stop_within: Duration,
+}
+
+/// What happens to a task whose outcome a crash has made unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostTask {
+    /// It fails with a retryable service error; the definition's Retry decides.
+    Fail,
+    /// It is called again.
+    Retry,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Choose another address, or end the process that has this one.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen { address: SocketAddr, cause: std::io::Error },
+    /// The data directory cannot be used as it is; the text says why.
+    #[error(transparent)]
+    Store(#[from] stepwell_store::Error),
+    /// The operating system refused something that every process needs.
+    #[error("cannot {action}: {cause}")]
+    System { action: String, cause: std::io::Error },
+    /// A setting has a value that cannot be.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    runtime: Runtime,
+    thread: Thread,
+    handle: Handle,
+    pool: Pool,
+    in_flight: Arc<InFlight>,
+    stopping: watch::Sender<bool>,
+    stop_within: Duration,
+}
+
+impl Server {
+    /// Opens the store, recovers what the last process left, and listens.
+    ///
+    /// - Returns once requests are answered. The server runs on threads of its own.
+    pub fn start(options: Options) -> Result<Server, Error> {
+        check(&options)?;
+        let settings = Settings {
+            region: options.region.clone(),
+            account: options.account.clone(),
+            lost_task: match options.lost_task {
+                LostTask::Fail => stepwell_service::LostTask::Fail,
+                LostTask::Retry => stepwell_service::LostTask::Retry,
+            },
+        };
+        let store = Embedded::open(&options.data.join("store"))?;
+        let shard = Shard::open(Box::new(store), settings.clone())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .enable_all()
+            .build()
+            .map_err(|cause| Error::System { action: "start the runtime's threads".to_string(), cause })?;
+        let listener = runtime
+            .block_on(http::bind(options.listen))
+            .map_err(|cause| Error::Listen { address: options.listen, cause })?;
+        let address = listener.local_addr().map_err(|cause| Error::Listen { address: options.listen, cause })?;
+        let logs = Arc::new(Logs::default());
+        let pool = runtime.block_on(async { pool(&options.data, &logs, options.stop_within) })?;
+        let (effects, released) = mpsc::unbounded_channel();
+        let (thread, handle) = Thread::start(shard, settings, effects, |error| {
+            tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
+        })?;
+        let functions = Functions {
+            handle: handle.clone(),
+            pool: pool.clone(),
+            endpoint_url: format!("http://{address}"),
+        };
+        let in_flight = Arc::new(InFlight::default());
+        let (stopping, is_stopping) = watch::channel(false);
+        runtime.spawn(performer::run(functions.clone(), released, Arc::clone(&in_flight)));
+        let services = Services {
+            functions,
+            logs,
+        };
+        runtime.spawn(http::serve(listener, Arc::new(services), is_stopping));
+        Ok(Server {
+            address,
+            runtime,
+            thread,
+            handle,
+            pool,
+            in_flight,
+            stopping,
+            stop_within: options.stop_within,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether the store has failed, so that only a restart helps.
+    pub fn has_failed(&self) -> bool {
+        self.handle.has_failed()
+    }
+
+    /// Stops: no new requests, no new calls; waits for calls in flight, commits, and returns.
+    ///
+    /// A task that was not started yet is handed back and called after the restart.
+    pub fn stop(self) {
+        // The listener may have ended by itself; then there is nobody to tell.
+        let _ = self.stopping.send(true);
+        self.handle.drain();
+        let in_flight = Arc::clone(&self.in_flight);
+        let drained = self.runtime.block_on(async {
+            tokio::time::timeout(self.stop_within, in_flight.wait_until_empty()).await
+        });
+        if drained.is_err() {
+            tracing::warn!("functions still ran after {:?}: their tasks fail as lost when the server starts again", self.stop_within);
+        }
+        self.runtime.block_on(self.pool.shutdown());
+        self.thread.stop();
+        self.runtime.shutdown_timeout(Duration::from_millis(100));
+    }
+}
+
+fn pool(data: &Path, logs: &Arc<Logs>, stop_within: Duration) -> Result<Pool, Error> {
+    let logs = Arc::clone(logs);
+    let mut options = PoolOptions::new(data.join("functions"), Arc::new(move |line| logs.keep(line)));
+    options.shutdown_grace = stop_within;
+    Pool::new(options).map_err(|cause| Error::System {
+        action: format!("prepare the function cache in {}", data.display()),
+        cause,
+    })
+}
+
+fn check(options: &Options) -> Result<(), Error> {
+    let is_account = options.account.len() == 12 && options.account.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_account {
+        return Err(Error::Setting(format!("the account '{}' is not twelve digits", options.account)));
+    }
+    let is_region = !options.region.is_empty() && options.region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !is_region {
+        return Err(Error::Setting(format!("the region '{}' has characters other than letters, digits and '-'", options.region)));
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Step Functions operations: decode, send or read, answer.
+
+use stepwell_api::Reply;
+use stepwell_api::states::{self, Operation};
+use stepwell_service::{Answer, Answered, Refusal, Request};
+use stepwell_store::Error as StoreError;
+
+use crate::inbox::Refused;
+use crate::shard::Handle;
+
+/// Answers one request.
+///
+/// - `target`: the `X-Amz-Target` header.
+pub(crate) async fn answer(handle: &Handle, target: &str, body: &[u8], request_id: &str) -> Reply {
+    let operation = match states::operation(Some(target)) {
+        Ok(operation) => operation,
+        Err(error) => return error.reply(request_id),
+    };
+    match dispatch(handle, operation, body).await {
+        Ok(body) => Reply {
+            status: 200,
+            headers: vec![
+                ("x-amzn-requestid", request_id.to_string()),
+                ("content-type", states::CONTENT_TYPE.to_string()),
+            ],
+            body,
+        },
+        Err(error) => error.reply(request_id),
+    }
+}
+
+async fn dispatch(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, states::Error> {
+    let request = match operation {
+        Operation::CreateStateMachine => Request::CreateStateMachine(Box::new(states::decode(body)?)),
+        Operation::UpdateStateMachine => Request::UpdateStateMachine(Box::new(states::decode(body)?)),
+        Operation::DeleteStateMachine => Request::DeleteStateMachine(states::decode(body)?),
+        Operation::StartExecution => Request::StartExecution(states::decode(body)?),
+        Operation::StartSyncExecution => Request::StartSyncExecution(states::decode(body)?),
+        Operation::StopExecution => Request::StopExecution(states::decode(body)?),
+        Operation::SendTaskSuccess => Request::SendTaskSuccess(states::decode(body)?),
+        Operation::SendTaskFailure => Request::SendTaskFailure(states::decode(body)?),
+        Operation::SendTaskHeartbeat => Request::SendTaskHeartbeat(states::decode(body)?),
+        _ => return read(handle, operation, body),
+    };
+    send(handle, request).await
+}
+
+fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, states::Error> {
+    let reader = handle.reader();
+    match operation {
+        Operation::DescribeStateMachine => settle(reader.describe_state_machine(&states::decode(body)?)),
+        Operation::ListStateMachines => settle(reader.list_state_machines(&states::decode(body)?)),
+        Operation::DescribeExecution => settle(reader.describe_execution(&states::decode(body)?)),
+        Operation::ListExecutions => {
+            let input = states::decode(body)?;
+            settle(tokio::task::block_in_place(|| reader.list_executions(&input)))
+        }
+        Operation::GetExecutionHistory => {
+            let input = states::decode(body)?;
+            settle(tokio::task::block_in_place(|| reader.get_execution_history(&input)))
+        }
+        _ => {
+            let text = format!("Stepwell does not implement {} yet", operation.name());
+            Err(states::Error::not_implemented(text))
+        }
+    }
+}
+
+async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Error> {
+    let receiver = handle.send(request).map_err(|refused| match refused {
+        Refused::Full => states::Error::throttling_exception("Rate exceeded"),
+        Refused::Closed => states::Error::service_unavailable("the server is stopping"),
+    })?;
+    match receiver.await {
+        Ok(answer) => body_of(answer),
+        Err(_) => Err(states::Error::internal_failure("the store has failed; nothing can be acknowledged until the server restarts")),
+    }
+}
+
+fn body_of(answer: Answer) -> Result<Vec<u8>, states::Error> {
+    match answer {
+        Ok(Answered::States(body)) => Ok(body),
+        Err(Refusal::States(error)) => Err(error),
+        Ok(Answered::Function(_) | Answered::FunctionDeleted) | Err(Refusal::Lambda(_)) => {
+            unreachable!("the service answers an operation of Step Functions as one")
+        }
+    }
+}
+
+fn settle<T: serde::Serialize>(read: Result<Result<T, Refusal>, StoreError>) -> Result<Vec<u8>, states::Error> {
+    match read {
+        Ok(Ok(output)) => Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only")),
+        Ok(Err(Refusal::States(error))) => Err(error),
+        Ok(Err(Refusal::Lambda(_))) => unreachable!("the service answers an operation of Step Functions as one"),
+        Err(error) => Err(states::Error::internal_failure(error.to_string())),
+    }
+}
