@@ -327,7 +327,8 @@ impl Walk {
         at: &At<'_>,
     ) -> Result<(), String> {
         if let Shape::Text(text) = member {
-            // AWS: texts of a list are reported once, at the list, with all they must satisfy.
+            // As other AWS services word it (not recorded for these two): texts of a list are reported
+            // once, at the list, with all they must satisfy.
             let mut refused = false;
             for (index, element) in elements.iter().enumerate() {
                 let at = At {

@@ -1,5 +1,5 @@
 //! REST-JSON through the public face: method, target, headers and body in, replies out.
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use stepwell_api::Input;
 use stepwell_api::lambda::{

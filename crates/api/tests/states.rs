@@ -1,5 +1,5 @@
 //! AWS JSON 1.0 through the public face: requests as bytes in, replies as text out.
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use stepwell_api::states::{
     self, CreateActivityInput, CreateStateMachineAliasInput, CreateStateMachineInput,

@@ -29,10 +29,25 @@ enum Claim {
     Or(Vec<Claim>),
     Not(Box<Claim>),
     /// `IsPresent`: the only claim that may be made of a missing value.
-    Present { variable: ValuePath, expected: bool },
-    Kind { variable: ValuePath, kind: ValueKind, expected: bool },
-    Matches { variable: ValuePath, pattern: Vec<Glob> },
-    Compare { variable: ValuePath, family: Family, relation: Relation, with: Comparand },
+    Present {
+        variable: ValuePath,
+        expected: bool,
+    },
+    Kind {
+        variable: ValuePath,
+        kind: ValueKind,
+        expected: bool,
+    },
+    Matches {
+        variable: ValuePath,
+        pattern: Vec<Glob>,
+    },
+    Compare {
+        variable: ValuePath,
+        family: Family,
+        relation: Relation,
+        with: Comparand,
+    },
 }
 
 /// What an `Is...` operator asks of a value.
@@ -127,14 +142,21 @@ fn holds(claim: &Claim, scope: &Scope<'_>) -> Result<bool, Failure> {
         }
         Claim::Not(claim) => holds(claim, scope).map(|held| !held),
         Claim::Present { variable, expected } => Ok(is_present(variable, scope) == *expected),
-        Claim::Kind { variable, kind, expected } => {
-            Ok(is_kind(value_of(variable, scope)?.as_ref(), *kind) == *expected)
-        }
+        Claim::Kind {
+            variable,
+            kind,
+            expected,
+        } => Ok(is_kind(value_of(variable, scope)?.as_ref(), *kind) == *expected),
         Claim::Matches { variable, pattern } => Ok(match value_of(variable, scope)?.as_ref() {
             Value::String(text) => matches(text, pattern),
             _ => false,
         }),
-        Claim::Compare { variable, family, relation, with } => {
+        Claim::Compare {
+            variable,
+            family,
+            relation,
+            with,
+        } => {
             let left = value_of(variable, scope)?;
             let right = match with {
                 Comparand::Literal(value) => Cow::Borrowed(value),
@@ -171,7 +193,9 @@ fn value_of<'a>(path: &ValuePath, scope: &Scope<'a>) -> Result<Cow<'a, Value>, F
 /// AWS: a path that may match many values is present when it matches at least one.
 fn is_present(path: &ValuePath, scope: &Scope<'_>) -> bool {
     match path.lookup(scope) {
-        Some(found) if !path.is_definite() => found.as_array().is_some_and(|items| !items.is_empty()),
+        Some(found) if !path.is_definite() => {
+            found.as_array().is_some_and(|items| !items.is_empty())
+        }
         found => found.is_some(),
     }
 }
@@ -208,7 +232,9 @@ fn utf16_order(left: &str, right: &str) -> Ordering {
 fn instant(value: &Value) -> Option<(Timestamp, u32)> {
     let text = value.as_str()?;
     let timestamp = Timestamp::parse(text)?;
-    let fine = chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp_subsec_nanos();
+    let fine = chrono::DateTime::parse_from_rfc3339(text)
+        .ok()?
+        .timestamp_subsec_nanos();
     Some((timestamp, fine))
 }
 
@@ -244,10 +270,14 @@ fn collect_variables(claim: &Claim, names: &mut BTreeSet<String>) {
     let mut note = |path: &ValuePath| names.extend(path.variable().map(str::to_owned));
     match claim {
         Claim::And(claims) | Claim::Or(claims) => {
-            claims.iter().for_each(|claim| collect_variables(claim, names));
+            claims
+                .iter()
+                .for_each(|claim| collect_variables(claim, names));
         }
         Claim::Not(claim) => collect_variables(claim, names),
-        Claim::Present { variable, .. } | Claim::Kind { variable, .. } | Claim::Matches { variable, .. } => {
+        Claim::Present { variable, .. }
+        | Claim::Kind { variable, .. }
+        | Claim::Matches { variable, .. } => {
             note(variable);
         }
         Claim::Compare { variable, with, .. } => {

@@ -67,7 +67,9 @@ impl CompileProblem {
     /// AWS's sentence.
     pub fn message(&self) -> &str {
         match self {
-            CompileProblem::Invalid { message } | CompileProblem::Unsupported { message } => message,
+            CompileProblem::Invalid { message } | CompileProblem::Unsupported { message } => {
+                message
+            }
         }
     }
 }
@@ -82,13 +84,16 @@ impl Expression {
     pub fn compile(text: &str) -> Result<Expression, CompileProblem> {
         if !Expression::is_expression(text) {
             return Err(CompileProblem::Invalid {
-                message: format!("a JSONata expression starts with '{{%' and ends with '%}}', not as in '{text}'"),
+                message: format!(
+                    "a JSONata expression starts with '{{%' and ends with '%}}', not as in '{text}'"
+                ),
             });
         }
         let source = text[2..text.len() - 2].trim();
-        let expression = Expression::parse_with_code(source).map_err(|message| CompileProblem::Invalid {
-            message: messages::syntax(&message),
-        })?;
+        let expression =
+            Expression::parse_with_code(source).map_err(|message| CompileProblem::Invalid {
+                message: messages::syntax(&message),
+            })?;
         match &expression.references.unsupported {
             Some(name) => Err(CompileProblem::Unsupported {
                 message: format!("Reference to '{name}' at the top level is not supported."),
@@ -100,11 +105,13 @@ impl Expression {
     /// Compiles `source`, which may refer to the top level; the error's text starts with its code.
     fn parse_with_code(source: &str) -> Result<Expression, String> {
         if source.len() > EXPRESSION_BYTES_MAX {
-            return Err(format!("an expression is at most {EXPRESSION_BYTES_MAX} bytes"));
+            return Err(format!(
+                "an expression is at most {EXPRESSION_BYTES_MAX} bytes"
+            ));
         }
         let mut ast = parser::parse(source).map_err(|error| error.to_string())?;
         let references = References::of(&ast);
-        let guarded = guard::insert(&mut ast, references.reuses_values);
+        let guarded = guard::insert(&mut ast, &references);
         Ok(Expression {
             source: source.to_owned(),
             ast,
@@ -120,7 +127,7 @@ impl Expression {
 
     /// Names of the state variables that the expression reads, without their `$`.
     pub fn variables(&self) -> BTreeSet<String> {
-        self.references.variables.clone()
+        self.references.listed_variables()
     }
 
     /// The expression's value.
@@ -141,7 +148,12 @@ impl Expression {
         )
     }
 
-    fn evaluate_with(&self, bindings: &Bindings, scope: &Scope<'_>, location: &str) -> Result<Value, Failure> {
+    fn evaluate_with(
+        &self,
+        bindings: &Bindings,
+        scope: &Scope<'_>,
+        location: &str,
+    ) -> Result<Value, Failure> {
         let options = EvaluatorOptions {
             timeout_ms: Some(EVALUATION_MS_MAX),
             cancel: None,
@@ -149,7 +161,8 @@ impl Expression {
             max_sequence_length: Some(SEQUENCE_ITEMS_MAX),
         };
         let outcome = self.run(bindings, &JValue::Undefined, scope, options);
-        let value = outcome.map_err(|error| self.failure(location, self.thrown(error.message())))?;
+        let value =
+            outcome.map_err(|error| self.failure(location, self.thrown(error.message())))?;
         if value.is_undefined() {
             return Err(self.failure(location, "returned nothing (undefined)."));
         }
@@ -211,11 +224,15 @@ impl Bindings {
                 (references.states.input, "input", Some(scope.input)),
                 (references.states.context, "context", Some(scope.context)),
                 (references.states.result, "result", scope.result),
-                (references.states.error_output, "errorOutput", scope.error_output),
+                (
+                    references.states.error_output,
+                    "errorOutput",
+                    scope.error_output,
+                ),
             ];
-            let parts = parts
-                .into_iter()
-                .filter_map(|(is_read, name, value)| value.filter(|_| is_read).map(|value| (name, value)));
+            let parts = parts.into_iter().filter_map(|(is_read, name, value)| {
+                value.filter(|_| is_read).map(|value| (name, value))
+            });
             bound.push(("states".to_owned(), values::object(parts)));
         }
         for name in &references.variables {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::intrinsic::Intrinsic;
-use crate::path::ValuePath;
+use crate::path::{CopyBudget, ValuePath};
 use crate::{Failure, Scope};
 
 /// Deepest nesting of a template; serde_json reads at most 128 levels.
@@ -47,8 +47,14 @@ struct Member {
 enum Content {
     Node(Node),
     /// `field`: the name as written, with `.$`.
-    Path { field: String, path: ValuePath },
-    Call { field: String, call: Intrinsic },
+    Path {
+        field: String,
+        path: ValuePath,
+    },
+    Call {
+        field: String,
+        call: Intrinsic,
+    },
 }
 
 impl PayloadTemplate {
@@ -64,8 +70,11 @@ impl PayloadTemplate {
     }
 
     /// The template with its paths and functions replaced by their values.
+    ///
+    /// - Errors: `States.Runtime` for the first value that is missing; `States.DataLimitExceeded` when the values
+    ///   are too large together.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
-        evaluate(&self.root, scope)
+        evaluate(&self.root, scope, &mut CopyBudget::new())
     }
 
     /// Names of the variables that the template reads, without their `$`.
@@ -114,7 +123,10 @@ fn compile(value: &Value, place: &mut Place<'_>, problems: &mut Vec<TemplateProb
         problems.push(TemplateProblem {
             pointer: place.pointer.clone(),
             field: place.field.to_owned(),
-            message: format!("The field '{}' nests more than {TEMPLATE_DEPTH_MAX} levels", place.field),
+            message: format!(
+                "The field '{}' nests more than {TEMPLATE_DEPTH_MAX} levels",
+                place.field
+            ),
         });
         return Node::Literal(Value::Null);
     }
@@ -123,7 +135,9 @@ fn compile(value: &Value, place: &mut Place<'_>, problems: &mut Vec<TemplateProb
             let nodes: Vec<Node> = items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| place.below(&index.to_string(), |place| compile(item, place, problems)))
+                .map(|(index, item)| {
+                    place.below(&index.to_string(), |place| compile(item, place, problems))
+                })
                 .collect();
             if nodes.iter().all(|node| matches!(node, Node::Literal(_))) {
                 return Node::Literal(value.clone());
@@ -187,20 +201,31 @@ fn member(
     }
 }
 
-fn evaluate(node: &Node, scope: &Scope<'_>) -> Result<Value, Failure> {
+fn evaluate(node: &Node, scope: &Scope<'_>, budget: &mut CopyBudget) -> Result<Value, Failure> {
     match node {
         Node::Literal(value) => Ok(value.clone()),
         Node::Array(nodes) => {
-            let items: Result<Vec<Value>, Failure> = nodes.iter().map(|node| evaluate(node, scope)).collect();
+            let items: Result<Vec<Value>, Failure> = nodes
+                .iter()
+                .map(|node| evaluate(node, scope, budget))
+                .collect();
             items.map(Value::Array)
         }
         Node::Object(members) => {
             let mut object = Map::with_capacity(members.len());
             for Member { name, content } in members {
                 let value = match content {
-                    Content::Node(node) => evaluate(node, scope)?,
-                    Content::Path { field, path } => path.evaluate(scope, field)?.into_owned(),
-                    Content::Call { field, call } => call.evaluate(scope, field)?,
+                    Content::Node(node) => evaluate(node, scope, budget)?,
+                    Content::Path { field, path } => {
+                        let value = path.evaluate(scope, field)?;
+                        budget.spend(&value)?;
+                        value.into_owned()
+                    }
+                    Content::Call { field, call } => {
+                        let value = call.evaluate(scope, field)?;
+                        budget.spend(&value)?;
+                        value
+                    }
                 };
                 object.insert(name.clone(), value);
             }
@@ -232,8 +257,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::scope::{Entropy, Variables};
     use crate::Timestamp;
+    use crate::scope::{Entropy, Variables};
 
     fn evaluated(template: Value, input: &Value) -> Result<Value, Failure> {
         let variables = Variables::from([("tax".to_owned(), json!({"rate": 7}))]);
@@ -248,7 +273,9 @@ mod tests {
             now: Timestamp::from_millis(0),
             entropy: &entropy,
         };
-        PayloadTemplate::compile(&template, "Parameters").unwrap().evaluate(&scope)
+        PayloadTemplate::compile(&template, "Parameters")
+            .unwrap()
+            .evaluate(&scope)
     }
 
     #[test]
@@ -278,8 +305,10 @@ mod tests {
     fn every_bad_member_is_reported_at_its_object() {
         let template = json!({"a": {"parsed.$": "States.Nope()"}, "n.$": 1, "ok.$": "$.x"});
         let problems = PayloadTemplate::compile(&template, "Parameters").unwrap_err();
-        let shown: Vec<(&str, &str)> =
-            problems.iter().map(|p| (p.pointer.as_str(), p.field.as_str())).collect();
+        let shown: Vec<(&str, &str)> = problems
+            .iter()
+            .map(|p| (p.pointer.as_str(), p.field.as_str()))
+            .collect();
         assert_eq!(shown, [("/a", "parsed.$"), ("", "n.$")]);
         assert_eq!(
             problems[0].message,
@@ -288,12 +317,27 @@ mod tests {
     }
 
     #[test]
+    fn a_template_cannot_multiply_its_input_without_end() {
+        let members: Map<String, Value> = (0..2_000)
+            .map(|n| (format!("m{n}.$"), Value::from("$.big")))
+            .collect();
+        let input = json!({"big": "x".repeat(100_000)});
+        let failure = evaluated(Value::Object(members), &input).unwrap_err();
+        assert_eq!(failure.error, "States.DataLimitExceeded");
+    }
+
+    #[test]
     fn literal_templates_are_known_and_variables_listed() {
-        let literal = PayloadTemplate::compile(&json!({"a": [1, {"b": "$.c"}]}), "Parameters").unwrap();
+        let literal =
+            PayloadTemplate::compile(&json!({"a": [1, {"b": "$.c"}]}), "Parameters").unwrap();
         assert!(literal.is_literal());
-        let template = json!({"a.$": "$one.x", "b": [{"c.$": "States.Array($two, States.Array($three))"}]});
+        let template =
+            json!({"a.$": "$one.x", "b": [{"c.$": "States.Array($two, States.Array($three))"}]});
         let template = PayloadTemplate::compile(&template, "Assign").unwrap();
         assert!(!template.is_literal());
-        assert_eq!(Vec::from_iter(template.variables()), ["one", "three", "two"]);
+        assert_eq!(
+            Vec::from_iter(template.variables()),
+            ["one", "three", "two"]
+        );
     }
 }

@@ -13,7 +13,9 @@ const RULE_FIELDS: [&str; 5] = ["Next", "Assign", "Output", "Comment", "Variable
 
 /// As [`Test::compile`].
 pub(super) fn test(rule: &Value, pointer: &str) -> Result<Test, Vec<Diagnostic>> {
-    let mut compiler = Compiler { problems: Vec::new() };
+    let mut compiler = Compiler {
+        problems: Vec::new(),
+    };
     let root = compiler.claim(rule, pointer, 0);
     match root {
         Some(root) if compiler.problems.is_empty() => Ok(Test { root }),
@@ -46,7 +48,10 @@ impl Compiler {
             return self.refuse(pointer, "Expected value of type Object");
         };
         if depth > TEST_DEPTH_MAX {
-            return self.refuse(pointer, format!("Choice rules nest at most {TEST_DEPTH_MAX} levels"));
+            return self.refuse(
+                pointer,
+                format!("Choice rules nest at most {TEST_DEPTH_MAX} levels"),
+            );
         }
         let mut operators: Vec<&str> = rule
             .keys()
@@ -55,29 +60,42 @@ impl Compiler {
             .collect();
         operators.sort_unstable();
         match operators.as_slice() {
-            [] => self.refuse(pointer, "A choice rule must have exactly one comparison operator"),
+            [] => self.refuse(
+                pointer,
+                "A choice rule must have exactly one comparison operator",
+            ),
             [operator] => self.operator(operator, rule, pointer, depth),
             [_, ..] => self.refuse(
                 pointer,
-                format!("Only one of these fields is allowed: [{}]", operators.join(", ")),
+                format!(
+                    "Only one of these fields is allowed: [{}]",
+                    operators.join(", ")
+                ),
             ),
         }
     }
 
-    fn operator(&mut self, operator: &str, rule: &Map<String, Value>, pointer: &str, depth: usize) -> Option<Claim> {
+    fn operator(
+        &mut self,
+        operator: &str,
+        rule: &Map<String, Value>,
+        pointer: &str,
+        depth: usize,
+    ) -> Option<Claim> {
         let value = &rule[operator];
         let at = format!("{pointer}/{operator}");
         match operator {
             "And" => self.claims(value, &at, depth).map(Claim::And),
             "Or" => self.claims(value, &at, depth).map(Claim::Or),
-            "Not" => self.claim(value, &at, depth + 1).map(|claim| Claim::Not(Box::new(claim))),
+            "Not" => self
+                .claim(value, &at, depth + 1)
+                .map(|claim| Claim::Not(Box::new(claim))),
             _ => {
                 let Some(comparison) = Comparison::named(operator) else {
                     return self.refuse(&at, format!("Field '{operator}' is not supported"));
                 };
-                let variable = self.variable(rule, pointer);
-                let claim = self.comparison(comparison, variable?, value, &at);
-                claim
+                let variable = self.variable(rule, pointer)?;
+                self.comparison(comparison, variable, value, &at)
             }
         }
     }
@@ -127,19 +145,36 @@ impl Compiler {
             }
             Comparison::Is(kind) => {
                 let expected = self.flag(value, pointer)?;
-                Some(Claim::Kind { variable, kind, expected })
+                Some(Claim::Kind {
+                    variable,
+                    kind,
+                    expected,
+                })
             }
             Comparison::Matches => match value.as_str() {
-                Some(pattern) => Some(Claim::Matches { variable, pattern: globs(pattern) }),
+                Some(pattern) => Some(Claim::Matches {
+                    variable,
+                    pattern: globs(pattern),
+                }),
                 None => self.refuse(pointer, "Expected value of type String"),
             },
             Comparison::Path(family, relation) => {
                 let with = Comparand::Path(self.path(value, pointer)?);
-                Some(Claim::Compare { variable, family, relation, with })
+                Some(Claim::Compare {
+                    variable,
+                    family,
+                    relation,
+                    with,
+                })
             }
             Comparison::Literal(family, relation) => {
                 let with = Comparand::Literal(self.literal(family, value, pointer)?);
-                Some(Claim::Compare { variable, family, relation, with })
+                Some(Claim::Compare {
+                    variable,
+                    family,
+                    relation,
+                    with,
+                })
             }
         }
     }
@@ -156,7 +191,9 @@ impl Compiler {
             Family::Numeric if !value.is_number() => "Number",
             Family::String | Family::Timestamp if !value.is_string() => "String",
             _ => {
-                let is_instant = value.as_str().is_some_and(|text| Timestamp::parse(text).is_some());
+                let is_instant = value
+                    .as_str()
+                    .is_some_and(|text| Timestamp::parse(text).is_some());
                 if family == Family::Timestamp && !is_instant {
                     return self.refuse(pointer, "String does not match RFC3339 timestamp");
                 }

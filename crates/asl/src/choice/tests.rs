@@ -24,7 +24,9 @@ fn outcome(rule: &Value) -> Result<bool, Failure> {
         now: Timestamp::from_millis(0),
         entropy: &entropy,
     };
-    Test::compile(rule, "/States/C/Choices[0]").unwrap().holds(&scope)
+    Test::compile(rule, "/States/C/Choices[0]")
+        .unwrap()
+        .holds(&scope)
 }
 
 /// Each line: operator, variable, what it is compared with, and whether it holds.
@@ -61,18 +63,58 @@ const CASES: &[(&str, &str, &str, bool)] = &[
     ("BooleanEquals", "$.no", "true", false),
     ("BooleanEquals", "$.n", "true", false),
     ("BooleanEqualsPath", "$.no", r#""$.no""#, true),
-    ("TimestampEquals", "$.at", r#""2024-02-29T11:00:00+01:00""#, true),
-    ("TimestampEquals", "$.later", r#""2024-02-29T10:00:00Z""#, false),
-    ("TimestampEquals", "$.day", r#""2024-02-29T00:00:00Z""#, false),
-    ("TimestampLessThan", "$.at", r#""2024-02-29T10:00:01Z""#, true),
-    ("TimestampGreaterThan", "$.later", r#""2024-02-29T10:00:00Z""#, true),
-    ("TimestampLessThanEquals", "$.at", r#""2024-02-29T10:00:00Z""#, true),
-    ("TimestampGreaterThanEquals", "$.at", r#""2024-03-01T00:00:00Z""#, false),
+    (
+        "TimestampEquals",
+        "$.at",
+        r#""2024-02-29T11:00:00+01:00""#,
+        true,
+    ),
+    (
+        "TimestampEquals",
+        "$.later",
+        r#""2024-02-29T10:00:00Z""#,
+        false,
+    ),
+    (
+        "TimestampEquals",
+        "$.day",
+        r#""2024-02-29T00:00:00Z""#,
+        false,
+    ),
+    (
+        "TimestampLessThan",
+        "$.at",
+        r#""2024-02-29T10:00:01Z""#,
+        true,
+    ),
+    (
+        "TimestampGreaterThan",
+        "$.later",
+        r#""2024-02-29T10:00:00Z""#,
+        true,
+    ),
+    (
+        "TimestampLessThanEquals",
+        "$.at",
+        r#""2024-02-29T10:00:00Z""#,
+        true,
+    ),
+    (
+        "TimestampGreaterThanEquals",
+        "$.at",
+        r#""2024-03-01T00:00:00Z""#,
+        false,
+    ),
     ("TimestampEqualsPath", "$.at", r#""$.same""#, true),
     ("TimestampLessThanPath", "$.at", r#""$.later""#, true),
     ("TimestampGreaterThanPath", "$.at", r#""$.later""#, false),
     ("TimestampLessThanEqualsPath", "$.at", r#""$.same""#, true),
-    ("TimestampGreaterThanEqualsPath", "$.at", r#""$.same""#, true),
+    (
+        "TimestampGreaterThanEqualsPath",
+        "$.at",
+        r#""$.same""#,
+        true,
+    ),
     ("IsNull", "$.null", "true", true),
     ("IsNull", "$.n", "false", true),
     ("IsNumeric", "$.f", "true", true),
@@ -102,20 +144,28 @@ fn operators_compare_only_their_own_type() {
     for (operator, variable, with, expected) in CASES {
         let with: Value = serde_json::from_str(with).unwrap();
         let rule = json!({"Variable": variable, *operator: with, "Next": "X"});
-        assert_eq!(outcome(&rule), Ok(*expected), "{operator} {variable} {with}");
+        assert_eq!(
+            outcome(&rule),
+            Ok(*expected),
+            "{operator} {variable} {with}"
+        );
     }
 }
 
 #[test]
 fn a_missing_value_ends_the_execution() {
-    let cause = "Invalid path '$.gone': The choice state's condition path references an invalid value.";
+    let cause =
+        "Invalid path '$.gone': The choice state's condition path references an invalid value.";
     for rule in [
         json!({"Variable": "$.gone", "NumericEquals": 1}),
         json!({"Variable": "$.n", "NumericEqualsPath": "$.gone"}),
         json!({"Not": {"Variable": "$.gone", "IsNull": true}}),
     ] {
         let failure = outcome(&rule).unwrap_err();
-        assert_eq!((failure.error.as_ref(), failure.cause.as_str()), ("States.Runtime", cause));
+        assert_eq!(
+            (failure.error.as_ref(), failure.cause.as_str()),
+            ("States.Runtime", cause)
+        );
     }
 }
 
@@ -135,16 +185,23 @@ fn and_and_or_stop_at_the_first_that_decides() {
 fn a_bad_rule_is_located() {
     let problems = |rule: Value| {
         let problems = Test::compile(&rule, "/R").unwrap_err();
-        let shown: Vec<String> =
-            problems.iter().map(|p| format!("{} at {}", p.message, p.location.as_deref().unwrap())).collect();
+        let shown: Vec<String> = problems
+            .iter()
+            .map(|p| format!("{} at {}", p.message, p.location.as_deref().unwrap()))
+            .collect();
         shown.join("; ")
     };
     assert_eq!(
-        problems(json!({"And": [{"Variable": "$.x", "TimestampEquals": "soon"}, {"IsNull": true}]})),
+        problems(
+            json!({"And": [{"Variable": "$.x", "TimestampEquals": "soon"}, {"IsNull": true}]})
+        ),
         "String does not match RFC3339 timestamp at /R/And[0]/TimestampEquals; \
          The field 'Variable' is required but was missing at /R/And[1]"
     );
-    assert_eq!(problems(json!({"Or": []})), "Value cannot be empty at /R/Or");
+    assert_eq!(
+        problems(json!({"Or": []})),
+        "Value cannot be empty at /R/Or"
+    );
     assert_eq!(
         problems(json!({"Variable": "$.x", "NumericEquals": "1"})),
         "Expected value of type Number at /R/NumericEquals"
@@ -153,7 +210,10 @@ fn a_bad_rule_is_located() {
         problems(json!({"Variable": "$.x", "BooleanLessThan": true})),
         "Field 'BooleanLessThan' is not supported at /R/BooleanLessThan"
     );
-    assert_eq!(problems(json!({"Variable": "x", "IsNull": true})), "Value is not a valid JSONPath at /R/Variable");
+    assert_eq!(
+        problems(json!({"Variable": "x", "IsNull": true})),
+        "Value is not a valid JSONPath at /R/Variable"
+    );
     let mut deep = json!({"Variable": "$.x", "IsNull": true});
     for _ in 0..100 {
         deep = json!({"Not": deep});
@@ -171,5 +231,8 @@ fn matching_takes_no_exponential_time() {
 #[test]
 fn a_rule_tells_its_variables() {
     let rule = json!({"And": [{"Variable": "$a.x", "IsNull": true}, {"Variable": "$.n", "NumericEqualsPath": "$b"}]});
-    assert_eq!(Vec::from_iter(Test::compile(&rule, "/R").unwrap().variables()), ["a", "b"]);
+    assert_eq!(
+        Vec::from_iter(Test::compile(&rule, "/R").unwrap().variables()),
+        ["a", "b"]
+    );
 }

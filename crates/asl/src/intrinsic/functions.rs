@@ -68,7 +68,9 @@ struct Arguments(std::vec::IntoIter<Value>);
 
 impl Arguments {
     fn next(&mut self) -> Value {
-        self.0.next().expect("the parser checks the number of arguments")
+        self.0
+            .next()
+            .expect("the parser checks the number of arguments")
     }
 
     fn array(&mut self) -> Result<Vec<Value>, String> {
@@ -121,7 +123,9 @@ impl Function {
                 let items = arguments.array()?;
                 Ok(Value::Bool(items.contains(&arguments.next())))
             }
-            Function::ArrayRange => range(arguments.whole()?, arguments.whole()?, arguments.whole()?),
+            Function::ArrayRange => {
+                range(arguments.whole()?, arguments.whole()?, arguments.whole()?)
+            }
             Function::ArrayGetItem => item(arguments.array()?, arguments.whole()?),
             Function::ArrayLength => Ok(Value::from(arguments.array()?.len())),
             Function::ArrayUnique => Ok(unique(arguments.array()?)),
@@ -211,7 +215,9 @@ fn partition(items: &[Value], size: i64) -> Result<Value, String> {
             let parts = items.chunks(size).map(|part| Value::Array(part.to_vec()));
             Ok(Value::Array(parts.collect()))
         }
-        _ => Err(format!("the size of a part must be a positive integer, not {size}")),
+        _ => Err(format!(
+            "the size of a part must be a positive integer, not {size}"
+        )),
     }
 }
 
@@ -241,14 +247,19 @@ fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {
 fn item(mut items: Vec<Value>, index: i64) -> Result<Value, String> {
     match usize::try_from(index) {
         Ok(place) if place < items.len() => Ok(items.swap_remove(place)),
-        _ => Err(format!("the index {index} is out of bounds for length {}", items.len())),
+        _ => Err(format!(
+            "the index {index} is out of bounds for length {}",
+            items.len()
+        )),
     }
 }
 
 /// The first of each group of equal items, in order.
 fn unique(items: Vec<Value>) -> Value {
     let mut seen = std::collections::BTreeSet::new();
-    let firsts = items.into_iter().filter(|item| seen.insert(sorted_text(item)));
+    let firsts = items
+        .into_iter()
+        .filter(|item| seen.insert(sorted_text(item)));
     Value::Array(firsts.collect())
 }
 
@@ -262,7 +273,9 @@ fn sorted_text(value: &Value) -> String {
         Value::Object(members) => {
             let mut texts: Vec<String> = members
                 .iter()
-                .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), sorted_text(value)))
+                .map(|(name, value)| {
+                    format!("{}:{}", Value::from(name.as_str()), sorted_text(value))
+                })
                 .collect();
             texts.sort_unstable();
             format!("{{{}}}", texts.join(","))
@@ -299,9 +312,15 @@ pub(crate) fn hash(text: &str, algorithm: &str) -> Result<String, String> {
 }
 
 /// AWS: the merge is shallow; the third argument exists only to be `false`.
-fn merge(mut left: Map<String, Value>, right: Map<String, Value>, deep: &Value) -> Result<Value, String> {
+fn merge(
+    mut left: Map<String, Value>,
+    right: Map<String, Value>,
+    deep: &Value,
+) -> Result<Value, String> {
     if deep != &Value::Bool(false) {
-        return Err(format!("only shallow merging is supported: the third argument must be false, not {deep}"));
+        return Err(format!(
+            "only shallow merging is supported: the third argument must be false, not {deep}"
+        ));
     }
     left.extend(right);
     Ok(Value::Object(left))
@@ -311,7 +330,9 @@ fn random(low: i64, high: i64, seed: i64) -> Result<Value, String> {
     if low >= high {
         return Err(format!("the start {low} must be less than the end {high}"));
     }
-    Ok(Value::from(JavaRandom::seeded(seed).next_between(low, high)))
+    Ok(Value::from(
+        JavaRandom::seeded(seed).next_between(low, high),
+    ))
 }
 
 /// AWS: each character of `delimiters` splits; empty pieces are dropped.

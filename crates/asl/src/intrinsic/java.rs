@@ -43,7 +43,11 @@ fn java_double(double: f64) -> String {
 /// `Math.round`: the nearest whole number, halves up.
 pub(super) fn java_round(double: f64) -> i64 {
     let below = double.floor();
-    let rounded = if double - below >= 0.5 { below + 1.0 } else { below };
+    let rounded = if double - below >= 0.5 {
+        below + 1.0
+    } else {
+        below
+    };
     rounded as i64
 }
 
@@ -82,6 +86,7 @@ impl JavaRandom {
     /// A whole number in `[low, high)`; `low < high`.
     pub(crate) fn next_between(&mut self, low: i64, high: i64) -> i64 {
         let width = high.wrapping_sub(low) as u64 as f64;
-        low.saturating_add((self.next_double() * width) as i64).min(high - 1)
+        low.saturating_add((self.next_double() * width) as i64)
+            .min(high - 1)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::path::ValuePath;
+use crate::path::{CopyBudget, ValuePath};
 use crate::{Failure, Scope};
 
 use functions::Function;
@@ -79,19 +79,25 @@ impl Intrinsic {
     /// The function's result.
     ///
     /// - `field`: the field as written, such as `value.$`; a missing path names it.
-    /// - Errors: `States.Runtime`, for a missing path and for arguments that the function refuses.
+    /// - Errors: `States.Runtime`, for a missing path and for arguments that the function refuses;
+    ///   `States.DataLimitExceeded` when the arguments are too large together.
     pub fn evaluate(&self, scope: &Scope<'_>, field: &str) -> Result<Value, Failure> {
         let mut values = Vec::with_capacity(self.arguments.len());
+        let mut budget = CopyBudget::new();
         for (position, argument) in self.arguments.iter().enumerate() {
-            values.push(match argument {
+            let value = match argument {
                 Argument::Literal(value) => value.clone(),
-                Argument::Text { template, .. } if position == 0 && self.function == Function::Format => {
+                Argument::Text { template, .. }
+                    if position == 0 && self.function == Function::Format =>
+                {
                     Value::String(template.clone())
                 }
                 Argument::Text { plain, .. } => Value::String(plain.clone()),
                 Argument::Path(path) => path.evaluate(scope, field)?.into_owned(),
                 Argument::Call(call) => call.evaluate(scope, field)?,
-            });
+            };
+            budget.spend(&value)?;
+            values.push(value);
         }
         self.function.call(values, scope).map_err(|problem| {
             Failure::runtime(format!(

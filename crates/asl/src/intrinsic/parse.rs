@@ -43,7 +43,9 @@ impl<'t> Reader<'t> {
 
     fn call(&mut self, depth: usize) -> Result<Intrinsic, String> {
         if depth > CALL_DEPTH_MAX {
-            return Err(format!("intrinsic functions nest at most {CALL_DEPTH_MAX} levels"));
+            return Err(format!(
+                "intrinsic functions nest at most {CALL_DEPTH_MAX} levels"
+            ));
         }
         let start = self.at;
         let name = self.word(|c| c.is_ascii_alphanumeric() || c == '.');

@@ -32,7 +32,10 @@ fn called(call: &str) -> String {
             Err(failure) => {
                 assert_eq!(failure.error, "States.Runtime");
                 let prefix = format!("The function '{call}' had the following error: ");
-                let cause = failure.cause.strip_prefix(&prefix).unwrap_or(&failure.cause);
+                let cause = failure
+                    .cause
+                    .strip_prefix(&prefix)
+                    .unwrap_or(&failure.cause);
                 format!("failed: {cause}")
             }
         },
@@ -44,23 +47,56 @@ const CASES: &[(&str, &str)] = &[
     ("States.Format('Hello, {}!', $.name)", r#""Hello, Ann!""#),
     ("States.Format('plain')", r#""plain""#),
     ("States.Format($.template, 1, $who)", r#""1 of Bo""#),
-    ("States.Format('{}', $.thing)", r#""{Id=1, Name=x, List=[1, a, null]}""#),
-    ("States.Format('{} {} {}', null, true, 1.5)", r#""null true 1.5""#),
-    ("States.Format('{}', $.doubles)", r#""[1.0, 1.0E7, 1.0E-4, 123456.75]""#),
-    (r"States.Format('it\'s \{{}\} \\ \n', $.n)", r#""it's {3} \\ \\n""#),
-    ("States.Format('{}')", "failed: the number of arguments (0) does not match the number of {} in the template (1)"),
-    ("States.Format('{', 1)", "failed: matching braces are expected in '{'"),
+    (
+        "States.Format('{}', $.thing)",
+        r#""{Id=1, Name=x, List=[1, a, null]}""#,
+    ),
+    (
+        "States.Format('{} {} {}', null, true, 1.5)",
+        r#""null true 1.5""#,
+    ),
+    (
+        "States.Format('{}', $.doubles)",
+        r#""[1.0, 1.0E7, 1.0E-4, 123456.75]""#,
+    ),
+    (
+        r"States.Format('it\'s \{{}\} \\ \n', $.n)",
+        r#""it's {3} \\ \\n""#,
+    ),
+    (
+        "States.Format('{}')",
+        "failed: the number of arguments (0) does not match the number of {} in the template (1)",
+    ),
+    (
+        "States.Format('{', 1)",
+        "failed: matching braces are expected in '{'",
+    ),
     ("States.Format($.n)", "failed: a string is expected, not 3"),
-    (r#"States.StringToJson('{"a": [1, 2.50]}')"#, r#"{"a":[1,2.5]}"#),
+    (
+        r#"States.StringToJson('{"a": [1, 2.50]}')"#,
+        r#"{"a":[1,2.5]}"#,
+    ),
     ("States.StringToJson($.empty)", "null"),
-    ("States.StringToJson('{')", "failed: '{' is not valid JSON: EOF while parsing an object at line 1 column 1"),
-    ("States.JsonToString($.thing)", r#""{\"Id\":1,\"Name\":\"x\",\"List\":[1,\"a\",null]}""#),
+    (
+        "States.StringToJson('{')",
+        "failed: '{' is not valid JSON: EOF while parsing an object at line 1 column 1",
+    ),
+    (
+        "States.JsonToString($.thing)",
+        r#""{\"Id\":1,\"Name\":\"x\",\"List\":[1,\"a\",null]}""#,
+    ),
     ("States.Array()", "[]"),
-    ("States.Array('a', 1, null, $.thing.Id, States.Array(true))", r#"["a",1,null,1,[true]]"#),
+    (
+        "States.Array('a', 1, null, $.thing.Id, States.Array(true))",
+        r#"["a",1,null,1,[true]]"#,
+    ),
     ("States.ArrayPartition($.list, 2)", "[[1,2],[3,4],[5]]"),
     ("States.ArrayPartition($.list, 9)", "[[1,2,3,4,5]]"),
     ("States.ArrayPartition(States.Array(), 1)", "[]"),
-    ("States.ArrayPartition($.list, 0)", "failed: the size of a part must be a positive integer, not 0"),
+    (
+        "States.ArrayPartition($.list, 0)",
+        "failed: the size of a part must be a positive integer, not 0",
+    ),
     ("States.ArrayContains($.same, $.left)", "false"),
     ("States.ArrayContains($.same, States.Array(1))", "true"),
     ("States.ArrayContains($.same, 2)", "false"),
@@ -68,23 +104,62 @@ const CASES: &[(&str, &str)] = &[
     ("States.ArrayRange(3, 0, -2)", "[3,1]"),
     ("States.ArrayRange(1.5, 3.4, 1)", "[2,3]"),
     ("States.ArrayRange(5, 1, 1)", "[]"),
-    ("States.ArrayRange(1, 3, 0)", "failed: the step must not be 0"),
-    ("States.ArrayRange(1, 1001, 1)", "failed: the range has 1001 elements, at most 1000 are allowed"),
+    (
+        "States.ArrayRange(1, 3, 0)",
+        "failed: the step must not be 0",
+    ),
+    (
+        "States.ArrayRange(1, 1001, 1)",
+        "failed: the range has 1001 elements, at most 1000 are allowed",
+    ),
     ("States.ArrayGetItem($.list, 1)", "2"),
-    ("States.ArrayGetItem($.list, 5)", "failed: the index 5 is out of bounds for length 5"),
-    ("States.ArrayGetItem($.list, -1)", "failed: the index -1 is out of bounds for length 5"),
+    (
+        "States.ArrayGetItem($.list, 5)",
+        "failed: the index 5 is out of bounds for length 5",
+    ),
+    (
+        "States.ArrayGetItem($.list, -1)",
+        "failed: the index -1 is out of bounds for length 5",
+    ),
     ("States.ArrayLength($.list)", "5"),
-    ("States.ArrayLength($.name)", r#"failed: an array is expected, not "Ann""#),
-    ("States.ArrayUnique($.same)", r#"[1,"1",{"a":1,"b":2},null,[1]]"#),
+    (
+        "States.ArrayLength($.name)",
+        r#"failed: an array is expected, not "Ann""#,
+    ),
+    (
+        "States.ArrayUnique($.same)",
+        r#"[1,"1",{"a":1,"b":2},null,[1]]"#,
+    ),
     ("States.Base64Encode('Grüße')", r#""R3LDvMOfZQ==""#),
     ("States.Base64Decode('R3LDvMOfZQ==')", r#""Grüße""#),
-    ("States.Base64Decode('*')", "failed: '*' is not valid Base64"),
-    ("States.Base64Encode($.long)", "failed: the text has 10001 characters, at most 10000 are allowed"),
-    ("States.Hash('a', 'MD5')", r#""0cc175b9c0f1b6a831c399e269772661""#),
-    ("States.Hash('a', 'SHA-1')", r#""86f7e437faa5a7fce15d1ddcb9eaeaea377667b8""#),
-    ("States.Hash('a', 'SHA-256')", r#""ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb""#),
-    ("States.Hash('a', 'MD6')", "failed: the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512, not 'MD6'"),
-    ("States.JsonMerge($.left, $.right, false)", r#"{"a":{"y":2},"b":1}"#),
+    (
+        "States.Base64Decode('*')",
+        "failed: '*' is not valid Base64",
+    ),
+    (
+        "States.Base64Encode($.long)",
+        "failed: the text has 10001 characters, at most 10000 are allowed",
+    ),
+    (
+        "States.Hash('a', 'MD5')",
+        r#""0cc175b9c0f1b6a831c399e269772661""#,
+    ),
+    (
+        "States.Hash('a', 'SHA-1')",
+        r#""86f7e437faa5a7fce15d1ddcb9eaeaea377667b8""#,
+    ),
+    (
+        "States.Hash('a', 'SHA-256')",
+        r#""ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb""#,
+    ),
+    (
+        "States.Hash('a', 'MD6')",
+        "failed: the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512, not 'MD6'",
+    ),
+    (
+        "States.JsonMerge($.left, $.right, false)",
+        r#"{"a":{"y":2},"b":1}"#,
+    ),
     (
         "States.JsonMerge($.left, $.right, true)",
         "failed: only shallow merging is supported: the third argument must be false, not true",
@@ -95,26 +170,56 @@ const CASES: &[(&str, &str)] = &[
     ("States.MathAdd($.minus, 0)", "-1"),
     ("States.MathAdd(-0.5, 0.5)", "1"),
     ("States.MathAdd(-2.5, 0)", "-2"),
-    ("States.MathAdd('1', 0)", r#"failed: a number is expected, not "1""#),
+    (
+        "States.MathAdd('1', 0)",
+        r#"failed: a number is expected, not "1""#,
+    ),
     ("States.MathRandom(3, 4)", "3"),
-    ("States.MathRandom(4, 4)", "failed: the start 4 must be less than the end 4"),
+    (
+        "States.MathRandom(4, 4)",
+        "failed: the start 4 must be less than the end 4",
+    ),
     ("States.StringSplit('1,2;;3,', ',;')", r#"["1","2","3"]"#),
     ("States.StringSplit($.name, '')", r#"["Ann"]"#),
-    ("States.ArrayGetItem(States.StringSplit($$.State.Name, '-'), 1)", r#""Now""#),
+    (
+        "States.ArrayGetItem(States.StringSplit($$.State.Name, '-'), 1)",
+        r#""Now""#,
+    ),
     (
         "States.Array($.gone)",
         "failed: The JSONPath '$.gone' specified for the field 'value.$' could not be found in the input",
     ),
     // What is no call.
-    ("States.Nope()", "refused: 'States.Nope' is not the name of an intrinsic function"),
+    (
+        "States.Nope()",
+        "refused: 'States.Nope' is not the name of an intrinsic function",
+    ),
     ("States.UUID", "refused: '(' is expected after States.UUID"),
-    ("States.UUID(1)", "refused: States.UUID takes 0 arguments, not 1"),
-    ("States.MathRandom(1)", "refused: States.MathRandom takes 2 to 3 arguments, not 1"),
-    ("States.Array('a)", "refused: the text 'a) lacks its closing quote"),
-    ("States.Array(1 2)", "refused: unexpected '2' between arguments"),
-    ("States.Array(1", "refused: the call lacks its closing parenthesis"),
+    (
+        "States.UUID(1)",
+        "refused: States.UUID takes 0 arguments, not 1",
+    ),
+    (
+        "States.MathRandom(1)",
+        "refused: States.MathRandom takes 2 to 3 arguments, not 1",
+    ),
+    (
+        "States.Array('a)",
+        "refused: the text 'a) lacks its closing quote",
+    ),
+    (
+        "States.Array(1 2)",
+        "refused: unexpected '2' between arguments",
+    ),
+    (
+        "States.Array(1",
+        "refused: the call lacks its closing parenthesis",
+    ),
     ("States.Array(x)", "refused: 'x' is not an argument"),
-    ("States.Array() + 1", "refused: unexpected '+' after the call 'States.Array()'"),
+    (
+        "States.Array() + 1",
+        "refused: unexpected '+' after the call 'States.Array()'",
+    ),
 ];
 
 #[test]
@@ -130,9 +235,16 @@ fn calls_give_what_aws_gives() {
 
 #[test]
 fn calls_nest_ten_levels() {
-    let nested = |levels: usize| format!("{}{}", "States.Array(".repeat(levels), ")".repeat(levels));
-    assert_eq!(called(&nested(10)), format!("{}{}", "[".repeat(10), "]".repeat(10)));
-    assert_eq!(called(&nested(11)), "refused: intrinsic functions nest at most 10 levels");
+    let nested =
+        |levels: usize| format!("{}{}", "States.Array(".repeat(levels), ")".repeat(levels));
+    assert_eq!(
+        called(&nested(10)),
+        format!("{}{}", "[".repeat(10), "]".repeat(10))
+    );
+    assert_eq!(
+        called(&nested(11)),
+        "refused: intrinsic functions nest at most 10 levels"
+    );
 }
 
 #[test]

@@ -26,8 +26,12 @@ pub(super) fn register(
             "hash" => evaluator.register_fn_override("hash", digest)?,
             "parse" => evaluator.register_fn_override("parse", parse)?,
             // AWS: there is no $eval.
-            "eval" => evaluator.register_fn_override("eval", |_: &[JValue]| Err(not_a_function()))?,
-            "now" => evaluator.register_fn_override("now", move |args: &[JValue]| instant(now, args))?,
+            "eval" => {
+                evaluator.register_fn_override("eval", |_: &[JValue]| Err(not_a_function()))?
+            }
+            "now" => {
+                evaluator.register_fn_override("now", move |args: &[JValue]| instant(now, args))?
+            }
             "millis" => evaluator.register_fn_override("millis", move |_: &[JValue]| {
                 Ok(JValue::Number(now.as_millis() as f64))
             })?,
@@ -35,16 +39,21 @@ pub(super) fn register(
                 .register_fn_override("toMillis", move |args: &[JValue]| to_millis(now, args))?,
             "random" => {
                 let entropy = own_entropy(scope);
-                evaluator.register_fn_override("random", move |args: &[JValue]| random(&entropy, args))?;
+                evaluator.register_fn_override("random", move |args: &[JValue]| {
+                    random(&entropy, args)
+                })?;
             }
             "uuid" => {
                 let entropy = own_entropy(scope);
-                evaluator
-                    .register_fn_override("uuid", move |_: &[JValue]| Ok(JValue::string(entropy.draw_uuid())))?;
+                evaluator.register_fn_override("uuid", move |_: &[JValue]| {
+                    Ok(JValue::string(entropy.draw_uuid()))
+                })?;
             }
             "shuffle" => {
                 let entropy = own_entropy(scope);
-                evaluator.register_fn_override("shuffle", move |args: &[JValue]| shuffle(&entropy, args))?;
+                evaluator.register_fn_override("shuffle", move |args: &[JValue]| {
+                    shuffle(&entropy, args)
+                })?;
             }
             _ => {}
         }
@@ -87,9 +96,12 @@ fn partition(args: &[JValue]) -> HostFnResult {
         Some(_) => return refused("partition", 1),
     };
     match usize::try_from(whole(args, "partition", 2)?) {
-        Ok(size) if size > 0 => {
-            Ok(JValue::array(items.chunks(size).map(|part| JValue::array(part.to_vec())).collect()))
-        }
+        Ok(size) if size > 0 => Ok(JValue::array(
+            items
+                .chunks(size)
+                .map(|part| JValue::array(part.to_vec()))
+                .collect(),
+        )),
         _ => refused("partition", 2),
     }
 }
@@ -124,9 +136,9 @@ fn range(args: &[JValue]) -> HostFnResult {
 fn digest(args: &[JValue]) -> HostFnResult {
     match args {
         [] | [JValue::Undefined, ..] => Ok(JValue::Undefined),
-        [JValue::String(text), JValue::String(algorithm)] => {
-            hash(text, algorithm).map(JValue::string).or_else(|_| refused("hash", 2))
-        }
+        [JValue::String(text), JValue::String(algorithm)] => hash(text, algorithm)
+            .map(JValue::string)
+            .or_else(|_| refused("hash", 2)),
         [JValue::String(_), ..] => refused("hash", 2),
         _ => refused("hash", 1),
     }
@@ -138,7 +150,11 @@ fn parse(args: &[JValue]) -> HostFnResult {
         [] | [JValue::Undefined] => Ok(JValue::Undefined),
         [JValue::String(text)] => serde_json::from_str::<Value>(text)
             .map(|value| values::from_json(&value))
-            .map_err(|problem| failed(format!("the argument of $parse is not valid JSON: {problem}"))),
+            .map_err(|problem| {
+                failed(format!(
+                    "the argument of $parse is not valid JSON: {problem}"
+                ))
+            }),
         _ => refused("parse", 1),
     }
 }
@@ -218,10 +234,15 @@ fn parts_of_now(now: Timestamp, picture: &str) -> (String, String) {
         .collect();
     let now = now.to_string();
     let (mut text_before, mut picture_before) = (String::new(), String::new());
-    if letters.contains(['X', 'x', 'W', 'w', 'd', 'F']) || !letters.contains(PARTS.map(|(letter, ..)| letter)) {
+    if letters.contains(['X', 'x', 'W', 'w', 'd', 'F'])
+        || !letters.contains(PARTS.map(|(letter, ..)| letter))
+    {
         return (text_before, picture_before);
     }
-    for (_, part, place) in PARTS.into_iter().take_while(|(letter, ..)| !letters.contains(*letter)) {
+    for (_, part, place) in PARTS
+        .into_iter()
+        .take_while(|(letter, ..)| !letters.contains(*letter))
+    {
         text_before.push_str(&now[place]);
         text_before.push(' ');
         picture_before.push_str(part);

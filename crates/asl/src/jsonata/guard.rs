@@ -13,6 +13,7 @@ use jsonata_core::functions::string::string as to_text;
 use jsonata_core::value::JValue;
 
 use super::TEXT_CHARACTERS_MAX;
+use super::references::References;
 
 /// AWS's words for an evaluation that needs too much memory.
 pub(super) const MEMORY: &str =
@@ -24,6 +25,7 @@ const PRINTED_VALUES_MAX: usize = 1_000_000;
 const REPLACED_BYTES_MAX: usize = 1 << 26;
 
 const CONCATENATE: &str = "bounded concatenation";
+const PRINT: &str = "bounded printing";
 const PRINTED: &str = "bounded value";
 const WIDTH: &str = "bounded width";
 const JOINED: &str = "bounded items";
@@ -33,11 +35,12 @@ const REPLACEMENT: &str = "bounded replacement";
 
 /// Puts guards into `ast`.
 ///
-/// - `reuses_values`: whether the expression can use a value twice; if not, `&` and `$string` cannot multiply.
+/// - `references`: those of `ast`. If it cannot use a value twice, `&` and `$string` cannot multiply.
 /// - Returns whether there are any, so that [`register`] is needed.
-pub(super) fn insert(ast: &mut AstNode, reuses_values: bool) -> bool {
+pub(super) fn insert(ast: &mut AstNode, references: &References) -> bool {
     let mut guards = Guards {
-        reuses_values,
+        reuses_values: references.reuses_values,
+        prints: references.reuses_values && !references.binds_string,
         inserted: false,
     };
     guards.node(ast);
@@ -47,6 +50,7 @@ pub(super) fn insert(ast: &mut AstNode, reuses_values: bool) -> bool {
 /// Makes the guards known to `evaluator`.
 pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
     evaluator.register_fn_override(CONCATENATE, concatenate)?;
+    evaluator.register_fn_override(PRINT, print)?;
     evaluator.register_fn_override(PRINTED, |args: &[JValue]| {
         let value = first(args);
         let mut left = Size::LARGEST_TEXT;
@@ -127,6 +131,14 @@ fn concatenate(args: &[JValue]) -> HostFnResult {
     Ok(JValue::string(text))
 }
 
+/// `$string(value)` with the size checked before the text is built.
+fn print(args: &[JValue]) -> HostFnResult {
+    let value = first(args);
+    let mut left = Size::LARGEST_TEXT;
+    left.take(&value)?;
+    Ok(to_text(&value, None)?)
+}
+
 /// What is left for one text.
 struct Size {
     values: usize,
@@ -145,7 +157,9 @@ impl Size {
         self.values = self.values.checked_sub(1).ok_or_else(too_large)?;
         match value {
             JValue::String(text) => self.take_bytes(text.len()),
-            JValue::Array(items) => jsonata_core::value::with_stack(|| items.iter().try_for_each(|item| self.take(item))),
+            JValue::Array(items) => jsonata_core::value::with_stack(|| {
+                items.iter().try_for_each(|item| self.take(item))
+            }),
             JValue::Object(members) => jsonata_core::value::with_stack(|| {
                 members.iter().try_for_each(|(name, value)| {
                     self.take_bytes(name.len())?;
@@ -164,6 +178,8 @@ impl Size {
 
 struct Guards {
     reuses_values: bool,
+    /// Whether `$string` is to be guarded.
+    prints: bool,
     inserted: bool,
 }
 
@@ -171,18 +187,34 @@ impl Guards {
     fn node(&mut self, node: &mut AstNode) {
         self.below(node);
         match node {
-            AstNode::Binary { op: BinaryOp::Concatenate, lhs, rhs } if self.reuses_values => {
-                let parts = [lhs, rhs].map(|part| std::mem::replace(&mut **part, AstNode::Undefined));
+            AstNode::Binary {
+                op: BinaryOp::Concatenate,
+                lhs,
+                rhs,
+            } if self.reuses_values => {
+                let parts =
+                    [lhs, rhs].map(|part| std::mem::replace(&mut **part, AstNode::Undefined));
                 *node = self.call(CONCATENATE, parts.into());
             }
-            AstNode::Function { name, args, is_builtin: true } => self.arguments(name.clone().as_str(), args),
+            // No further level: how deep an expression may nest is AWS's to say.
+            AstNode::Function { name, args, .. }
+                if self.prints && name == "string" && args.len() == 1 =>
+            {
+                PRINT.clone_into(name);
+                self.inserted = true;
+            }
+            AstNode::Function {
+                name,
+                args,
+                is_builtin: true,
+            } => self.arguments(name.clone().as_str(), args),
             _ => {}
         }
     }
 
     fn arguments(&mut self, function: &str, args: &mut [AstNode]) {
         match (function, args) {
-            ("string", [value, ..]) if self.reuses_values => self.wrap(PRINTED, value),
+            ("string", [value, ..]) if self.prints => self.wrap(PRINTED, value),
             // The width may be the first argument, when the text is the context.
             ("pad", args) => args.iter_mut().for_each(|arg| self.wrap(WIDTH, arg)),
             ("join", [items, separator]) => {
@@ -229,7 +261,9 @@ impl Guards {
                 self.node(lhs);
                 self.node(rhs);
             }
-            AstNode::Unary { operand: inner, .. } | AstNode::FunctionApplication(inner) => self.node(inner),
+            AstNode::Unary { operand: inner, .. } | AstNode::FunctionApplication(inner) => {
+                self.node(inner)
+            }
             AstNode::Function { args: nodes, .. }
             | AstNode::Array(nodes)
             | AstNode::ArrayGroup(nodes)
@@ -244,7 +278,11 @@ impl Guards {
                 self.node(input);
                 self.pairs(pattern);
             }
-            AstNode::Conditional { condition, then_branch, else_branch } => {
+            AstNode::Conditional {
+                condition,
+                then_branch,
+                else_branch,
+            } => {
                 self.node(condition);
                 self.node(then_branch);
                 if let Some(branch) = else_branch {
@@ -255,7 +293,11 @@ impl Guards {
                 self.node(input);
                 terms.iter_mut().for_each(|(term, _)| self.node(term));
             }
-            AstNode::Transform { location, update, delete } => {
+            AstNode::Transform {
+                location,
+                update,
+                delete,
+            } => {
                 self.node(location);
                 self.node(update);
                 if let Some(delete) = delete {

@@ -21,14 +21,22 @@ pub(super) fn thrown(message: &str, functions: &BTreeSet<String>) -> String {
         Some("D1012") => TIMEOUT,
         Some("D2014" | "D2015") => guard::MEMORY,
         _ if message == guard::MEMORY => guard::MEMORY,
-        _ => return format!("threw an error during evaluation. {}", reworded(message, functions)),
+        _ => {
+            return format!(
+                "threw an error during evaluation. {}",
+                reworded(message, functions)
+            );
+        }
     };
     format!("threw an error during evaluation: {bound}")
 }
 
 fn reworded(message: &str, functions: &BTreeSet<String>) -> String {
     let Some((code, rest)) = coded(message) else {
-        return message.strip_prefix("Argument error: ").unwrap_or(message).to_owned();
+        return message
+            .strip_prefix("Argument error: ")
+            .unwrap_or(message)
+            .to_owned();
     };
     let text = match code {
         "T1006" => Some("Attempted to invoke a non-function".to_owned()),
@@ -57,7 +65,8 @@ fn reworded(message: &str, functions: &BTreeSet<String>) -> String {
 fn operator_quoted(rest: &str) -> Option<String> {
     let (before, after) = rest.split_once(" side of the ")?;
     let (operator, after) = after.split_once(" operator must ")?;
-    (!operator.starts_with('"')).then(|| format!("{before} side of the \"{operator}\" operator must {after}"))
+    (!operator.starts_with('"'))
+        .then(|| format!("{before} side of the \"{operator}\" operator must {after}"))
 }
 
 /// `Argument 1 must be String`, or `... an array of Number`, with the function that refuses it.
@@ -68,10 +77,14 @@ fn argument(rest: &str, functions: &BTreeSet<String>) -> Option<String> {
     };
     let (index, wanted) = rest.strip_prefix("Argument ")?.split_once(" must be ")?;
     let Some(kind) = wanted.strip_prefix("an array of ") else {
-        return Some(format!("Argument {index} of function \"{function}\" does not match function signature"));
+        return Some(format!(
+            "Argument {index} of function \"{function}\" does not match function signature"
+        ));
     };
     let kind = kind.to_lowercase();
-    Some(format!("Argument {index} of function \"{function}\" must be an array of \"{kind}s\""))
+    Some(format!(
+        "Argument {index} of function \"{function}\" must be an array of \"{kind}s\""
+    ))
 }
 
 /// An error of the parser.
@@ -80,21 +93,31 @@ fn argument(rest: &str, functions: &BTreeSet<String>) -> Option<String> {
 pub(super) fn syntax(message: &str) -> String {
     let message = message.strip_prefix("Invalid syntax: ").unwrap_or(message);
     match coded(message) {
-        Some(("S0201", rest)) => rest
-            .strip_prefix("Syntax error: ")
-            .map_or_else(|| rest.to_owned(), |token| format!("Syntax error: {}", symbol(token))),
+        Some(("S0201", rest)) => rest.strip_prefix("Syntax error: ").map_or_else(
+            || rest.to_owned(),
+            |token| format!("Syntax error: {}", symbol(token)),
+        ),
         Some(("S0202", rest)) => rest
             .strip_prefix("Expected ")
             .and_then(|rest| rest.split_once(", got "))
-            .map_or_else(|| rest.to_owned(), |(wanted, got)| format!("Expected {}, got {}", symbol(wanted), symbol(got))),
+            .map_or_else(
+                || rest.to_owned(),
+                |(wanted, got)| format!("Expected {}, got {}", symbol(wanted), symbol(got)),
+            ),
         Some(("S0203", rest)) => rest
             .strip_prefix("Expected ")
             .and_then(|rest| rest.strip_suffix(" before end of expression"))
-            .map_or_else(|| rest.to_owned(), |wanted| format!("Expected {} before end of expression", symbol(wanted))),
+            .map_or_else(
+                || rest.to_owned(),
+                |wanted| format!("Expected {} before end of expression", symbol(wanted)),
+            ),
         Some(("S0211", rest)) => rest
             .strip_prefix("The symbol ")
             .and_then(|rest| rest.split_once(' '))
-            .map_or_else(|| rest.to_owned(), |(token, rest)| format!("The symbol {} {rest}", symbol(token))),
+            .map_or_else(
+                || rest.to_owned(),
+                |(token, rest)| format!("The symbol {} {rest}", symbol(token)),
+            ),
         Some((_, rest)) => rest.to_owned(),
         None => message.to_owned(),
     }

@@ -17,7 +17,83 @@ pub(super) struct References {
     /// Whether a value can be used twice (a variable is assigned, a function defined): only then can values
     /// grow beyond the sum of what the expression reads and writes down.
     pub(super) reuses_values: bool,
+    /// Whether the expression gives the name `$string` to something of its own.
+    pub(super) binds_string: bool,
 }
+
+/// Every function that an expression can name.
+const FUNCTIONS: [&str; 70] = [
+    "abs",
+    "append",
+    "assert",
+    "average",
+    "base64decode",
+    "base64encode",
+    "boolean",
+    "ceil",
+    "clone",
+    "contains",
+    "count",
+    "decodeUrl",
+    "decodeUrlComponent",
+    "distinct",
+    "each",
+    "encodeUrl",
+    "encodeUrlComponent",
+    "error",
+    "eval",
+    "exists",
+    "filter",
+    "floor",
+    "formatBase",
+    "formatInteger",
+    "formatNumber",
+    "fromMillis",
+    "hash",
+    "join",
+    "keys",
+    "length",
+    "lookup",
+    "lowercase",
+    "map",
+    "match",
+    "max",
+    "merge",
+    "millis",
+    "min",
+    "not",
+    "now",
+    "number",
+    "pad",
+    "parse",
+    "parseInteger",
+    "partition",
+    "power",
+    "random",
+    "range",
+    "reduce",
+    "replace",
+    "reverse",
+    "round",
+    "shuffle",
+    "sift",
+    "single",
+    "sort",
+    "split",
+    "spread",
+    "sqrt",
+    "string",
+    "substring",
+    "substringAfter",
+    "substringBefore",
+    "sum",
+    "toMillis",
+    "trim",
+    "type",
+    "uppercase",
+    "uuid",
+    "zip",
+];
 
 /// Which members of `$states` are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,6 +145,15 @@ impl References {
         walk.found
     }
 
+    /// The state variables to list: a built-in function that is passed on by its name is none.
+    pub(super) fn listed_variables(&self) -> BTreeSet<String> {
+        let names = self
+            .variables
+            .iter()
+            .filter(|name| !FUNCTIONS.contains(&name.as_str()));
+        names.cloned().collect()
+    }
+
     /// Whether the expression reads the binding `name`.
     pub(super) fn reads(&self, name: &str) -> bool {
         if name == "states" {
@@ -104,22 +189,8 @@ impl Walk {
             AstNode::Path { steps } => self.path(steps, top),
             AstNode::Binary { op, lhs, rhs } => self.binary(*op, lhs, rhs, top),
             AstNode::Unary { operand, .. } => self.node(operand, top),
-            AstNode::Function { name, args, .. } => {
-                if !self.is_local(name) {
-                    self.found.functions.insert(name.clone());
-                }
-                self.nodes(args, top);
-            }
-            AstNode::Call { procedure, args } => {
-                self.node(procedure, top);
-                self.nodes(args, top);
-            }
-            AstNode::Lambda { params, body, .. } => {
-                self.found.reuses_values = true;
-                self.scoped(|walk| {
-                    walk.locals.extend(params.iter().cloned());
-                    walk.node(body, top);
-                });
+            AstNode::Function { .. } | AstNode::Call { .. } | AstNode::Lambda { .. } => {
+                self.function(node, top);
             }
             AstNode::Array(items) | AstNode::ArrayGroup(items) => self.nodes(items, top),
             AstNode::Object(pairs) => self.pairs(pairs, top),
@@ -128,7 +199,11 @@ impl Walk {
                 self.pairs(pattern, false);
             }
             AstNode::Block(nodes) => self.scoped(|walk| walk.nodes(nodes, top)),
-            AstNode::Conditional { condition, then_branch, else_branch } => {
+            AstNode::Conditional {
+                condition,
+                then_branch,
+                else_branch,
+            } => {
                 self.node(condition, top);
                 self.node(then_branch, top);
                 if let Some(branch) = else_branch {
@@ -142,7 +217,11 @@ impl Walk {
                     self.node(term, false);
                 }
             }
-            AstNode::Transform { location, update, delete } => {
+            AstNode::Transform {
+                location,
+                update,
+                delete,
+            } => {
                 self.node(location, false);
                 self.node(update, false);
                 if let Some(delete) = delete {
@@ -160,6 +239,29 @@ impl Walk {
             | AstNode::Undefined
             | AstNode::Placeholder
             | AstNode::Regex { .. } => {}
+        }
+    }
+
+    fn function(&mut self, node: &AstNode, top: bool) {
+        match node {
+            AstNode::Function { name, args, .. } => {
+                if !self.is_local(name) {
+                    self.found.functions.insert(name.clone());
+                }
+                self.nodes(args, top);
+            }
+            AstNode::Call { procedure, args } => {
+                self.node(procedure, top);
+                self.nodes(args, top);
+            }
+            AstNode::Lambda { params, body, .. } => {
+                self.found.reuses_values = true;
+                self.scoped(|walk| {
+                    params.iter().for_each(|name| walk.bind(name));
+                    walk.node(body, top);
+                });
+            }
+            _ => {}
         }
     }
 
@@ -183,11 +285,11 @@ impl Walk {
                 // A function may call itself by the name it is being given.
                 let is_function = matches!(rhs, AstNode::Lambda { .. });
                 if is_function {
-                    self.locals.push(name.clone());
+                    self.bind(name);
                 }
                 self.node(rhs, top);
                 if !is_function {
-                    self.locals.push(name.clone());
+                    self.bind(name);
                 }
             }
             _ => {
@@ -207,11 +309,12 @@ impl Walk {
                 }
                 (node, _) => self.node(node, top && position == 0),
             }
-            self.locals.extend(step.focus.iter().chain(&step.index_var).cloned());
+            self.locals
+                .extend(step.focus.iter().chain(&step.index_var).cloned());
             for stage in &step.stages {
                 match stage {
                     Stage::Filter(filter) => self.node(filter, false),
-                    Stage::Index(name) => self.locals.push(name.clone()),
+                    Stage::Index(name) => self.bind(name),
                     Stage::KeepArray => {}
                 }
             }
@@ -234,12 +337,19 @@ impl Walk {
         }
     }
 
+    fn bind(&mut self, name: &str) {
+        self.found.binds_string |= name == "string";
+        self.locals.push(name.to_owned());
+    }
+
     fn is_local(&self, name: &str) -> bool {
         self.locals.iter().any(|local| local == name)
     }
 
     fn refuse(&mut self, name: &str) {
-        self.found.unsupported.get_or_insert_with(|| name.to_owned());
+        self.found
+            .unsupported
+            .get_or_insert_with(|| name.to_owned());
     }
 
     fn scoped(&mut self, work: impl FnOnce(&mut Walk)) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::path::CopyBudget;
 use crate::{Failure, Scope};
 
 use super::references::References;
@@ -44,7 +45,10 @@ impl JsonataTemplate {
     /// Compiles `value`, the content of `field`; every problem is reported.
     ///
     /// - `field`: the location of failures, such as `Output` or `Choices[0]/Condition`.
-    pub fn compile(value: &Value, field: &str) -> Result<JsonataTemplate, Vec<TemplateCompileProblem>> {
+    pub fn compile(
+        value: &Value,
+        field: &str,
+    ) -> Result<JsonataTemplate, Vec<TemplateCompileProblem>> {
         let mut compiler = Compiler {
             field,
             pointer: String::new(),
@@ -69,16 +73,17 @@ impl JsonataTemplate {
         if let Node::Literal(value) = &self.root {
             return Ok(value.clone());
         }
-        let evaluation = Evaluation {
+        let mut evaluation = Evaluation {
             bindings: Bindings::of(&self.references, scope),
             scope,
+            budget: CopyBudget::new(),
         };
         evaluation.node(&self.root, &mut self.field.clone())
     }
 
     /// Names of the state variables that the expressions read, without their `$`.
     pub fn variables(&self) -> BTreeSet<String> {
-        self.references.variables.clone()
+        self.references.listed_variables()
     }
 
     /// Whether there is nothing to evaluate.
@@ -130,9 +135,14 @@ impl Compiler<'_> {
             Value::Object(members) => {
                 let nodes: Vec<(String, Node)> = members
                     .iter()
-                    .map(|(name, value)| (name.clone(), self.below(&format!("/{name}"), value, depth)))
+                    .map(|(name, value)| {
+                        (name.clone(), self.below(&format!("/{name}"), value, depth))
+                    })
                     .collect();
-                if nodes.iter().all(|(_, node)| matches!(node, Node::Literal(_))) {
+                if nodes
+                    .iter()
+                    .all(|(_, node)| matches!(node, Node::Literal(_)))
+                {
                     return Node::Literal(value.clone());
                 }
                 Node::Object(nodes)
@@ -175,14 +185,19 @@ impl Compiler<'_> {
 struct Evaluation<'s> {
     bindings: Bindings,
     scope: &'s Scope<'s>,
+    budget: CopyBudget,
 }
 
 impl Evaluation<'_> {
-    fn node(&self, node: &Node, location: &mut String) -> Result<Value, Failure> {
+    fn node(&mut self, node: &Node, location: &mut String) -> Result<Value, Failure> {
         let length = location.len();
         match node {
             Node::Literal(value) => Ok(value.clone()),
-            Node::Expression(expression) => expression.evaluate_with(&self.bindings, self.scope, location),
+            Node::Expression(expression) => {
+                let value = expression.evaluate_with(&self.bindings, self.scope, location)?;
+                self.budget.spend(&value)?;
+                Ok(value)
+            }
             Node::Array(nodes) => {
                 let mut items = Vec::with_capacity(nodes.len());
                 for (index, node) in nodes.iter().enumerate() {

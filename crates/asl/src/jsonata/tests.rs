@@ -3,13 +3,16 @@
 use serde_json::json;
 
 use super::*;
-use crate::scope::{Entropy, Variables};
 use crate::Timestamp;
+use crate::scope::{Entropy, Variables};
 
 fn with_scope<T>(work: impl FnOnce(&Scope<'_>) -> T) -> T {
     let input = json!({"total": 12, "items": [{"qty": 2, "price": 3.5}, {"qty": 1, "price": 5}], "one": [7]});
     let context = json!({"State": {"Name": "Pay"}});
-    let variables = Variables::from([("rate".to_owned(), json!(0.5)), ("big".to_owned(), json!([1, 2]))]);
+    let variables = Variables::from([
+        ("rate".to_owned(), json!(0.5)),
+        ("big".to_owned(), json!([1, 2])),
+    ]);
     let entropy = Entropy::derive(&[3; 32], 9);
     let error_output = json!({"Error": "E", "Cause": "c"});
     work(&Scope {
@@ -40,7 +43,6 @@ fn outcome(source: &str) -> Result<String, Failure> {
     with_scope(|scope| expression.evaluate(scope, "Output")).map(|value| value.to_string())
 }
 
-
 /// Each line: an expression, then the JSON it gives.
 const VALUES: &[(&str, &str)] = &[
     ("$states.input.total", "12"),
@@ -67,7 +69,10 @@ const VALUES: &[(&str, &str)] = &[
     ("$range(0, 1, 0.5)", "[0,0.5,1]"),
     ("$range(3, 1, -1)", "[3,2,1]"),
     ("$range(1, 0, 1)", "[]"),
-    ("$hash('a', 'SHA-1')", r#""86f7e437faa5a7fce15d1ddcb9eaeaea377667b8""#),
+    (
+        "$hash('a', 'SHA-1')",
+        r#""86f7e437faa5a7fce15d1ddcb9eaeaea377667b8""#,
+    ),
     ("$random(42)", "0.7275636800328681"),
     ("$parse('-0')", "0"),
     ("$parse('{\"a\": [1.50, null]}')", r#"{"a":[1.5,null]}"#),
@@ -75,19 +80,38 @@ const VALUES: &[(&str, &str)] = &[
     ("$random() < 1 and $random() >= 0", "true"),
     // The moment is the scope's.
     ("$now()", r#""2023-11-14T22:13:20.123Z""#),
-    ("$now('[D01].[M01].[Y0001] [H01]:[m01]', '+0200')", r#""15.11.2023 00:13""#),
+    (
+        "$now('[D01].[M01].[Y0001] [H01]:[m01]', '+0200')",
+        r#""15.11.2023 00:13""#,
+    ),
     ("$millis()", "1700000000123"),
-    ("$fromMillis($toMillis('13:45', '[H]:[m]'))", r#""2023-11-14T13:45:00.000Z""#),
-    ("$fromMillis($toMillis('03-01', '[M01]-[D01]'))", r#""2023-03-01T00:00:00.000Z""#),
+    (
+        "$fromMillis($toMillis('13:45', '[H]:[m]'))",
+        r#""2023-11-14T13:45:00.000Z""#,
+    ),
+    (
+        "$fromMillis($toMillis('03-01', '[M01]-[D01]'))",
+        r#""2023-03-01T00:00:00.000Z""#,
+    ),
     ("$toMillis('1970-01-01T00:00:01Z')", "1000"),
     // Guards let through what fits.
     ("($a := 'x'; $a & 1 & null & $gone & [1])", r#""x1null[1]""#),
-    ("$map($big, function($n) { $string($n) & '!' })", r#"["1!","2!"]"#),
+    (
+        "$map($big, function($n) { $string($n) & '!' })",
+        r#"["1!","2!"]"#,
+    ),
     ("($f := $join; $join(['a', 'b'], '-'))", r#""a-b""#),
     ("$replace('aXbX', 'X', '--')", r#""a--b--""#),
-    ("$replace('ab', /b/, function($m) { $uppercase($m.match) })", r#""aB""#),
+    (
+        "$replace('ab', /b/, function($m) { $uppercase($m.match) })",
+        r#""aB""#,
+    ),
     ("$pad('a', -3, '.')", r#""..a""#),
     ("$states.input.total.$string()", r#""12""#),
+    (
+        "($string := function($x) { 'own' }; $string(1))",
+        r#""own""#,
+    ),
     ("[1..873782] ~> $count()", "873782"),
 ];
 
@@ -106,10 +130,19 @@ const FAILURES: &[(&str, &str)] = &[
     ("$doesNotExist", "returned nothing (undefined)."),
     ("$states.result.x", "returned nothing (undefined)."),
     ("$states.input.nope", "returned nothing (undefined)."),
-    ("function($x) { $x }", "returned an unsupported result type."),
+    (
+        "function($x) { $x }",
+        "returned an unsupported result type.",
+    ),
     ("{'f': $sum}", "returned an unsupported result type."),
-    ("$randomSeeded(1)", "threw an error during evaluation. T1006: Attempted to invoke a non-function"),
-    ("$eval('1')", "threw an error during evaluation. T1006: Attempted to invoke a non-function"),
+    (
+        "$randomSeeded(1)",
+        "threw an error during evaluation. T1006: Attempted to invoke a non-function",
+    ),
+    (
+        "$eval('1')",
+        "threw an error during evaluation. T1006: Attempted to invoke a non-function",
+    ),
     (
         "'a' + 1",
         r#"threw an error during evaluation. T2001: The left side of the "+" operator must evaluate to a number"#,
@@ -134,7 +167,10 @@ const FAILURES: &[(&str, &str)] = &[
         "$hash('a', 'CRC')",
         r#"threw an error during evaluation. T0410: Argument 2 of function "hash" does not match function signature"#,
     ),
-    ("$error('no stock')", "threw an error during evaluation. D3137: no stock"),
+    (
+        "$error('no stock')",
+        "threw an error during evaluation. D3137: no stock",
+    ),
     (
         "($f := function($n) { 1 + $f($n + 1) }; $f(0))",
         "threw an error during evaluation: Stack overflow error: Check for non-terminating recursive function. \
@@ -147,7 +183,10 @@ const FAILURES: &[(&str, &str)] = &[
     ("[1..873783] ~> $count()", MEMORY),
     ("$range(1, 1e9, 1)", MEMORY),
     ("$pad('x', 5e8)", MEMORY),
-    ("$reduce([1..40], function($a, $n) { $a & $a }, 'xxxx')", MEMORY),
+    (
+        "$reduce([1..40], function($a, $n) { $a & $a }, 'xxxx')",
+        MEMORY,
+    ),
     ("($s := $pad('x', 4e6); $join([1..1000].($s), $s))", MEMORY),
     ("($s := $pad('x', 1e6); $replace($s, 'x', $s))", MEMORY),
 ];
@@ -175,8 +214,9 @@ fn what_aws_refuses_is_refused_when_compiled() {
         ("{key: 1}", "key"),
         ("*", "*"),
     ] {
-        let expected =
-            format!("UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{name}' at the top level is not supported.");
+        let expected = format!(
+            "UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{name}' at the top level is not supported."
+        );
         assert_eq!(refused(source), expected, "{source}");
     }
     for (source, message) in [
@@ -186,22 +226,44 @@ fn what_aws_refuses_is_refused_when_compiled() {
         ("[1)", r#"Expected "]", got ")""#),
         (")", r#"The symbol ")" cannot be used as a unary operator"#),
         ("1 2", "Syntax error: 2"),
-        ("'abc", "String literal must be terminated by a matching quote"),
+        (
+            "'abc",
+            "String literal must be terminated by a matching quote",
+        ),
     ] {
-        assert_eq!(refused(source), format!("INVALID_JSONATA_EXPRESSION: {message}"), "{source}");
+        assert_eq!(
+            refused(source),
+            format!("INVALID_JSONATA_EXPRESSION: {message}"),
+            "{source}"
+        );
     }
-    for source in ["$x.a", "$x[a = 1]", "$x^(a)", "$x{a: b}", "$x.*", "$x ~> |a|{'b': c}|", "$x.($.a)", "[1][$ = 1]"] {
-        assert!(Expression::compile(&format!("{{% {source} %}}")).is_ok(), "{source}");
+    for source in [
+        "$x.a",
+        "$x[a = 1]",
+        "$x^(a)",
+        "$x{a: b}",
+        "$x.*",
+        "$x ~> |a|{'b': c}|",
+        "$x.($.a)",
+        "[1][$ = 1]",
+    ] {
+        assert!(
+            Expression::compile(&format!("{{% {source} %}}")).is_ok(),
+            "{source}"
+        );
     }
     for text in ["$x", " {% 1 %}", "{% 1 %} ", "{%}"] {
         assert!(!Expression::is_expression(text), "{text}");
-        assert!(matches!(Expression::compile(text), Err(CompileProblem::Invalid { .. })));
+        assert!(matches!(
+            Expression::compile(text),
+            Err(CompileProblem::Invalid { .. })
+        ));
     }
 }
 
 #[test]
 fn only_state_variables_are_listed() {
-    let source = "{% ($y := $a; $f := function($p) { $p + $b }; $map($c.items, $f) ~> $sum() & $states.input.x & $y) %}";
+    let source = "{% ($y := $a; $f := function($p) { $p + $b }; $map($c.items, $f) ~> $sum & $map($c, $string) & $states.input.x & $y) %}";
     let expression = Expression::compile(source).unwrap();
     assert_eq!(Vec::from_iter(expression.variables()), ["a", "b", "c"]);
     assert!(expression.references.states.input);
@@ -216,8 +278,13 @@ fn template(value: Value) -> Result<String, Failure> {
 
 #[test]
 fn templates_keep_what_is_no_expression() {
-    let value = template(json!({"a": "{% $rate %}", "b": ["x", "{%$states.input.one%}", " {% 1 %}", {"c": null}]}));
-    assert_eq!(value.unwrap(), r#"{"a":0.5,"b":["x",[7]," {% 1 %}",{"c":null}]}"#);
+    let value = template(
+        json!({"a": "{% $rate %}", "b": ["x", "{%$states.input.one%}", " {% 1 %}", {"c": null}]}),
+    );
+    assert_eq!(
+        value.unwrap(),
+        r#"{"a":0.5,"b":["x",[7]," {% 1 %}",{"c":null}]}"#
+    );
     let literal = JsonataTemplate::compile(&json!([1, {"a": "$x"}]), "Output").unwrap();
     assert!(literal.is_literal());
 }
@@ -230,9 +297,12 @@ fn failures_of_templates_are_located() {
         failure.cause,
         "The JSONata expression '$gone' specified for the field 'Output/a/b[0][1]' returned nothing (undefined)."
     );
-    let problems = JsonataTemplate::compile(&json!({"a": ["{% ( %}"], "b": "{% x %}"}), "Assign").unwrap_err();
-    let shown: Vec<(&str, &str)> =
-        problems.iter().map(|p| (p.location.as_str(), p.pointer.as_str())).collect();
+    let problems =
+        JsonataTemplate::compile(&json!({"a": ["{% ( %}"], "b": "{% x %}"}), "Assign").unwrap_err();
+    let shown: Vec<(&str, &str)> = problems
+        .iter()
+        .map(|p| (p.location.as_str(), p.pointer.as_str()))
+        .collect();
     assert_eq!(shown, [("Assign/a[0]", "/a[0]"), ("Assign/b", "/b")]);
 }
 
@@ -240,7 +310,9 @@ fn failures_of_templates_are_located() {
 fn a_value_of_another_type_is_shown() {
     let expression = Expression::compile("{% {'foo': 'bar'} %}").unwrap();
     assert_eq!(
-        expression.unexpected("Items", "array", &json!({"foo": "bar"})).cause,
+        expression
+            .unexpected("Items", "array", &json!({"foo": "bar"}))
+            .cause,
         "The JSONata expression '{'foo': 'bar'}' specified for the field 'Items' returned an unexpected result type. \
          Expected 'array', but was 'object' for value: {\"foo\":\"bar\"}"
     );
@@ -261,4 +333,42 @@ fn definitions_can_be_shared_between_threads() {
     is_shareable::<JsonataTemplate>();
     is_shareable::<crate::payload_template::PayloadTemplate>();
     is_shareable::<crate::choice::Test>();
+    is_shareable::<crate::path::ReferencePath>();
+}
+
+#[test]
+fn expressions_nest_as_deep_as_on_aws() {
+    let longest = |write: &dyn Fn(usize) -> String| {
+        (1..150).take_while(|n| outcome(&write(*n)).is_ok()).count()
+    };
+    let nested = |open: &str, close: &str, n: usize| {
+        format!("($q := 1; {}$q{})", open.repeat(n), close.repeat(n))
+    };
+    assert_eq!(longest(&|n| vec!["1"; n].join(" + ")), 100);
+    assert_eq!(
+        longest(&|n| format!("($q := 'x'; {})", vec!["$q"; n].join(" & "))),
+        99
+    );
+    assert_eq!(longest(&|n| nested("[", "]", n)), 98);
+    assert_eq!(longest(&|n| nested("$string(", ")", n)), 98);
+}
+
+#[test]
+fn an_expression_too_deep_to_parse_is_refused() {
+    let n = 100_000;
+    for source in [
+        vec!["1"; n].join("+"),
+        format!("{}1{}", "(".repeat(n), ")".repeat(n)),
+        format!("{}1{}", "[".repeat(n), "]".repeat(n)),
+        format!("{}1", "-".repeat(n)),
+        format!("$x{}", ".a".repeat(n)),
+        format!("$x{}", "[0]".repeat(n)),
+    ] {
+        let problem = Expression::compile(&format!("{{% {source} %}}")).unwrap_err();
+        assert!(
+            problem.message().contains("nesting depth"),
+            "{}",
+            &source[..9]
+        );
+    }
 }

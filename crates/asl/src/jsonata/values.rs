@@ -61,8 +61,10 @@ impl Budget {
             JValue::Number(number) => Ok(number_to_json(*number)),
             JValue::String(text) => Ok(Value::String(self.text(text)?)),
             JValue::Array(items) => {
-                let items: Result<Vec<Value>, Unconvertible> =
-                    items.iter().map(|item| self.convert(item, depth + 1)).collect();
+                let items: Result<Vec<Value>, Unconvertible> = items
+                    .iter()
+                    .map(|item| self.convert(item, depth + 1))
+                    .collect();
                 items.map(Value::Array)
             }
             JValue::Object(members) => {
@@ -93,7 +95,11 @@ fn number_to_json(number: f64) -> Value {
         return Value::from("NaN");
     }
     if number.is_infinite() {
-        return Value::from(if number > 0.0 { "Infinity" } else { "-Infinity" });
+        return Value::from(if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        });
     }
     if number.fract() == 0.0 {
         // Shortest digits, then zeros: what JavaScript prints below 10^21, where 64 bits can hold it.

@@ -60,9 +60,11 @@ impl Filter {
             Filter::And(claims) => claims.iter().all(|claim| claim.holds(item)),
             Filter::Not(claim) => !claim.holds(item),
             Filter::Exists(tokens) => select::matches_any(tokens, item),
-            Filter::Compare(left, operator, right) => {
-                compare(left.value(item).as_ref(), *operator, right.value(item).as_ref())
-            }
+            Filter::Compare(left, operator, right) => compare(
+                left.value(item).as_ref(),
+                *operator,
+                right.value(item).as_ref(),
+            ),
         }
     }
 }
@@ -88,7 +90,9 @@ fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> b
         Operator::Less => both.is_some_and(|(l, r)| order(l, r).is_some_and(Ordering::is_lt)),
         Operator::LessEqual => both.is_some_and(|(l, r)| order(l, r).is_some_and(Ordering::is_le)),
         Operator::Greater => both.is_some_and(|(l, r)| order(l, r).is_some_and(Ordering::is_gt)),
-        Operator::GreaterEqual => both.is_some_and(|(l, r)| order(l, r).is_some_and(Ordering::is_ge)),
+        Operator::GreaterEqual => {
+            both.is_some_and(|(l, r)| order(l, r).is_some_and(Ordering::is_ge))
+        }
         Operator::In => both.is_some_and(|(l, r)| is_member(l, r)),
         Operator::NotIn => !both.is_some_and(|(l, r)| is_member(l, r)),
         Operator::Contains => both.is_some_and(|(l, r)| match (l, r) {
@@ -98,9 +102,9 @@ fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> b
         Operator::Size => both.is_some_and(|(l, r)| {
             size(l).is_some_and(|size| r.as_u64() == u64::try_from(size).ok())
         }),
-        Operator::Empty => both.is_some_and(|(l, r)| {
-            size(l).is_some_and(|size| r.as_bool() == Some(size == 0))
-        }),
+        Operator::Empty => {
+            both.is_some_and(|(l, r)| size(l).is_some_and(|size| r.as_bool() == Some(size == 0)))
+        }
     }
 }
 
@@ -243,7 +247,9 @@ fn operator(reader: &mut Reader<'_>) -> Result<Option<Operator>, String> {
         "contains" => Ok(Some(Operator::Contains)),
         "size" => Ok(Some(Operator::Size)),
         "empty" => Ok(Some(Operator::Empty)),
-        _ => Err(format!("the operator '{word}' is not supported in a filter")),
+        _ => Err(format!(
+            "the operator '{word}' is not supported in a filter"
+        )),
     }
 }
 
@@ -258,7 +264,8 @@ fn operand(reader: &mut Reader<'_>, depth: usize) -> Result<Operand, String> {
         Some('\'' | '"') => Ok(Operand::Literal(Value::String(reader.quoted()?))),
         Some('[' | '{') => Ok(Operand::Literal(json_literal(reader)?)),
         Some(_) => {
-            let word = reader.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
+            let word =
+                reader.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
             serde_json::from_str(word)
                 .map(Operand::Literal)
                 .map_err(|_| format!("'{word}' is not a literal of a filter"))

@@ -6,6 +6,7 @@
 mod filter;
 mod reference;
 mod select;
+mod size;
 mod token;
 
 use std::borrow::Cow;
@@ -16,14 +17,15 @@ use serde_json::Value;
 use crate::{Failure, Scope};
 
 pub use reference::ReferencePath;
+pub(crate) use size::CopyBudget;
 use token::Token;
 
 /// Longest path that is accepted, in bytes: a definition is at most 1 MB, a path in it far below.
 pub const PATH_BYTES_MAX: usize = 16 * 1024;
 /// Most tokens of one path, and most nested levels of one filter: keeps evaluation off the end of the stack.
 pub const PATH_TOKENS_MAX: usize = 256;
-/// Most values that one path selects.
-pub const PATH_RESULTS_MAX: usize = 1_000_000;
+/// Most values that one path visits: `$..a..a..a` can visit the same ones again and again.
+pub const PATH_VISITS_MAX: usize = 5_000_000;
 
 /// A compiled path below some root, such as `$.orders[?(@.paid == true)].id`.
 #[derive(Debug, Clone, PartialEq)]

@@ -36,8 +36,10 @@ impl ReferencePath {
         if text.len() > super::PATH_BYTES_MAX {
             return Err(format!("a path is at most {} bytes", super::PATH_BYTES_MAX));
         }
-        let steps: Result<Vec<Step>, String> =
-            token::parse(rest)?.into_iter().map(|token| step(text, token)).collect();
+        let steps: Result<Vec<Step>, String> = token::parse(rest)?
+            .into_iter()
+            .map(|token| step(text, token))
+            .collect();
         Ok(ReferencePath {
             text: text.to_owned(),
             steps: steps?,
@@ -66,7 +68,10 @@ impl ReferencePath {
         if !self.fits(&target) {
             return Err(Failure {
                 error: Cow::Borrowed("States.ReferencePathConflict"),
-                cause: format!("Unable to apply ReferencePath {} to input {target}", self.text),
+                cause: format!(
+                    "Unable to apply ReferencePath {} to input {target}",
+                    self.text
+                ),
                 location: None,
             });
         }
@@ -113,7 +118,10 @@ fn step(text: &str, token: Token) -> Result<Step, String> {
         }
         Token::Indexes(indexes) if indexes.len() == 1 => match usize::try_from(indexes[0]) {
             Ok(index) if index <= REFERENCE_INDEX_MAX => Ok(Step::Index(index)),
-            _ => Err(format!("the index {} of '{text}' is not allowed in a reference path", indexes[0])),
+            _ => Err(format!(
+                "the index {} of '{text}' is not allowed in a reference path",
+                indexes[0]
+            )),
         },
         _ => Err(format!(
             "'{text}' is not a reference path: it may not use '@', '..', ',', ':', '?' or '*'"

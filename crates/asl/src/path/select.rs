@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::token::Token;
-use super::{NoMatch, PATH_RESULTS_MAX};
+use super::{CopyBudget, NoMatch, PATH_VISITS_MAX};
 
 /// As [`super::Path::select`].
 pub(super) fn select<'a>(
@@ -16,17 +16,28 @@ pub(super) fn select<'a>(
     if definite {
         return select_one(tokens, root);
     }
-    let mut found = Vec::new();
-    collect(tokens, root, &mut found);
-    let values = found.into_iter().map(Cow::into_owned).collect();
+    let mut search = Search::default();
+    search.collect(tokens, root);
+    let mut budget = CopyBudget::new();
+    let fits = search
+        .found
+        .iter()
+        .all(|value| budget.take(value).is_some());
+    if !fits || search.visits > PATH_VISITS_MAX {
+        return Err(NoMatch(format!(
+            "Too many results for path: {}",
+            printed(tokens)
+        )));
+    }
+    let values = search.found.into_iter().map(Cow::into_owned).collect();
     Ok(Cow::Owned(Value::Array(values)))
 }
 
 /// Whether the steps match anything: the claim `@.a` of a filter.
 pub(super) fn matches_any(tokens: &[Token], root: &Value) -> bool {
-    let mut found = Vec::new();
-    collect(tokens, root, &mut found);
-    !found.is_empty()
+    let mut search = Search::default();
+    search.collect(tokens, root);
+    !search.found.is_empty()
 }
 
 fn select_one<'a>(tokens: &[Token], root: &'a Value) -> Result<Cow<'a, Value>, NoMatch> {
@@ -69,76 +80,91 @@ fn select_one<'a>(tokens: &[Token], root: &'a Value) -> Result<Cow<'a, Value>, N
     Ok(Cow::Borrowed(at))
 }
 
-/// Every match in document order; at most [`PATH_RESULTS_MAX`].
-fn collect<'a>(tokens: &[Token], at: &'a Value, found: &mut Vec<Cow<'a, Value>>) {
-    if found.len() >= PATH_RESULTS_MAX {
-        return;
-    }
-    let Some((token, rest)) = tokens.split_first() else {
-        found.push(Cow::Borrowed(at));
-        return;
-    };
-    match token {
-        Token::Properties(names) => {
-            let Some(object) = at.as_object() else { return };
-            if names.len() > 1 && rest.is_empty() {
-                found.push(Cow::Owned(Value::Object(picked(object, names))));
-                return;
-            }
-            for value in names.iter().filter_map(|name| object.get(name)) {
-                collect(rest, value, found);
-            }
-        }
-        Token::Indexes(indexes) => {
-            let Some(array) = at.as_array() else { return };
-            for value in indexes.iter().filter_map(|index| element(array, *index)) {
-                collect(rest, value, found);
-            }
-        }
-        Token::Slice { from, to } => {
-            let Some(array) = at.as_array() else { return };
-            for index in slice_indexes(array.len(), *from, *to) {
-                if let Some(value) = element(array, index) {
-                    collect(rest, value, found);
-                }
-            }
-        }
-        Token::Wildcard => {
-            for value in children(at) {
-                collect(rest, value, found);
-            }
-        }
-        Token::Scan => scan(rest, at, found),
-        Token::Filter(filter) => match at {
-            // AWS: a filter on an object tests the object itself.
-            Value::Object(_) if filter.accepts(at) => collect(rest, at, found),
-            Value::Array(items) => {
-                for item in items.iter().filter(|item| filter.accepts(item)) {
-                    collect(rest, item, found);
-                }
-            }
-            _ => {}
-        },
-    }
+/// Matches in document order.
+#[derive(Default)]
+struct Search<'a> {
+    found: Vec<Cow<'a, Value>>,
+    /// Beyond [`PATH_VISITS_MAX`] the search has stopped.
+    visits: usize,
 }
 
-/// Applies `rest` to `at` and to everything below it, parents first.
-fn scan<'a>(rest: &[Token], at: &'a Value, found: &mut Vec<Cow<'a, Value>>) {
-    // Below a scan a filter sees each object once: as itself, not again as its array's element.
-    let applies = match rest.first() {
-        Some(Token::Filter(_)) => at.is_object(),
-        // A list of names makes an object for each that has all of them.
-        Some(Token::Properties(names)) => at
-            .as_object()
-            .is_some_and(|object| names.len() > 1 || object.contains_key(&names[0])),
-        _ => true,
-    };
-    if applies {
-        collect(rest, at, found);
+impl<'a> Search<'a> {
+    fn collect(&mut self, tokens: &[Token], at: &'a Value) {
+        self.visits += 1;
+        if self.visits > PATH_VISITS_MAX {
+            return;
+        }
+        let Some((token, rest)) = tokens.split_first() else {
+            self.found.push(Cow::Borrowed(at));
+            return;
+        };
+        match token {
+            Token::Properties(names) => {
+                let Some(object) = at.as_object() else { return };
+                if names.len() > 1 && rest.is_empty() {
+                    self.found
+                        .push(Cow::Owned(Value::Object(picked(object, names))));
+                    return;
+                }
+                for value in names.iter().filter_map(|name| object.get(name)) {
+                    self.collect(rest, value);
+                }
+            }
+            Token::Indexes(indexes) => {
+                let Some(array) = at.as_array() else { return };
+                for value in indexes.iter().filter_map(|index| element(array, *index)) {
+                    self.collect(rest, value);
+                }
+            }
+            Token::Slice { from, to } => {
+                let Some(array) = at.as_array() else { return };
+                for index in slice_indexes(array.len(), *from, *to) {
+                    if let Some(value) = element(array, index) {
+                        self.collect(rest, value);
+                    }
+                }
+            }
+            Token::Wildcard => {
+                for value in children(at) {
+                    self.collect(rest, value);
+                }
+            }
+            Token::Scan => self.scan(rest, at),
+            Token::Filter(filter) => match at {
+                // AWS: a filter on an object tests the object itself.
+                Value::Object(_) if filter.accepts(at) => self.collect(rest, at),
+                Value::Array(items) => {
+                    for item in items.iter().filter(|item| filter.accepts(item)) {
+                        self.collect(rest, item);
+                    }
+                }
+                _ => {}
+            },
+        }
     }
-    for child in children(at) {
-        if child.is_object() || child.is_array() {
-            scan(rest, child, found);
+
+    /// Applies `rest` to `at` and to everything below it, parents first.
+    fn scan(&mut self, rest: &[Token], at: &'a Value) {
+        self.visits += 1;
+        if self.visits > PATH_VISITS_MAX {
+            return;
+        }
+        // Below a scan a filter sees each object once: as itself, not again as its array's element.
+        let applies = match rest.first() {
+            Some(Token::Filter(_)) => at.is_object(),
+            // A list of names makes an object for each that has all of them.
+            Some(Token::Properties(names)) => at
+                .as_object()
+                .is_some_and(|object| names.len() > 1 || object.contains_key(&names[0])),
+            _ => true,
+        };
+        if applies {
+            self.collect(rest, at);
+        }
+        for child in children(at) {
+            if child.is_object() || child.is_array() {
+                self.scan(rest, child);
+            }
         }
     }
 }

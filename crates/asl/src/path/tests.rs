@@ -13,7 +13,7 @@ fn shop() -> Value {
             {"id": 2, "total": 25.5, "paid": true, "tags": [], "owner": {"name": "Bo"}},
             {"id": "3", "total": 7, "paid": false, "note": null}
         ],
-        "key-dash": "dash", "a b": "blank", "it's": "quote", "ü": "umlaut", "*": "star",
+        "key-dash": "dash", "a b": "blank", "it's": "quote", "ü": "umlaut", "a\\\"b": "both", "c\\": "end", "*": "star",
         "five": [1, 2, 3, 4, 5], "deep": {"id": 9, "list": [[1, 2], [3]]}, "nothing": null, "text": "abc"
     })
 }
@@ -39,7 +39,8 @@ const CASES: &[(&str, &str)] = &[
     ("$['a b']", r#""blank""#),
     ("$['it\\'s']", r#""quote""#),
     ("$.ü", r#""umlaut""#),
-    ("$['\\u00fc']", r#""umlaut""#),
+    ("$['a\\\"b']", r#""both""#),
+    ("$['c\\\\']", r#""end""#),
     ("$['*']", r#""star""#),
     ("$.nothing", "null"),
     ("$.five[0]", "1"),
@@ -48,13 +49,25 @@ const CASES: &[(&str, &str)] = &[
     ("$.orders[1].owner.name", r#""Bo""#),
     // Definite paths that match nothing.
     ("$.gone", "nothing: No results for path: $['gone']"),
-    ("$.deep.gone", "nothing: No results for path: $['deep']['gone']"),
+    (
+        "$.deep.gone",
+        "nothing: No results for path: $['deep']['gone']",
+    ),
     ("$.gone.a.b", "nothing: Missing property in path $['gone']"),
-    ("$.deep.gone.a", "nothing: Missing property in path $['deep']['gone']"),
+    (
+        "$.deep.gone.a",
+        "nothing: Missing property in path $['deep']['gone']",
+    ),
     ("$.five[9]", "nothing: No results for path: $['five'][9]"),
-    ("$.orders[9].id", "nothing: No results for path: $['orders'][9]['id']"),
+    (
+        "$.orders[9].id",
+        "nothing: No results for path: $['orders'][9]['id']",
+    ),
     ("$.nothing[0]", "nothing: The path $['nothing'] is null"),
-    ("$.text[0]", "nothing: Filter: [0] can only be applied to arrays. Current context is: abc"),
+    (
+        "$.text[0]",
+        "nothing: Filter: [0] can only be applied to arrays. Current context is: abc",
+    ),
     (
         "$.text.a",
         "nothing: Expected to find an object with property ['a'] in path $['text'] but found 'java.lang.String'. \
@@ -114,15 +127,36 @@ const CASES: &[(&str, &str)] = &[
     ("text", "refused: the path 'text' does not start with '$'"),
     ("$.", "refused: the path must not end with a '.'"),
     ("$..", "refused: the path must not end with a '.'"),
-    ("$.a b", "refused: a name with blanks needs brackets and quotes, at position 2"),
-    ("$.five.length()", "refused: the function 'length' is not supported in a path"),
+    (
+        "$.a b",
+        "refused: a name with blanks needs brackets and quotes, at position 2",
+    ),
+    (
+        "$.five.length()",
+        "refused: the function 'length' is not supported in a path",
+    ),
     ("$['a", "refused: the text 'a' lacks its closing '"),
     ("$[", "refused: the path ends inside '['"),
-    ("$[a]", "refused: unexpected 'a' at position 1 after the root of the path"),
-    ("$.five[:]", "refused: the slice ':' has neither start nor end"),
-    ("$[?(@.a =~ /x/)]", "refused: regular expressions are not supported in a filter"),
-    ("$[?(@.a subsetof ['x'])]", "refused: the operator 'subsetof' is not supported in a filter"),
-    ("$[?(@.a == $.b)]", "refused: a filter refers to '@' only, not to the root of the input"),
+    (
+        "$[a]",
+        "refused: unexpected 'a' at position 1 after the root of the path",
+    ),
+    (
+        "$.five[:]",
+        "refused: the slice ':' has neither start nor end",
+    ),
+    (
+        "$[?(@.a =~ /x/)]",
+        "refused: regular expressions are not supported in a filter",
+    ),
+    (
+        "$[?(@.a subsetof ['x'])]",
+        "refused: the operator 'subsetof' is not supported in a filter",
+    ),
+    (
+        "$[?(@.a == $.b)]",
+        "refused: a filter refers to '@' only, not to the root of the input",
+    ),
     ("$[?(1)]", "refused: the literal 1 is no claim in a filter"),
 ];
 
@@ -145,10 +179,36 @@ fn a_filter_does_not_nest_without_end() {
 }
 
 #[test]
+fn a_path_does_not_visit_or_copy_without_end() {
+    let mut deep = json!({"a": 1});
+    for _ in 0..100 {
+        deep = json!({"a": deep, "b": "x"});
+    }
+    let path = Path::parse("$..a..a..a..a..a..c").unwrap();
+    assert!(
+        path.select(&deep)
+            .unwrap_err()
+            .0
+            .starts_with("Too many results for path: $..['a']")
+    );
+    let big = json!([["x".repeat(200_000)]]);
+    let path = Path::parse(&format!("$[{0}][{0}]", vec!["0"; 200].join(","))).unwrap();
+    assert!(
+        path.select(&big)
+            .unwrap_err()
+            .0
+            .starts_with("Too many results for path: $[0,0")
+    );
+}
+
+#[test]
 fn a_definite_path_borrows() {
     let root = shop();
     let found = Path::parse("$.orders").unwrap();
-    assert!(matches!(found.select(&root), Ok(std::borrow::Cow::Borrowed(_))));
+    assert!(matches!(
+        found.select(&root),
+        Ok(std::borrow::Cow::Borrowed(_))
+    ));
 }
 
 #[test]
@@ -166,13 +226,21 @@ fn a_value_path_knows_its_source() {
         now: Timestamp::from_millis(0),
         entropy: &entropy,
     };
-    let found = |text: &str| ValuePath::parse(text).unwrap().lookup(&scope).map(|value| value.to_string());
+    let found = |text: &str| {
+        ValuePath::parse(text)
+            .unwrap()
+            .lookup(&scope)
+            .map(|value| value.to_string())
+    };
     assert_eq!(found("$.a").as_deref(), Some("1"));
     assert_eq!(found("$$.State.Name").as_deref(), Some(r#""Pay""#));
     assert_eq!(found("$$").as_deref(), Some(r#"{"State":{"Name":"Pay"}}"#));
     assert_eq!(found("$größe.x[0]").as_deref(), Some("5"));
     assert_eq!(found("$none"), None);
-    assert_eq!(ValuePath::parse("$größe.x[0]").unwrap().variable(), Some("größe"));
+    assert_eq!(
+        ValuePath::parse("$größe.x[0]").unwrap().variable(),
+        Some("größe")
+    );
     assert!(ValuePath::parse("$$.State").unwrap().is_context());
     assert!(ValuePath::parse("$1x").is_err());
 
@@ -191,23 +259,57 @@ fn a_value_path_knows_its_source() {
 fn a_reference_path_places_its_value() {
     let placed = |target: Value, path: &str| {
         let path = ReferencePath::parse(path).unwrap();
-        path.place(target, json!(7)).map(|value| value.to_string()).map_err(|failure| failure.cause)
+        path.place(target, json!(7))
+            .map(|value| value.to_string())
+            .map_err(|failure| failure.cause)
     };
     assert_eq!(placed(json!({"a": 1}), "$").unwrap(), "7");
     assert_eq!(placed(json!({"a": 1}), "$.b").unwrap(), r#"{"a":1,"b":7}"#);
     assert_eq!(placed(json!({"a": 1}), "$.a").unwrap(), r#"{"a":7}"#);
-    assert_eq!(placed(json!({"a": 1}), "$.b.c['d e']").unwrap(), r#"{"a":1,"b":{"c":{"d e":7}}}"#);
-    assert_eq!(placed(json!({"a": [1, 2]}), "$.a[1]").unwrap(), r#"{"a":[1,7]}"#);
+    assert_eq!(
+        placed(json!({"a": 1}), "$.b.c['d e']").unwrap(),
+        r#"{"a":1,"b":{"c":{"d e":7}}}"#
+    );
+    assert_eq!(
+        placed(json!({"a": [1, 2]}), "$.a[1]").unwrap(),
+        r#"{"a":[1,7]}"#
+    );
     let refused = [
-        (json!("x"), "$.a", r#"Unable to apply ReferencePath $.a to input "x""#),
-        (json!({"a": 1}), "$.a.b", r#"Unable to apply ReferencePath $.a.b to input {"a":1}"#),
-        (json!({"a": [1]}), "$.a[1]", r#"Unable to apply ReferencePath $.a[1] to input {"a":[1]}"#),
-        (json!({}), "$.a[0]", "Unable to apply ReferencePath $.a[0] to input {}"),
+        (
+            json!("x"),
+            "$.a",
+            r#"Unable to apply ReferencePath $.a to input "x""#,
+        ),
+        (
+            json!({"a": 1}),
+            "$.a.b",
+            r#"Unable to apply ReferencePath $.a.b to input {"a":1}"#,
+        ),
+        (
+            json!({"a": [1]}),
+            "$.a[1]",
+            r#"Unable to apply ReferencePath $.a[1] to input {"a":[1]}"#,
+        ),
+        (
+            json!({}),
+            "$.a[0]",
+            "Unable to apply ReferencePath $.a[0] to input {}",
+        ),
     ];
     for (target, path, cause) in refused {
         assert_eq!(placed(target, path).unwrap_err(), cause);
     }
-    for path in ["$.a[*]", "$..a", "$.a[0,1]", "$.a[0:1]", "$.a[?(@.b)]", "$['a','b']", "$.a[-1]", "a", "$.a()"] {
+    for path in [
+        "$.a[*]",
+        "$..a",
+        "$.a[0,1]",
+        "$.a[0:1]",
+        "$.a[?(@.b)]",
+        "$['a','b']",
+        "$.a[-1]",
+        "a",
+        "$.a()",
+    ] {
         assert!(ReferencePath::parse(path).is_err(), "{path}");
     }
     let path = ReferencePath::parse("$.a[0].b").unwrap();

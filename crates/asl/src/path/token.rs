@@ -197,7 +197,10 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A text in single or double quotes; a backslash takes the next character as it is.
+    /// A text in single or double quotes.
+    ///
+    /// AWS: a backslash is itself, but before the closing kind of quote and before another backslash (recorded:
+    /// `['a\"b']` names the member `a\"b`).
     pub(super) fn quoted(&mut self) -> Result<String, String> {
         let Some(quote @ ('\'' | '"')) = self.next() else {
             return Err("a quoted name is expected".to_owned());
@@ -207,29 +210,12 @@ impl<'t> Reader<'t> {
             match self.next() {
                 None => return Err(format!("the text '{name}' lacks its closing {quote}")),
                 Some(c) if c == quote => return Ok(name),
-                Some('\\') => match self.next() {
-                    Some('n') => name.push('\n'),
-                    Some('t') => name.push('\t'),
-                    Some('r') => name.push('\r'),
-                    Some('b') => name.push('\u{8}'),
-                    Some('f') => name.push('\u{c}'),
-                    Some('u') => name.push(self.unicode_escape()?),
-                    Some(c) => name.push(c),
-                    None => return Err(format!("the text '{name}' ends in a backslash")),
-                },
+                Some('\\') if self.peek().is_some_and(|c| c == quote || c == '\\') => {
+                    name.extend(self.next())
+                }
                 Some(c) => name.push(c),
             }
         }
-    }
-
-    fn unicode_escape(&mut self) -> Result<char, String> {
-        let digits = self.text.get(self.at..self.at + 4).unwrap_or_default();
-        let character = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
-        let Some(character) = character else {
-            return Err(format!("'\\u{digits}' is not a character"));
-        };
-        self.at += 4;
-        Ok(character)
     }
 
     /// Indexes or a slice.
@@ -238,8 +224,11 @@ impl<'t> Reader<'t> {
     fn places(&mut self) -> Result<Token, String> {
         let text = self.take_while(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ',' | ' '));
         if !text.contains(':') {
-            let indexes: Result<Vec<i64>, String> = text.split(',').map(index).collect();
-            return Ok(Token::Indexes(indexes?));
+            let indexes: Vec<i64> = text.split(',').map(index).collect::<Result<_, String>>()?;
+            if indexes.len() > PATH_TOKENS_MAX {
+                return Err(format!("a list of indexes has at most {PATH_TOKENS_MAX}"));
+            }
+            return Ok(Token::Indexes(indexes));
         }
         let mut parts = text.split(':').map(|part| match part.trim() {
             "" => Ok(None),

@@ -1,0 +1,146 @@
+// The Node.js runtime of a Lambda function: loads the handler, then runs one invocation after the other.
+// Source of the behaviour: docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html and runtimes-api.html.
+import { Client } from "./client.mjs";
+import { blockStreams, logError, patchConsole, setRequestId } from "./console.mjs";
+import { NodeJsExit, UnhandledPromiseRejection, errorBody } from "./errors.mjs";
+import { loadHandler } from "./handler.mjs";
+
+const take = (name) => {
+  const value = process.env[name];
+  delete process.env[name];
+  return value;
+};
+const apiDescriptor = Number(take("_STEPWELL_API_FD"));
+const logDescriptor = Number(take("_STEPWELL_LOG_FD"));
+const runtimeMajor = Number(/^nodejs(\d+)/.exec(take("_STEPWELL_RUNTIME") ?? "")?.[1] ?? "0");
+// AWS: handlers with a callback ended with nodejs22.x.
+const hasCallbacks = runtimeMajor < 24;
+
+patchConsole(logDescriptor);
+blockStreams();
+const client = new Client(apiDescriptor, () => process.exit(1));
+
+// What to do when the event loop runs empty while an invocation is open.
+let onEmptyLoop;
+process.on("beforeExit", () => {
+  const then = onEmptyLoop;
+  onEmptyLoop = undefined;
+  then?.();
+});
+
+// How an error that nobody caught ends the process: by init/error first, by the open invocation later.
+let onUncaught = (error, code) => client.initError(errorBody(error), () => process.exit(code));
+let isDying = false;
+const die = (title, error, code) => {
+  if (isDying) return;
+  isDying = true;
+  logError(title, error);
+  onUncaught(error, code);
+};
+process.on("uncaughtException", (error) => die("Uncaught Exception", error, 129));
+process.on("unhandledRejection", (reason, promise) =>
+  die("Unhandled Promise Rejection", new UnhandledPromiseRejection(reason, promise), 128),
+);
+
+let handler;
+try {
+  handler = await loadHandler(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, hasCallbacks);
+} catch (error) {
+  die("Uncaught Exception", error, 1);
+}
+if (handler !== undefined) {
+  client.start(invoke);
+}
+
+function invoke(headers, body) {
+  const requestId = headers["lambda-runtime-aws-request-id"];
+  setRequestId(requestId);
+  const traceId = headers["lambda-runtime-trace-id"];
+  if (traceId === undefined) delete process.env._X_AMZN_TRACE_ID;
+  else process.env._X_AMZN_TRACE_ID = traceId;
+
+  let isAnswered = false;
+  const answer = (send) => {
+    if (isAnswered || isDying) return;
+    isAnswered = true;
+    onEmptyLoop = undefined;
+    send();
+  };
+  const succeed = (result) => {
+    let text;
+    try {
+      text = JSON.stringify(result === undefined ? null : result) ?? "null";
+    } catch {
+      fail(new Error("Unable to stringify response body"));
+      return;
+    }
+    answer(() => client.response(requestId, text));
+  };
+  const fail = (error) => {
+    answer(() => {
+      logError("Invoke Error", error);
+      client.error(requestId, errorBody(error));
+    });
+  };
+  onUncaught = (error, code) => {
+    // An error after the answer belongs to no invocation; the process ends all the same.
+    if (isAnswered) process.exit(code);
+    client.lastError(requestId, errorBody(error), () => process.exit(code));
+  };
+
+  let isAsync = handler.constructor?.name === "AsyncFunction";
+  // AWS: a promise that is never settled fails; a callback that is never called answers null.
+  onEmptyLoop = () => (isAsync ? fail(new NodeJsExit()) : succeed(null));
+
+  let waitsForEmptyLoop = true;
+  const finish = (error, result) => (error === undefined || error === null ? succeed(result) : fail(error));
+  const callback = (error, result) => {
+    if (waitsForEmptyLoop) onEmptyLoop = () => setImmediate(finish, error, result);
+    else finish(error, result);
+  };
+  const context = makeContext(headers, requestId, {
+    get: () => waitsForEmptyLoop,
+    set: (value) => (waitsForEmptyLoop = value),
+  });
+  if (hasCallbacks) {
+    context.succeed = (result) => finish(null, result);
+    context.fail = (error) => finish(error ?? "handled");
+    context.done = finish;
+  }
+
+  try {
+    const event = JSON.parse(body);
+    const result = hasCallbacks ? handler(event, context, callback) : handler(event, context);
+    if (typeof result?.then === "function") {
+      isAsync = true;
+      result.then(succeed, (error) => fail(error));
+    } else if (!hasCallbacks) {
+      succeed(result);
+    }
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function makeContext(headers, requestId, waits) {
+  const deadline = Number(headers["lambda-runtime-deadline-ms"]);
+  const json = (name) => (headers[name] === undefined ? undefined : JSON.parse(headers[name]));
+  return {
+    get callbackWaitsForEmptyEventLoop() {
+      return waits.get();
+    },
+    set callbackWaitsForEmptyEventLoop(value) {
+      waits.set(value);
+    },
+    functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
+    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    clientContext: json("lambda-runtime-client-context"),
+    identity: json("lambda-runtime-cognito-identity"),
+    invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
+    awsRequestId: requestId,
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+  };
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Everything needed to run one version of a function.
+///
+/// Two configurations with the same `function_arn` and `revision` must be equal: warm environments are shared by
+/// that pair alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// ARN the handler sees as `context.invokedFunctionArn`.
+    pub function_arn: String,
+    /// Name without path or qualifier.
+    pub function_name: String,
+    /// `$LATEST` or a published number.
+    pub version: String,
+    /// Identifier such as `nodejs22.x` or `provided.al2023`.
+    pub runtime: String,
+    /// `directory/file.export` for Node; free text for `provided`.
+    pub handler: String,
+    /// Longest time one invocation may take; AWS: 3 s by default, at most 900 s.
+    pub timeout: Duration,
+    /// Memory size in MiB, enforced on the resident set of the whole process.
+    pub memory_mb: u32,
+    /// The function's own environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// The deployment package.
+    pub package: PackageId,
+    /// Changes whenever code or configuration changes.
+    pub revision: String,
+    /// `AWS_REGION` of the handler.
+    pub region: String,
+    /// Account number, 12 digits.
+    pub account: String,
+    /// `AWS_ENDPOINT_URL` of the handler, so that its AWS SDK calls come back to us.
+    pub endpoint_url: Option<String>,
+    /// Most invocations of this function at one time; beyond it invocations are throttled at once.
+    pub reserved_concurrency: Option<u32>,
+}
+
+/// SHA-256 of a deployment package's zip bytes, as 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PackageId(String);
+
+impl PackageId {
+    /// Parses 64 hexadecimal digits; `None` for anything else, so that an id is always safe as a directory name.
+    pub fn parse(text: &str) -> Option<PackageId> {
+        let is_id = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_id.then(|| PackageId(text.to_owned()))
+    }
+
+    /// The 64 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PackageId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The kinds of runtime that can be run here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    /// `nodejsN.x`.
+    Node { major: u32 },
+    /// `provided.*`: the package brings an executable `bootstrap`.
+    Provided,
+}
+
+impl Runtime {
+    pub(crate) fn parse(identifier: &str) -> Option<Runtime> {
+        if identifier == "provided" || identifier.starts_with("provided.") {
+            return Some(Runtime::Provided);
+        }
+        let major = identifier.strip_prefix("nodejs")?.strip_suffix(".x")?.parse().ok()?;
+        Some(Runtime::Node { major })
+    }
+}

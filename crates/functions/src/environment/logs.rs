@@ -1,0 +1,293 @@
+//! Captures what an environment writes: raw output line by line, `console.*` messages as frames.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::unix::pipe::Receiver;
+use tokio::task::JoinHandle;
+
+use crate::invocation::{LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX, LogLine, LogSink};
+use crate::timestamp;
+
+/// The log of one environment. Dropping it stops the reader.
+pub(crate) struct Capture {
+    shared: Arc<Shared>,
+    reader: JoinHandle<()>,
+}
+
+/// The write ends to give to the process.
+pub(crate) struct WriteEnds {
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+    pub(crate) frames: OwnedFd,
+}
+
+struct Shared {
+    pipes: [Receiver; 3],
+    state: Mutex<State>,
+}
+
+struct State {
+    streams: [Stream; 3],
+    writer: Writer,
+    buffer: Box<[u8]>,
+}
+
+/// Turns texts into [`LogLine`]s of the current invocation.
+struct Writer {
+    sink: LogSink,
+    function_name: String,
+    log_stream: Arc<str>,
+    request_id: Option<Arc<str>>,
+    tail: Option<Vec<u8>>,
+}
+
+impl Capture {
+    /// Opens the pipes and starts reading them.
+    pub(crate) fn open(sink: LogSink, function_name: String, log_stream: Arc<str>) -> io::Result<(Capture, WriteEnds)> {
+        let (stdout_read, stdout) = io::pipe()?;
+        let (stderr_read, stderr) = io::pipe()?;
+        let (frames_read, frames) = io::pipe()?;
+        let pipes = [
+            Receiver::from_owned_fd(stdout_read.into())?,
+            Receiver::from_owned_fd(stderr_read.into())?,
+            Receiver::from_owned_fd(frames_read.into())?,
+        ];
+        let streams = [Stream::Lines(Lines::default()), Stream::Lines(Lines::default()), Stream::Frames(Vec::new())];
+        let writer = Writer { sink, function_name, log_stream, request_id: None, tail: None };
+        let buffer = vec![0; READ_BYTES].into_boxed_slice();
+        let shared = Arc::new(Shared { pipes, state: Mutex::new(State { streams, writer, buffer }) });
+        let reader = tokio::spawn(read_all(Arc::clone(&shared)));
+        let ends = WriteEnds { stdout: stdout.into(), stderr: stderr.into(), frames: frames.into() };
+        Ok((Capture { shared, reader }, ends))
+    }
+
+    /// Attributes what comes next to `request_id`; what was written before stays with the invocation before.
+    pub(crate) fn begin(&self, request_id: &Arc<str>, wants_tail: bool) {
+        let mut state = self.shared.drain();
+        state.writer.request_id = Some(Arc::clone(request_id));
+        state.writer.tail = wants_tail.then(Vec::new);
+    }
+
+    /// Writes one event of our own, after everything the process has written so far.
+    pub(crate) fn note(&self, text: String) {
+        self.shared.drain().writer.write(timestamp::now_ms(), text);
+    }
+
+    /// Ends the invocation: reads what is left, writes `lines` (END, REPORT), returns the tail if it was asked for.
+    pub(crate) fn finish(&self, lines: Vec<String>) -> Option<String> {
+        let mut state = self.shared.drain();
+        state.flush_unfinished();
+        let now_ms = timestamp::now_ms();
+        lines.into_iter().for_each(|line| state.writer.write(now_ms, line));
+        state.writer.request_id = None;
+        let tail = state.writer.tail.take()?;
+        let from = tail.len().saturating_sub(LOG_TAIL_BYTES_MAX);
+        Some(String::from_utf8_lossy(&tail[from..]).into_owned())
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.reader.abort();
+        self.shared.drain().flush_unfinished();
+    }
+}
+
+impl Shared {
+    /// Reads everything that is in the pipes now, up to a bound: a process that never stops writing must not hold
+    /// its own invocation.
+    fn drain(&self) -> MutexGuard<'_, State> {
+        let mut guard = self.lock();
+        for at in 0..self.pipes.len() {
+            for _ in 0..DRAIN_READS_MAX {
+                if !guard.read(at, &self.pipes[at]) {
+                    break;
+                }
+            }
+        }
+        guard
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for any pipe to fill; ends when the process has closed all of them.
+async fn read_all(shared: Arc<Shared>) {
+    let [stdout, stderr, frames] = &shared.pipes;
+    tokio::join!(read_one(&shared, 0, stdout), read_one(&shared, 1, stderr), read_one(&shared, 2, frames));
+}
+
+async fn read_one(shared: &Shared, at: usize, pipe: &Receiver) {
+    while pipe.readable().await.is_ok() {
+        let mut is_ended = false;
+        // One read a turn: other tasks of this thread get theirs between two reads of a process that floods its log.
+        {
+            let mut guard = shared.lock();
+            let state = &mut *guard;
+            match pipe.try_read(&mut state.buffer) {
+                Ok(0) => is_ended = true,
+                Ok(length) => state.streams[at].feed(&state.buffer[..length], &mut state.writer),
+                Err(error) => is_ended = error.kind() != io::ErrorKind::WouldBlock,
+            }
+        }
+        if is_ended {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+impl State {
+    /// One read; false when the pipe is empty or closed.
+    fn read(&mut self, at: usize, pipe: &Receiver) -> bool {
+        match pipe.try_read(&mut self.buffer) {
+            Ok(0) | Err(_) => false,
+            Ok(length) => {
+                self.streams[at].feed(&self.buffer[..length], &mut self.writer);
+                true
+            }
+        }
+    }
+
+    fn flush_unfinished(&mut self) {
+        for stream in &mut self.streams {
+            if let Stream::Lines(lines) = stream {
+                lines.flush(&mut self.writer);
+            }
+        }
+    }
+}
+
+impl Writer {
+    fn write(&mut self, timestamp_ms: i64, text: String) {
+        if let Some(tail) = &mut self.tail {
+            tail.extend_from_slice(text.as_bytes());
+            tail.push(b'\n');
+            if tail.len() > 8 * LOG_TAIL_BYTES_MAX {
+                tail.drain(..tail.len() - LOG_TAIL_BYTES_MAX);
+            }
+        }
+        (self.sink)(LogLine {
+            function_name: self.function_name.clone(),
+            log_stream: Arc::clone(&self.log_stream),
+            request_id: self.request_id.clone(),
+            timestamp_ms,
+            text,
+        });
+    }
+
+    fn write_bytes(&mut self, timestamp_ms: i64, bytes: &[u8]) {
+        self.write(timestamp_ms, String::from_utf8_lossy(bytes).into_owned());
+    }
+}
+
+enum Stream {
+    Lines(Lines),
+    /// Header and text of frames that have not fully arrived.
+    Frames(Vec<u8>),
+}
+
+impl Stream {
+    fn feed(&mut self, bytes: &[u8], writer: &mut Writer) {
+        match self {
+            Stream::Lines(lines) => lines.feed(bytes, writer),
+            Stream::Frames(pending) => feed_frames(pending, bytes, writer),
+        }
+    }
+}
+
+/// Splits raw output at line ends; cuts a line at [`LOG_EVENT_BYTES_MAX`] and drops the rest of it.
+#[derive(Default)]
+struct Lines {
+    line: Vec<u8>,
+    dropped: usize,
+}
+
+impl Lines {
+    fn feed(&mut self, bytes: &[u8], writer: &mut Writer) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, is_complete) = match piece.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (piece, false),
+            };
+            let kept = text.len().min(LOG_EVENT_BYTES_MAX - self.line.len());
+            self.line.extend_from_slice(&text[..kept]);
+            self.dropped += text.len() - kept;
+            if is_complete {
+                self.end_line(writer);
+            }
+        }
+    }
+
+    fn flush(&mut self, writer: &mut Writer) {
+        if !self.line.is_empty() {
+            self.end_line(writer);
+        }
+    }
+
+    fn end_line(&mut self, writer: &mut Writer) {
+        let now_ms = timestamp::now_ms();
+        writer.write_bytes(now_ms, self.line.strip_suffix(b"\r").unwrap_or(&self.line));
+        self.line.clear();
+        if self.dropped > 0 {
+            writer.write(now_ms, format!("[{} bytes of the line above dropped: a line has at most {LOG_EVENT_BYTES_MAX}]", self.dropped));
+            self.dropped = 0;
+        }
+        if self.line.capacity() > READ_BYTES {
+            self.line = Vec::new();
+        }
+    }
+}
+
+/// Frames of the bootstrap: 4 bytes mark, 4 bytes length, 8 bytes microseconds since 1970, all big-endian, then text.
+///
+/// AWS: the layout of Lambda's own telemetry descriptor. The bootstrap cuts a text at [`LOG_EVENT_BYTES_MAX`].
+fn feed_frames(pending: &mut Vec<u8>, bytes: &[u8], writer: &mut Writer) {
+    pending.extend_from_slice(bytes);
+    let mut from = 0;
+    while let Some(frame) = Frame::parse(&pending[from..]) {
+        writer.write_bytes(frame.timestamp_ms, frame.text);
+        from += frame.length;
+    }
+    pending.drain(..from);
+    if pending.len() >= FRAME_HEADER_BYTES && !is_frame(pending) {
+        // The function wrote into a descriptor that is not its own. Say so once a read, and start afresh.
+        writer.write(timestamp::now_ms(), format!("[{} bytes dropped from the console descriptor]", pending.len()));
+        pending.clear();
+    }
+}
+
+struct Frame<'a> {
+    timestamp_ms: i64,
+    text: &'a [u8],
+    length: usize,
+}
+
+impl Frame<'_> {
+    fn parse(bytes: &[u8]) -> Option<Frame<'_>> {
+        let header = bytes.get(..FRAME_HEADER_BYTES).filter(|_| is_frame(bytes))?;
+        let length = FRAME_HEADER_BYTES + text_length(header);
+        let micros = u64::from_be_bytes(header[8..16].try_into().expect("eight bytes"));
+        let text = bytes.get(FRAME_HEADER_BYTES..length)?;
+        Some(Frame { timestamp_ms: i64::try_from(micros / 1000).unwrap_or(0), text, length })
+    }
+}
+
+fn is_frame(header: &[u8]) -> bool {
+    header[..4] == FRAME_MARK && text_length(header) <= LOG_EVENT_BYTES_MAX
+}
+
+fn text_length(header: &[u8]) -> usize {
+    u32::from_be_bytes(header[4..8].try_into().expect("four bytes")) as usize
+}
+
+const FRAME_MARK: [u8; 4] = [0xa5, 0x5a, 0x00, 0x03];
+const FRAME_HEADER_BYTES: usize = 16;
+/// One read; a Linux pipe holds 64 KiB.
+const READ_BYTES: usize = 65_536;
+/// Reads a drain may make of one pipe: 1 MiB.
+const DRAIN_READS_MAX: usize = 16;

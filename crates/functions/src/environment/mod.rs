@@ -1,0 +1,308 @@
+//! One execution environment: a process, its Runtime API connection and its log, from init to end.
+
+mod failure;
+pub(crate) mod host;
+pub(crate) mod logs;
+pub(crate) mod process;
+mod report;
+pub(crate) mod spawner;
+mod variables;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use failure::Failure;
+pub(crate) use host::Host;
+pub(crate) use report::{Report, Status};
+
+use crate::configuration::Configuration;
+use crate::invocation::{FunctionError, Invocation, InvokeReply};
+use crate::package::Unpacked;
+use crate::runtime_api::{Answer, Body, Call, Headers, Wire};
+use crate::timestamp;
+use logs::Capture;
+use process::{Exit, Process};
+
+/// A started environment. Dropping it kills its processes.
+pub(crate) struct Environment {
+    configuration: Arc<Configuration>,
+    process: Process,
+    wire: Wire,
+    capture: Capture,
+    /// Keeps the directory of the code in place.
+    _package: Arc<Unpacked>,
+    peak_bytes: u64,
+    request_id: Arc<str>,
+    user_agent: Option<String>,
+}
+
+/// How an invocation went.
+pub(crate) struct Ran {
+    pub(crate) reply: InvokeReply,
+    /// Whether the environment waits for the next invocation.
+    pub(crate) is_healthy: bool,
+}
+
+/// How init went.
+pub(crate) enum Init {
+    Ready,
+    Failed(Failure),
+    /// The time was over; the process is killed.
+    TimedOut,
+}
+
+/// The invocation did not reach its handler: the process was dying before it read the event.
+pub(crate) struct NotDelivered;
+
+/// What came first.
+enum Watched {
+    Call(Call),
+    Ended(Exit),
+    /// Ended with bytes of ours unread.
+    EndedUnread,
+    OutOfMemory,
+    TimedOut,
+}
+
+impl Environment {
+    /// Group of the environment's processes, to kill it from outside.
+    pub(crate) fn group(&self) -> i32 {
+        self.process.group()
+    }
+
+    /// True if the process has ended since its last invocation.
+    pub(crate) fn is_ended(&mut self) -> bool {
+        self.process.exited().is_some()
+    }
+
+    /// What the runtime called itself on its first call.
+    pub(crate) fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
+    /// Writes START and attributes the log to the invocation from here on.
+    pub(crate) fn begin(&mut self, invocation: &Invocation) {
+        self.request_id = Arc::from(invocation.request_id.as_str());
+        self.capture.begin(&self.request_id, invocation.log_tail);
+        let version = &self.configuration.version;
+        self.capture.note(format!("START RequestId: {} Version: {version}", self.request_id));
+    }
+
+    /// Writes one line of the platform to the environment's log.
+    pub(crate) fn note(&self, text: String) {
+        self.capture.note(text);
+    }
+
+    /// Waits until the runtime asks for its first invocation.
+    pub(crate) async fn init(&mut self, deadline: Instant) -> Init {
+        match self.watch(deadline).await {
+            Watched::Call(Call::Next { user_agent }) => {
+                self.user_agent = user_agent;
+                Init::Ready
+            }
+            Watched::Call(Call::InitError { body }) => {
+                // The runtime gets its answer, if it still wants one, and ends.
+                let _ = self.wire.answer(Answer::Accepted).await;
+                self.process.end().await;
+                Init::Failed(Failure::of_runtime(body))
+            }
+            Watched::Call(Call::Response { .. } | Call::Error { .. }) => {
+                self.process.kill();
+                Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL)))
+            }
+            Watched::Ended(exit) => Init::Failed(Failure::exit(&self.request_id, exit)),
+            Watched::EndedUnread => Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL))),
+            Watched::OutOfMemory => Init::Failed(Failure::out_of_memory(&self.request_id)),
+            Watched::TimedOut => Init::TimedOut,
+        }
+    }
+
+    /// Runs one invocation after [`Environment::begin`].
+    ///
+    /// - `deadline`: when the function's timeout is over.
+    /// - `init`: how long init took, on the first invocation.
+    /// - [`NotDelivered`] means that the handler has not run: it is safe to run it elsewhere.
+    pub(crate) async fn invoke(
+        &mut self,
+        invocation: &Invocation,
+        deadline: Instant,
+        init: Option<Duration>,
+    ) -> Result<Ran, NotDelivered> {
+        let started = Instant::now();
+        let headers = self.headers(invocation, deadline);
+        let sent = timeout_at(deadline, self.wire.invoke(&headers, &invocation.payload)).await;
+        let result = match sent {
+            Ok(Ok(())) => self.result(deadline).await?,
+            Ok(Err(_)) => return Err(NotDelivered),
+            Err(_) => Err(self.timed_out()),
+        };
+        // AWS: an invocation ends when the runtime asks for the next one.
+        let is_healthy = result.is_ok() && matches!(self.settle(deadline).await, Watched::Call(Call::Next { .. }));
+        let elapsed = started.elapsed();
+        Ok(match result {
+            Ok(Ok(payload)) => self.success(payload, elapsed, init, is_healthy),
+            Ok(Err(failure)) | Err(failure) => {
+                let reply = self.fail(failure, elapsed, init);
+                Ran { reply, is_healthy: is_healthy && self.is_within_memory() }
+            }
+        })
+    }
+
+    /// Ends a failed invocation: writes its last log lines and builds the reply.
+    pub(crate) fn fail(&mut self, failure: Failure, elapsed: Duration, init: Option<Duration>) -> InvokeReply {
+        let mut lines = failure.log_lines();
+        lines.extend(self.report(elapsed, init, failure.status));
+        let log_tail = self.capture.finish(lines);
+        self.reply(failure.payload, Some(FunctionError::Unhandled), log_tail)
+    }
+
+    /// A failure for an event that the process did not live to read.
+    pub(crate) async fn undelivered(&mut self) -> Failure {
+        Failure::exit(&self.request_id, self.process.end().await)
+    }
+
+    /// A failure for the end of the function's timeout; kills the process.
+    pub(crate) fn timed_out(&mut self) -> Failure {
+        self.process.kill();
+        Failure::timeout(&self.request_id, self.configuration.timeout)
+    }
+
+    fn success(&mut self, payload: Bytes, elapsed: Duration, init: Option<Duration>, is_healthy: bool) -> Ran {
+        let lines = self.report(elapsed, init, Status::Success);
+        let log_tail = self.capture.finish(lines);
+        let is_healthy = is_healthy && self.is_within_memory();
+        Ran { reply: self.reply(payload, None, log_tail), is_healthy }
+    }
+
+    fn reply(&self, payload: Bytes, function_error: Option<FunctionError>, log_tail: Option<String>) -> InvokeReply {
+        let executed_version = self.configuration.version.clone();
+        InvokeReply { payload, function_error, log_tail, executed_version }
+    }
+
+    async fn result(&mut self, deadline: Instant) -> Result<Answered, NotDelivered> {
+        loop {
+            let call = match self.watch(deadline).await {
+                Watched::Call(call) => call,
+                Watched::Ended(exit) => return Ok(Err(Failure::exit(&self.request_id, exit))),
+                Watched::EndedUnread => return Err(NotDelivered),
+                Watched::OutOfMemory => return Ok(Err(Failure::out_of_memory(&self.request_id))),
+                Watched::TimedOut => return Ok(Err(self.timed_out())),
+            };
+            let (result, answer) = match call {
+                Call::Response { request_id, body } if *request_id == *self.request_id => match body {
+                    Body::Complete(payload) => (Some(Ok(payload)), Answer::Accepted),
+                    Body::TooLarge(length) => (Some(Err(Failure::too_large(length))), Answer::TooLarge),
+                },
+                Call::Error { request_id, body } if *request_id == *self.request_id => {
+                    let answer = if matches!(body, Body::TooLarge(_)) { Answer::TooLarge } else { Answer::Accepted };
+                    (Some(Err(Failure::of_runtime(body))), answer)
+                }
+                Call::Response { .. } | Call::Error { .. } => (None, Answer::InvalidRequestId),
+                Call::InitError { .. } => (None, Answer::InvalidState),
+                Call::Next { .. } => {
+                    // The runtime skipped its answer: nothing will ever come.
+                    self.process.kill();
+                    return Ok(Err(Failure::exit(&self.request_id, Exit::Status(0))));
+                }
+            };
+            // A runtime that is gone is seen by the next look at the wire.
+            let _ = self.wire.answer(answer).await;
+            if let Some(result) = result {
+                return Ok(Ok(result));
+            }
+        }
+    }
+
+    /// Waits for the next call for `next`, refusing everything else.
+    async fn settle(&mut self, deadline: Instant) -> Watched {
+        loop {
+            let watched = self.watch(deadline).await;
+            if !matches!(watched, Watched::Call(ref call) if !matches!(call, Call::Next { .. })) {
+                return watched;
+            }
+            let _ = self.wire.answer(Answer::InvalidState).await;
+        }
+    }
+
+    /// The runtime's next call, or why there is none.
+    ///
+    /// One timer serves the deadline, the memory watch and the check for a process that died while a child of it
+    /// holds the connection open.
+    async fn watch(&mut self, deadline: Instant) -> Watched {
+        let mut is_last_look = false;
+        loop {
+            let look_at = (Instant::now() + LOOK_EVERY).min(deadline);
+            match timeout_at(look_at, self.wire.call()).await {
+                Ok(Ok(call)) => return Watched::Call(call),
+                Ok(Err(error)) => {
+                    let exit = self.process.end().await;
+                    // Linux resets a socket pair whose other end is closed with bytes unread.
+                    let is_unread = error.kind() == io::ErrorKind::ConnectionReset;
+                    return if is_unread { Watched::EndedUnread } else { Watched::Ended(exit) };
+                }
+                Err(_) => {}
+            }
+            if !self.is_within_memory() {
+                self.process.kill();
+                return Watched::OutOfMemory;
+            }
+            if is_last_look || self.process.exited().is_some() {
+                // Whatever it wrote before it died is in the socket by now: one more look.
+                if is_last_look {
+                    return Watched::Ended(self.process.end().await);
+                }
+                is_last_look = true;
+            }
+            if Instant::now() >= deadline {
+                self.process.kill();
+                return Watched::TimedOut;
+            }
+        }
+    }
+
+    fn is_within_memory(&mut self) -> bool {
+        self.peak_bytes = self.peak_bytes.max(self.process.resident_bytes());
+        self.peak_bytes <= u64::from(self.configuration.memory_mb) << 20
+    }
+
+    fn report(&mut self, elapsed: Duration, init: Option<Duration>, status: Status) -> Vec<String> {
+        self.is_within_memory();
+        let memory_mb = self.configuration.memory_mb;
+        let peak_mb = u32::try_from(self.peak_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX).min(memory_mb);
+        Report { request_id: &self.request_id, elapsed, memory_mb, peak_mb, init, status }.lines()
+    }
+
+    fn headers(&self, invocation: &Invocation, deadline: Instant) -> Headers {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let deadline_ms = timestamp::now_ms() + i64::try_from(left.as_millis()).unwrap_or(i64::MAX / 2);
+        let mut headers = vec![
+            ("Lambda-Runtime-Aws-Request-Id", header_value(&invocation.request_id)),
+            ("Lambda-Runtime-Deadline-Ms", deadline_ms.to_string()),
+            ("Lambda-Runtime-Invoked-Function-Arn", header_value(&self.configuration.function_arn)),
+        ];
+        if let Some(trace_id) = &invocation.trace_id {
+            headers.push(("Lambda-Runtime-Trace-Id", header_value(trace_id)));
+        }
+        if let Some(client_context) = &invocation.client_context {
+            headers.push(("Lambda-Runtime-Client-Context", header_value(client_context)));
+        }
+        headers
+    }
+}
+
+/// The handler's result, or the function's failure; the outer error means that the process has ended.
+type Answered = Result<Result<Bytes, Failure>, Failure>;
+
+/// A header's value may not hold a line end.
+fn header_value(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// How often a running invocation's memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// AWS: the init phase is limited to 10 seconds (Lambda execution environment life cycle).
+pub(crate) const INIT_MAX: Duration = Duration::from_secs(10);

@@ -1,0 +1,245 @@
+//! One operating system process group that runs one function: start, watch, kill.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+/// What to execute, and the few descriptors the process gets.
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    /// The whole environment: nothing is inherited.
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) directory: PathBuf,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+    /// Descriptors the process gets under the numbers of [`Reserved`].
+    pub(crate) kept: Vec<(OwnedFd, RawFd)>,
+    pub(crate) memory_mb: u32,
+}
+
+/// A running process group. Dropping it kills the group.
+pub(crate) struct Process {
+    child: Child,
+    group: i32,
+    /// `/proc/<pid>/statm`, held open: one `pread` a look. `None` where there is no such file.
+    statm: Option<File>,
+    page_bytes: u64,
+}
+
+impl Process {
+    /// Starts the process. Must run on a thread that lives as long as the process may (see [`close_inheritance`]),
+    /// inside a tokio runtime.
+    pub(crate) fn start(launch: Launch) -> io::Result<Process> {
+        let mut command = std::process::Command::new(&launch.program);
+        command
+            .args(&launch.arguments)
+            .env_clear()
+            .envs(&launch.variables)
+            .current_dir(&launch.directory)
+            .stdin(Stdio::null())
+            .stdout(launch.stdout)
+            .stderr(launch.stderr);
+        let kept: Vec<_> = launch.kept.iter().map(|(descriptor, number)| (descriptor.as_raw_fd(), *number)).collect();
+        let data_bytes_max = (u64::from(launch.memory_mb) << 20) + DATA_SLACK_BYTES;
+        #[expect(unsafe_code, reason = "pre_exec is the only place between fork and exec")]
+        // SAFETY: the closure makes system calls only; it does not allocate, lock or panic.
+        unsafe {
+            command.pre_exec(move || close_inheritance(&kept, data_bytes_max));
+        }
+        let child = Command::from(command).spawn()?;
+        let pid = child.id().ok_or_else(|| io::Error::other("the process ended while it was started"))?;
+        let group = i32::try_from(pid).map_err(io::Error::other)?;
+        let statm = File::open(format!("/proc/{pid}/statm")).ok();
+        Ok(Process { child, group, statm, page_bytes: page_bytes() })
+    }
+
+    /// The id of the process group, equal to the id of its first process.
+    pub(crate) fn group(&self) -> i32 {
+        self.group
+    }
+
+    /// Resident memory in bytes, 0 where the system does not tell.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let mut text = [0_u8; 128];
+        let read = self.statm.as_ref().and_then(|statm| statm.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let fields = std::str::from_utf8(&text[..read]).unwrap_or("");
+        let resident = fields.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        resident.unwrap_or(0) * self.page_bytes
+    }
+
+    /// How the process ended, if it has.
+    pub(crate) fn exited(&mut self) -> Option<Exit> {
+        self.child.try_wait().ok().flatten().map(Exit::from)
+    }
+
+    /// Waits a moment for a process that has closed its connection, then kills the group.
+    pub(crate) async fn end(&mut self) -> Exit {
+        let exit = match tokio::time::timeout(EXIT_GRACE, self.child.wait()).await {
+            Ok(Ok(status)) => Exit::from(status),
+            Ok(Err(_)) | Err(_) => Exit::Signal(libc::SIGKILL),
+        };
+        // Whatever the first process left running in its group goes too.
+        self.kill();
+        exit
+    }
+
+    /// Kills the whole group.
+    pub(crate) fn kill(&mut self) {
+        kill_group(self.group);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Kills every process of `group` that is left.
+pub(crate) fn kill_group(group: i32) {
+    #[expect(unsafe_code, reason = "the standard library kills single processes only")]
+    // SAFETY: kill(2) takes two integers and touches no memory. `group` comes from a child of ours, so it is over 1.
+    unsafe {
+        libc::kill(-group, libc::SIGKILL);
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Status(i32),
+    Signal(i32),
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Exit {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Exit::Status(code),
+            (None, signal) => Exit::Signal(signal.unwrap_or(libc::SIGKILL)),
+        }
+    }
+}
+
+impl Exit {
+    /// The tail of Lambda's `Runtime.ExitError` message.
+    ///
+    /// AWS: signals are named as Go's `syscall.Signal` names them.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Exit::Status(0) => "Runtime exited without providing a reason".to_owned(),
+            Exit::Status(code) => format!("Runtime exited with error: exit status {code}"),
+            Exit::Signal(signal) => {
+                let name = match signal {
+                    libc::SIGHUP => "hangup",
+                    libc::SIGINT => "interrupt",
+                    libc::SIGQUIT => "quit",
+                    libc::SIGILL => "illegal instruction",
+                    libc::SIGTRAP => "trace/breakpoint trap",
+                    libc::SIGABRT => "aborted",
+                    libc::SIGBUS => "bus error",
+                    libc::SIGFPE => "floating point exception",
+                    libc::SIGKILL => "killed",
+                    libc::SIGSEGV => "segmentation fault",
+                    libc::SIGPIPE => "broken pipe",
+                    libc::SIGTERM => "terminated",
+                    other => return format!("Runtime exited with error: signal: signal {other}"),
+                };
+                format!("Runtime exited with error: signal: {name}")
+            }
+        }
+    }
+}
+
+/// Two low descriptor numbers, held open by this program so that nothing else ever has them.
+///
+/// A process finds its Runtime API and console descriptors under these numbers. They are low because Node.js closes
+/// only low numbers for the children it starts itself; they are held because the standard library opens a descriptor
+/// of its own before the fork, which a fixed number could hit.
+pub(crate) struct Reserved {
+    held: [OwnedFd; 2],
+}
+
+impl Reserved {
+    /// The numbers, the same ones for the life of this program.
+    pub(crate) fn numbers() -> io::Result<[RawFd; 2]> {
+        static RESERVED: OnceLock<Reserved> = OnceLock::new();
+        if let Some(reserved) = RESERVED.get() {
+            return Ok(reserved.held.each_ref().map(AsRawFd::as_raw_fd));
+        }
+        let null = File::open("/dev/null")?;
+        let held = [null.try_clone()?.into(), null.into()];
+        // Of two threads that come here at once one loses, and closes what it has opened.
+        Ok(RESERVED.get_or_init(|| Reserved { held }).held.each_ref().map(AsRawFd::as_raw_fd))
+    }
+}
+
+/// Runs in the child between fork and exec: own session, no descriptors but `kept`, death with the server.
+fn close_inheritance(kept: &[(RawFd, RawFd)], data_bytes_max: u64) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "system calls the standard library does not offer")]
+    // SAFETY: only system calls on integers and on `limit`, which lives on this stack.
+    unsafe {
+        check(libc::setsid())?;
+        // The signal comes when the *thread* that forked ends, so processes are started by a thread that lives as
+        // long as the pool. If the server died before this line, the parent is no longer the one that forked; the
+        // closed socket then ends the bootstrap.
+        #[cfg(target_os = "linux")]
+        {
+            check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
+            // Backstop behind the watch on resident memory. Address space is no measure: V8 reserves far more than
+            // it touches; writable private memory (RLIMIT_DATA) is.
+            let limit = libc::rlimit { rlim_cur: data_bytes_max, rlim_max: data_bytes_max };
+            check(libc::setrlimit(libc::RLIMIT_DATA, &limit))?;
+            let closed = libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            if closed != 0 {
+                close_one_by_one();
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        close_one_by_one();
+        let core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        check(libc::setrlimit(libc::RLIMIT_CORE, &core))?;
+        for (descriptor, number) in kept {
+            check(libc::dup2(*descriptor, *number))?;
+        }
+    }
+    Ok(())
+}
+
+/// For kernels without `close_range` (before Linux 5.11).
+fn close_one_by_one() {
+    for descriptor in 3..DESCRIPTORS_MAX {
+        #[expect(unsafe_code, reason = "system calls the standard library does not offer")]
+        // SAFETY: fcntl on integers; a number that is not open answers EBADF, which is fine.
+        unsafe {
+            libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+    }
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn page_bytes() -> u64 {
+    #[expect(unsafe_code, reason = "the standard library does not tell the page size")]
+    // SAFETY: sysconf takes and returns an integer.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096)
+}
+
+/// How long a process that closed its connection may take to end by itself.
+const EXIT_GRACE: Duration = Duration::from_millis(500);
+/// Writable memory beyond the memory size: thread stacks and allocator arenas of an idle Node are some 300 MiB.
+const DATA_SLACK_BYTES: u64 = 1 << 30;
+/// Bound of the fallback loop over descriptors.
+const DESCRIPTORS_MAX: RawFd = 65_536;

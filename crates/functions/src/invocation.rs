@@ -1,0 +1,138 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// One request to run a function.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The handler's `context.awsRequestId`.
+    pub request_id: String,
+    /// JSON text, at most [`REQUEST_BYTES_MAX`] bytes; empty means `{}`.
+    pub payload: Bytes,
+    /// `X-Amzn-Trace-Id` for the handler.
+    pub trace_id: Option<String>,
+    /// Base64 of a JSON object, as `X-Amz-Client-Context` carries it.
+    pub client_context: Option<String>,
+    /// Whether the reply carries the last [`LOG_TAIL_BYTES_MAX`] bytes of the log.
+    pub log_tail: bool,
+}
+
+/// What a function answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvokeReply {
+    /// The handler's JSON, or Lambda's error object if `function_error` is set.
+    pub payload: Bytes,
+    /// Set when the function failed.
+    pub function_error: Option<FunctionError>,
+    /// The end of this invocation's log as text, if it was asked for.
+    pub log_tail: Option<String>,
+    /// The version that ran.
+    pub executed_version: String,
+}
+
+/// The value of `X-Amz-Function-Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionError {
+    /// The only kind AWS still sends.
+    Unhandled,
+}
+
+impl FunctionError {
+    /// The header's text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FunctionError::Unhandled => "Unhandled",
+        }
+    }
+}
+
+/// Why a function was not run, or why its answer is unknown: failures of the service, not of the function.
+///
+/// One variant is one decision the caller can take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// Did not run; try again later (429 `TooManyRequestsException`).
+    #[error("rate exceeded: {reason:?}, limit {limit}")]
+    TooManyRequests {
+        /// Which limit was reached.
+        reason: ThrottleReason,
+        /// Its value.
+        limit: u32,
+    },
+    /// Did not run and never will with this configuration (502 `InvalidRuntimeException`).
+    #[error("{0}")]
+    InvalidRuntime(String),
+    /// Did not run and never will with this package (502 `InvalidZipFileException`).
+    #[error("{0}")]
+    InvalidZipFile(String),
+    /// Did not run: the payload or client context is not JSON (400 `InvalidRequestContentException`).
+    #[error("{0}")]
+    InvalidRequestContent(String),
+    /// Did not run: the payload is too large (413 `RequestTooLargeException`).
+    #[error("request must be smaller than {limit} bytes for the InvokeFunction operation, got {length}")]
+    RequestTooLarge {
+        /// Bytes received.
+        length: usize,
+        /// [`REQUEST_BYTES_MAX`].
+        limit: usize,
+    },
+    /// Did not run: this machine could not start an environment (500 `ServiceException`).
+    #[error("{0}")]
+    Service(String),
+    /// The pool is stopping. `started` says whether the handler may have run.
+    #[error("the function pool is shutting down")]
+    ShuttingDown {
+        /// False: the handler never saw the event, so running it elsewhere is safe.
+        started: bool,
+    },
+}
+
+/// The `Reason` of a `TooManyRequestsException`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThrottleReason {
+    /// The account's concurrency is used up.
+    ConcurrentInvocationLimitExceeded,
+    /// The function's reserved concurrency is used up.
+    ReservedFunctionConcurrentInvocationLimitExceeded,
+}
+
+impl ThrottleReason {
+    /// AWS's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ThrottleReason::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+            ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded => {
+                "ReservedFunctionConcurrentInvocationLimitExceeded"
+            }
+        }
+    }
+}
+
+/// One log event of a function: one line, or one whole `console.*` message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Name of the function.
+    pub function_name: String,
+    /// Stream of the environment, `2024/01/31/[$LATEST]<32 hex>`.
+    pub log_stream: Arc<str>,
+    /// Invocation that was running, if any.
+    pub request_id: Option<Arc<str>>,
+    /// Milliseconds since 1970, UTC.
+    pub timestamp_ms: i64,
+    /// Without the line end; at most [`LOG_EVENT_BYTES_MAX`] bytes.
+    pub text: String,
+}
+
+/// Receives log lines in the order an environment wrote them.
+///
+/// Called on the thread that read the line; a slow sink slows the function that logs, never memory.
+pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
+
+/// AWS: synchronous request payload, 6 MB (Lambda quotas).
+pub const REQUEST_BYTES_MAX: usize = 6_291_456;
+/// AWS: synchronous response payload; the service allows 100 bytes more than 6 MB.
+pub const RESPONSE_BYTES_MAX: usize = 6_291_556;
+/// AWS: `X-Amz-Log-Result` carries the last 4 KB.
+pub const LOG_TAIL_BYTES_MAX: usize = 4096;
+/// AWS: largest CloudWatch Logs event, 256 KB; longer lines are cut there.
+pub const LOG_EVENT_BYTES_MAX: usize = 262_144;

@@ -1,0 +1,542 @@
+//! The pool: environments kept warm, handed to invocations as `plan` decides.
+
+mod plan;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use crate::configuration::{Configuration, Runtime};
+use crate::environment::host::write_bootstrap;
+use crate::environment::process::{Reserved, kill_group};
+use crate::environment::spawner::Spawner;
+use crate::environment::{Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran};
+use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
+use crate::package::{PackageSource, Packages};
+use plan::{Decision, EnvironmentId, Limits, Plan, Release, Ticket};
+
+/// How a pool is made.
+pub struct PoolOptions {
+    /// Directory for unpacked packages and our bootstrap; made if missing.
+    pub cache_dir: PathBuf,
+    /// Receives every log line of every function.
+    pub log_sink: LogSink,
+    /// Invocations running and waiting at one time; beyond it they are throttled. AWS: 1,000 an account.
+    pub concurrency_max: u32,
+    /// Processes at one time; invocations beyond it wait.
+    pub environments_max: u32,
+    /// How long an environment stays warm without an invocation.
+    pub idle_after: Duration,
+    /// How long [`Pool::shutdown`] waits for running invocations.
+    pub shutdown_grace: Duration,
+    /// The Node.js to use instead of the first `node` on `PATH`.
+    pub node: Option<PathBuf>,
+}
+
+impl PoolOptions {
+    /// The defaults: 1,000 invocations on at most 64 processes, warm for 5 minutes, 20 s to drain.
+    pub fn new(cache_dir: PathBuf, log_sink: LogSink) -> PoolOptions {
+        PoolOptions {
+            cache_dir,
+            log_sink,
+            concurrency_max: 1000,
+            environments_max: 64,
+            idle_after: Duration::from_secs(300),
+            shutdown_grace: Duration::from_secs(20),
+            node: None,
+        }
+    }
+}
+
+/// Runs functions. A cheap handle: clones share the environments, the last one to go ends them.
+#[derive(Clone)]
+pub struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: Host,
+    packages: Packages,
+    shutdown_grace: Duration,
+    idle_after: Duration,
+    /// The origin of the plan's time.
+    started: Instant,
+    shared: Mutex<Shared>,
+    /// Told when the last busy environment comes free during a shutdown.
+    drained: Notify,
+}
+
+struct Shared {
+    plan: Plan,
+    /// Environments without an invocation.
+    idle: BTreeMap<EnvironmentId, Environment>,
+    /// Process groups of environments with one.
+    running: BTreeMap<EnvironmentId, i32>,
+    waiting: BTreeMap<Ticket, oneshot::Sender<Grant>>,
+    /// Runtimes whose mismatch with the Node.js on this machine has been told.
+    told_runtimes: Vec<String>,
+    sweeps: bool,
+    is_killed: bool,
+}
+
+/// What a waiting invocation gets.
+enum Grant {
+    Reuse(EnvironmentId, Box<Environment>),
+    Start(EnvironmentId),
+    Closed,
+}
+
+impl Pool {
+    /// Prepares the cache directory; starts no process yet.
+    ///
+    /// Errors: the directory cannot be written, or no thread can be started.
+    pub fn new(options: PoolOptions) -> io::Result<Pool> {
+        std::fs::create_dir_all(&options.cache_dir)?;
+        // Early, while low numbers are free.
+        Reserved::numbers()?;
+        let host = Host {
+            spawner: Spawner::new(options.environments_max as usize)?,
+            sink: options.log_sink,
+            runtime_directory: write_bootstrap(&options.cache_dir)?,
+            node: options.node,
+        };
+        let limits = Limits {
+            concurrency_max: options.concurrency_max,
+            environments_max: options.environments_max,
+            idle_after: options.idle_after,
+        };
+        let shared = Shared {
+            plan: Plan::new(limits),
+            idle: BTreeMap::new(),
+            running: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            told_runtimes: Vec::new(),
+            sweeps: false,
+            is_killed: false,
+        };
+        let inner = Inner {
+            host,
+            packages: Packages::open(&options.cache_dir)?,
+            shutdown_grace: options.shutdown_grace,
+            idle_after: options.idle_after,
+            started: Instant::now(),
+            shared: Mutex::new(shared),
+            drained: Notify::new(),
+        };
+        Ok(Pool { inner: Arc::new(inner) })
+    }
+
+    /// Runs one invocation to its end, in a warm environment if there is one.
+    ///
+    /// - A failing function is a reply with `function_error`; an [`InvokeError`] means that the service failed.
+    /// - Dropping the future kills the environment it runs in.
+    /// - Must be called inside a tokio runtime with time and I/O enabled.
+    pub async fn invoke(
+        &self,
+        configuration: &Arc<Configuration>,
+        package: &dyn PackageSource,
+        invocation: Invocation,
+    ) -> Result<InvokeReply, InvokeError> {
+        let invocation = checked(invocation)?;
+        if Runtime::parse(&configuration.runtime).is_none() {
+            return Err(InvokeError::InvalidRuntime(format!(
+                "runtime {:?} of function {} cannot be run here; nodejsN.x and provided.* can",
+                configuration.runtime, configuration.function_name
+            )));
+        }
+        let (lease, environment) = self.lease(configuration).await?;
+        match environment {
+            Some(environment) => self.run_warm(lease, *environment, configuration, package, &invocation).await,
+            None => self.run_cold(lease, configuration, package, &invocation).await,
+        }
+    }
+
+    /// Ends the idle environments of a function whose code or configuration has changed; busy ones finish first.
+    pub fn retire(&self, function_arn: &str) {
+        let mut shared = self.inner.lock();
+        let ended = shared.plan.retire(function_arn);
+        let environments: Vec<_> = ended.iter().filter_map(|id| shared.idle.remove(id)).collect();
+        drop(shared);
+        drop(environments);
+    }
+
+    /// Refuses new invocations, waits for the running ones until the grace is over, then kills what is left.
+    ///
+    /// Waiting invocations end with [`InvokeError::ShuttingDown`] and have not run. Safe to call twice.
+    pub async fn shutdown(&self) {
+        let mut shared = self.inner.lock();
+        let (idle, waiting) = shared.plan.close();
+        let environments: Vec<_> = idle.iter().filter_map(|id| shared.idle.remove(id)).collect();
+        for ticket in waiting {
+            if let Some(waiting) = shared.waiting.remove(&ticket) {
+                let _ = waiting.send(Grant::Closed);
+            }
+        }
+        drop(shared);
+        drop(environments);
+        let _ = tokio::time::timeout(self.inner.shutdown_grace, self.drain()).await;
+        let groups: Vec<i32> = {
+            let mut shared = self.inner.lock();
+            shared.is_killed = true;
+            shared.running.values().copied().collect()
+        };
+        groups.into_iter().for_each(kill_group);
+        // Killed invocations end within a moment; they must have told their callers before the process goes.
+        let _ = tokio::time::timeout(KILL_GRACE, self.drain()).await;
+    }
+
+    async fn drain(&self) {
+        loop {
+            let drained = self.inner.drained.notified();
+            if self.inner.lock().plan.busy() == 0 {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// A place to run in: a warm environment, or the right to start one.
+    async fn lease(&self, configuration: &Configuration) -> Result<(Lease, Option<Box<Environment>>), InvokeError> {
+        let (receiver, ticket) = {
+            let mut shared = self.inner.lock();
+            let Configuration { function_arn, revision, reserved_concurrency, .. } = configuration;
+            match shared.plan.request(function_arn, revision, *reserved_concurrency) {
+                Decision::Reuse(id) => {
+                    let environment = shared.idle.remove(&id).expect("the plan knows what is idle");
+                    shared.running.insert(id, environment.group());
+                    return Ok((self.hold(id), Some(Box::new(environment))));
+                }
+                Decision::Start { start, end } => {
+                    let ended = end.and_then(|id| shared.idle.remove(&id));
+                    drop(shared);
+                    drop(ended);
+                    return Ok((self.hold(start), None));
+                }
+                Decision::Throttle { reason, limit } => return Err(InvokeError::TooManyRequests { reason, limit }),
+                Decision::Closed => return Err(InvokeError::ShuttingDown { started: false }),
+                Decision::Wait(ticket) => {
+                    let (sender, receiver) = oneshot::channel();
+                    shared.waiting.insert(ticket, sender);
+                    (receiver, ticket)
+                }
+            }
+        };
+        let mut waiting = WaitGuard { pool: self.clone(), ticket, receiver };
+        match (&mut waiting.receiver).await {
+            Ok(Grant::Reuse(id, environment)) => Ok((self.hold(id), Some(environment))),
+            Ok(Grant::Start(id)) => Ok((self.hold(id), None)),
+            Ok(Grant::Closed) | Err(_) => Err(InvokeError::ShuttingDown { started: false }),
+        }
+    }
+
+    fn hold(&self, id: EnvironmentId) -> Lease {
+        Lease { inner: Arc::clone(&self.inner), id, is_held: true }
+    }
+
+    async fn run_warm(
+        &self,
+        lease: Lease,
+        mut environment: Environment,
+        configuration: &Arc<Configuration>,
+        package: &dyn PackageSource,
+        invocation: &Invocation,
+    ) -> Result<InvokeReply, InvokeError> {
+        if environment.is_ended() {
+            // It died of its own while idle; this invocation has not reached it and gets another.
+            drop(environment);
+            return self.run_cold(lease, configuration, package, invocation).await;
+        }
+        environment.begin(invocation);
+        match environment.invoke(invocation, Instant::now() + configuration.timeout, None).await {
+            Ok(ran) => self.finish(lease, environment, ran),
+            Err(NotDelivered) => {
+                drop(environment);
+                self.run_cold(lease, configuration, package, invocation).await
+            }
+        }
+    }
+
+    async fn run_cold(
+        &self,
+        lease: Lease,
+        configuration: &Arc<Configuration>,
+        package: &dyn PackageSource,
+        invocation: &Invocation,
+    ) -> Result<InvokeReply, InvokeError> {
+        let mut environment = self.start(&lease, configuration, package).await?;
+        environment.begin(invocation);
+        let started = Instant::now();
+        let ran = match environment.init(started + INIT_MAX).await {
+            Init::Ready => {
+                self.tell_mismatch(configuration, &environment);
+                let deadline = Instant::now() + configuration.timeout;
+                first(&mut environment, invocation, deadline, Some(started.elapsed())).await
+            }
+            Init::Failed(failure) => failed(&mut environment, failure, started, Some(started.elapsed())),
+            Init::TimedOut => {
+                // AWS: an init beyond 10 s is run again as part of the invocation, within the function's timeout.
+                environment.note(report_init_timeout());
+                drop(environment);
+                environment = self.start(&lease, configuration, package).await?;
+                environment.begin(invocation);
+                self.run_suppressed(&mut environment, configuration, invocation).await
+            }
+        };
+        self.finish(lease, environment, ran)
+    }
+
+    async fn run_suppressed(
+        &self,
+        environment: &mut Environment,
+        configuration: &Configuration,
+        invocation: &Invocation,
+    ) -> Ran {
+        let started = Instant::now();
+        let deadline = started + configuration.timeout;
+        match environment.init(deadline).await {
+            Init::Ready => first(environment, invocation, deadline, None).await,
+            Init::Failed(failure) => failed(environment, failure, started, None),
+            Init::TimedOut => {
+                let failure = environment.timed_out();
+                failed(environment, failure, started, None)
+            }
+        }
+    }
+
+    async fn start(
+        &self,
+        lease: &Lease,
+        configuration: &Arc<Configuration>,
+        package: &dyn PackageSource,
+    ) -> Result<Environment, InvokeError> {
+        let unpacked = self.inner.packages.get(&configuration.package, package).await?;
+        let environment = self.inner.host.start(configuration, unpacked, lease.id.0).await?;
+        let mut shared = self.inner.lock();
+        if shared.is_killed {
+            return Err(InvokeError::ShuttingDown { started: false });
+        }
+        shared.running.insert(lease.id, environment.group());
+        Ok(environment)
+    }
+
+    /// Gives the environment back and the reply out.
+    fn finish(&self, lease: Lease, environment: Environment, ran: Ran) -> Result<InvokeReply, InvokeError> {
+        if !ran.is_healthy && self.inner.lock().is_killed {
+            return Err(InvokeError::ShuttingDown { started: true });
+        }
+        lease.give_back(ran.is_healthy.then(|| Box::new(environment)));
+        Ok(ran.reply)
+    }
+
+    fn tell_mismatch(&self, configuration: &Configuration, environment: &Environment) {
+        let Some(Runtime::Node { major }) = Runtime::parse(&configuration.runtime) else { return };
+        let Some(version) = environment.user_agent().and_then(|agent| agent.strip_prefix("stepwell-node/")) else { return };
+        if version.split('.').next() == Some(major.to_string().as_str()) {
+            return;
+        }
+        let runtime = &configuration.runtime;
+        let mut shared = self.inner.lock();
+        if shared.told_runtimes.contains(runtime) || shared.told_runtimes.len() >= TOLD_RUNTIMES_MAX {
+            return;
+        }
+        shared.told_runtimes.push(runtime.clone());
+        drop(shared);
+        environment.note(format!("[runtime {runtime} runs on Node.js {version}, the `node` found on this machine]"));
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the task that ends idle environments, if none runs.
+    fn sweep(self: &Arc<Inner>, shared: &mut Shared) {
+        if std::mem::replace(&mut shared.sweeps, true) {
+            return;
+        }
+        let every = (self.idle_after / 4).clamp(SWEEP_MIN, SWEEP_MAX);
+        tokio::spawn(sweep(Arc::downgrade(self), every));
+    }
+}
+
+/// Ends idle environments; ends itself when none is left or the pool is gone.
+async fn sweep(inner: Weak<Inner>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(inner) = inner.upgrade() else { return };
+        let mut shared = inner.lock();
+        let over = shared.plan.expire(inner.started.elapsed());
+        let environments: Vec<_> = over.iter().filter_map(|id| shared.idle.remove(id)).collect();
+        let is_over = shared.idle.is_empty();
+        shared.sweeps = !is_over;
+        drop(shared);
+        drop(environments);
+        if is_over {
+            return;
+        }
+    }
+}
+
+/// The right to one environment; given back even if its invocation is dropped.
+struct Lease {
+    inner: Arc<Inner>,
+    id: EnvironmentId,
+    is_held: bool,
+}
+
+impl Lease {
+    /// `environment`: the one to keep; `None` if it has ended.
+    fn give_back(mut self, environment: Option<Box<Environment>>) {
+        self.release(environment);
+    }
+
+    fn release(&mut self, environment: Option<Box<Environment>>) {
+        self.is_held = false;
+        let mut shared = self.inner.lock();
+        let group = shared.running.remove(&self.id);
+        let release = shared.plan.release(self.id, environment.is_some(), self.inner.started.elapsed());
+        let mut left = environment;
+        let undelivered = match release {
+            Release::Idle => {
+                let environment = left.take().expect("only a healthy environment is kept");
+                shared.idle.insert(self.id, *environment);
+                self.inner.sweep(&mut shared);
+                None
+            }
+            Release::End => None,
+            Release::Reuse(ticket) => {
+                let environment = left.take().expect("only a healthy environment is handed on");
+                if let Some(group) = group {
+                    shared.running.insert(self.id, group);
+                }
+                shared.deliver(ticket, Grant::Reuse(self.id, environment))
+            }
+            Release::EndAndStart(ticket, id) => shared.deliver(ticket, Grant::Start(id)),
+        };
+        if shared.plan.busy() == 0 {
+            self.inner.drained.notify_waiters();
+        }
+        drop(shared);
+        drop(left);
+        if let Some(grant) = undelivered {
+            reclaim(&self.inner, grant);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.is_held {
+            self.release(None);
+        }
+    }
+}
+
+impl Shared {
+    /// Hands `grant` over; gives it back if the waiting invocation has just been dropped.
+    fn deliver(&mut self, ticket: Ticket, grant: Grant) -> Option<Grant> {
+        match self.waiting.remove(&ticket) {
+            Some(waiting) => waiting.send(grant).err(),
+            None => Some(grant),
+        }
+    }
+}
+
+/// Gives back what was granted to an invocation that is gone.
+fn reclaim(inner: &Arc<Inner>, grant: Grant) {
+    let (id, environment) = match grant {
+        Grant::Reuse(id, environment) => (id, Some(environment)),
+        Grant::Start(id) => (id, None),
+        Grant::Closed => return,
+    };
+    Lease { inner: Arc::clone(inner), id, is_held: true }.give_back(environment);
+}
+
+/// Takes a waiting invocation out of the queue if it is dropped there.
+struct WaitGuard {
+    pool: Pool,
+    ticket: Ticket,
+    receiver: oneshot::Receiver<Grant>,
+}
+
+impl Drop for WaitGuard {
+    fn drop(&mut self) {
+        let mut shared = self.pool.inner.lock();
+        if shared.plan.cancel(self.ticket) {
+            shared.waiting.remove(&self.ticket);
+            return;
+        }
+        drop(shared);
+        self.receiver.close();
+        if let Ok(grant) = self.receiver.try_recv() {
+            reclaim(&self.pool.inner, grant);
+        }
+    }
+}
+
+/// The first invocation of an environment: one that dies now would die again, so its end is the answer.
+async fn first(
+    environment: &mut Environment,
+    invocation: &Invocation,
+    deadline: Instant,
+    init: Option<Duration>,
+) -> Ran {
+    let started = Instant::now();
+    match environment.invoke(invocation, deadline, init).await {
+        Ok(ran) => ran,
+        Err(NotDelivered) => {
+            let failure = environment.undelivered().await;
+            failed(environment, failure, started, init)
+        }
+    }
+}
+
+fn failed(environment: &mut Environment, failure: Failure, started: Instant, init: Option<Duration>) -> Ran {
+    Ran { reply: environment.fail(failure, started.elapsed(), init), is_healthy: false }
+}
+
+/// AWS: the line that tells of an init beyond its 10 seconds.
+fn report_init_timeout() -> String {
+    format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout", INIT_MAX.as_secs_f64() * 1000.0)
+}
+
+/// Refuses what Lambda refuses; turns the client context into the JSON the runtime gets.
+fn checked(mut invocation: Invocation) -> Result<Invocation, InvokeError> {
+    let length = invocation.payload.len();
+    if length > REQUEST_BYTES_MAX {
+        return Err(InvokeError::RequestTooLarge { length, limit: REQUEST_BYTES_MAX });
+    }
+    if invocation.payload.iter().all(u8::is_ascii_whitespace) {
+        invocation.payload = Bytes::from_static(b"{}");
+    } else if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&invocation.payload) {
+        // AWS: the text of InvalidRequestContentException.
+        let reason = format!("Could not parse request body into json: {error}");
+        return Err(InvokeError::InvalidRequestContent(reason));
+    }
+    if let Some(encoded) = &invocation.client_context {
+        let bytes = STANDARD.decode(encoded).ok();
+        let context = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        let context = context.ok_or_else(|| {
+            InvokeError::InvalidRequestContent("Client context must be a valid Base64-encoded JSON object.".to_owned())
+        })?;
+        invocation.client_context = Some(context.to_string());
+    }
+    Ok(invocation)
+}
+
+/// How long killed invocations may take to tell their callers.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+/// Bounds of the time between two looks at idle environments.
+const SWEEP_MIN: Duration = Duration::from_millis(50);
+const SWEEP_MAX: Duration = Duration::from_secs(30);
+/// Runtimes told of; there are fewer `nodejsN.x` than this.
+const TOLD_RUNTIMES_MAX: usize = 32;

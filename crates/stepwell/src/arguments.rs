@@ -1,0 +1,358 @@
+//! The command line: names, options, help. What each command does is in its own file.
+
+use std::{env, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8333";
+pub const DEFAULT_REGION: &str = "us-east-1";
+pub const DEFAULT_ACCOUNT: &str = "123456789012";
+pub const DEFAULT_PORT: u16 = 8333;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it went well
+  1  it ran and ended badly: an execution that failed, timed out or was aborted, a function error,
+     an invalid template or definition, a sample order that did not end as it says
+  2  it could not run: wrong usage, no server, an error of the server or of this machine
+
+Environment:
+  AWS_ENDPOINT_URL                 the server, unless --endpoint is given
+  AWS_REGION, AWS_DEFAULT_REGION   the region, unless --region is given
+  NO_COLOR                         set to anything: no colours
+  STEPWELL_LOG                     what the server logs to stderr: error, warn (default), info, debug";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "stepwell",
+    version,
+    about = "AWS Step Functions applications, unchanged, on one binary",
+    after_help = "Start here:\n  stepwell demo                      run the sample application to its end\n  stepwell dev examples/order-processing\n                                     serve an application and reload it on save\n\nExit codes: 0 well, 1 ended badly, 2 could not run (see --help)",
+    after_long_help = EXIT_CODES,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// Print JSON for machines: one document, or one document a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the sample order-processing application: deploy it, run every sample order, check each end
+    Demo(Demo),
+    /// Serve an application from its template and reload it on every save
+    Dev(Dev),
+    /// Serve the AWS API on a data directory
+    Serve(Serve),
+    /// Build a SAM or CloudFormation template and bring a server to it
+    Deploy(Deploy),
+    /// Start an execution, and follow it to its end with --follow
+    Start(Start),
+    /// Show the history of an execution
+    History(History),
+    /// Show the log of a function
+    Logs(Logs),
+    /// Invoke a function
+    Invoke(Invoke),
+    /// Check a template or a state machine definition, without a server
+    Validate(Validate),
+    /// List state machines with their latest executions, and functions
+    List(List),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// Which server to talk to.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// The server [default: $AWS_ENDPOINT_URL, else http://127.0.0.1:8333]
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+}
+
+impl Connection {
+    pub fn endpoint(&self) -> String {
+        let from_environment = || env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
+        self.endpoint
+            .clone()
+            .or_else(from_environment)
+            .unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned())
+    }
+}
+
+/// Whose resources they are.
+#[derive(Debug, Args, Clone)]
+pub struct Owner {
+    /// The AWS region in every ARN [default: $AWS_REGION, $AWS_DEFAULT_REGION, else us-east-1]
+    #[arg(long, value_parser = region)]
+    pub region: Option<String>,
+    /// The AWS account in every ARN
+    #[arg(long, value_parser = account, default_value = DEFAULT_ACCOUNT)]
+    pub account: String,
+}
+
+impl Owner {
+    pub fn region(&self) -> String {
+        let from_environment = || {
+            ["AWS_REGION", "AWS_DEFAULT_REGION"]
+                .iter()
+                .find_map(|name| env::var(name).ok().filter(|value| region(value).is_ok()))
+        };
+        self.region
+            .clone()
+            .or_else(from_environment)
+            .unwrap_or_else(|| DEFAULT_REGION.to_owned())
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell demo\n  stepwell demo --keep --port 8333    keep serving afterwards, to look around"
+)]
+pub struct Demo {
+    /// Port to serve on [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// Keep the server and its data after the orders have run, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+    /// The application's directory [default: examples/order-processing of the repository]
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell dev\n  stepwell dev examples/order-processing --port 8333\n  stepwell dev --template infra/template.yaml --parameter Stage=test"
+)]
+pub struct Dev {
+    /// The application's directory, with template.yaml, template.yml or template.json
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Port to serve on; 0 for any free one
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    pub port: u16,
+    /// The template, if it is not DIR/template.{yaml,yml,json}
+    #[arg(long, value_name = "FILE")]
+    pub template: Option<PathBuf>,
+    #[command(flatten)]
+    pub stack: Stack,
+    #[command(flatten)]
+    pub owner: Owner,
+}
+
+/// What a template needs to become a stack.
+#[derive(Debug, Args, Clone)]
+pub struct Stack {
+    /// Value of a template parameter, KEY=VALUE; may be repeated
+    #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
+    /// The stack's name, the first part of made-up names [default: the name of the template's directory]
+    #[arg(long, value_parser = stack_name)]
+    pub stack_name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell serve --listen 127.0.0.1:8333 --data .stepwell\n  stepwell serve --on-lost-task retry    at-least-once tasks after a crash\n\nThe first line on stdout is `listening on http://HOST:PORT`, as soon as calls are answered.\nSIGINT or SIGTERM stops gracefully: running tasks may finish first. A second one stops at once."
+)]
+pub struct Serve {
+    /// Address to serve on; port 0 for any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8333")]
+    pub listen: SocketAddr,
+    /// Directory of the durable store; created if absent
+    #[arg(long, value_name = "DIR", default_value = ".stepwell")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub owner: Owner,
+    /// A task that ran when the server crashed: fail it, so that its Retry and Catch decide, or run it again
+    #[arg(long, value_enum, default_value_t = LostTask::Fail)]
+    pub on_lost_task: LostTask,
+    /// Longest wait for running tasks when stopping, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub stop_within: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LostTask {
+    Fail,
+    Retry,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell deploy template.yaml\n  stepwell deploy app/template.yaml --stack-name shop --parameter Stage=prod --endpoint http://10.0.0.5:8333\n\nDeploying twice changes nothing: what is already there is reported as unchanged."
+)]
+pub struct Deploy {
+    /// The SAM or CloudFormation template
+    pub template: PathBuf,
+    #[command(flatten)]
+    pub stack: Stack,
+    #[command(flatten)]
+    pub owner: Owner,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell start OrderProcessing --input events/paid.json --follow\n  stepwell start OrderProcessing --input '{\"orderId\": \"7\"}'\n  generate-order | stepwell start OrderProcessing --input - --follow --json\n\nWith --follow the exit code is 0 if the execution succeeded, 1 if it failed, timed out or was aborted.\nAn Express state machine runs to its end in the call (StartSyncExecution)."
+)]
+pub struct Start {
+    /// The state machine: its ARN, its name, or a part of its name that only one has
+    pub state_machine: String,
+    /// The input: a file, - for stdin, or JSON text [default: {}]
+    #[arg(long, short, value_name = "FILE|-|JSON")]
+    pub input: Option<String>,
+    /// The execution's name [default: made up by the server]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Show each state as it ends, then the output
+    #[arg(long, short)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell history arn:aws:states:us-east-1:123456789012:execution:OrderProcessing:7f9c\n  stepwell history OrderProcessing:7f9c        machine and execution name\n  stepwell history OrderProcessing             its latest execution\n  stepwell history OrderProcessing --json      every event, one JSON document a line"
+)]
+pub struct History {
+    /// The execution: its ARN, MACHINE:NAME, or a state machine for its latest execution
+    pub execution: String,
+    /// Show every event instead of one line a state
+    #[arg(long, short)]
+    pub events: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  stepwell logs ValidatePayment\n  stepwell logs ValidatePayment --follow")]
+pub struct Logs {
+    /// The function: its ARN, its name, or a part of its name that only one has
+    pub function: String,
+    /// Go on with what the function logs from now on, until Ctrl-C
+    #[arg(long, short)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell invoke ValidatePayment --event events/paid.json --log\n  stepwell invoke ValidatePayment --event '{\"orderId\": \"7\"}'\n\nThe exit code is 1 if the function returned an error."
+)]
+pub struct Invoke {
+    /// The function: its ARN, its name, or a part of its name that only one has
+    pub function: String,
+    /// The event: a file, - for stdin, or JSON text [default: {}]
+    #[arg(long, short, value_name = "FILE|-|JSON")]
+    pub event: Option<String>,
+    /// Show the last 4 KiB of the function's log on stderr
+    #[arg(long, short)]
+    pub log: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell validate template.yaml\n  stepwell validate statemachine/order-processing.asl.json\n\nThe exit code is 1 if there is an error; warnings alone are 0."
+)]
+pub struct Validate {
+    /// A SAM or CloudFormation template, or a definition in the Amazon States Language (JSON or YAML)
+    pub file: PathBuf,
+    /// Check the definition as one of an Express state machine
+    #[arg(long)]
+    pub express: bool,
+    #[command(flatten)]
+    pub stack: Stack,
+    #[command(flatten)]
+    pub owner: Owner,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Executions shown of each state machine, newest first
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub executions: u16,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell completions bash > ~/.local/share/bash-completion/completions/stepwell\n  stepwell completions zsh > ~/.zfunc/_stepwell\n  stepwell completions fish > ~/.config/fish/completions/stepwell.fish"
+)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a parameter is KEY=VALUE")?;
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
+    if is_key {
+        Ok((key.to_owned(), value.to_owned()))
+    } else {
+        Err(format!("parameter name {key:?} is not alphanumeric"))
+    }
+}
+
+// AWS: a stack name starts with a letter and holds letters, digits and hyphens, at most 128.
+fn stack_name(text: &str) -> Result<String, String> {
+    let is_start = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if is_start && text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        Ok(text.to_owned())
+    } else {
+        Err("a stack name is a letter, then letters, digits and hyphens, at most 128 characters".to_owned())
+    }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let is_region = !text.is_empty()
+        && text.len() <= 32
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if is_region {
+        Ok(text.to_owned())
+    } else {
+        Err("a region is lower-case letters, digits and hyphens, like eu-central-1".to_owned())
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account is 12 digits".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_checked_before_anything_runs() {
+        assert_eq!(parameter("Stage=a=b"), Ok(("Stage".to_owned(), "a=b".to_owned())));
+        assert!(parameter("Stage").is_err() && parameter("=x").is_err() && parameter("a b=x").is_err());
+        assert!(stack_name("shop-2").is_ok() && stack_name("2shop").is_err() && stack_name("a_b").is_err());
+        assert!(region("eu-central-1").is_ok() && region("EU").is_err() && region("").is_err());
+        assert!(account("123456789012").is_ok() && account("1234").is_err() && account("12345678901x").is_err());
+    }
+}

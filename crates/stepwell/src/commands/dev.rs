@@ -1,0 +1,359 @@
+//! `stepwell dev`: an application served from its sources, up to date after every save.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use super::serve::log_to_stderr;
+use crate::{
+    Verdict,
+    arguments::Dev,
+    assembly::{self, Builder, Resolved, Source, shortfalls},
+    client::Client,
+    deployment::{self, Change},
+    embedded::{Embedded, Settings},
+    interrupt, names,
+    plan::{self, Application, Function, StateMachine},
+    report::Report,
+    terminal,
+    watch::{Changes, Watch},
+};
+
+/// An editor writes a file in several steps; this much silence means that it is done.
+const QUIET: Duration = Duration::from_millis(30);
+/// A build that writes without end must not keep a reload from happening.
+const QUIET_WAIT_MAX: Duration = Duration::from_millis(500);
+/// One wake-up pending is enough, one more may be the request to stop.
+const WAKES_MAX: usize = 2;
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// The store of an application under development, inside its directory.
+const DATA_DIRECTORY: &str = ".stepwell";
+
+enum Wake {
+    Changed,
+    Stop,
+}
+
+pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
+    log_to_stderr();
+    let begun = Instant::now();
+    let template = match &arguments.template {
+        Some(template) => template.clone(),
+        None => assembly::find_template(&arguments.dir)?,
+    };
+    let source = Source::new(&template, &arguments.stack, &arguments.owner)?;
+    let report = Report::new(is_json);
+    let (wake, woken) = mpsc::sync_channel(WAKES_MAX);
+    let ask = wake.clone();
+    interrupt::on_interrupt(move || {
+        let _ = ask.send(Wake::Stop);
+    })?;
+    let mut watch = Watch::new(source.directory(), move || {
+        // A full channel already holds the news.
+        let _ = wake.try_send(Wake::Changed);
+    })?;
+    let server = Embedded::start(Settings {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)),
+        data: arguments.dir.join(DATA_DIRECTORY),
+        region: source.region.clone(),
+        account: source.account.clone(),
+        retries_lost_tasks: false,
+        stop_within: STOP_WITHIN,
+    })?;
+    let mut session = Session::new(Client::new(&server.endpoint())?, source, report);
+    session.reload(&Changes::default(), begun)?;
+    watch.cover(&session.watched_files())?;
+    session.greet(&server.endpoint(), begun);
+    session.serve(&mut watch, &woken)?;
+    report.say("stopping");
+    server.stop();
+    Ok(Verdict::Well)
+}
+
+/// An application and what the server holds of it.
+struct Session {
+    client: Client,
+    source: Source,
+    report: Report,
+    builder: Builder,
+    files: BTreeSet<PathBuf>,
+    is_template_broken: bool,
+    warned: BTreeSet<String>,
+    /// By name, as last deployed.
+    functions: BTreeMap<String, Function>,
+    state_machines: BTreeMap<String, StateMachine>,
+}
+
+impl Session {
+    fn new(client: Client, source: Source, report: Report) -> Self {
+        Self {
+            builder: Builder::new(source.directory()),
+            files: BTreeSet::from([source.template.clone()]),
+            client,
+            source,
+            report,
+            is_template_broken: false,
+            warned: BTreeSet::new(),
+            functions: BTreeMap::new(),
+            state_machines: BTreeMap::new(),
+        }
+    }
+
+    /// Reloads after every save until asked to stop.
+    fn serve(&mut self, watch: &mut Watch, woken: &Receiver<Wake>) -> anyhow::Result<()> {
+        while let Ok(Wake::Changed) = woken.recv() {
+            let begun = Instant::now();
+            if !wait_for_quiet(woken, begun) {
+                return Ok(());
+            }
+            let changes = watch.take();
+            if self.is_relevant(&changes) {
+                self.reload(&changes, begun)?;
+            }
+            // A new directory can hold the source that is saved next.
+            if changes.is_everything || changes.paths.iter().any(|path| path.is_dir()) || self.is_relevant(&changes) {
+                watch.cover(&self.watched_files())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn watched_files(&self) -> BTreeSet<PathBuf> {
+        self.files.union(&self.builder.inputs()).cloned().collect()
+    }
+
+    fn is_relevant(&self, changes: &Changes) -> bool {
+        // A template that cannot be read names no files: any that could be part of it may mend it.
+        let may_mend = || changes.paths.iter().any(|path| is_template_part(path));
+        (self.is_template_broken && may_mend())
+            || !self.files.is_disjoint(&changes.paths)
+            || self.builder.is_concerned(changes)
+    }
+
+    /// Brings the server to the sources. What cannot be read or built is told, and its old version stays.
+    fn reload(&mut self, changes: &Changes, begun: Instant) -> anyhow::Result<()> {
+        let resolved = match self.source.resolve() {
+            Ok(resolved) => resolved,
+            Err(error) => {
+                self.is_template_broken = true;
+                self.report
+                    .failure(&self.source.template.display().to_string(), &error.to_string());
+                return Ok(());
+            }
+        };
+        self.is_template_broken = false;
+        self.files.clone_from(&resolved.files);
+        self.warn(&resolved);
+        let built = self.builder.build(&resolved.stack.functions, changes);
+        let mut has_failed = false;
+        for id in &built {
+            for warning in self.builder.warnings(id) {
+                self.report.warning(&format!("function {id}: {warning}"));
+            }
+            if let Some(reason) = self.builder.failure(id) {
+                has_failed = true;
+                self.report.failure(&format!("function {id}"), reason);
+            }
+        }
+        let fresh = self.fresh(self.builder.application(&resolved.stack));
+        let is_same = fresh.functions.is_empty() && fresh.state_machines.is_empty();
+        self.bring(fresh, begun)?;
+        let removed = self.remove(&resolved, begun)?;
+        if is_same && !has_failed && removed == 0 {
+            self.report.say(
+                &self
+                    .report
+                    .style
+                    .dim(&format!("nothing to update  {}", terminal::duration(elapsed_ms(begun)))),
+            );
+        }
+        Ok(())
+    }
+
+    /// Each warning once, not on every save.
+    fn warn(&mut self, resolved: &Resolved) {
+        let warnings: BTreeSet<String> = resolved
+            .stack
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .chain(shortfalls(&resolved.stack))
+            .collect();
+        for warning in warnings.difference(&self.warned) {
+            self.report.warning(warning);
+        }
+        self.warned = warnings;
+    }
+
+    /// What differs from what was deployed last.
+    fn fresh(&self, application: Application) -> Application {
+        Application {
+            functions: application
+                .functions
+                .into_iter()
+                .filter(|function| self.functions.get(&function.name) != Some(function))
+                .collect(),
+            state_machines: application
+                .state_machines
+                .into_iter()
+                .filter(|machine| self.state_machines.get(&machine.name) != Some(machine))
+                .collect(),
+            outputs: application.outputs,
+        }
+    }
+
+    fn bring(&mut self, fresh: Application, begun: Instant) -> anyhow::Result<()> {
+        let mut refused = BTreeSet::new();
+        deployment::deploy(&self.client, &fresh, |change| {
+            if change.has_failed() {
+                refused.insert(change.name.clone());
+            }
+            self.report.change(&Change {
+                took_ms: elapsed_ms(begun),
+                ..change
+            });
+        })?;
+        let is_taken = |name: &str| !refused.contains(name);
+        self.functions.extend(
+            fresh
+                .functions
+                .into_iter()
+                .filter(|function| is_taken(&function.name))
+                .map(|function| (function.name.clone(), function)),
+        );
+        self.state_machines.extend(
+            fresh
+                .state_machines
+                .into_iter()
+                .filter(|machine| is_taken(&machine.name))
+                .map(|machine| (machine.name.clone(), machine)),
+        );
+        Ok(())
+    }
+
+    /// Deletes what has left the template, state machines first, since they name functions.
+    fn remove(&mut self, resolved: &Resolved, begun: Instant) -> anyhow::Result<usize> {
+        let machines: Vec<&str> = resolved
+            .stack
+            .state_machines
+            .iter()
+            .map(|machine| machine.name.as_str())
+            .collect();
+        let functions: Vec<&str> = resolved
+            .stack
+            .functions
+            .iter()
+            .map(|function| function.name.as_str())
+            .collect();
+        let mut changes = Vec::new();
+        for name in plan::removed(self.state_machines.keys().map(String::as_str), &machines) {
+            changes.push(deployment::delete_state_machine(
+                &self.client,
+                &self.state_machines[name],
+            )?);
+        }
+        for name in plan::removed(self.functions.keys().map(String::as_str), &functions) {
+            changes.push(deployment::delete_function(&self.client, &self.functions[name])?);
+        }
+        self.state_machines.retain(|name, _| machines.contains(&name.as_str()));
+        self.functions.retain(|name, _| functions.contains(&name.as_str()));
+        let count = changes.len();
+        for change in changes {
+            self.report.change(&Change {
+                took_ms: elapsed_ms(begun),
+                ..change
+            });
+        }
+        Ok(count)
+    }
+
+    fn greet(&self, endpoint: &str, begun: Instant) {
+        let machines: Vec<&str> = self
+            .state_machines
+            .values()
+            .map(|machine| machine.arn.as_str())
+            .collect();
+        self.report.document(&json!({
+            "event": "ready",
+            "endpoint": endpoint,
+            "stateMachines": machines,
+            "functions": self.functions.keys().collect::<Vec<_>>(),
+            "durationMs": elapsed_ms(begun),
+        }));
+        let style = self.report.style;
+        let heading = format!(
+            "{} at {endpoint}, ready in {}",
+            self.source.stack_name,
+            terminal::duration(elapsed_ms(begun))
+        );
+        self.report.say(&format!("\n{}\n", style.bold(&heading)));
+        for arn in &machines {
+            self.report.say(&format!("  state machine  {}", style.cyan(arn)));
+        }
+        for name in self.functions.keys() {
+            self.report.say(&format!("  function       {}", style.cyan(name)));
+        }
+        self.report
+            .say("\nFor the AWS CLI, an SDK or `stepwell` in another terminal:\n");
+        self.report.say(&format!(
+            "  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={} AWS_ACCESS_KEY_ID=stepwell AWS_SECRET_ACCESS_KEY=stepwell\n",
+            self.source.region
+        ));
+        if let Some(arn) = machines.first() {
+            let sample = first_sample(self.source.directory())
+                .map(|path| format!(" --input {}", path.display()))
+                .unwrap_or_default();
+            self.report
+                .say(&format!("  {} start {}{sample} --follow\n", terminal::program(), names::short(arn)));
+        }
+        self.report
+            .say(&style.dim("Every save is deployed; executions in flight keep their version. Ctrl-C stops."));
+    }
+}
+
+/// Waits until nothing more is saved; false if asked to stop.
+fn wait_for_quiet(woken: &Receiver<Wake>, begun: Instant) -> bool {
+    while begun.elapsed() < QUIET_WAIT_MAX {
+        match woken.recv_timeout(QUIET) {
+            Ok(Wake::Changed) => {}
+            Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => return true,
+        }
+    }
+    true
+}
+
+/// A sample input of the application, for the greeting.
+fn first_sample(directory: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(directory.join("events")).ok()?;
+    let samples = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let first = samples
+        .filter(|path| path.file_name().is_some_and(|name| name != "expected.json"))
+        .min()?;
+    let here = std::env::current_dir().ok();
+    let relative = here.and_then(|here| first.strip_prefix(here).ok().map(Path::to_path_buf));
+    Some(relative.unwrap_or(first))
+}
+
+fn is_template_part(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|kind| extension == *kind))
+}
+
+fn elapsed_ms(begun: Instant) -> i64 {
+    i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[path = "dev_tests.rs"]
+mod tests;

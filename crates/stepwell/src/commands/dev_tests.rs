@@ -1,0 +1,176 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    arguments::{Owner, Stack},
+    fake::{Answer, Call, Fake},
+};
+
+const TEMPLATE: &str = "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Orders:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: Orders
+      DefinitionUri: orders.asl.json
+";
+const DEFINITION: &str = r#"{"StartAt":"Done","States":{"Done":{"Type":"Succeed"}}}"#;
+
+/// A server that keeps state machines by name.
+fn server() -> Fake {
+    let mut machines: BTreeMap<String, Value> = BTreeMap::new();
+    Fake::serve(move |call: &Call| {
+        let name = call.body["name"]
+            .as_str()
+            .unwrap_or_else(|| names::short(call.body["stateMachineArn"].as_str().unwrap_or_default()))
+            .to_owned();
+        match call.operation.as_str() {
+            "CreateStateMachine" => {
+                machines.insert(name.clone(), call.body.clone());
+                Answer::ok(
+                    json!({ "stateMachineArn": format!("arn:aws:states:us-east-1:123456789012:stateMachine:{name}") }),
+                )
+            }
+            "UpdateStateMachine"
+                if call.body["definition"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("Broken")) =>
+            {
+                Answer::error("InvalidDefinition", "no such type")
+            }
+            "UpdateStateMachine" => Answer::ok(json!({ "updateDate": 1.0 })),
+            "DeleteStateMachine" => Answer::ok(json!({})),
+            _ => machines.get(&name).map_or_else(
+                || Answer::error("StateMachineDoesNotExist", ""),
+                |machine| Answer::ok(machine.clone()),
+            ),
+        }
+    })
+}
+
+struct Bench {
+    directory: PathBuf,
+    fake: Fake,
+    session: Session,
+    seen: usize,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("stepwell-dev-{name}-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("template.yaml"), TEMPLATE).unwrap();
+        fs::write(directory.join("orders.asl.json"), DEFINITION).unwrap();
+        let fake = server();
+        let stack = Stack {
+            parameters: Vec::new(),
+            stack_name: Some("shop".to_owned()),
+        };
+        let owner = Owner {
+            region: Some("us-east-1".to_owned()),
+            account: "123456789012".to_owned(),
+        };
+        let source = Source::new(&directory.join("template.yaml"), &stack, &owner).unwrap();
+        let session = Session::new(Client::new(&fake.endpoint).unwrap(), source, Report::new(true));
+        Self {
+            directory,
+            fake,
+            session,
+            seen: 0,
+        }
+    }
+
+    /// Saves a file and reloads; returns the operations that were called, reads left out.
+    fn save(&mut self, file: &str, text: &str) -> Vec<String> {
+        let path = self.directory.join(file);
+        fs::write(&path, text).unwrap();
+        let changes = Changes {
+            paths: BTreeSet::from([path.canonicalize().unwrap()]),
+            is_everything: false,
+        };
+        if self.session.is_relevant(&changes) {
+            self.reload(&changes)
+        } else {
+            vec!["(not relevant)".to_owned()]
+        }
+    }
+
+    fn reload(&mut self, changes: &Changes) -> Vec<String> {
+        self.session.reload(changes, Instant::now()).unwrap();
+        let calls = self.fake.calls();
+        let fresh = calls[self.seen..]
+            .iter()
+            .map(|call| call.operation.clone())
+            .filter(|operation| operation != "DescribeStateMachine")
+            .collect();
+        self.seen = calls.len();
+        fresh
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+#[test]
+fn a_saved_definition_is_updated_and_nothing_else_is_called() {
+    let mut bench = Bench::new("definition");
+    assert_eq!(bench.reload(&Changes::default()), ["CreateStateMachine"]);
+    assert_eq!(
+        bench.save("orders.asl.json", &DEFINITION.replace("Done", "Over")),
+        ["UpdateStateMachine"]
+    );
+    assert_eq!(
+        bench.save("orders.asl.json", &DEFINITION.replace("Done", "Over")),
+        [""; 0],
+        "saved without a change"
+    );
+    assert_eq!(bench.save("notes.txt", "x"), ["(not relevant)"]);
+}
+
+#[test]
+fn a_refused_definition_is_sent_again_after_the_next_save() {
+    let mut bench = Bench::new("refused");
+    bench.reload(&Changes::default());
+    assert_eq!(
+        bench.save("orders.asl.json", &DEFINITION.replace("Done", "Broken")),
+        ["UpdateStateMachine"]
+    );
+    assert_eq!(
+        bench.save(
+            "template.yaml",
+            &TEMPLATE.replace("Name: Orders", "Name: Orders # same")
+        ),
+        ["UpdateStateMachine"]
+    );
+}
+
+#[test]
+fn a_broken_template_changes_nothing_and_any_save_may_mend_it() {
+    let mut bench = Bench::new("template");
+    bench.reload(&Changes::default());
+    assert_eq!(bench.save("template.yaml", "Resources: ["), [""; 0]);
+    assert!(bench.session.is_template_broken);
+    let renamed = TEMPLATE.replace("Name: Orders", "Name: Sales");
+    assert_eq!(
+        bench.save("template.yaml", &renamed),
+        ["CreateStateMachine", "DeleteStateMachine"],
+        "a new name replaces the old resource"
+    );
+    assert!(!bench.session.is_template_broken);
+}
+
+#[test]
+fn the_greeting_finds_a_sample_that_is_not_the_expectations() {
+    let bench = Bench::new("sample");
+    let events = bench.directory.join("events");
+    fs::create_dir_all(&events).unwrap();
+    assert_eq!(first_sample(&bench.directory), None);
+    fs::write(events.join("expected.json"), "{}").unwrap();
+    fs::write(events.join("paid.json"), "{}").unwrap();
+    assert_eq!(first_sample(&bench.directory), Some(events.join("paid.json")));
+}

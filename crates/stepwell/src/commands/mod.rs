@@ -1,0 +1,13 @@
+//! One file a command. Each reads its arguments, asks a server through [`crate::client`], and prints.
+
+pub mod demo;
+pub mod deploy;
+pub mod dev;
+pub mod history;
+pub mod invoke;
+pub mod list;
+pub mod logs;
+mod orders;
+pub mod serve;
+pub mod start;
+pub mod validate;

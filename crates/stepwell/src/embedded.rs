@@ -1,0 +1,103 @@
+//! The composition root: a server in this process. The only file that names the server crate.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use stepwell_server::{Error, LostTask, Options, Server};
+
+/// What to serve, where, for whom.
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub region: String,
+    pub account: String,
+    /// Whether a task that a crash interrupted runs again, instead of failing.
+    pub retries_lost_tasks: bool,
+    /// Longest wait for running tasks when stopping.
+    pub stop_within: Duration,
+}
+
+/// A server that answers calls until [`Embedded::stop`].
+pub struct Embedded {
+    server: Server,
+}
+
+impl Embedded {
+    /// Returns when calls are answered.
+    pub fn start(settings: Settings) -> anyhow::Result<Self> {
+        let data = settings.data.clone();
+        fs::create_dir_all(&data).with_context(|| format!("cannot create the data directory {}", data.display()))?;
+        let server = Server::start(Options {
+            listen: settings.listen,
+            data: settings.data,
+            region: settings.region,
+            account: settings.account,
+            lost_task: if settings.retries_lost_tasks {
+                LostTask::Retry
+            } else {
+                LostTask::Fail
+            },
+            stop_within: settings.stop_within,
+        })
+        .map_err(|error| match next_step(&error, &data) {
+            Some(next) => anyhow::anyhow!("{error}\nnext: {next}"),
+            None => error.into(),
+        })?;
+        Ok(Self { server })
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Whether the store has failed: nothing is acknowledged any more, and only a restart helps.
+    pub fn has_failed(&self) -> bool {
+        self.server.has_failed()
+    }
+
+    /// Lets running tasks finish, for as long as the settings say, then ends.
+    pub fn stop(self) {
+        self.server.stop();
+    }
+}
+
+fn next_step(error: &Error, data: &Path) -> Option<String> {
+    match error {
+        Error::Listen { .. } => {
+            Some("end the process that has the port, or choose another one; 0 takes any free one".to_owned())
+        }
+        Error::Store(_) => Some(format!(
+            "a server uses a data directory alone: is another one running on {}?",
+            data.display()
+        )),
+        Error::System { .. } | Error::Setting(_) => None,
+    }
+}
+
+/// One finding about a definition, as `ValidateStateMachineDefinition` words it.
+pub struct Diagnostic {
+    /// `ERROR` or `WARNING`.
+    pub severity: String,
+    pub code: String,
+    pub message: String,
+    /// JSON pointer into the definition.
+    pub location: Option<String>,
+}
+
+/// What is wrong with the text of a definition.
+pub fn validate_definition(text: &str, is_express: bool) -> Vec<Diagnostic> {
+    stepwell_server::validate_definition(text, is_express)
+        .into_iter()
+        .map(|found| Diagnostic {
+            severity: found.severity,
+            code: found.code,
+            message: found.message,
+            location: found.location,
+        })
+        .collect()
+}

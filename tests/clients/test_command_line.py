@@ -1,0 +1,197 @@
+"""The commands of the binary against a server of their own."""
+
+import json
+
+import pytest
+
+from harness import REPOSITORY, check_history, details, stepwell, types
+
+TUTORIAL = REPOSITORY / "tests" / "tutorial-app"
+ORDERS = REPOSITORY / "examples" / "order-processing"
+TUTORIAL_ENDS = {
+    "order": ("SUCCEEDED", None),
+    "invalid": ("FAILED", None),
+    "outage": ("FAILED", "ServiceError"),
+    "declined": ("FAILED", "Error"),
+}
+
+
+def documents(done):
+    """What a command with --json has printed."""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def deploy(server, template, *options):
+    done = stepwell("deploy", template, "--json", *options, endpoint=server.url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return documents(done)
+
+
+def started(server, machine, event_file):
+    """Follows an execution to its end: the finished process, and its last document."""
+    done = stepwell("start", machine, "--input", event_file, "--follow", "--json", endpoint=server.url)
+    assert done.stdout, done.stderr
+    last = documents(done)[-1]
+    assert last["event"] == "ended", done.stdout
+    assert done.returncode == (0 if last["status"] == "SUCCEEDED" else 1)
+    return last
+
+
+@pytest.fixture(scope="module")
+def orders(server):
+    return deploy(server, ORDERS / "template.yaml")
+
+
+def test_the_example_is_deployed_whole_and_a_second_time_unchanged(server, orders):
+    made = [document["resource"] for document in orders if document["event"] == "created"]
+    assert made.count("state machine") == 1
+    assert made.count("function") == 12
+    again = [document for document in deploy(server, ORDERS / "template.yaml") if "resource" in document]
+    assert [document["event"] for document in again] == ["unchanged"] * len(made)
+
+
+@pytest.mark.parametrize("sample", ["paid", "invalid-payment", "transient-failure", "shipment-failure", "needs-approval"])
+def test_a_sample_order_ends_as_it_says(server, orders, sample):
+    expected = json.loads((ORDERS / "events" / "expected.json").read_text())[f"{sample}.json"]
+    ended = started(server, "order-processing", ORDERS / "events" / f"{sample}.json")
+    assert ended["status"] == expected["status"], ended
+    if "output" in expected:
+        assert includes(ended["output"], expected["output"])
+    history = server.history(ended["executionArn"])
+    check_history(history)
+    entered = {details(event)["name"] for event in history if event["type"].endswith("StateEntered")}
+    assert flat(expected["path"]) <= entered
+
+
+def includes(whole, part):
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(key in whole and includes(whole[key], part[key]) for key in part)
+    return whole == part
+
+
+def flat(path):
+    return {name for entry in path for name in (entry if isinstance(entry, list) else [entry])}
+
+
+@pytest.fixture(scope="module", params=["template.yaml", "template-plain.yaml"])
+def tutorial(request, server):
+    """The application of the tutorials, deployed as it is; gives its machine's name."""
+    stack = "tutorial-" + request.param.split(".")[0].replace("template", "app")
+    made = deploy(server, TUTORIAL / request.param, "--stack-name", stack)
+    return next(document["name"] for document in made if document.get("resource") == "state machine")
+
+
+@pytest.mark.parametrize("event", TUTORIAL_ENDS)
+def test_the_tutorial_application_ends_as_its_readme_says(server, tutorial, event):
+    status, error = TUTORIAL_ENDS[event]
+    ended = started(server, tutorial, TUTORIAL / "events" / f"{event}.json")
+    assert (ended["status"], ended.get("error")) == (status, error), ended
+    history = server.history(ended["executionArn"])
+    check_history(history)
+    if event == "order":
+        assert ended["output"]["status"] == "FULFILLED"
+    if event == "invalid":
+        assert ended["cause"] == "The order could not be processed"
+    failed = [entry for entry in history if entry["type"] == "LambdaFunctionFailed"]
+    assert len(failed) == {"order": 0, "invalid": 1, "outage": 3, "declined": 1}[event], types(history)
+    if event == "outage":
+        delays = [(history[entry["id"]]["timestamp"] - entry["timestamp"]).total_seconds() for entry in failed[:2]]
+        assert delays[0] >= 1
+        assert delays[1] >= 1.5
+
+
+def test_a_stack_trace_names_the_typescript_source(server, tutorial):
+    ended = started(server, tutorial, TUTORIAL / "events" / "declined.json")
+    assert "processPayment.ts:" in " ".join(json.loads(ended["cause"])["trace"])
+
+
+def test_history_logs_invoke_and_list_show_what_ran(server, orders):
+    ended = started(server, "order-processing", ORDERS / "events" / "paid.json")
+    history = stepwell("history", ended["executionArn"], "--json", endpoint=server.url)
+    assert types(documents(history)) == types(server.history(ended["executionArn"]))
+    logs = stepwell("logs", "ValidatePayment", endpoint=server.url)
+    assert (logs.returncode, "START RequestId" in logs.stdout) == (0, True), logs.stdout + logs.stderr
+    listed = documents(stepwell("list", "--json", endpoint=server.url))[0]
+    assert "order-processing" in [machine["name"] for machine in listed["stateMachines"]]
+    event = ORDERS / "events" / "paid.json"
+    assert stepwell("invoke", "ValidatePayment", "--event", event, endpoint=server.url).returncode == 0
+    bad = ORDERS / "events" / "invalid-payment.json"
+    assert stepwell("invoke", "ValidatePayment", "--event", bad, endpoint=server.url).returncode == 1
+
+
+def test_a_bad_template_is_told_by_file_and_line(tmp_path):
+    template = tmp_path / "template.yaml"
+    template.write_text(
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Resources:\n"
+        "  Machine:\n"
+        "    Type: AWS::Serverless::StateMachine\n"
+        "    Properties:\n"
+        "      Definition:\n"
+        "        StartAt: A\n"
+        "        States:\n"
+        "          A: {Type: Task, Resource: !GetAtt Absent.Arn, End: true}\n"
+    )
+    done = stepwell("validate", template)
+    assert done.returncode == 1, done.stdout
+    assert "template.yaml:9" in done.stdout
+    assert "Absent" in done.stdout
+
+
+def test_a_cycle_in_a_template_is_told(tmp_path):
+    template = tmp_path / "template.yaml"
+    function = "    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: nodejs22.x\n      Handler: a.b\n      InlineCode: x\n"
+    template.write_text(
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n"
+        f"  A:\n{function}      Environment: {{Variables: {{OTHER: !Ref B}}}}\n"
+        f"  B:\n{function}      Environment: {{Variables: {{OTHER: !Ref A}}}}\n"
+    )
+    done = stepwell("validate", template)
+    assert done.returncode == 1, done.stdout
+    assert "template.yaml:" in done.stdout
+
+
+def test_a_bad_definition_is_told_with_code_and_pointer(tmp_path):
+    definition = tmp_path / "machine.asl.json"
+    definition.write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Absent"}}}')
+    done = stepwell("validate", definition, "--json")
+    assert done.returncode == 1
+    report = documents(done)[0]
+    assert report["valid"] is False
+    finding = report["findings"][0]
+    assert finding["code"] == "MISSING_TRANSITION_TARGET"
+    assert finding["location"].endswith("at /States/A/Next")
+
+
+@pytest.mark.parametrize("template", [ORDERS / "template.yaml", TUTORIAL / "template.yaml", TUTORIAL / "template-plain.yaml"])
+def test_a_good_template_is_valid(template):
+    done = stepwell("validate", template)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_syntax_error_in_typescript_names_file_line_and_column(server, tmp_path):
+    (tmp_path / "broken.ts").write_text("export const handler = async () => {\n  const = 1;\n};\n")
+    (tmp_path / "template.yaml").write_text(
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Resources:\n"
+        "  Broken:\n"
+        "    Type: AWS::Serverless::Function\n"
+        "    Properties: {CodeUri: ., Handler: broken.handler, Runtime: nodejs22.x}\n"
+        "    Metadata: {BuildMethod: esbuild, BuildProperties: {EntryPoints: [broken.ts]}}\n"
+    )
+    done = stepwell("deploy", tmp_path / "template.yaml", endpoint=server.url)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "broken.ts:2:" in done.stdout
+
+
+def test_without_a_server_a_command_says_so_and_could_not_run():
+    done = stepwell("list", endpoint="http://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "127.0.0.1:9" in done.stderr
+
+
+def test_an_unknown_machine_is_named_with_those_there_are(server, orders):
+    done = stepwell("start", "no-such-machine", endpoint=server.url)
+    assert done.returncode == 2
+    assert "no-such-machine" in done.stderr
+    assert "order-processing" in done.stderr

@@ -1,0 +1,135 @@
+//! `cargo xtask codegen`: Rust shapes of the AWS wire from the committed model facts.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{read, root};
+
+mod errors;
+mod model;
+mod names;
+mod pattern;
+mod refresh;
+mod rust;
+mod shapes;
+
+use model::{Model, Protocol};
+
+/// A service of which shapes are generated.
+pub struct Service {
+    /// Name of the file in `model/`.
+    pub model: &'static str,
+    /// Folder of the service in the botocore package.
+    pub package_folder: &'static str,
+    /// Name of the generated module.
+    pub module: &'static str,
+    /// How requests and replies are written.
+    pub protocol: Protocol,
+    /// Operations whose shapes are kept; empty keeps all.
+    pub served: &'static [&'static str],
+}
+
+/// The services, in order of generation.
+pub const SERVICES: [Service; 2] = [
+    Service {
+        model: "stepfunctions",
+        package_folder: "stepfunctions/2016-11-23",
+        module: "states",
+        protocol: Protocol::Json,
+        served: &[],
+    },
+    Service {
+        model: "lambda",
+        package_folder: "lambda/2015-03-31",
+        module: "lambda",
+        protocol: Protocol::Rest,
+        served: &[
+            "CreateFunction",
+            "DeleteFunction",
+            "GetFunction",
+            "GetFunctionConfiguration",
+            "Invoke",
+            "ListFunctions",
+            "UpdateFunctionCode",
+            "UpdateFunctionConfiguration",
+        ],
+    },
+];
+
+/// Writes the generated files.
+pub fn write() -> Result<()> {
+    for (path, text) in generate()? {
+        if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            println!("unchanged {}", path.display());
+            continue;
+        }
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+/// Fails if a generated file is not what the model gives.
+pub fn check() -> Result<()> {
+    for (path, text) in generate()? {
+        ensure!(
+            read(&path)? == text,
+            "{} is not what model/*.json gives; run `cargo xtask codegen`",
+            path.display()
+        );
+    }
+    println!("generated files are up to date");
+    Ok(())
+}
+
+/// Takes new models from the botocore package, then writes the generated files.
+pub fn refresh() -> Result<()> {
+    refresh::run()?;
+    write()
+}
+
+fn generate() -> Result<Vec<(PathBuf, String)>> {
+    SERVICES.iter().map(generate_service).collect()
+}
+
+fn generate_service(service: &Service) -> Result<(PathBuf, String)> {
+    let source = root().join("model").join(format!("{}.json", service.model));
+    let model: Model = serde_json::from_str(&read(&source)?)
+        .with_context(|| format!("cannot read the model {}", source.display()))?;
+    let text = rust::module(service, &model)
+        .with_context(|| format!("cannot generate from {}", source.display()))?;
+    let path = root().join(format!("crates/api/src/generated/{}.rs", service.module));
+    Ok((path, formatted(&text)?))
+}
+
+fn formatted(text: &str) -> Result<String> {
+    let mut rustfmt = Command::new("rustfmt")
+        .args(["--edition", "2024", "--emit", "stdout"])
+        .current_dir(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run rustfmt; `rustup component add rustfmt` installs it")?;
+    let mut stdin = rustfmt.stdin.take().expect("stdin is piped");
+    let text = text.to_owned();
+    // Writing beside reading: either pipe may fill up first.
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = rustfmt.wait_with_output().context("rustfmt did not end")?;
+    let written = writer.join().expect("the writer does not panic");
+    if !output.status.success() {
+        bail!("rustfmt refuses the generated text: {}", output.status);
+    }
+    written.context("cannot write to rustfmt")?;
+    String::from_utf8(output.stdout).context("rustfmt wrote no UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn generated_files_are_what_the_model_gives() {
+        super::check().expect("regenerating changes nothing");
+    }
+}

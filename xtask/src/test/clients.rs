@@ -1,0 +1,127 @@
+//! Real clients against the binary: boto3, the AWS CLI, the AWS SDK for JavaScript; then the
+//! example's own tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::runner::run_and_summarise;
+use super::{plain, target_folder};
+use crate::{read, root};
+
+/// Tools that the client tests need, and how to get each.
+const TOOLS: [(&str, &str); 3] = [
+    (
+        "python3",
+        "install Python 3.10 or newer with its venv module (Debian: apt-get install python3-venv)",
+    ),
+    (
+        "node",
+        "install Node.js 20 or newer (Debian: apt-get install nodejs)",
+    ),
+    (
+        "npm",
+        "install npm, it comes with Node.js (Debian: apt-get install npm)",
+    ),
+];
+
+/// Names every missing tool at once.
+pub fn require_tools() -> Result<()> {
+    let missing: Vec<String> = TOOLS
+        .iter()
+        .filter(|(tool, _)| {
+            !Command::new(tool)
+                .arg("--version")
+                .output()
+                .is_ok_and(|output| output.status.success())
+        })
+        .map(|(tool, advice)| format!("{tool} is missing: {advice}"))
+        .collect();
+    if !missing.is_empty() {
+        bail!(
+            "{}; or run `cargo xtask test --rust-only`",
+            missing.join("; ")
+        );
+    }
+    Ok(())
+}
+
+/// `tests/clients` with pytest, in a virtual environment below the target folder.
+pub fn python(stepwell: &Path) -> Result<Vec<String>> {
+    let python = environment()?;
+    let mut pytest = Command::new(&python);
+    pytest
+        .args([
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/clients",
+        ])
+        .current_dir(root())
+        .env("STEPWELL_BIN", stepwell)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    run_and_summarise(pytest)
+}
+
+/// The Python of a virtual environment that has exactly the pinned packages.
+fn environment() -> Result<PathBuf> {
+    let folder = target_folder().join("venv");
+    let python = folder.join("bin/python");
+    let requirements = root().join("tests/clients/requirements.txt");
+    let wanted = read(&requirements)?;
+    let installed = folder.join("installed.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    let mut create = Command::new("python3");
+    create.args(["-m", "venv", "--clear"]).arg(&folder);
+    plain(create).context("python3 cannot make a virtual environment; it needs its venv module")?;
+    let mut install = Command::new(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ]);
+    install.arg(&requirements);
+    plain(install).context("pip cannot install tests/clients/requirements.txt")?;
+    std::fs::write(&installed, wanted)
+        .with_context(|| format!("cannot write {}", installed.display()))?;
+    Ok(python)
+}
+
+/// `tests/clients/node` with Node's test runner.
+pub fn node(stepwell: &Path) -> Result<Vec<String>> {
+    let folder = root().join("tests/clients/node");
+    npm_ci(&folder)?;
+    let mut node = Command::new("node");
+    node.arg("--test")
+        .current_dir(&folder)
+        .env("STEPWELL_BIN", stepwell);
+    run_and_summarise(node)
+}
+
+/// The tests of `examples/order-processing`.
+pub fn example() -> Result<Vec<String>> {
+    let folder = root().join("examples/order-processing");
+    npm_ci(&folder)?;
+    let mut npm = Command::new("npm");
+    npm.arg("test").current_dir(&folder);
+    run_and_summarise(npm)
+}
+
+fn npm_ci(folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    ensure!(lock.is_file(), "{} is missing", lock.display());
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"])
+        .current_dir(folder);
+    plain(npm)
+        .map(drop)
+        .with_context(|| format!("npm ci in {}", folder.display()))
+}

@@ -1,0 +1,142 @@
+//! `cargo xtask test`: everything a change must pass.
+//!
+//! Every step runs, also after one that failed; the runners' own summaries come last.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{codegen, root, tidy};
+
+mod clients;
+mod runner;
+
+use runner::run_and_summarise;
+
+/// How much is tested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Rust, then real clients against the binary, then the example.
+    Everything,
+    /// Only what needs no other tool than Rust's.
+    RustOnly,
+}
+
+/// Runs the steps in order of cost.
+///
+/// - Errors: a tool is missing (named, with how to get it), or the names of the failed steps.
+pub fn run(scope: Scope) -> Result<()> {
+    if scope == Scope::Everything {
+        clients::require_tools()?;
+    }
+    let mut steps = Steps::default();
+    steps.run("format", || {
+        plain(cargo(&["fmt", "--all", "--", "--check"]))
+    });
+    steps.run("tidy", || tidy::run().map(|()| Vec::new()));
+    steps.run("codegen --check", || codegen::check().map(|()| Vec::new()));
+    steps.run("clippy", || {
+        plain(cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    steps.run("rust tests", rust_tests);
+    steps.run("doc tests", || {
+        run_and_summarise(cargo(&["test", "--doc", "--workspace"]))
+    });
+    if scope == Scope::Everything {
+        steps.run("build stepwell", || {
+            plain(cargo(&["build", "--package", "stepwell"]))
+        });
+        let stepwell = target_folder().join("debug/stepwell");
+        steps.run("python clients", || clients::python(&stepwell));
+        steps.run("node clients", || clients::node(&stepwell));
+        steps.run("example", clients::example);
+    }
+    steps.finish()
+}
+
+fn rust_tests() -> Result<Vec<String>> {
+    let nextest = Command::new("cargo-nextest")
+        .args(["nextest", "--version"])
+        .output();
+    if nextest.is_ok_and(|output| output.status.success()) {
+        run_and_summarise(cargo(&["nextest", "run", "--workspace"]))
+    } else {
+        run_and_summarise(cargo(&[
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+        ]))
+    }
+}
+
+/// What was run so far.
+#[derive(Default)]
+struct Steps {
+    failed: Vec<&'static str>,
+    summaries: Vec<(&'static str, Vec<String>)>,
+}
+
+impl Steps {
+    fn run(&mut self, heading: &'static str, step: impl FnOnce() -> Result<Vec<String>>) {
+        println!("\n== {heading}");
+        let start = Instant::now();
+        let result = step();
+        let seconds = start.elapsed().as_secs_f64();
+        match result {
+            Ok(summary) => {
+                println!("== {heading}: {seconds:.1} s");
+                self.summaries.push((heading, summary));
+            }
+            Err(error) => {
+                println!("== {heading}: failed after {seconds:.1} s: {error:#}");
+                self.failed.push(heading);
+            }
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        println!();
+        for (heading, summary) in self.summaries {
+            for line in summary {
+                println!("{heading}: {line}");
+            }
+        }
+        if !self.failed.is_empty() {
+            bail!("failed steps: {}", self.failed.join(", "));
+        }
+        Ok(())
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a command whose output needs no summary.
+fn plain(mut command: Command) -> Result<Vec<String>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {program}"))?;
+    ensure!(status.success(), "{status}");
+    Ok(Vec::new())
+}
+
+/// Where cargo puts what it builds.
+fn target_folder() -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(Path::new(&folder))
+}
