@@ -348,6 +348,15 @@ def aws(endpoint, *arguments):
     )
 
 
+def is_gone(pid):
+    """Whether a process has ended; one that only waits to be reaped has."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
 def types(history):
     return [event["type"] for event in history]
 

@@ -1,6 +1,8 @@
 """The commands of the binary against a server of their own."""
 
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -39,6 +41,8 @@ def started(server, machine, event_file):
 
 @pytest.fixture(scope="module")
 def orders(server):
+    if not (ORDERS / "node_modules").is_dir():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error"], cwd=ORDERS, check=True, timeout=300)
     return deploy(server, ORDERS / "template.yaml")
 
 
@@ -119,6 +123,18 @@ def test_history_logs_invoke_and_list_show_what_ran(server, orders):
     assert stepwell("invoke", "ValidatePayment", "--event", bad, endpoint=server.url).returncode == 1
 
 
+COMMANDS = ["demo", "dev", "serve", "deploy", "start", "history", "logs", "invoke", "validate", "list", "completions"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    done = stepwell(command, "--help")
+    assert done.returncode == 0
+    assert f"stepwell {command}" in done.stdout
+    assert command in stepwell("--help").stdout
+    assert stepwell(command, "--no-such-option").returncode == 2
+
+
 def test_a_bad_template_is_told_by_file_and_line(tmp_path):
     template = tmp_path / "template.yaml"
     template.write_text(
@@ -182,6 +198,13 @@ def test_a_syntax_error_in_typescript_names_file_line_and_column(server, tmp_pat
     done = stepwell("deploy", tmp_path / "template.yaml", endpoint=server.url)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "broken.ts:2:" in done.stdout
+
+
+def test_missing_dependencies_are_told_with_the_command_that_installs_them(server, tmp_path):
+    copy = shutil.copytree(ORDERS, tmp_path / "app", ignore=shutil.ignore_patterns("node_modules", ".stepwell"))
+    done = stepwell("deploy", copy / "template.yaml", "--stack-name", "bare", endpoint=server.url)
+    assert done.returncode == 1, done.stdout
+    assert "npm ci" in done.stdout
 
 
 def test_without_a_server_a_command_says_so_and_could_not_run():

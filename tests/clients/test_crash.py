@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness import PATIENCE_SECONDS, Process, Server, check_history, details, types, wait_until
+from harness import PATIENCE_SECONDS, Process, Server, check_history, details, is_gone, types, wait_until
 
 # Sleeps only the first time, so that a second attempt can end.
 COUNTS_THEN_SLEEPS = """
@@ -68,15 +68,6 @@ def counting_machine(server, effects, source=COUNTS_THEN_SLEEPS, sleep_ms=20_000
     return server.create_machine(
         "calls", {"StartAt": "Call", "States": {"Call": call, "After": {"Type": "Pass", "End": True}}}
     )
-
-
-def is_gone(pid):
-    """Whether a process has ended; one that only waits to be reaped has."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] in "ZX"
-    except FileNotFoundError:
-        return True
 
 
 def test_a_wait_goes_on_after_a_kill(server):

@@ -12,7 +12,8 @@ ORDER = REPOSITORY / "tests" / "tutorial-app" / "events" / "order.json"
 
 @pytest.fixture
 def application(tmp_path):
-    return shutil.copytree(REPOSITORY / "tests" / "tutorial-app", tmp_path / "app")
+    ignored = shutil.ignore_patterns("node_modules", ".stepwell")
+    return shutil.copytree(REPOSITORY / "tests" / "tutorial-app", tmp_path / "app", ignore=ignored)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_an_execution_in_a_wait_keeps_its_definition_when_it_changes(dev, applic
         wait_until(is_deployed, f"the definition that answers {result}")
 
     write("old")
-    running = dev.start(machine, {"seconds": 3})
+    running = dev.start(machine, {"seconds": 5})
     dev.wait_for_event(running, "WaitStateEntered")
     write("new")
     assert dev.states.describe_execution(executionArn=running)["status"] == "RUNNING"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import Server, wait_until
+from harness import Server, is_gone, wait_until
 
 SECRET = "the-server-alone-knows-this"
 MIB = 1 << 20
@@ -108,15 +108,7 @@ def test_a_handler_that_hangs_is_ended_at_its_timeout_and_its_process_with_it(se
     reply = server.invoke(function)
     assert (reply["FunctionError"], reply["Payload"]["errorType"]) == ("Unhandled", "Sandbox.Timedout")
     pid = file.read_text()
-
-    def is_gone():
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-                return stat.read().rsplit(")", 1)[1].split()[0] in "ZX"
-        except FileNotFoundError:
-            return True
-
-    wait_until(is_gone, "the process that hung to be gone")
+    wait_until(lambda: is_gone(pid), "the process that hung to be gone")
 
 
 def test_a_handler_that_exits_fails_its_own_invocation_only(server, name):

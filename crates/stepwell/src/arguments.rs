@@ -75,7 +75,11 @@ pub struct Connection {
 
 impl Connection {
     pub fn endpoint(&self) -> String {
-        let from_environment = || env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
+        let from_environment = || {
+            env::var("AWS_ENDPOINT_URL")
+                .ok()
+                .filter(|url| !url.is_empty())
+        };
         self.endpoint
             .clone()
             .or_else(from_environment)
@@ -232,7 +236,9 @@ pub struct History {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  stepwell logs ValidatePayment\n  stepwell logs ValidatePayment --follow")]
+#[command(
+    after_help = "Examples:\n  stepwell logs ValidatePayment\n  stepwell logs ValidatePayment --follow"
+)]
 pub struct Logs {
     /// The function: its ARN, its name, or a part of its name that only one has
     pub function: String,
@@ -308,10 +314,14 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 // AWS: a stack name starts with a letter and holds letters, digits and hyphens, at most 128.
 fn stack_name(text: &str) -> Result<String, String> {
     let is_start = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    if is_start && text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+    if is_start && text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    {
         Ok(text.to_owned())
     } else {
-        Err("a stack name is a letter, then letters, digits and hyphens, at most 128 characters".to_owned())
+        Err(
+            "a stack name is a letter, then letters, digits and hyphens, at most 128 characters"
+                .to_owned(),
+        )
     }
 }
 
@@ -349,10 +359,23 @@ mod tests {
 
     #[test]
     fn values_are_checked_before_anything_runs() {
-        assert_eq!(parameter("Stage=a=b"), Ok(("Stage".to_owned(), "a=b".to_owned())));
-        assert!(parameter("Stage").is_err() && parameter("=x").is_err() && parameter("a b=x").is_err());
-        assert!(stack_name("shop-2").is_ok() && stack_name("2shop").is_err() && stack_name("a_b").is_err());
+        assert_eq!(
+            parameter("Stage=a=b"),
+            Ok(("Stage".to_owned(), "a=b".to_owned()))
+        );
+        assert!(
+            parameter("Stage").is_err() && parameter("=x").is_err() && parameter("a b=x").is_err()
+        );
+        assert!(
+            stack_name("shop-2").is_ok()
+                && stack_name("2shop").is_err()
+                && stack_name("a_b").is_err()
+        );
         assert!(region("eu-central-1").is_ok() && region("EU").is_err() && region("").is_err());
-        assert!(account("123456789012").is_ok() && account("1234").is_err() && account("12345678901x").is_err());
+        assert!(
+            account("123456789012").is_ok()
+                && account("1234").is_err()
+                && account("12345678901x").is_err()
+        );
     }
 }

@@ -13,7 +13,8 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
 use stepwell_template::{
-    Code, DEFINITION_BYTES_MAX, Function, Kind, Options, Problem, Stack, TEMPLATE_BYTES_MAX, Tracing,
+    Code, DEFINITION_BYTES_MAX, Function, Kind, Options, Problem, Stack, TEMPLATE_BYTES_MAX,
+    Tracing,
 };
 
 use crate::{
@@ -83,7 +84,11 @@ pub fn find_template(directory: &Path) -> anyhow::Result<PathBuf> {
 }
 
 impl Source {
-    pub fn new(template: &Path, stack: &arguments::Stack, owner: &arguments::Owner) -> anyhow::Result<Self> {
+    pub fn new(
+        template: &Path,
+        stack: &arguments::Stack,
+        owner: &arguments::Owner,
+    ) -> anyhow::Result<Self> {
         let template = template
             .canonicalize()
             .with_context(|| format!("cannot read the template {}", template.display()))?;
@@ -109,8 +114,9 @@ impl Source {
     }
 
     pub fn resolve(&self) -> Result<Resolved, Error> {
-        let text = read_bounded(&self.template, TEMPLATE_BYTES_MAX)
-            .map_err(|reason| Error::Unreadable(anyhow::anyhow!("{}: {reason}", self.template.display())))?;
+        let text = read_bounded(&self.template, TEMPLATE_BYTES_MAX).map_err(|reason| {
+            Error::Unreadable(anyhow::anyhow!("{}: {reason}", self.template.display()))
+        })?;
         let files = RefCell::new(BTreeSet::from([self.template.clone()]));
         let read = |path: &str| {
             let path = self.directory().join(path);
@@ -119,7 +125,11 @@ impl Source {
                 .insert(path.canonicalize().unwrap_or_else(|_| path.clone()));
             read_bounded(&path, DEFINITION_BYTES_MAX)
         };
-        let file_name = self.template.file_name().unwrap_or_default().to_string_lossy();
+        let file_name = self
+            .template
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         let options = Options {
             file_name: &file_name,
             parameters: self.parameters.clone(),
@@ -166,7 +176,11 @@ impl Builder {
         let mut packages = Vec::with_capacity(due.len());
         // The very first one alone: it may have to install the bundler that all others then find.
         let alone = usize::from(self.built.is_empty()).min(due.len());
-        packages.extend(due[..alone].iter().map(|function| package(&self.directory, function)));
+        packages.extend(
+            due[..alone]
+                .iter()
+                .map(|function| package(&self.directory, function)),
+        );
         packages.extend(self.build_together(&due[alone..]));
         let mut ids = Vec::new();
         for (function, package) in due.into_iter().zip(packages) {
@@ -192,7 +206,10 @@ impl Builder {
             for _ in 0..threads {
                 scope.spawn(|| {
                     loop {
-                        let next = queue.lock().expect("invariant: taking the next never panics").next();
+                        let next = queue
+                            .lock()
+                            .expect("invariant: taking the next never panics")
+                            .next();
                         let Some((index, function)) = next else { break };
                         let package = package(&self.directory, function);
                         done.lock()
@@ -211,7 +228,12 @@ impl Builder {
 
     /// Why a function could not be built, or what its build warned of.
     pub fn failure(&self, logical_id: &str) -> Option<&str> {
-        self.built.get(logical_id)?.package.as_ref().err().map(String::as_str)
+        self.built
+            .get(logical_id)?
+            .package
+            .as_ref()
+            .err()
+            .map(String::as_str)
     }
 
     pub fn warnings(&self, logical_id: &str) -> &[String] {
@@ -225,12 +247,21 @@ impl Builder {
     /// The application as far as it could be built: functions that failed are left out.
     pub fn application(&self, stack: &Stack) -> Application {
         let functions = stack.functions.iter().filter_map(|function| {
-            let package = self.built.get(&function.logical_id)?.package.as_ref().ok()?;
+            let package = self
+                .built
+                .get(&function.logical_id)?
+                .package
+                .as_ref()
+                .ok()?;
             Some(deployable(function, package))
         });
         Application {
             functions: functions.collect(),
-            state_machines: stack.state_machines.iter().map(deployable_machine).collect(),
+            state_machines: stack
+                .state_machines
+                .iter()
+                .map(deployable_machine)
+                .collect(),
             outputs: stack
                 .outputs
                 .iter()
@@ -250,15 +281,22 @@ impl Builder {
 
     /// Whether a saved file can change what is built.
     pub fn is_concerned(&self, changes: &Changes) -> bool {
-        changes.is_everything || self.built.values().any(|built| self.is_stale(built, changes))
+        changes.is_everything
+            || self
+                .built
+                .values()
+                .any(|built| self.is_stale(built, changes))
     }
 
     fn is_due(&self, function: &Function, changes: &Changes) -> bool {
         let Some(built) = self.built.get(&function.logical_id) else {
             return true;
         };
-        let is_other = (&built.function.code, &built.function.build, &built.function.handler)
-            != (&function.code, &function.build, &function.handler);
+        let is_other = (
+            &built.function.code,
+            &built.function.build,
+            &built.function.handler,
+        ) != (&function.code, &function.build, &function.handler);
         is_other || changes.is_everything || self.is_stale(built, changes)
     }
 
@@ -268,15 +306,7 @@ impl Builder {
             // What would mend a failed build is not known, so any source is tried.
             Err(_) => changes.paths.iter().any(|path| is_source(path)) || has_settings_changed(),
             Ok(package) => {
-                let is_input = changes.paths.iter().any(|path| package.inputs.contains(path));
-                let is_inside = || match &built.function.code {
-                    Code::Directory(code) if built.function.build.is_none() => changes
-                        .paths
-                        .iter()
-                        .any(|path| path.starts_with(self.directory.join(code))),
-                    _ => false,
-                };
-                is_input || has_settings_changed() || is_inside()
+                changes.paths.iter().any(|path| package.is_made_of(path)) || has_settings_changed()
             }
         }
     }
@@ -336,7 +366,10 @@ fn deployable(function: &Function, package: &Package) -> plan::Function {
     set("Environment", json!({ "Variables": function.environment }));
     set("TracingConfig", json!({ "Mode": tracing }));
     set("Architectures", json!(function.architectures));
-    set("Description", json!(function.description.clone().unwrap_or_default()));
+    set(
+        "Description",
+        json!(function.description.clone().unwrap_or_default()),
+    );
     if !function.tags.is_empty() {
         set("Tags", json!(function.tags));
     }
@@ -396,7 +429,9 @@ fn stack_name_of(directory: &str) -> String {
 }
 
 fn read_bounded(path: &Path, bytes_max: usize) -> Result<String, String> {
-    let length = fs::metadata(path).map_err(|reason| reason.to_string())?.len();
+    let length = fs::metadata(path)
+        .map_err(|reason| reason.to_string())?
+        .len();
     if length > bytes_max as u64 {
         return Err(format!("{length} bytes, at most {bytes_max} are allowed"));
     }

@@ -144,7 +144,13 @@ impl Client {
     }
 
     /// Every item of a paged Step Functions listing, up to `items_max` of them.
-    pub fn list(&self, operation: &str, input: &Value, member: &str, items_max: usize) -> Result<Vec<Value>, Error> {
+    pub fn list(
+        &self,
+        operation: &str,
+        input: &Value,
+        member: &str,
+        items_max: usize,
+    ) -> Result<Vec<Value>, Error> {
         let mut items = Vec::new();
         let mut input = input.clone();
         for _ in 0..PAGES_MAX {
@@ -181,7 +187,11 @@ impl Client {
         self.rest("UpdateFunctionCode", http::Method::PUT, &path, Some(&body))
     }
 
-    pub fn update_function_configuration(&self, name: &str, configuration: &Value) -> Result<Value, Error> {
+    pub fn update_function_configuration(
+        &self,
+        name: &str,
+        configuration: &Value,
+    ) -> Result<Value, Error> {
         let path = format!("/2015-03-31/functions/{}/configuration", escaped(name));
         self.rest(
             "UpdateFunctionConfiguration",
@@ -213,7 +223,10 @@ impl Client {
             let Some(marker) = page.get("NextMarker").and_then(Value::as_str) else {
                 break;
             };
-            path = format!("/2015-03-31/functions?MaxItems=50&Marker={}", escaped(marker));
+            path = format!(
+                "/2015-03-31/functions?MaxItems=50&Marker={}",
+                escaped(marker)
+            );
         }
         Ok(functions)
     }
@@ -263,12 +276,20 @@ impl Client {
         parsed(operation, &answer.body)
     }
 
-    fn rest(&self, operation: &str, method: http::Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+    fn rest(
+        &self,
+        operation: &str,
+        method: http::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.endpoint))
             .header("Content-Type", "application/json");
-        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let body = body
+            .map(|body| body.to_string().into_bytes())
+            .unwrap_or_default();
         let answer = self.send(operation, request, body, CALL_TIMEOUT)?;
         parsed(operation, &answer.body)
     }
@@ -293,7 +314,9 @@ impl Client {
             .method_ref()
             .is_some_and(|method| method == http::Method::POST || method == http::Method::PUT);
         let response = if has_body {
-            let request = request.body(body).map_err(|reason| unreadable(reason.to_string()))?;
+            let request = request
+                .body(body)
+                .map_err(|reason| unreadable(reason.to_string()))?;
             let request = self
                 .agent
                 .configure_request(request)
@@ -301,7 +324,9 @@ impl Client {
                 .build();
             self.agent.run(request)
         } else {
-            let request = request.body(()).map_err(|reason| unreadable(reason.to_string()))?;
+            let request = request
+                .body(())
+                .map_err(|reason| unreadable(reason.to_string()))?;
             let request = self
                 .agent
                 .configure_request(request)
@@ -325,7 +350,9 @@ impl Client {
         if (200..300).contains(&status) {
             return Ok(Answer { headers, body });
         }
-        let header_code = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+        let header_code = headers
+            .get("x-amzn-errortype")
+            .and_then(|value| value.to_str().ok());
         Err(service_error(operation, status, header_code, &body))
     }
 }
@@ -350,7 +377,10 @@ fn service_error(operation: &str, status: u16, header_code: Option<&str>, body: 
             .and_then(|document| document.get(name))
             .and_then(Value::as_str)
     };
-    let Some(code) = header_code.or_else(|| member("__type")).or_else(|| member("code")) else {
+    let Some(code) = header_code
+        .or_else(|| member("__type"))
+        .or_else(|| member("code"))
+    else {
         let start: String = String::from_utf8_lossy(body).chars().take(200).collect();
         return Error::Protocol {
             operation: operation.to_owned(),
@@ -374,7 +404,9 @@ fn escaped(segment: &str) -> String {
     let mut out = String::with_capacity(segment.len());
     for byte in segment.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(byte as char)
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -394,7 +426,10 @@ mod tests {
             br#"{"__type":"com.amazonaws.swf.service.v2.model#InvalidName","message":"Invalid Name: 'a b'"}"#,
         );
         assert!(error.is("InvalidName"), "{error}");
-        assert_eq!(error.to_string(), "StartExecution: InvalidName: Invalid Name: 'a b'");
+        assert_eq!(
+            error.to_string(),
+            "StartExecution: InvalidName: Invalid Name: 'a b'"
+        );
 
         let error = service_error(
             "GetFunction",
@@ -423,7 +458,10 @@ mod tests {
 
     #[test]
     fn only_plain_http_endpoints_are_accepted() {
-        assert!(Client::new("http://127.0.0.1:8333/").is_ok_and(|client| client.endpoint() == "http://127.0.0.1:8333"));
+        assert!(
+            Client::new("http://127.0.0.1:8333/")
+                .is_ok_and(|client| client.endpoint() == "http://127.0.0.1:8333")
+        );
         for (endpoint, reason) in [
             ("https://states.us-east-1.amazonaws.com", "plain http"),
             ("127.0.0.1:8333", "http://HOST:PORT"),

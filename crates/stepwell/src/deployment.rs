@@ -40,35 +40,51 @@ impl Change {
 /// Functions first, since definitions name them, then state machines; one that fails does not stop the others.
 ///
 /// Fails as a whole only if the server cannot be reached.
-pub fn deploy(client: &Client, application: &Application, mut report: impl FnMut(Change)) -> Result<(), Error> {
+pub fn deploy(
+    client: &Client,
+    application: &Application,
+    mut report: impl FnMut(Change),
+) -> Result<(), Error> {
     for function in &application.functions {
-        report(measured("function", &function.logical_id, &function.name, || {
-            bring_function(client, function)
-        })?);
+        report(measured(
+            "function",
+            &function.logical_id,
+            &function.name,
+            || bring_function(client, function),
+        )?);
     }
     for machine in &application.state_machines {
-        report(measured("state machine", &machine.logical_id, &machine.name, || {
-            bring_state_machine(client, machine)
-        })?);
+        report(measured(
+            "state machine",
+            &machine.logical_id,
+            &machine.name,
+            || bring_state_machine(client, machine),
+        )?);
     }
     Ok(())
 }
 
 /// Deletes a function that the application no longer has.
 pub fn delete_function(client: &Client, function: &Function) -> Result<Change, Error> {
-    measured("function", &function.logical_id, &function.name, || {
-        match client.delete_function(&function.name) {
+    measured(
+        "function",
+        &function.logical_id,
+        &function.name,
+        || match client.delete_function(&function.name) {
             Err(error) if error.is("ResourceNotFoundException") => Ok(Outcome::Deleted),
             other => other.map(|()| Outcome::Deleted),
-        }
-    })
+        },
+    )
 }
 
 /// Deletes a state machine that the application no longer has; its running executions go on to their end.
 pub fn delete_state_machine(client: &Client, machine: &StateMachine) -> Result<Change, Error> {
     measured("state machine", &machine.logical_id, &machine.name, || {
         client
-            .states("DeleteStateMachine", &json!({ "stateMachineArn": machine.arn }))
+            .states(
+                "DeleteStateMachine",
+                &json!({ "stateMachineArn": machine.arn }),
+            )
             .map(|_| Outcome::Deleted)
     })
 }
@@ -110,8 +126,10 @@ fn bring_function(client: &Client, function: &Function) -> Result<Outcome, Error
         Action::Nothing => Ok(Outcome::Unchanged),
         Action::Refuse { reason } => Ok(Outcome::Failed(reason)),
         Action::Create => {
-            let created = client.create_function(&plan::function_creation(function), &function.package)?;
-            Ok(foreign(&created["FunctionArn"], &function.arn).map_or(Outcome::Created, Outcome::Failed))
+            let created =
+                client.create_function(&plan::function_creation(function), &function.package)?;
+            Ok(foreign(&created["FunctionArn"], &function.arn)
+                .map_or(Outcome::Created, Outcome::Failed))
         }
         Action::Update { changed } => {
             // The configuration first: new code may need a new variable, old code does not miss it.
@@ -127,17 +145,25 @@ fn bring_function(client: &Client, function: &Function) -> Result<Outcome, Error
 }
 
 fn bring_state_machine(client: &Client, machine: &StateMachine) -> Result<Outcome, Error> {
-    let described = client.states("DescribeStateMachine", &json!({ "stateMachineArn": machine.arn }));
+    let described = client.states(
+        "DescribeStateMachine",
+        &json!({ "stateMachineArn": machine.arn }),
+    );
     let existing = found(described, "StateMachineDoesNotExist")?;
     match plan::state_machine_action(machine, existing.as_ref()) {
         Action::Nothing => Ok(Outcome::Unchanged),
         Action::Refuse { reason } => Ok(Outcome::Failed(reason)),
         Action::Create => {
-            let created = client.states("CreateStateMachine", &plan::state_machine_creation(machine))?;
-            Ok(foreign(&created["stateMachineArn"], &machine.arn).map_or(Outcome::Created, Outcome::Failed))
+            let created =
+                client.states("CreateStateMachine", &plan::state_machine_creation(machine))?;
+            Ok(foreign(&created["stateMachineArn"], &machine.arn)
+                .map_or(Outcome::Created, Outcome::Failed))
         }
         Action::Update { changed } => {
-            client.states("UpdateStateMachine", &plan::state_machine_update(machine, &changed))?;
+            client.states(
+                "UpdateStateMachine",
+                &plan::state_machine_update(machine, &changed),
+            )?;
             Ok(Outcome::Updated(changed))
         }
     }
@@ -171,7 +197,12 @@ mod tests {
         let expected = "arn:aws:lambda:us-east-1:123456789012:function:f";
         assert_eq!(foreign(&json!(expected), expected), None);
         assert_eq!(foreign(&Value::Null, expected), None);
-        let reason = foreign(&json!("arn:aws:lambda:eu-west-1:000000000000:function:f"), expected);
-        assert!(reason.is_some_and(|reason| reason.ends_with("deploy with --region eu-west-1 --account 000000000000")));
+        let reason = foreign(
+            &json!("arn:aws:lambda:eu-west-1:000000000000:function:f"),
+            expected,
+        );
+        assert!(reason.is_some_and(|reason| {
+            reason.ends_with("deploy with --region eu-west-1 --account 000000000000")
+        }));
     }
 }

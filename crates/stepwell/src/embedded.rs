@@ -31,7 +31,8 @@ impl Embedded {
     /// Returns when calls are answered.
     pub fn start(settings: Settings) -> anyhow::Result<Self> {
         let data = settings.data.clone();
-        fs::create_dir_all(&data).with_context(|| format!("cannot create the data directory {}", data.display()))?;
+        fs::create_dir_all(&data)
+            .with_context(|| format!("cannot create the data directory {}", data.display()))?;
         let server = Server::start(Options {
             listen: settings.listen,
             data: settings.data,
@@ -68,11 +69,12 @@ impl Embedded {
 
 fn next_step(error: &Error, data: &Path) -> Option<String> {
     match error {
-        Error::Listen { .. } => {
-            Some("end the process that has the port, or choose another one; 0 takes any free one".to_owned())
-        }
+        Error::Listen { .. } => Some(
+            "end the process that has the port, or choose another one; 0 takes any free one"
+                .to_owned(),
+        ),
         Error::Store(_) => Some(format!(
-            "a server uses a data directory alone: is another one running on {}?",
+            "if another server runs on {}, end it or choose another directory",
             data.display()
         )),
         Error::System { .. } | Error::Setting(_) => None,

@@ -40,20 +40,33 @@ pub enum Place {
 }
 
 /// What an execution did differently from its expectation, one sentence each; empty if nothing.
-pub fn differences(expectation: &Expectation, timeline: &Timeline, output: Option<&Value>) -> Vec<String> {
+pub fn differences(
+    expectation: &Expectation,
+    timeline: &Timeline,
+    output: Option<&Value>,
+) -> Vec<String> {
     let mut found = Vec::new();
     match &timeline.ending {
-        None => found.push(format!("expected status {}, but it has not ended", expectation.status)),
+        None => found.push(format!(
+            "expected status {}, but it has not ended",
+            expectation.status
+        )),
         Some(ending) => {
             if ending.status != expectation.status {
-                found.push(format!("expected status {}, was {}", expectation.status, ending.status));
+                found.push(format!(
+                    "expected status {}, was {}",
+                    expectation.status, ending.status
+                ));
             }
             if let Some(error) = expectation
                 .error
                 .as_ref()
                 .filter(|error| **error != ending.failure.error)
             {
-                found.push(format!("expected error {error:?}, was {:?}", ending.failure.error));
+                found.push(format!(
+                    "expected error {error:?}, was {:?}",
+                    ending.failure.error
+                ));
             }
         }
     }
@@ -61,7 +74,9 @@ pub fn differences(expectation: &Expectation, timeline: &Timeline, output: Optio
     for (state, retries) in &expectation.retries {
         let actual = timeline.retries(state);
         if actual != *retries {
-            found.push(format!("expected {retries} retries of {state}, were {actual}"));
+            found.push(format!(
+                "expected {retries} retries of {state}, were {actual}"
+            ));
         }
     }
     if let Some(expected) = &expectation.output {
@@ -109,20 +124,28 @@ fn path_difference(expected: &[Place], actual: &[&str]) -> Option<String> {
 /// Objects may have more members than expected; everything else must be equal.
 fn output_difference(expected: &Value, actual: &Value, path: &str) -> Option<String> {
     match (expected, actual) {
-        (Value::Object(expected), Value::Object(actual)) => expected.iter().find_map(|(name, value)| {
-            let path = format!("{path}.{name}");
-            match actual.get(name) {
-                Some(found) => output_difference(value, found, &path),
-                None => Some(format!("expected output {path} to be {value}, is absent")),
-            }
-        }),
-        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => expected
-            .iter()
-            .zip(actual)
-            .enumerate()
-            .find_map(|(index, (value, found))| output_difference(value, found, &format!("{path}[{index}]"))),
+        (Value::Object(expected), Value::Object(actual)) => {
+            expected.iter().find_map(|(name, value)| {
+                let path = format!("{path}.{name}");
+                match actual.get(name) {
+                    Some(found) => output_difference(value, found, &path),
+                    None => Some(format!("expected output {path} to be {value}, is absent")),
+                }
+            })
+        }
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+            expected
+                .iter()
+                .zip(actual)
+                .enumerate()
+                .find_map(|(index, (value, found))| {
+                    output_difference(value, found, &format!("{path}[{index}]"))
+                })
+        }
         _ if expected == actual => None,
-        _ => Some(format!("expected output {path} to be {expected}, is {actual}")),
+        _ => Some(format!(
+            "expected output {path} to be {expected}, is {actual}"
+        )),
     }
 }
 
@@ -211,9 +234,13 @@ mod tests {
 
     #[test]
     fn a_misspelt_member_of_an_expectation_is_refused() {
-        let error =
-            serde_json::from_value::<Expectation>(json!({"status": "SUCCEEDED", "path": [], "says": "", "retry": {}}))
-                .unwrap_err();
-        assert!(error.to_string().contains("unknown field `retry`"), "{error}");
+        let error = serde_json::from_value::<Expectation>(
+            json!({"status": "SUCCEEDED", "path": [], "says": "", "retry": {}}),
+        )
+        .unwrap_err();
+        assert!(
+            error.to_string().contains("unknown field `retry`"),
+            "{error}"
+        );
     }
 }

@@ -53,8 +53,14 @@ pub fn follow(
         }
         tell(&timeline, None);
         if timeline.ending.is_some() {
-            let description = client.states("DescribeExecution", &json!({ "executionArn": execution_arn }))?;
-            return Ok(Ended { timeline, description });
+            let description = client.states(
+                "DescribeExecution",
+                &json!({ "executionArn": execution_arn }),
+            )?;
+            return Ok(Ended {
+                timeline,
+                description,
+            });
         }
         thread::sleep(follower.pause());
     }
@@ -65,14 +71,21 @@ pub fn line(timeline: &Timeline, notice: &Notice, style: Style) -> Option<String
     match notice {
         Notice::Entered { visit } => {
             let visit = &timeline.visits[*visit];
-            visit
-                .is_container()
-                .then(|| format!("{} {}", indented(visit, &style.cyan("▸")), visit_name(visit)))
+            visit.is_container().then(|| {
+                format!(
+                    "{} {}",
+                    indented(visit, &style.cyan("▸")),
+                    visit_name(visit)
+                )
+            })
         }
         Notice::AttemptFailed { visit, attempt } => {
             let visit = &timeline.visits[*visit];
             let failure = visit.attempts.get(attempt - 1)?.failure.as_ref()?;
-            let cause = terminal::one_line(&terminal::harmless(&readable_cause(&failure.cause)), CAUSE_CHARS_MAX);
+            let cause = terminal::one_line(
+                &terminal::harmless(&readable_cause(&failure.cause)),
+                CAUSE_CHARS_MAX,
+            );
             let error = if failure.error.is_empty() {
                 "failed"
             } else {
@@ -114,11 +127,17 @@ pub fn left(visit: &Visit, style: Style) -> String {
     let (mark, outcome) = match visit.outcome {
         Outcome::Running => (style.cyan("⋯"), style.cyan("running")),
         Outcome::Exited => (style.green("✓"), String::new()),
-        Outcome::Caught => (style.yellow("!"), style.yellow(&format!("caught {}", error_of(visit)))),
+        Outcome::Caught => (
+            style.yellow("!"),
+            style.yellow(&format!("caught {}", error_of(visit))),
+        ),
         Outcome::Failed => (style.red("✗"), style.red("failed")),
         Outcome::Aborted => (style.dim("■"), style.dim("aborted")),
     };
-    let duration = visit.duration_ms().map(terminal::duration).unwrap_or_default();
+    let duration = visit
+        .duration_ms()
+        .map(terminal::duration)
+        .unwrap_or_default();
     let attempts = match visit.attempts.len() {
         0 | 1 => String::new(),
         count => format!("({count} attempts)"),
@@ -156,7 +175,11 @@ pub fn running_lines(timeline: &Timeline, style: Style) -> Vec<String> {
         .trim_end()
         .to_owned()
     };
-    timeline.running().take(RUNNING_LINES_MAX).map(line).collect()
+    timeline
+        .running()
+        .take(RUNNING_LINES_MAX)
+        .map(line)
+        .collect()
 }
 
 /// Live lines for running states; a Map may run thousands.
@@ -166,8 +189,7 @@ const RUNNING_LINES_MAX: usize = 12;
 pub fn notice_json(timeline: &Timeline, notice: &Notice) -> Option<Value> {
     let state = |event: &str, visit: usize| {
         let visit = &timeline.visits[visit];
-        let mut document =
-            json!({ "event": event, "state": visit.name, "type": visit.state_type, "depth": visit.depth });
+        let mut document = json!({ "event": event, "state": visit.name, "type": visit.state_type, "depth": visit.depth });
         if let Some(iteration) = visit.iteration {
             document["iteration"] = json!(iteration);
         }
@@ -176,7 +198,11 @@ pub fn notice_json(timeline: &Timeline, notice: &Notice) -> Option<Value> {
     Some(match notice {
         Notice::Entered { visit } => state("stateEntered", *visit),
         Notice::AttemptFailed { visit, attempt } => {
-            let failure = timeline.visits[*visit].attempts.get(attempt - 1)?.failure.as_ref()?;
+            let failure = timeline.visits[*visit]
+                .attempts
+                .get(attempt - 1)?
+                .failure
+                .as_ref()?;
             let mut document = state("attemptFailed", *visit);
             document["attempt"] = json!(attempt);
             document["error"] = json!(failure.error);
@@ -225,8 +251,21 @@ pub fn readable_cause(cause: &str) -> String {
     message.unwrap_or(cause).to_owned()
 }
 
+/// An error and its cause as one text; empty if there is neither.
+pub fn failure_text(error: &str, cause: &str) -> String {
+    let cause = terminal::harmless(&readable_cause(cause));
+    let parts = [error, cause.as_str()];
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -245,7 +284,10 @@ fn indented(visit: &Visit, mark: &str) -> String {
 }
 
 fn visit_name(visit: &Visit) -> String {
-    let iteration = visit.iteration.map(|index| format!("[{index}]")).unwrap_or_default();
+    let iteration = visit
+        .iteration
+        .map(|index| format!("[{index}]"))
+        .unwrap_or_default();
     terminal::harmless(&format!("{}{iteration}", visit.name))
 }
 
@@ -316,5 +358,8 @@ mod tests {
             "card declined"
         );
         assert_eq!(readable_cause("plain"), "plain");
+        assert_eq!(failure_text("E", "plain"), "E: plain");
+        assert_eq!(failure_text("", "plain"), "plain");
+        assert_eq!(failure_text("", ""), "");
     }
 }

@@ -94,7 +94,10 @@ impl<'client> Follower<'client> {
         let pages_max = HISTORY_EVENTS_MAX / HISTORY_PAGE_EVENTS as usize + 1;
         for _ in 0..pages_max {
             let page = self.client.states("GetExecutionHistory", &input)?;
-            let events = page["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let events = page["events"]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             let mut reached_seen = events.is_empty();
             for event in events.iter().filter_map(Event::read) {
                 reached_seen |= event.id <= self.seen + 1;
@@ -135,13 +138,19 @@ mod tests {
             "stateEnteredEventDetails": { "name": "Charge" },
         }));
         let event = event.expect("a complete event");
-        assert_eq!((event.id, event.previous, event.at_ms), (2, 0, 1_700_000_000_125));
+        assert_eq!(
+            (event.id, event.previous, event.at_ms),
+            (2, 0, 1_700_000_000_125)
+        );
         assert_eq!(event.detail("name"), Some("Charge"));
     }
 
     #[test]
     fn an_incomplete_event_is_not_an_event() {
-        assert_eq!(Event::read(&json!({ "id": 1, "type": "ExecutionStarted" })), None);
+        assert_eq!(
+            Event::read(&json!({ "id": 1, "type": "ExecutionStarted" })),
+            None
+        );
         assert_eq!(Event::read(&json!("ExecutionStarted")), None);
     }
 }

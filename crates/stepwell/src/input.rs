@@ -13,9 +13,15 @@ const INPUT_BYTES_MAX: u64 = 6 * 1024 * 1024;
 
 /// The JSON text meant by `FILE|-|JSON`, checked to be JSON; `{}` if nothing was given.
 pub fn read(option: &str, given: Option<&str>) -> anyhow::Result<String> {
-    let Some(given) = given else { return Ok("{}".to_owned()) };
+    let Some(given) = given else {
+        return Ok("{}".to_owned());
+    };
     if given == "-" {
-        return checked(option, "stdin", bounded(option, "stdin", io::stdin().lock())?);
+        return checked(
+            option,
+            "stdin",
+            bounded(option, "stdin", io::stdin().lock())?,
+        );
     }
     let path = Path::new(given);
     if path.is_file() {
@@ -24,7 +30,9 @@ pub fn read(option: &str, given: Option<&str>) -> anyhow::Result<String> {
     }
     match serde_json::from_str::<serde::de::IgnoredAny>(given) {
         Ok(_) => Ok(given.to_owned()),
-        Err(reason) if given.trim_start().starts_with(['{', '[', '"']) => bail!("{option} is not JSON: {reason}"),
+        Err(reason) if given.trim_start().starts_with(['{', '[', '"']) => {
+            bail!("{option} is not JSON: {reason}")
+        }
         Err(_) => bail!(
             "{option} {given:?} is not a file, and not JSON text either\nnext: give a file, - for stdin, or JSON such as '{{\"orderId\": \"7\"}}'"
         ),
@@ -44,7 +52,8 @@ fn bounded(option: &str, source: &str, reader: impl Read) -> anyhow::Result<Stri
 }
 
 fn checked(option: &str, source: &str, text: String) -> anyhow::Result<String> {
-    serde_json::from_str::<serde::de::IgnoredAny>(&text).with_context(|| format!("{option} {source} is not JSON"))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .with_context(|| format!("{option} {source} is not JSON"))?;
     Ok(text)
 }
 

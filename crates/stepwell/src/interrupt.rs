@@ -16,14 +16,19 @@ pub fn on_interrupt(ask: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let (mut interrupts, mut terminations) = {
         let _context = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        runtime.block_on(next(&mut interrupts, &mut terminations));
-        ask();
-        runtime.block_on(next(&mut interrupts, &mut terminations));
-        process::exit(EXIT_INTERRUPTED);
-    })?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(next(&mut interrupts, &mut terminations));
+            ask();
+            runtime.block_on(next(&mut interrupts, &mut terminations));
+            process::exit(EXIT_INTERRUPTED);
+        })?;
     Ok(())
 }
 

@@ -45,7 +45,11 @@ enum Verdict {
 
 impl Verdict {
     fn of_status(status: &str) -> Self {
-        if status == "SUCCEEDED" { Self::Well } else { Self::Badly }
+        if status == "SUCCEEDED" {
+            Self::Well
+        } else {
+            Self::Badly
+        }
     }
 }
 
@@ -79,7 +83,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         Command::List(list) => commands::list::run(list, is_json),
         Command::Completions(completions) => {
             let mut script = Vec::new();
-            clap_complete::generate(completions.shell, &mut Arguments::command(), "stepwell", &mut script);
+            clap_complete::generate(
+                completions.shell,
+                &mut Arguments::command(),
+                "stepwell",
+                &mut script,
+            );
             terminal::put(&String::from_utf8_lossy(&script));
             Ok(Verdict::Well)
         }

@@ -18,7 +18,8 @@ pub struct StateMachine {
 /// The state machine of this ARN or name.
 pub fn state_machine(client: &Client, typed: &str) -> anyhow::Result<StateMachine> {
     if is_arn(typed) {
-        let kind = match client.states("DescribeStateMachine", &json!({ "stateMachineArn": typed })) {
+        let kind = match client.states("DescribeStateMachine", &json!({ "stateMachineArn": typed }))
+        {
             Ok(found) => found["type"].as_str().map(str::to_owned),
             // AWS: DescribeStateMachine refuses an alias ARN that StartExecution takes.
             Err(Error::Service { .. }) => None,
@@ -35,7 +36,10 @@ pub fn state_machine(client: &Client, typed: &str) -> anyhow::Result<StateMachin
         "stateMachines",
         NAMES_MAX,
     )?;
-    let names: Vec<&str> = found.iter().filter_map(|machine| machine["name"].as_str()).collect();
+    let names: Vec<&str> = found
+        .iter()
+        .filter_map(|machine| machine["name"].as_str())
+        .collect();
     let name = pick("state machine", typed, &names)?;
     let machine = found
         .iter()
@@ -82,7 +86,9 @@ pub fn execution(client: &Client, typed: &str) -> anyhow::Result<String> {
     }
     let machine = state_machine(client, typed)?;
     let latest = latest_executions(client, &machine.arn, 1)?;
-    let arn = latest.first().and_then(|execution| execution["executionArn"].as_str());
+    let arn = latest
+        .first()
+        .and_then(|execution| execution["executionArn"].as_str());
     arn.map(str::to_owned).with_context(|| {
         format!(
             "state machine {} has no executions\nnext: start one with `stepwell start {typed}`",
@@ -92,7 +98,11 @@ pub fn execution(client: &Client, typed: &str) -> anyhow::Result<String> {
 }
 
 /// The newest executions of a state machine, newest first.
-pub fn latest_executions(client: &Client, state_machine_arn: &str, count: u16) -> Result<Vec<Value>, Error> {
+pub fn latest_executions(
+    client: &Client,
+    state_machine_arn: &str,
+    count: u16,
+) -> Result<Vec<Value>, Error> {
     if count == 0 {
         return Ok(Vec::new());
     }
@@ -114,11 +124,16 @@ fn pick<'a>(what: &str, typed: &str, names: &[&'a str]) -> anyhow::Result<&'a st
     if let Some(name) = names.iter().find(|name| **name == typed) {
         return Ok(name);
     }
-    let without_stack = |name: &str| name.ends_with(typed) && name[..name.len() - typed.len()].ends_with('-');
+    let without_stack =
+        |name: &str| name.ends_with(typed) && name[..name.len() - typed.len()].ends_with('-');
     for is_meant in [&without_stack as &dyn Fn(&str) -> bool, &|name: &str| {
         name.contains(typed)
     }] {
-        let meant: Vec<&'a str> = names.iter().copied().filter(|name| is_meant(name)).collect();
+        let meant: Vec<&'a str> = names
+            .iter()
+            .copied()
+            .filter(|name| is_meant(name))
+            .collect();
         match meant.as_slice() {
             [] => {}
             [name] => return Ok(name),
@@ -129,7 +144,9 @@ fn pick<'a>(what: &str, typed: &str, names: &[&'a str]) -> anyhow::Result<&'a st
         }
     }
     if names.is_empty() {
-        bail!("no {what} {typed:?}: the server has none\nnext: deploy an application with `stepwell deploy TEMPLATE`");
+        bail!(
+            "no {what} {typed:?}: the server has none\nnext: deploy an application with `stepwell deploy TEMPLATE`"
+        );
     }
     bail!("no {what} {typed:?}; there are: {}", names.join(", "))
 }
@@ -158,13 +175,22 @@ mod tests {
 
     #[test]
     fn what_could_be_several_or_none_is_an_error_that_names_them() {
-        check("shop", Err("could be any of: shop-Charge, shop-ChargeBack, shop-Ship"));
+        check(
+            "shop",
+            Err("could be any of: shop-Charge, shop-ChargeBack, shop-Ship"),
+        );
         check("Refund", Err("there are: shop-Charge,"));
-        assert!(pick("function", "x", &[]).is_err_and(|error| error.to_string().contains("the server has none")));
+        assert!(
+            pick("function", "x", &[])
+                .is_err_and(|error| error.to_string().contains("the server has none"))
+        );
     }
 
     #[test]
     fn a_short_name_is_the_last_part_of_an_arn() {
-        assert_eq!(short("arn:aws:states:us-east-1:123456789012:execution:Orders:7f"), "7f");
+        assert_eq!(
+            short("arn:aws:states:us-east-1:123456789012:execution:Orders:7f"),
+            "7f"
+        );
     }
 }

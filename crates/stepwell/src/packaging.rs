@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
@@ -16,6 +16,8 @@ use stepwell_functions::{
 
 /// Files of a directory that is packaged as it is; a file that is saved beyond this is still packaged.
 const INPUTS_MAX: usize = 20_000;
+/// What never belongs to a package. AWS: `sam build` leaves out the last two; the first is the store of `stepwell dev`.
+const EXCLUDED: [&str; 3] = [".stepwell", ".aws-sam", ".git"];
 
 /// A function's code, ready to be sent.
 #[derive(Debug, Clone)]
@@ -26,7 +28,20 @@ pub struct Package {
     pub code_sha256: String,
     /// The files it was made from, absolute.
     pub inputs: BTreeSet<PathBuf>,
+    /// The directory whose files are the package, as they are.
+    pub whole: Option<PathBuf>,
     pub warnings: Vec<String>,
+}
+
+impl Package {
+    /// Whether the package is made of this file, or would be if the file appeared.
+    pub fn is_made_of(&self, path: &Path) -> bool {
+        let is_inside = |whole: &PathBuf| {
+            path.strip_prefix(whole)
+                .is_ok_and(|inner| !is_excluded(inner))
+        };
+        self.inputs.contains(path) || self.whole.as_ref().is_some_and(is_inside)
+    }
 }
 
 /// A function's directory, and what is known of what is in it.
@@ -53,8 +68,11 @@ pub fn directory(source: &Source<'_>) -> Result<Package, String> {
     match build_properties(&source)? {
         Some(properties) => bundled(&source, &properties),
         None => {
-            let zip = package::zip_directory(&directory).map_err(|error| error.to_string())?;
-            packaged(zip, files(&directory), Vec::new())
+            let inputs = files(&directory);
+            Ok(Package {
+                whole: Some(directory.clone()),
+                ..packaged(zipped(&directory)?, inputs, Vec::new())?
+            })
         }
     }
 }
@@ -64,7 +82,16 @@ pub fn archive(path: &Path) -> Result<Package, String> {
     let path = path
         .canonicalize()
         .map_err(|reason| format!("{}: {reason}", path.display()))?;
-    let zip = fs::read(&path).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    let unreadable = |reason: io::Error| format!("{}: {reason}", path.display());
+    let length = fs::metadata(&path).map_err(unreadable)?.len();
+    if length > package::ZIP_BYTES_MAX as u64 {
+        return Err(format!(
+            "{} has {length} bytes, AWS allows {}",
+            path.display(),
+            package::ZIP_BYTES_MAX
+        ));
+    }
+    let zip = fs::read(&path).map_err(unreadable)?;
     packaged(zip, BTreeSet::from([path]), Vec::new())
 }
 
@@ -72,15 +99,52 @@ pub fn archive(path: &Path) -> Result<Package, String> {
 ///
 /// AWS: the source becomes `index` with the runtime's extension.
 pub fn inline(source: &str) -> Result<Package, String> {
-    let zip = package::zip_files(&[("index.js", source.as_bytes())]).map_err(|error| error.to_string())?;
+    let zip = package::zip_files(&[("index.js", source.as_bytes())])
+        .map_err(|error| error.to_string())?;
     packaged(zip, BTreeSet::new(), Vec::new())
+}
+
+/// The files of a directory as a zip, without what never belongs to a package.
+fn zipped(directory: &Path) -> Result<Vec<u8>, String> {
+    if !EXCLUDED.iter().any(|name| directory.join(name).exists()) {
+        return package::zip_directory(directory).map_err(|error| error.to_string());
+    }
+    // A directory of links to what remains: links that lead outside are packaged as what they lead to.
+    let staged = temporary_directory("package");
+    let linked = || {
+        fs::create_dir_all(&staged)?;
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            if !is_excluded(Path::new(&entry.file_name())) {
+                std::os::unix::fs::symlink(entry.path(), staged.join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    };
+    let zip = linked()
+        .map_err(|reason: io::Error| format!("{}: {reason}", staged.display()))
+        .and_then(|()| package::zip_directory(&staged).map_err(|error| error.to_string()));
+    // Temporary: what cannot be removed now, the system removes.
+    let _ = fs::remove_dir_all(&staged);
+    zip
+}
+
+fn is_excluded(inner: &Path) -> bool {
+    inner
+        .components()
+        .next()
+        .is_some_and(|first| EXCLUDED.iter().any(|name| first.as_os_str() == *name))
+}
+
+fn temporary_directory(purpose: &str) -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    env::temp_dir().join(format!("stepwell-{purpose}-{}-{number}", process::id()))
 }
 
 /// Bundles into a temporary directory, and packages that.
 fn bundled(source: &Source<'_>, properties: &BuildProperties) -> Result<Package, String> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let out_directory = env::temp_dir().join(format!("stepwell-bundle-{}-{number}", process::id()));
+    let out_directory = temporary_directory("bundle");
     let project = Project {
         project_dir: source.project,
         code_dir: source.directory,
@@ -104,17 +168,26 @@ fn bundled(source: &Source<'_>, properties: &BuildProperties) -> Result<Package,
 
 /// Where an esbuild is kept for projects that bring none (XDG Base Directory Specification).
 fn cache_directory() -> PathBuf {
-    let named = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let named = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let cache = named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")));
     cache.unwrap_or_else(env::temp_dir).join("stepwell")
 }
 
-fn packaged(zip: Vec<u8>, inputs: BTreeSet<PathBuf>, warnings: Vec<String>) -> Result<Package, String> {
+fn packaged(
+    zip: Vec<u8>,
+    inputs: BTreeSet<PathBuf>,
+    warnings: Vec<String>,
+) -> Result<Package, String> {
     package::check(&zip).map_err(|error| error.to_string())?;
     Ok(Package {
         code_sha256: package::code_sha256(&zip),
         zip,
         inputs,
+        whole: None,
         warnings,
     })
 }
@@ -131,7 +204,10 @@ fn build_properties(source: &Source<'_>) -> Result<Option<BuildProperties>, Stri
             "BuildMethod {method} is not supported: use esbuild, or name a directory that is built already"
         )),
         _ if has_script(source.directory, source.handler) => Ok(None),
-        _ => Ok(BuildProperties::for_handler(source.directory, source.handler)),
+        _ => Ok(BuildProperties::for_handler(
+            source.directory,
+            source.handler,
+        )),
     }
 }
 
@@ -158,6 +234,7 @@ fn files(directory: &Path) -> BTreeSet<PathBuf> {
                 return found;
             }
             match entry.file_type() {
+                Ok(_) if is_excluded(Path::new(&entry.file_name())) => {}
                 Ok(kind) if kind.is_dir() => open.push(entry.path()),
                 Ok(_) => drop(found.insert(entry.path())),
                 Err(_) => {}
@@ -188,9 +265,13 @@ mod tests {
                 handler,
                 build,
             };
-            build_properties(&source).map(|properties| properties.map(|properties| properties.entry_points))
+            build_properties(&source)
+                .map(|properties| properties.map(|properties| properties.entry_points))
         };
-        assert_eq!(entries("src/a.handler", None), Ok(Some(vec!["src/a.ts".to_owned()])));
+        assert_eq!(
+            entries("src/a.handler", None),
+            Ok(Some(vec!["src/a.ts".to_owned()]))
+        );
         assert_eq!(entries("src/b.handler", None), Ok(None));
         assert_eq!(entries("absent.handler", None), Ok(None));
         let given = json!({ "EntryPoints": ["src/b.ts"] });
@@ -198,9 +279,15 @@ mod tests {
             entries("b.handler", Some(("esbuild", &given))),
             Ok(Some(vec!["src/b.ts".to_owned()]))
         );
-        assert_eq!(entries("src/b.handler", Some(("nodejs22.x", &json!({})))), Ok(None));
+        assert_eq!(
+            entries("src/b.handler", Some(("nodejs22.x", &json!({})))),
+            Ok(None)
+        );
         let refused = entries("src/b.handler", Some(("makefile", &json!({}))));
-        assert!(refused.is_err_and(|reason| reason.starts_with("BuildMethod makefile is not supported")));
+        assert!(
+            refused
+                .is_err_and(|reason| reason.starts_with("BuildMethod makefile is not supported"))
+        );
         fs::remove_dir_all(&directory).unwrap();
     }
 
@@ -209,11 +296,50 @@ mod tests {
         let package = inline("exports.handler = async () => 1;").unwrap();
         assert_eq!(
             package.code_sha256,
-            inline("exports.handler = async () => 1;").unwrap().code_sha256
+            inline("exports.handler = async () => 1;")
+                .unwrap()
+                .code_sha256
         );
         assert_ne!(
             package.code_sha256,
-            inline("exports.handler = async () => 2;").unwrap().code_sha256
+            inline("exports.handler = async () => 2;")
+                .unwrap()
+                .code_sha256
         );
+    }
+
+    #[test]
+    fn the_store_of_dev_is_neither_packaged_nor_a_reason_to_package_again() {
+        let directory = env::temp_dir().join(format!("stepwell-packaging-whole-{}", process::id()));
+        fs::create_dir_all(directory.join("lib")).unwrap();
+        let directory = directory.canonicalize().unwrap();
+        fs::write(
+            directory.join("index.js"),
+            "exports.handler = async () => 1;",
+        )
+        .unwrap();
+        fs::write(directory.join("lib/a.js"), "1").unwrap();
+        let package_of = || {
+            super::directory(&Source {
+                project: &directory,
+                directory: &directory,
+                handler: "index.handler",
+                build: None,
+            })
+            .unwrap()
+        };
+        let before = package_of();
+        fs::create_dir_all(directory.join(".stepwell")).unwrap();
+        fs::write(directory.join(".stepwell/rows"), "x").unwrap();
+        let after = package_of();
+        assert_eq!(after.code_sha256, before.code_sha256);
+        assert_eq!(
+            after.inputs,
+            BTreeSet::from([directory.join("index.js"), directory.join("lib/a.js")])
+        );
+        assert!(after.is_made_of(&directory.join("lib/new.js")));
+        assert!(!after.is_made_of(&directory.join(".stepwell/rows")));
+        assert!(!after.is_made_of(directory.parent().unwrap()));
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -98,7 +98,10 @@ pub fn configuration_update(desired: &Function, changed: &[String]) -> Option<Va
         .filter(|member| *member != "Code")
         .map(|member| {
             let value = desired.configuration.get(member).cloned();
-            (member.clone(), value.unwrap_or_else(|| json!({ "Variables": {} })))
+            (
+                member.clone(),
+                value.unwrap_or_else(|| json!({ "Variables": {} })),
+            )
         })
         .collect();
     if members.is_empty() {
@@ -189,8 +192,14 @@ pub fn state_machine_update(desired: &StateMachine, changed: &[String]) -> Value
         body[member] = match member.as_str() {
             "definition" => json!(desired.definition),
             "roleArn" => json!(desired.role_arn),
-            "loggingConfiguration" => desired.logging.clone().unwrap_or_else(|| json!({ "level": "OFF" })),
-            _ => desired.tracing.clone().unwrap_or_else(|| json!({ "enabled": false })),
+            "loggingConfiguration" => desired
+                .logging
+                .clone()
+                .unwrap_or_else(|| json!({ "level": "OFF" })),
+            _ => desired
+                .tracing
+                .clone()
+                .unwrap_or_else(|| json!({ "enabled": false })),
         };
     }
     body
@@ -211,7 +220,12 @@ fn is_same(member: &str, desired: &Value, existing: Option<&Value>) -> bool {
     let existing = existing.unwrap_or(&default);
     // Variables are a set: one that the template no longer has must go, so covering is not enough.
     if member == "Environment" {
-        let variables = |environment: &Value| environment["Variables"].as_object().cloned().unwrap_or_default();
+        let variables = |environment: &Value| {
+            environment["Variables"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default()
+        };
         return variables(existing) == variables(desired);
     }
     covers(existing, desired)
@@ -224,9 +238,11 @@ fn is_same_or_default(desired: Option<&Value>, existing: Option<&Value>, default
 /// Whether every member that is asked for is there: a server fills in defaults of its own.
 fn covers(existing: &Value, desired: &Value) -> bool {
     match (existing, desired) {
-        (Value::Object(existing), Value::Object(desired)) => desired
-            .iter()
-            .all(|(name, value)| existing.get(name).map_or(is_empty(value), |found| covers(found, value))),
+        (Value::Object(existing), Value::Object(desired)) => desired.iter().all(|(name, value)| {
+            existing
+                .get(name)
+                .map_or(is_empty(value), |found| covers(found, value))
+        }),
         _ => existing == desired || is_empty(existing) && is_empty(desired),
     }
 }
@@ -285,7 +301,10 @@ mod tests {
         assert_eq!(function_action(&function(json!({})), None), Action::Create);
         assert_eq!(state_machine_action(&machine(), None), Action::Create);
         let created = function_creation(&function(json!({ "Timeout": 5 })));
-        assert_eq!(created, json!({ "Timeout": 5, "FunctionName": "shop-Charge" }));
+        assert_eq!(
+            created,
+            json!({ "Timeout": 5, "FunctionName": "shop-Charge" })
+        );
     }
 
     #[test]
@@ -293,14 +312,16 @@ mod tests {
         let desired = function(
             json!({ "Timeout": 5, "Environment": { "Variables": {} }, "Tags": { "a": "b" }, "Description": "" }),
         );
-        let existing = json!({ "CodeSha256": "sha", "Timeout": 5, "State": "Active", "MemorySize": 128 });
+        let existing =
+            json!({ "CodeSha256": "sha", "Timeout": 5, "State": "Active", "MemorySize": 128 });
         assert_eq!(function_action(&desired, Some(&existing)), Action::Nothing);
     }
 
     #[test]
     fn only_what_differs_in_a_function_is_sent() {
-        let desired =
-            function(json!({ "Timeout": 9, "MemorySize": 128, "Environment": { "Variables": { "A": "1" } } }));
+        let desired = function(
+            json!({ "Timeout": 9, "MemorySize": 128, "Environment": { "Variables": { "A": "1" } } }),
+        );
         let existing = json!({ "CodeSha256": "old", "Timeout": 5, "MemorySize": 128, "Environment": { "Variables": { "A": "1", "B": "2" } } });
         let action = function_action(&desired, Some(&existing));
         assert_eq!(action, changed(&["Code", "Timeout", "Environment"]));
@@ -318,7 +339,10 @@ mod tests {
     fn variables_a_template_no_longer_sets_are_taken_away() {
         let desired = function(json!({}));
         let existing = json!({ "CodeSha256": "sha", "Environment": { "Variables": { "A": "1" } } });
-        assert_eq!(function_action(&desired, Some(&existing)), changed(&["Environment"]));
+        assert_eq!(
+            function_action(&desired, Some(&existing)),
+            changed(&["Environment"])
+        );
         assert_eq!(
             configuration_update(&desired, &["Environment".to_owned()]),
             Some(json!({ "Environment": { "Variables": {} } }))
@@ -331,7 +355,10 @@ mod tests {
             "type": "STANDARD", "definition": "{}", "roleArn": "arn:aws:iam::123456789012:role/stepwell",
             "loggingConfiguration": { "level": "OFF", "includeExecutionData": false }, "tracingConfiguration": { "enabled": false },
         });
-        assert_eq!(state_machine_action(&machine(), Some(&existing)), Action::Nothing);
+        assert_eq!(
+            state_machine_action(&machine(), Some(&existing)),
+            Action::Nothing
+        );
         let desired = StateMachine {
             definition: "{ }".to_owned(),
             tracing: Some(json!({ "enabled": true })),
@@ -362,6 +389,9 @@ mod tests {
 
     #[test]
     fn what_left_the_template_is_removed() {
-        assert_eq!(removed(["a", "b", "c"].into_iter(), &["a", "c", "d"]), ["b"]);
+        assert_eq!(
+            removed(["a", "b", "c"].into_iter(), &["a", "c", "d"]),
+            ["b"]
+        );
     }
 }

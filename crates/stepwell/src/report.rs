@@ -69,7 +69,10 @@ impl Report {
 fn change_line(change: &Change, style: Style) -> String {
     let (word, detail) = match &change.outcome {
         Outcome::Created => (style.green("created  "), String::new()),
-        Outcome::Updated(members) => (style.green("updated  "), format!("  {}", members.join(", "))),
+        Outcome::Updated(members) => (
+            style.green("updated  "),
+            format!("  {}", members.join(", ")),
+        ),
         Outcome::Unchanged => (style.dim("unchanged"), String::new()),
         Outcome::Deleted => (style.yellow("deleted  "), String::new()),
         Outcome::Failed(reason) => (style.red("failed   "), format!("\n    {reason}")),

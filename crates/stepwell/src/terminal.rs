@@ -146,13 +146,20 @@ impl Live {
 
 /// This program as it was called, for commands that can be pasted.
 pub fn program() -> String {
-    env::args().next().filter(|called| !called.is_empty()).unwrap_or_else(|| "stepwell".to_owned())
+    env::args()
+        .next()
+        .filter(|called| !called.is_empty())
+        .unwrap_or_else(|| "stepwell".to_owned())
 }
 
 /// Prints to stdout at once. A reader that has gone (`| head`) ends the program quietly, as for any filter.
 pub fn put(text: &str) {
     let mut out = io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }

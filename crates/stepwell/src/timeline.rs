@@ -129,7 +129,11 @@ impl Timeline {
 
     /// Takes the next event, oldest first, and says what it means. Unknown event types say nothing.
     pub fn push(&mut self, event: &Event) -> Vec<Notice> {
-        let before = self.positions.get(&event.previous).copied().unwrap_or_default();
+        let before = self
+            .positions
+            .get(&event.previous)
+            .copied()
+            .unwrap_or_default();
         let kind = event.kind.as_str();
         let mut notices = Vec::new();
         let position = match kind {
@@ -146,13 +150,20 @@ impl Timeline {
             "ExecutionAborted" => self.end(event, "ABORTED", before, &mut notices),
             "ExecutionTimedOut" => self.end(event, "TIMED_OUT", before, &mut notices),
             "EvaluationFailed" => self.evaluation_failed(event, before, &mut notices),
-            "ParallelStateStarted" | "MapStateStarted" => self.container_started(event, before, &mut notices),
-            "ParallelStateFailed" | "MapStateFailed" => self.container_failed(event, before, &mut notices),
+            "ParallelStateStarted" | "MapStateStarted" => {
+                self.container_started(event, before, &mut notices)
+            }
+            "ParallelStateFailed" | "MapStateFailed" => {
+                self.container_failed(event, before, &mut notices)
+            }
             "MapRunFailed" => self.attempt_failed(event, before.visit, &mut notices),
             "MapIterationStarted" => Position {
                 visit: self.named(event, before),
                 is_inside: true,
-                iteration: event.details.get("index").and_then(serde_json::Value::as_u64),
+                iteration: event
+                    .details
+                    .get("index")
+                    .and_then(serde_json::Value::as_u64),
             },
             _ if kind.ends_with("StateEntered") => self.entered(event, before, &mut notices),
             _ if kind.ends_with("StateExited") => self.exited(event, before, &mut notices),
@@ -247,7 +258,12 @@ impl Timeline {
         }
     }
 
-    fn attempt_started(&mut self, event: &Event, before: Position, notices: &mut Vec<Notice>) -> Position {
+    fn attempt_started(
+        &mut self,
+        event: &Event,
+        before: Position,
+        notices: &mut Vec<Notice>,
+    ) -> Position {
         if let Some(visit) = before.visit {
             self.open_attempt(visit, event.at_ms, notices);
         }
@@ -267,7 +283,12 @@ impl Timeline {
         }
     }
 
-    fn attempt_failed(&mut self, event: &Event, visit: Option<usize>, notices: &mut Vec<Notice>) -> Position {
+    fn attempt_failed(
+        &mut self,
+        event: &Event,
+        visit: Option<usize>,
+        notices: &mut Vec<Notice>,
+    ) -> Position {
         let position = Position {
             visit,
             ..Position::default()
@@ -278,7 +299,12 @@ impl Timeline {
     }
 
     /// AWS: `EvaluationFailed` shares the predecessor of its state's entry unless the work had begun.
-    fn evaluation_failed(&mut self, event: &Event, before: Position, notices: &mut Vec<Notice>) -> Position {
+    fn evaluation_failed(
+        &mut self,
+        event: &Event,
+        before: Position,
+        notices: &mut Vec<Notice>,
+    ) -> Position {
         let state = event.detail("state").unwrap_or_default();
         let is_it = |visit: &Visit| visit.is_open() && visit.name == state;
         let visit = self
@@ -291,7 +317,12 @@ impl Timeline {
     }
 
     /// A second start of the same Parallel or Map is its retry; the failed try left no event of its own.
-    fn container_started(&mut self, event: &Event, before: Position, notices: &mut Vec<Notice>) -> Position {
+    fn container_started(
+        &mut self,
+        event: &Event,
+        before: Position,
+        notices: &mut Vec<Notice>,
+    ) -> Position {
         let state_type = event.kind.trim_end_matches("StateStarted");
         let Some(visit) = self.enclosing(before, |visit| visit.state_type == state_type) else {
             return Position::default();
@@ -313,7 +344,12 @@ impl Timeline {
         }
     }
 
-    fn container_failed(&mut self, event: &Event, before: Position, notices: &mut Vec<Notice>) -> Position {
+    fn container_failed(
+        &mut self,
+        event: &Event,
+        before: Position,
+        notices: &mut Vec<Notice>,
+    ) -> Position {
         let state_type = event.kind.trim_end_matches("StateFailed");
         let Some(visit) = self.enclosing(before, |visit| visit.state_type == state_type) else {
             return Position::default();
@@ -329,7 +365,13 @@ impl Timeline {
         }
     }
 
-    fn end(&mut self, event: &Event, status: &'static str, before: Position, notices: &mut Vec<Notice>) -> Position {
+    fn end(
+        &mut self,
+        event: &Event,
+        status: &'static str,
+        before: Position,
+        notices: &mut Vec<Notice>,
+    ) -> Position {
         let failure = failure_of(event);
         let mut culprits = Vec::new();
         let mut visit = before.visit.filter(|_| status == "FAILED");
@@ -380,7 +422,13 @@ impl Timeline {
     }
 
     /// A failure before any attempt began counts as the first attempt.
-    fn fail_last_attempt(&mut self, visit: usize, at_ms: i64, failure: Failure, notices: &mut Vec<Notice>) {
+    fn fail_last_attempt(
+        &mut self,
+        visit: usize,
+        at_ms: i64,
+        failure: Failure,
+        notices: &mut Vec<Notice>,
+    ) {
         let entered_at_ms = self.visits[visit].entered_at_ms;
         let attempts = &mut self.visits[visit].attempts;
         if attempts.is_empty() {
@@ -394,7 +442,10 @@ impl Timeline {
         let last = &mut attempts[number - 1];
         last.ended_at_ms = Some(at_ms);
         last.failure = Some(failure);
-        notices.push(Notice::AttemptFailed { visit, attempt: number });
+        notices.push(Notice::AttemptFailed {
+            visit,
+            attempt: number,
+        });
     }
 
     fn leave(&mut self, visit: usize, outcome: Outcome, at_ms: i64, notices: &mut Vec<Notice>) {
@@ -404,13 +455,23 @@ impl Timeline {
     }
 
     /// Ends what still runs inside a container: the failing visit as failed, its siblings as aborted.
-    fn close_descendants(&mut self, container: usize, failing: Position, at_ms: i64, notices: &mut Vec<Notice>) {
+    fn close_descendants(
+        &mut self,
+        container: usize,
+        failing: Position,
+        at_ms: i64,
+        notices: &mut Vec<Notice>,
+    ) {
         for index in (container + 1..self.visits.len()).rev() {
             if self.visits[index].is_open() && self.is_inside(index, container) {
                 let is_failing = failing
                     .visit
                     .is_some_and(|visit| visit == index || self.is_inside(visit, index));
-                let outcome = if is_failing { Outcome::Failed } else { Outcome::Aborted };
+                let outcome = if is_failing {
+                    Outcome::Failed
+                } else {
+                    Outcome::Aborted
+                };
                 self.leave(index, outcome, at_ms, notices);
             }
         }
@@ -454,11 +515,12 @@ impl Timeline {
     /// inside the container, so the predecessor alone does not say whose exit it is.
     fn named(&self, event: &Event, before: Position) -> Option<usize> {
         let name = event.detail("name")?;
-        self.enclosing(before, |visit| visit.name == name).or_else(|| {
-            self.visits
-                .iter()
-                .rposition(|visit| visit.is_open() && visit.name == name)
-        })
+        self.enclosing(before, |visit| visit.name == name)
+            .or_else(|| {
+                self.visits
+                    .iter()
+                    .rposition(|visit| visit.is_open() && visit.name == name)
+            })
     }
 }
 
@@ -478,7 +540,10 @@ fn is_attempt_failure(kind: &str) -> bool {
 }
 
 fn is_attempt_success(kind: &str) -> bool {
-    matches!(kind, "LambdaFunctionSucceeded" | "TaskSucceeded" | "ActivitySucceeded")
+    matches!(
+        kind,
+        "LambdaFunctionSucceeded" | "TaskSucceeded" | "ActivitySucceeded"
+    )
 }
 
 #[cfg(test)]

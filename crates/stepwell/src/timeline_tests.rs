@@ -17,7 +17,12 @@ pub(crate) fn events(script: &str) -> Vec<Event> {
 fn event(line: &str) -> Event {
     let mut words = line.split_whitespace();
     let (id, previous) = words.next().unwrap().split_once('<').unwrap();
-    let at_ms = words.next().unwrap().trim_start_matches('@').parse().unwrap();
+    let at_ms = words
+        .next()
+        .unwrap()
+        .trim_start_matches('@')
+        .parse()
+        .unwrap();
     let kind = words.next().unwrap().to_owned();
     let word = words.next();
     let details = if kind == "EvaluationFailed" {
@@ -54,14 +59,24 @@ fn told(script: &str) -> String {
 fn line(timeline: &Timeline, notice: &Notice) -> String {
     let named = |visit: &usize| {
         let visit = &timeline.visits[*visit];
-        let iteration = visit.iteration.map(|index| format!("[{index}]")).unwrap_or_default();
+        let iteration = visit
+            .iteration
+            .map(|index| format!("[{index}]"))
+            .unwrap_or_default();
         format!("{}{}{iteration}", "  ".repeat(visit.depth), visit.name)
     };
     match notice {
         Notice::Entered { visit } => format!("{} entered", named(visit)),
         Notice::AttemptFailed { visit, attempt } => {
-            let failure = timeline.visits[*visit].attempts[attempt - 1].failure.as_ref().unwrap();
-            format!("{} attempt {attempt} failed: {}", named(visit), failure.error)
+            let failure = timeline.visits[*visit].attempts[attempt - 1]
+                .failure
+                .as_ref()
+                .unwrap();
+            format!(
+                "{} attempt {attempt} failed: {}",
+                named(visit),
+                failure.error
+            )
         }
         Notice::Retried {
             visit,
@@ -259,7 +274,10 @@ fn what_runs_when_an_execution_is_stopped_is_aborted() {
 fn an_unfinished_history_shows_what_runs() {
     let timeline = Timeline::of(&events(PARALLEL));
     assert_eq!(
-        timeline.running().map(|visit| visit.name.as_str()).collect::<Vec<_>>(),
+        timeline
+            .running()
+            .map(|visit| visit.name.as_str())
+            .collect::<Vec<_>>(),
         ["Right"]
     );
     assert_eq!(timeline.path(), ["Both", "Left", "Right", "Left2"]);

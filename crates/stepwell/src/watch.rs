@@ -10,7 +10,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
+use notify::{
+    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind,
+};
 
 /// Directories that are watched at most; the kernel's own quota is often 8,192 for a user.
 const DIRECTORIES_MAX: usize = 2_048;
@@ -63,7 +65,11 @@ impl Watch {
         let outside = files
             .iter()
             .filter(|file| !file.starts_with(&self.root) && !is_dependency(file));
-        directories.extend(outside.filter_map(|file| file.parent()).map(Path::to_path_buf));
+        directories.extend(
+            outside
+                .filter_map(|file| file.parent())
+                .map(Path::to_path_buf),
+        );
         for gone in self.watched.difference(&directories) {
             // It may be gone from the disk as well, and then there is nothing to unwatch.
             let _ = self.watcher.unwatch(gone);
@@ -71,7 +77,13 @@ impl Watch {
         let mut watched = BTreeSet::new();
         for directory in directories.into_iter().take(DIRECTORIES_MAX) {
             let is_new = !self.watched.contains(&directory);
-            if is_new && self.watcher.watch(&directory, RecursiveMode::NonRecursive).is_err() && directory.exists() {
+            if is_new
+                && self
+                    .watcher
+                    .watch(&directory, RecursiveMode::NonRecursive)
+                    .is_err()
+                && directory.exists()
+            {
                 anyhow::bail!(
                     "cannot watch {}: the system's limit of watched files is reached",
                     directory.display()
@@ -91,7 +103,8 @@ impl Watch {
 
 /// Whether a path lies in an installed package.
 pub fn is_dependency(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "node_modules")
+    path.components()
+        .any(|part| part.as_os_str() == "node_modules")
 }
 
 fn locked(changes: &Mutex<Changes>) -> MutexGuard<'_, Changes> {
@@ -148,7 +161,10 @@ mod tests {
     use super::*;
 
     fn modified(path: &str) -> notify::Result<Event> {
-        Ok(Event::new(EventKind::Modify(ModifyKind::Data(DataChange::Any))).add_path(PathBuf::from(path)))
+        Ok(
+            Event::new(EventKind::Modify(ModifyKind::Data(DataChange::Any)))
+                .add_path(PathBuf::from(path)),
+        )
     }
 
     #[test]
@@ -173,7 +189,10 @@ mod tests {
         assert!(changes.paths.len() <= PATHS_MAX);
 
         let mut changes = Changes::default();
-        note(&mut changes, Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
+        note(
+            &mut changes,
+            Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)),
+        );
         assert!(changes.is_everything, "the kernel dropped events");
     }
 

@@ -20,7 +20,12 @@ const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:execution:shop-Or
 fn stepwell(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
     command.args(arguments).stdin(Stdio::null());
-    for name in ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "NO_COLOR"] {
+    for name in [
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "NO_COLOR",
+    ] {
         command.env_remove(name);
     }
     command
@@ -98,7 +103,11 @@ fn help_names_every_command_and_the_exit_codes() {
 fn completions_are_a_script() {
     let output = run(&["completions", "bash"]);
     exits(&output, 0);
-    assert!(stdout(&output).contains("complete -F _stepwell"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("complete -F _stepwell"),
+        "{}",
+        stdout(&output)
+    );
 }
 
 #[test]
@@ -118,14 +127,23 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
             "--input is not JSON: expected value at line 1",
         ),
         (
-            &["start", "X", "--endpoint", "https://states.us-east-1.amazonaws.com"],
+            &[
+                "start",
+                "X",
+                "--endpoint",
+                "https://states.us-east-1.amazonaws.com",
+            ],
             "plain http",
         ),
     ];
     for (arguments, reason) in cases {
         let output = run(arguments);
         exits(&output, 2);
-        assert!(stderr(&output).contains(reason), "{arguments:?}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains(reason),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
     }
 }
 
@@ -141,7 +159,10 @@ fn no_server_is_said_with_what_to_do_next() {
         &["logs", "Charge"],
         &["invoke", "Charge"],
     ] {
-        let output = stepwell(arguments).env("AWS_ENDPOINT_URL", &endpoint).output().unwrap();
+        let output = stepwell(arguments)
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            .output()
+            .unwrap();
         exits(&output, 2);
         let message = stderr(&output);
         assert!(
@@ -198,7 +219,9 @@ fn server_of(terminal: &'static str, status: &'static str) -> Fake {
         "ListStateMachines" => Answer::ok(
             json!({ "stateMachines": [{ "name": "shop-Orders", "stateMachineArn": MACHINE, "type": "STANDARD" }] }),
         ),
-        "StartExecution" => Answer::ok(json!({ "executionArn": EXECUTION, "startDate": 1_700_000_000.0 })),
+        "StartExecution" => {
+            Answer::ok(json!({ "executionArn": EXECUTION, "startDate": 1_700_000_000.0 }))
+        }
         "GetExecutionHistory" if call.body["reverseOrder"] == true => {
             shown = (shown + 2).min(8);
             let events: Vec<Value> = history(terminal).into_iter().take(shown).rev().collect();
@@ -228,7 +251,12 @@ fn start_prints_the_arn_and_sends_the_input_from_stdin() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(b"{\"orderId\": 7}").unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"{\"orderId\": 7}")
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     exits(&output, 0);
     assert_eq!(stdout(&output), format!("{EXECUTION}\n"));
@@ -276,7 +304,10 @@ fn following_a_failing_execution_exits_with_1() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(documents[0], json!({ "event": "started", "executionArn": EXECUTION }));
+    assert_eq!(
+        documents[0],
+        json!({ "event": "started", "executionArn": EXECUTION })
+    );
     assert_eq!(documents[2]["error"], "ServiceError");
     assert_eq!(documents.last().unwrap()["status"], "FAILED");
     assert_eq!(documents.last().unwrap()["error"], "OrderFailed");
@@ -296,7 +327,11 @@ fn an_express_state_machine_runs_in_the_call() {
     exits(&output, 0);
     let document: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(
-        (&document["status"], &document["output"], &document["durationMs"]),
+        (
+            &document["status"],
+            &document["output"],
+            &document["durationMs"]
+        ),
         (&json!("SUCCEEDED"), &json!([1]), &json!(500))
     );
 }
@@ -306,7 +341,11 @@ fn history_is_lines_for_a_reader_and_events_for_a_machine() {
     let fake = server_of("ExecutionFailed", "FAILED");
     let output = run_against(&fake, &["history", "Orders:one"]);
     exits(&output, 0);
-    assert!(stdout(&output).starts_with(EXECUTION), "{}", stdout(&output));
+    assert!(
+        stdout(&output).starts_with(EXECUTION),
+        "{}",
+        stdout(&output)
+    );
     assert!(
         stdout(&output).ends_with("FAILED in 1.02 s  OrderFailed: no stock\n"),
         "{}",
@@ -319,7 +358,9 @@ fn history_is_lines_for_a_reader_and_events_for_a_machine() {
 
 #[test]
 fn an_error_of_the_service_is_shown_with_its_code() {
-    let fake = Fake::serve(|_: &Call| Answer::error("ExecutionDoesNotExist", "Execution Does Not Exist: 'x'"));
+    let fake = Fake::serve(|_: &Call| {
+        Answer::error("ExecutionDoesNotExist", "Execution Does Not Exist: 'x'")
+    });
     let output = run_against(&fake, &["history", EXECUTION]);
     exits(&output, 2);
     assert_eq!(
@@ -335,15 +376,19 @@ fn server_of_function(has_error: bool) -> Fake {
         }
         "POST /2015-03-31/functions/shop-Charge/invocations" => {
             let mut answer = Answer::ok(json!({ "got": call.body }));
-            answer.headers.push(("X-Amz-Log-Result", "aGVsbG8K".to_owned()));
+            answer
+                .headers
+                .push(("X-Amz-Log-Result", "aGVsbG8K".to_owned()));
             if has_error {
-                answer.headers.push(("X-Amz-Function-Error", "Unhandled".to_owned()));
+                answer
+                    .headers
+                    .push(("X-Amz-Function-Error", "Unhandled".to_owned()));
             }
             answer
         }
-        "FilterLogEvents" => {
-            Answer::ok(json!({ "events": [{ "eventId": "1", "timestamp": 5, "message": call.body["logGroupName"] }] }))
-        }
+        "FilterLogEvents" => Answer::ok(
+            json!({ "events": [{ "eventId": "1", "timestamp": 5, "message": call.body["logGroupName"] }] }),
+        ),
         other => Answer::error("UnknownOperationException", other),
     })
 }
@@ -419,7 +464,8 @@ fn deploying_creates_then_leaves_alone() {
         stdout(&output)
     );
     assert!(
-        stdout(&output).ends_with("OrdersArn  arn:aws:states:us-east-1:123456789012:stateMachine:Orders\n"),
+        stdout(&output)
+            .ends_with("OrdersArn  arn:aws:states:us-east-1:123456789012:stateMachine:Orders\n"),
         "{}",
         stdout(&output)
     );
@@ -439,13 +485,18 @@ fn a_server_of_another_account_is_named_when_deploying() {
     fs::write(path.join("template.yaml"), TEMPLATE).unwrap();
     fs::write(path.join("orders.asl.json"), DEFINITION).unwrap();
     let fake = Fake::serve(|call: &Call| match call.operation.as_str() {
-        "DescribeStateMachine" => Answer::error("StateMachineDoesNotExist", "State Machine Does Not Exist"),
-        "CreateStateMachine" => {
-            Answer::ok(json!({ "stateMachineArn": "arn:aws:states:eu-west-1:000000000000:stateMachine:Orders" }))
+        "DescribeStateMachine" => {
+            Answer::error("StateMachineDoesNotExist", "State Machine Does Not Exist")
         }
+        "CreateStateMachine" => Answer::ok(
+            json!({ "stateMachineArn": "arn:aws:states:eu-west-1:000000000000:stateMachine:Orders" }),
+        ),
         other => Answer::error("UnknownOperationException", other),
     });
-    let output = run_against(&fake, &["deploy", path.join("template.yaml").to_str().unwrap()]);
+    let output = run_against(
+        &fake,
+        &["deploy", path.join("template.yaml").to_str().unwrap()],
+    );
     exits(&output, 1);
     assert!(
         stdout(&output).contains("deploy with --region eu-west-1 --account 000000000000"),
@@ -458,10 +509,18 @@ fn a_server_of_another_account_is_named_when_deploying() {
 fn a_broken_template_is_shown_with_file_line_and_column() {
     let path = directory("validate");
     let template = path.join("template.yaml");
-    fs::write(&template, TEMPLATE.replace("DefinitionUri", "DefinitionUrl")).unwrap();
+    fs::write(
+        &template,
+        TEMPLATE.replace("DefinitionUri", "DefinitionUrl"),
+    )
+    .unwrap();
     let output = run(&["validate", template.to_str().unwrap()]);
     exits(&output, 1);
-    assert!(stdout(&output).contains("error: template.yaml:"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("error: template.yaml:"),
+        "{}",
+        stdout(&output)
+    );
     assert!(
         stdout(&output).ends_with("template.yaml: not valid\n"),
         "{}",
@@ -480,5 +539,9 @@ fn what_is_neither_template_nor_definition_cannot_be_validated() {
     fs::write(&path, "title: notes\n").unwrap();
     let output = run(&["validate", path.to_str().unwrap()]);
     exits(&output, 2);
-    assert!(stderr(&output).contains("is neither a template"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("is neither a template"),
+        "{}",
+        stderr(&output)
+    );
 }

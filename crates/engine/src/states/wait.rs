@@ -22,7 +22,7 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, wait: &Wa
     match until {
         // AWS: an instant that cannot be read follows the state's entry; an expression that fails does not
         // (recorded: a JSONata Wait until 2016-13-05).
-        Err(Refused::Instant(failure)) => stepper.work_failed(id, failure),
+        Err(Refused::Unreadable(failure)) => stepper.work_failed(id, failure),
         Err(Refused::Field(failure)) => stepper.evaluation_failed(id, failure),
         Ok(until) if until <= stepper.now => over(stepper, id),
         Ok(until) => {
@@ -50,8 +50,8 @@ pub(crate) fn over(stepper: &mut Stepper, id: FrameId) {
 enum Refused {
     /// A field could not be evaluated.
     Field(Failure),
-    /// The field's value is no instant.
-    Instant(Failure),
+    /// The field has a value that is no instant.
+    Unreadable(Failure),
 }
 
 impl From<Failure> for Refused {
@@ -116,5 +116,5 @@ fn instant(text: &Text, input: &Value, sight: &Sight) -> Result<Timestamp, Refus
 
 fn unparsable(text: &str) -> Refused {
     let cause = format!("The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}");
-    Refused::Instant(Failure::query(cause, Some("Timestamp".to_string())))
+    Refused::Unreadable(Failure::query(cause, Some("Timestamp".to_string())))
 }

@@ -115,9 +115,12 @@ fn source(directory: &Path) -> anyhow::Result<Source> {
 /// The named directory, else the example beside this binary's sources, else beside the current directory.
 fn find_example(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(named) = named {
-        return named
-            .canonicalize()
-            .with_context(|| format!("cannot read the application's directory {}", named.display()));
+        return named.canonicalize().with_context(|| {
+            format!(
+                "cannot read the application's directory {}",
+                named.display()
+            )
+        });
     }
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let places = [repository, PathBuf::from(".")];
@@ -145,7 +148,10 @@ fn find_example(named: Option<&Path>) -> anyhow::Result<PathBuf> {
 }
 
 fn require_node() -> anyhow::Result<()> {
-    let version = Command::new("node").arg("--version").stdin(Stdio::null()).output();
+    let version = Command::new("node")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
     match version {
         Ok(output) if output.status.success() => Ok(()),
         _ => bail!(
@@ -169,7 +175,9 @@ fn install_packages(directory: &Path, report: Report) -> anyhow::Result<()> {
         .current_dir(directory)
         .stdin(Stdio::null())
         .output()
-        .context("npm was not found\nnext: install Node.js with npm, so that `npm --version` works")?;
+        .context(
+            "npm was not found\nnext: install Node.js with npm, so that `npm --version` works",
+        )?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         bail!(
@@ -198,7 +206,10 @@ impl DataDirectory {
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path, is_kept }),
                 Err(reason) if reason.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(reason) => return Err(reason).with_context(|| format!("cannot create {}", path.display())),
+                Err(reason) => {
+                    return Err(reason)
+                        .with_context(|| format!("cannot create {}", path.display()));
+                }
             }
         }
         bail!(
@@ -224,15 +235,34 @@ fn say_next(directory: &Path, endpoint: &str, is_kept: bool, report: Report) {
     let mut lines = Vec::new();
     if is_kept {
         let credentials = "AWS_ACCESS_KEY_ID=stepwell AWS_SECRET_ACCESS_KEY=stepwell";
-        report.say(&format!("  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={} {credentials}", arguments::DEFAULT_REGION));
+        report.say(&format!(
+            "  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={} {credentials}",
+            arguments::DEFAULT_REGION
+        ));
         lines.push((format!("{program} list"), "what ran just now"));
-        lines.push((format!("{program} logs ValidatePayment"), "what a function wrote"));
-        lines.push(("aws stepfunctions list-state-machines".to_owned(), "the same through the AWS CLI"));
+        lines.push((
+            format!("{program} logs ValidatePayment"),
+            "what a function wrote",
+        ));
+        lines.push((
+            "aws stepfunctions list-state-machines".to_owned(),
+            "the same through the AWS CLI",
+        ));
     } else {
-        lines.push((format!("{program} dev {}", directory.display()), "serve it, edit a handler, see the next call change"));
-        lines.push((format!("{program} demo --keep --port 8333"), "run the orders again, then look around"));
+        lines.push((
+            format!("{program} dev {}", directory.display()),
+            "serve it, edit a handler, see the next call change",
+        ));
+        lines.push((
+            format!("{program} demo --keep --port 8333"),
+            "run the orders again, then look around",
+        ));
     }
-    let width = lines.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
+    let width = lines
+        .iter()
+        .map(|(command, _)| command.chars().count())
+        .max()
+        .unwrap_or_default();
     for (command, why) in lines {
         report.say(&format!("  {command:<width$}   {}", report.style.dim(why)));
     }

@@ -34,12 +34,20 @@ pub fn build(source: &Source, report: Report) -> anyhow::Result<Option<Applicati
         Ok(resolved) => resolved,
         Err(Error::Unreadable(reason)) => return Err(reason),
         Err(problems @ Error::Problems(_)) => {
-            report.failure(&source.template.display().to_string(), &problems.to_string());
+            report.failure(
+                &source.template.display().to_string(),
+                &problems.to_string(),
+            );
             return Ok(None);
         }
     };
     let stack = &resolved.stack;
-    for warning in stack.warnings.iter().map(ToString::to_string).chain(shortfalls(stack)) {
+    for warning in stack
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .chain(shortfalls(stack))
+    {
         report.warning(&warning);
     }
     let mut builder = Builder::new(source.directory());
@@ -57,7 +65,11 @@ pub fn build(source: &Source, report: Report) -> anyhow::Result<Option<Applicati
 }
 
 /// Deploys and tells every change.
-pub fn bring(client: &Client, application: &Application, report: Report) -> anyhow::Result<Verdict> {
+pub fn bring(
+    client: &Client,
+    application: &Application,
+    report: Report,
+) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::Well;
     deployment::deploy(client, application, |change| {
         if change.has_failed() {

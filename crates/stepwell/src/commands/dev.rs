@@ -85,7 +85,7 @@ struct Session {
     builder: Builder,
     files: BTreeSet<PathBuf>,
     is_template_broken: bool,
-    warned: BTreeSet<String>,
+    warned: Vec<String>,
     /// By name, as last deployed.
     functions: BTreeMap<String, Function>,
     state_machines: BTreeMap<String, StateMachine>,
@@ -100,7 +100,7 @@ impl Session {
             source,
             report,
             is_template_broken: false,
-            warned: BTreeSet::new(),
+            warned: Vec::new(),
             functions: BTreeMap::new(),
             state_machines: BTreeMap::new(),
         }
@@ -118,7 +118,10 @@ impl Session {
                 self.reload(&changes, begun)?;
             }
             // A new directory can hold the source that is saved next.
-            if changes.is_everything || changes.paths.iter().any(|path| path.is_dir()) || self.is_relevant(&changes) {
+            if changes.is_everything
+                || changes.paths.iter().any(|path| path.is_dir())
+                || self.is_relevant(&changes)
+            {
                 watch.cover(&self.watched_files())?;
             }
         }
@@ -143,8 +146,10 @@ impl Session {
             Ok(resolved) => resolved,
             Err(error) => {
                 self.is_template_broken = true;
-                self.report
-                    .failure(&self.source.template.display().to_string(), &error.to_string());
+                self.report.failure(
+                    &self.source.template.display().to_string(),
+                    &error.to_string(),
+                );
                 return Ok(());
             }
         };
@@ -167,26 +172,27 @@ impl Session {
         self.bring(fresh, begun)?;
         let removed = self.remove(&resolved, begun)?;
         if is_same && !has_failed && removed == 0 {
-            self.report.say(
-                &self
-                    .report
-                    .style
-                    .dim(&format!("nothing to update  {}", terminal::duration(elapsed_ms(begun)))),
-            );
+            self.report.say(&self.report.style.dim(&format!(
+                "nothing to update  {}",
+                terminal::duration(elapsed_ms(begun))
+            )));
         }
         Ok(())
     }
 
     /// Each warning once, not on every save.
     fn warn(&mut self, resolved: &Resolved) {
-        let warnings: BTreeSet<String> = resolved
-            .stack
+        let stack = &resolved.stack;
+        let warnings: Vec<String> = stack
             .warnings
             .iter()
             .map(ToString::to_string)
-            .chain(shortfalls(&resolved.stack))
+            .chain(shortfalls(stack))
             .collect();
-        for warning in warnings.difference(&self.warned) {
+        for warning in warnings
+            .iter()
+            .filter(|warning| !self.warned.contains(warning))
+        {
             self.report.warning(warning);
         }
         self.warned = warnings;
@@ -260,10 +266,15 @@ impl Session {
             )?);
         }
         for name in plan::removed(self.functions.keys().map(String::as_str), &functions) {
-            changes.push(deployment::delete_function(&self.client, &self.functions[name])?);
+            changes.push(deployment::delete_function(
+                &self.client,
+                &self.functions[name],
+            )?);
         }
-        self.state_machines.retain(|name, _| machines.contains(&name.as_str()));
-        self.functions.retain(|name, _| functions.contains(&name.as_str()));
+        self.state_machines
+            .retain(|name, _| machines.contains(&name.as_str()));
+        self.functions
+            .retain(|name, _| functions.contains(&name.as_str()));
         let count = changes.len();
         for change in changes {
             self.report.change(&Change {
@@ -295,10 +306,12 @@ impl Session {
         );
         self.report.say(&format!("\n{}\n", style.bold(&heading)));
         for arn in &machines {
-            self.report.say(&format!("  state machine  {}", style.cyan(arn)));
+            self.report
+                .say(&format!("  state machine  {}", style.cyan(arn)));
         }
         for name in self.functions.keys() {
-            self.report.say(&format!("  function       {}", style.cyan(name)));
+            self.report
+                .say(&format!("  function       {}", style.cyan(name)));
         }
         self.report
             .say("\nFor the AWS CLI, an SDK or `stepwell` in another terminal:\n");
@@ -310,11 +323,17 @@ impl Session {
             let sample = first_sample(self.source.directory())
                 .map(|path| format!(" --input {}", path.display()))
                 .unwrap_or_default();
-            self.report
-                .say(&format!("  {} start {}{sample} --follow\n", terminal::program(), names::short(arn)));
+            self.report.say(&format!(
+                "  {} start {}{sample} --follow\n",
+                terminal::program(),
+                names::short(arn)
+            ));
         }
-        self.report
-            .say(&style.dim("Every save is deployed; executions in flight keep their version. Ctrl-C stops."));
+        self.report.say(
+            &style.dim(
+                "Every save is deployed; executions in flight keep their version. Ctrl-C stops.",
+            ),
+        );
     }
 }
 
@@ -333,10 +352,10 @@ fn wait_for_quiet(woken: &Receiver<Wake>, begun: Instant) -> bool {
 /// A sample input of the application, for the greeting.
 fn first_sample(directory: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(directory.join("events")).ok()?;
-    let samples = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let samples = entries.flatten().map(|entry| entry.path()).filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
     let first = samples
         .filter(|path| path.file_name().is_some_and(|name| name != "expected.json"))
         .min()?;
@@ -346,8 +365,11 @@ fn first_sample(directory: &Path) -> Option<PathBuf> {
 }
 
 fn is_template_part(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|kind| extension == *kind))
+    path.extension().is_some_and(|extension| {
+        ["yaml", "yml", "json"]
+            .iter()
+            .any(|kind| extension == *kind)
+    })
 }
 
 fn elapsed_ms(begun: Instant) -> i64 {

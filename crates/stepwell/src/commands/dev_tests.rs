@@ -24,7 +24,9 @@ fn server() -> Fake {
     Fake::serve(move |call: &Call| {
         let name = call.body["name"]
             .as_str()
-            .unwrap_or_else(|| names::short(call.body["stateMachineArn"].as_str().unwrap_or_default()))
+            .unwrap_or_else(|| {
+                names::short(call.body["stateMachineArn"].as_str().unwrap_or_default())
+            })
             .to_owned();
         match call.operation.as_str() {
             "CreateStateMachine" => {
@@ -59,7 +61,8 @@ struct Bench {
 
 impl Bench {
     fn new(name: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("stepwell-dev-{name}-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("stepwell-dev-{name}-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("template.yaml"), TEMPLATE).unwrap();
         fs::write(directory.join("orders.asl.json"), DEFINITION).unwrap();
@@ -73,7 +76,11 @@ impl Bench {
             account: "123456789012".to_owned(),
         };
         let source = Source::new(&directory.join("template.yaml"), &stack, &owner).unwrap();
-        let session = Session::new(Client::new(&fake.endpoint).unwrap(), source, Report::new(true));
+        let session = Session::new(
+            Client::new(&fake.endpoint).unwrap(),
+            source,
+            Report::new(true),
+        );
         Self {
             directory,
             fake,
@@ -172,5 +179,8 @@ fn the_greeting_finds_a_sample_that_is_not_the_expectations() {
     assert_eq!(first_sample(&bench.directory), None);
     fs::write(events.join("expected.json"), "{}").unwrap();
     fs::write(events.join("paid.json"), "{}").unwrap();
-    assert_eq!(first_sample(&bench.directory), Some(events.join("paid.json")));
+    assert_eq!(
+        first_sample(&bench.directory),
+        Some(events.join("paid.json"))
+    );
 }

@@ -63,12 +63,11 @@ fn put_states(events: &[Event], style: Style) {
     } else {
         style.red(ending.status)
     };
-    let failure = &ending.failure;
-    let cause = terminal::harmless(&follow::readable_cause(&failure.cause));
-    let why = if failure.error.is_empty() && cause.is_empty() {
-        String::new()
+    let why = follow::failure_text(&ending.failure.error, &ending.failure.cause);
+    let why = if why.is_empty() {
+        why
     } else {
-        format!("  {}: {cause}", failure.error)
+        format!("  {why}")
     };
     terminal::put_line(&format!("{status}{duration}{why}"));
 }
@@ -78,7 +77,9 @@ fn put_events(events: &[Event], style: Style) {
     for event in events {
         let details = match &event.details {
             Value::Null => String::new(),
-            details => terminal::one_line(&terminal::harmless(&details.to_string()), DETAILS_CHARS_MAX),
+            details => {
+                terminal::one_line(&terminal::harmless(&details.to_string()), DETAILS_CHARS_MAX)
+            }
         };
         let at = format!("+{}", terminal::duration(event.at_ms - start_ms));
         let kind = if event.kind.ends_with("Failed") || event.kind.ends_with("TimedOut") {

@@ -17,7 +17,8 @@ pub fn run(arguments: &Invoke, is_json: bool) -> anyhow::Result<Verdict> {
     let name = names::function(&client, &arguments.function)?;
     let answer = client.invoke(&name, &event, arguments.log)?;
     if is_json {
-        let payload = serde_json::from_str::<Value>(&answer.payload).unwrap_or(Value::String(answer.payload));
+        let payload =
+            serde_json::from_str::<Value>(&answer.payload).unwrap_or(Value::String(answer.payload));
         let mut document = json!({ "function": name, "payload": payload });
         if let Some(error) = &answer.function_error {
             document["functionError"] = json!(error);

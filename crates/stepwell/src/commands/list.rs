@@ -29,7 +29,11 @@ pub fn run(arguments: &List, is_json: bool) -> anyhow::Result<Verdict> {
         // AWS: executions of an Express state machine cannot be listed.
         if machine["type"] == "STANDARD" {
             let arn = machine["stateMachineArn"].as_str().unwrap_or_default();
-            machine["executions"] = Value::Array(names::latest_executions(&client, arn, arguments.executions)?);
+            machine["executions"] = Value::Array(names::latest_executions(
+                &client,
+                arn,
+                arguments.executions,
+            )?);
         }
         described.push(machine);
     }
@@ -59,7 +63,11 @@ fn put_text(machines: &[Value], functions: &[Value], client: &Client) {
             text("type").to_lowercase(),
             style.dim(&text("stateMachineArn"))
         ));
-        for execution in machine["executions"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for execution in machine["executions"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+        {
             terminal::put_line(&format!("    {}", execution_line(execution, style)));
         }
     }
@@ -98,6 +106,9 @@ fn execution_line(execution: &Value, style: Style) -> String {
     format!(
         "{painted} {}  {}",
         execution["name"].as_str().unwrap_or_default(),
-        style.dim(&format!("{}, started {ago} ago", took.as_deref().unwrap_or("running")))
+        style.dim(&format!(
+            "{}, started {ago} ago",
+            took.as_deref().unwrap_or("running")
+        ))
     )
 }

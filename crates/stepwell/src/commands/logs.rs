@@ -53,11 +53,14 @@ impl Cursor {
     }
 }
 
-fn fresh_events(client: &Client, function: &str, cursor: &mut Cursor) -> anyhow::Result<Vec<Value>> {
+fn fresh_events(
+    client: &Client,
+    function: &str,
+    cursor: &mut Cursor,
+) -> anyhow::Result<Vec<Value>> {
     let mut fresh = Vec::new();
     let start_ms = (cursor.newest_ms - OVERLAP_MS).max(0);
-    let mut request =
-        json!({ "logGroupName": format!("/aws/lambda/{function}"), "limit": PAGE_EVENTS, "startTime": start_ms });
+    let mut request = json!({ "logGroupName": format!("/aws/lambda/{function}"), "limit": PAGE_EVENTS, "startTime": start_ms });
     for _ in 0..PAGES_MAX {
         let page = match client.logs("FilterLogEvents", &request) {
             Ok(page) => page,
@@ -66,13 +69,21 @@ fn fresh_events(client: &Client, function: &str, cursor: &mut Cursor) -> anyhow:
             Err(error @ Error::Service { .. }) => bail!("logs of {function}: {error}"),
             Err(error) => return Err(error.into()),
         };
-        for event in page["events"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for event in page["events"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+        {
             let at_ms = event["timestamp"].as_i64().unwrap_or_default();
-            if at_ms >= start_ms && cursor.admit(at_ms, event["eventId"].as_str().unwrap_or_default()) {
+            if at_ms >= start_ms
+                && cursor.admit(at_ms, event["eventId"].as_str().unwrap_or_default())
+            {
                 fresh.push(event.clone());
             }
         }
-        let Some(token) = page["nextToken"].as_str() else { break };
+        let Some(token) = page["nextToken"].as_str() else {
+            break;
+        };
         request["nextToken"] = json!(token);
     }
     Ok(fresh)
@@ -86,9 +97,14 @@ fn put_event(event: &Value, is_json: bool) {
     let message = terminal::harmless(event["message"].as_str().unwrap_or_default());
     let message = message.trim_end();
     let style = Style::of_stdout();
-    let is_platform = ["START RequestId", "END RequestId", "REPORT RequestId", "INIT_START"]
-        .iter()
-        .any(|start| message.starts_with(start));
+    let is_platform = [
+        "START RequestId",
+        "END RequestId",
+        "REPORT RequestId",
+        "INIT_START",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start));
     terminal::put_line(&if is_platform {
         style.dim(message)
     } else {
@@ -107,6 +123,10 @@ mod tests {
         assert!(!cursor.admit(1_000, "a"));
         assert!(cursor.admit(900, "b"), "a little late");
         assert!(cursor.admit(10_000, "c"));
-        assert_eq!(cursor.shown.len(), 1, "the cursor does not grow with the log");
+        assert_eq!(
+            cursor.shown.len(),
+            1,
+            "the cursor does not grow with the log"
+        );
     }
 }

@@ -53,9 +53,10 @@ enum Progress {
 /// The sample orders that say how they end, in the order of their names.
 pub fn read(directory: &Path) -> anyhow::Result<Vec<Order>> {
     let path = directory.join(EXPECTED_FILE);
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let expectations: Expectations =
-        serde_json::from_str(&text).with_context(|| format!("{} is not as it should be", path.display()))?;
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let expectations: Expectations = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not as it should be", path.display()))?;
     if expectations.len() > ORDERS_MAX {
         bail!(
             "{} has {} orders, at most {ORDERS_MAX} are run",
@@ -97,20 +98,22 @@ pub fn run(
             sender.clone(),
             state_machine_arn.to_owned(),
         );
-        thread::Builder::new().name(format!("order-{index}")).spawn(move || {
-            let last = match run_one(&client, &arn, index, &orders[index], &sender, report) {
-                Ok(ended) => Progress::Ended {
-                    order: index,
-                    ended: Box::new(ended),
-                },
-                Err(reason) => Progress::Failed {
-                    order: index,
-                    reason: format!("{reason:#}"),
-                },
-            };
-            // Nobody listens any more after a time-out or Ctrl-C.
-            let _ = sender.send(last);
-        })?;
+        thread::Builder::new()
+            .name(format!("order-{index}"))
+            .spawn(move || {
+                let last = match run_one(&client, &arn, index, &orders[index], &sender, report) {
+                    Ok(ended) => Progress::Ended {
+                        order: index,
+                        ended: Box::new(ended),
+                    },
+                    Err(reason) => Progress::Failed {
+                        order: index,
+                        reason: format!("{reason:#}"),
+                    },
+                };
+                // Nobody listens any more after a time-out or Ctrl-C.
+                let _ = sender.send(last);
+            })?;
     }
     drop(sender);
     let mut board = Board::new(&orders, report);
@@ -150,9 +153,8 @@ fn run_one(
         .context("StartExecution gave no executionArn")?;
     let ended = follow::follow(client, execution_arn, |timeline, notice| {
         let progress = match notice {
-            Some(notice) => {
-                follow::line(timeline, notice, report.style).map(|text| Progress::Line { order: index, text })
-            }
+            Some(notice) => follow::line(timeline, notice, report.style)
+                .map(|text| Progress::Line { order: index, text }),
             None => Some(Progress::Running {
                 order: index,
                 what: running(timeline),
@@ -169,7 +171,9 @@ fn run_one(
 fn running(timeline: &Timeline) -> String {
     let word = |visit: &Visit| match visit.attempts.len() {
         0 => visit.name.clone(),
-        count if visit.last_failure().is_some() => format!("{} (waits for attempt {})", visit.name, count + 1),
+        count if visit.last_failure().is_some() => {
+            format!("{} (waits for attempt {})", visit.name, count + 1)
+        }
         1 => visit.name.clone(),
         count => format!("{} (attempt {count})", visit.name),
     };
@@ -211,9 +215,10 @@ impl<'orders> Board<'orders> {
 
     fn take(&mut self, progress: Progress) {
         match progress {
-            Progress::Line { order, text } if !self.is_live => self
-                .report
-                .say(&format!("{:<ORDER_COLUMNS$}{text}", self.orders[order].name)),
+            Progress::Line { order, text } if !self.is_live => self.report.say(&format!(
+                "{:<ORDER_COLUMNS$}{text}",
+                self.orders[order].name
+            )),
             Progress::Line { .. } => {}
             Progress::Running { order, what } => self.running[order] = what,
             Progress::Ended { order, ended } => {
@@ -227,15 +232,19 @@ impl<'orders> Board<'orders> {
 
     fn give_up(&mut self) {
         for order in 0..self.orders.len() {
-            self.results
-                .entry(order)
-                .or_insert_with(|| Fate::Failed(format!("has not ended within {} s", ORDERS_TIMEOUT.as_secs())));
+            self.results.entry(order).or_insert_with(|| {
+                Fate::Failed(format!(
+                    "has not ended within {} s",
+                    ORDERS_TIMEOUT.as_secs()
+                ))
+            });
         }
     }
 
     fn draw(&mut self, begun: Instant) {
         let style = self.report.style;
-        let since = terminal::duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
+        let since =
+            terminal::duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX));
         let line = |(index, order): (usize, &Order)| {
             let name = format!("{:<ORDER_COLUMNS$}", order.name);
             match self.results.get(&index) {
@@ -251,7 +260,11 @@ impl<'orders> Board<'orders> {
                     style.red(&terminal::one_line(reason, 60))
                 ),
                 Some(Fate::Ended(ended)) => {
-                    let took = ended.timeline.duration_ms().map(terminal::duration).unwrap_or_default();
+                    let took = ended
+                        .timeline
+                        .duration_ms()
+                        .map(terminal::duration)
+                        .unwrap_or_default();
                     format!(
                         "  {} {name}{:<44} {}",
                         style.green("•"),
@@ -270,7 +283,12 @@ impl<'orders> Board<'orders> {
     }
 }
 
-fn tell_results(orders: &[Order], results: &BTreeMap<usize, Fate>, report: Report, begun: Instant) -> Verdict {
+fn tell_results(
+    orders: &[Order],
+    results: &BTreeMap<usize, Fate>,
+    report: Report,
+    begun: Instant,
+) -> Verdict {
     report.say("");
     let mut kept = 0;
     for (index, order) in orders.iter().enumerate() {
@@ -293,11 +311,17 @@ fn tell_results(orders: &[Order], results: &BTreeMap<usize, Fate>, report: Repor
     } else {
         report.style.red(&summary)
     });
-    if is_well { Verdict::Well } else { Verdict::Badly }
+    if is_well {
+        Verdict::Well
+    } else {
+        Verdict::Badly
+    }
 }
 
 fn tell_failed(order: &Order, reason: &str, report: Report) -> bool {
-    report.document(&json!({ "event": "order", "order": order.name, "message": reason, "asExpected": false }));
+    report.document(
+        &json!({ "event": "order", "order": order.name, "message": reason, "asExpected": false }),
+    );
     report.say(&format!(
         "{} {}\n    {}\n",
         report.style.red("✗"),
@@ -313,8 +337,15 @@ fn tell_ended(order: &Order, ended: &Ended, report: Report) -> bool {
     let is_kept = differences.is_empty();
     report.document(&order_json(order, ended, &differences));
     let style = report.style;
-    let mark = if is_kept { style.green("✓") } else { style.red("✗") };
-    let took = timeline.duration_ms().map(terminal::duration).unwrap_or_default();
+    let mark = if is_kept {
+        style.green("✓")
+    } else {
+        style.red("✗")
+    };
+    let took = timeline
+        .duration_ms()
+        .map(terminal::duration)
+        .unwrap_or_default();
     let error = timeline
         .ending
         .as_ref()
@@ -330,7 +361,10 @@ fn tell_ended(order: &Order, ended: &Ended, report: Report) -> bool {
     } else {
         style.yellow(&status)
     };
-    report.say(&format!("{mark} {}  {status} in {took}", style.bold(&order.name)));
+    report.say(&format!(
+        "{mark} {}  {status} in {took}",
+        style.bold(&order.name)
+    ));
     report.say(&format!("    {}", order.expectation.says));
     report.say(&format!("    {}", path_line(timeline)));
     for line in retry_lines(timeline).iter().chain(&caught_lines(timeline)) {
@@ -349,24 +383,43 @@ fn path_line(timeline: &Timeline) -> String {
         Some(error) => format!("{} ({error})", visit.name),
         None => visit.name.clone(),
     };
-    timeline.visits.iter().map(word).collect::<Vec<_>>().join(" > ")
+    timeline
+        .visits
+        .iter()
+        .map(word)
+        .collect::<Vec<_>>()
+        .join(" > ")
 }
 
 /// Where each caught error led: the compensation, in words.
 fn caught_lines(timeline: &Timeline) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, visit) in timeline.visits.iter().enumerate() {
-        let Some(error) = caught_error(visit) else { continue };
-        let after = timeline.visits[index + 1..].iter().filter(|later| later.parent == visit.parent);
+        let Some(error) = caught_error(visit) else {
+            continue;
+        };
+        let after = timeline.visits[index + 1..]
+            .iter()
+            .filter(|later| later.parent == visit.parent);
         let led_to: Vec<&str> = after.map(|later| later.name.as_str()).collect();
-        lines.push(format!("↩ {}: caught {error}, so {}", visit.name, led_to.join(", then ")));
+        lines.push(format!(
+            "↩ {}: caught {error}, so {}",
+            visit.name,
+            led_to.join(", then ")
+        ));
     }
     lines
 }
 
 fn caught_error(visit: &Visit) -> Option<&str> {
-    let failure = visit.last_failure().filter(|_| visit.outcome == Outcome::Caught)?;
-    Some(if failure.error.is_empty() { "an error" } else { &failure.error })
+    let failure = visit
+        .last_failure()
+        .filter(|_| visit.outcome == Outcome::Caught)?;
+    Some(if failure.error.is_empty() {
+        "an error"
+    } else {
+        &failure.error
+    })
 }
 
 /// One line for each retry, in words.
@@ -443,7 +496,10 @@ mod tests {
              8<7 @1006 PassStateEntered Refund",
         ));
         assert_eq!(path_line(&timeline), "Ship (NoCarrier) > Refund");
-        assert_eq!(caught_lines(&timeline), ["↩ Ship: caught NoCarrier, so Refund"]);
+        assert_eq!(
+            caught_lines(&timeline),
+            ["↩ Ship: caught NoCarrier, so Refund"]
+        );
         assert_eq!(
             retry_lines(&timeline),
             ["↻ Ship: attempt 1 failed with Busy, attempt 2 after 1.00 s"]
@@ -451,8 +507,10 @@ mod tests {
     }
 
     fn order(name: &str, status: &str) -> Order {
-        let expectation =
-            serde_json::from_value(json!({ "status": status, "path": ["Only"], "says": "it ends" })).unwrap();
+        let expectation = serde_json::from_value(
+            json!({ "status": status, "path": ["Only"], "says": "it ends" }),
+        )
+        .unwrap();
         Order {
             name: name.to_owned(),
             input: "{}".to_owned(),
@@ -463,12 +521,15 @@ mod tests {
     /// Each execution passes through one state; the one called `bad` fails.
     fn server() -> Fake {
         Fake::serve(|call: &Call| {
-            let name = call.body["executionArn"].as_str().unwrap_or_default().to_owned();
+            let name = call.body["executionArn"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             let is_bad = name.ends_with("bad");
             match call.operation.as_str() {
-                "StartExecution" => {
-                    Answer::ok(json!({ "executionArn": format!("execution:{}", call.body["name"].as_str().unwrap()) }))
-                }
+                "StartExecution" => Answer::ok(
+                    json!({ "executionArn": format!("execution:{}", call.body["name"].as_str().unwrap()) }),
+                ),
                 "GetExecutionHistory" => Answer::ok(json!({ "events": [
                     { "id": 3, "previousEventId": 2, "timestamp": 2.0, "type": if is_bad { "ExecutionFailed" } else { "ExecutionSucceeded" } },
                     { "id": 2, "previousEventId": 0, "timestamp": 1.0, "type": "PassStateEntered", "stateEnteredEventDetails": { "name": "Only" } },
@@ -483,13 +544,23 @@ mod tests {
     fn check(orders: Vec<Order>, expected: Verdict) {
         let fake = server();
         let (_ask, asked) = mpsc::sync_channel(1);
-        let verdict = run(Client::new(&fake.endpoint).unwrap(), "machine", orders, &asked, REPORT).unwrap();
+        let verdict = run(
+            Client::new(&fake.endpoint).unwrap(),
+            "machine",
+            orders,
+            &asked,
+            REPORT,
+        )
+        .unwrap();
         assert_eq!(verdict, expected);
     }
 
     #[test]
     fn the_verdict_is_whether_every_order_ended_as_it_says() {
-        check(vec![order("good", "SUCCEEDED"), order("bad", "FAILED")], Verdict::Well);
+        check(
+            vec![order("good", "SUCCEEDED"), order("bad", "FAILED")],
+            Verdict::Well,
+        );
         check(
             vec![order("good", "SUCCEEDED"), order("bad", "SUCCEEDED")],
             Verdict::Badly,

@@ -88,7 +88,8 @@ fn tell_reply(reply: &Value, is_json: bool) -> Verdict {
 
 /// The end of an execution for a machine; the output as JSON, not as text in JSON.
 fn result_json(description: &Value) -> Value {
-    let mut document = json!({ "executionArn": description["executionArn"], "status": description["status"] });
+    let mut document =
+        json!({ "executionArn": description["executionArn"], "status": description["status"] });
     for member in ["error", "cause"] {
         if let Some(text) = description.get(member) {
             document[member] = text.clone();
@@ -117,10 +118,10 @@ fn put_result(description: &Value, style: Style) {
         .map(|ms| format!(" in {}", terminal::duration(ms)))
         .unwrap_or_default();
     terminal::put_line(&format!("{}{duration}", style.bold(&painted)));
-    let error = description["error"].as_str().unwrap_or_default();
-    let cause = follow::readable_cause(description["cause"].as_str().unwrap_or_default());
-    if !error.is_empty() || !cause.is_empty() {
-        terminal::put_line(&format!("{}: {}", style.red(error), terminal::harmless(&cause)));
+    let text = |member: &str| description[member].as_str().unwrap_or_default();
+    let failure = follow::failure_text(text("error"), text("cause"));
+    if !failure.is_empty() {
+        terminal::put_line(&style.red(&failure));
     }
     if let Some(output) = description["output"].as_str() {
         terminal::put_line(&pretty(output));

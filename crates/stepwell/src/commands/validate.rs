@@ -28,10 +28,14 @@ struct Finding {
 }
 
 pub fn run(arguments: &Validate, is_json: bool) -> anyhow::Result<Verdict> {
-    let text =
-        fs::read_to_string(&arguments.file).with_context(|| format!("cannot read {}", arguments.file.display()))?;
+    let text = fs::read_to_string(&arguments.file)
+        .with_context(|| format!("cannot read {}", arguments.file.display()))?;
     let findings = match kind_of(&text) {
-        FileKind::Definition => of_definition(&text, arguments.express, &arguments.file.display().to_string()),
+        FileKind::Definition => of_definition(
+            &text,
+            arguments.express,
+            &arguments.file.display().to_string(),
+        ),
         FileKind::Template => of_template(arguments)?,
         FileKind::Neither => bail!(
             "{} is neither a template (it has no Resources) nor a definition (it has no States)",
@@ -41,11 +45,17 @@ pub fn run(arguments: &Validate, is_json: bool) -> anyhow::Result<Verdict> {
     let is_valid = !findings.iter().any(|finding| finding.is_error);
     if is_json {
         let documents: Vec<Value> = findings.iter().map(finding_json).collect();
-        terminal::put_json(&json!({ "file": arguments.file, "valid": is_valid, "findings": documents }));
+        terminal::put_json(
+            &json!({ "file": arguments.file, "valid": is_valid, "findings": documents }),
+        );
     } else {
         put_text(&findings, is_valid, &arguments.file);
     }
-    Ok(if is_valid { Verdict::Well } else { Verdict::Badly })
+    Ok(if is_valid {
+        Verdict::Well
+    } else {
+        Verdict::Badly
+    })
 }
 
 #[derive(Debug, PartialEq)]
@@ -96,7 +106,9 @@ fn of_definition(text: &str, is_express: bool, file: &str) -> Vec<Finding> {
         .collect();
     if !stand_ins.is_empty() {
         let names = stand_ins.into_iter().collect::<Vec<_>>().join(", ");
-        let message = format!("checked with stand-ins for {names}: validate the template to check with its own values");
+        let message = format!(
+            "checked with stand-ins for {names}: validate the template to check with its own values"
+        );
         findings.push(Finding {
             is_error: false,
             code: None,
@@ -161,7 +173,8 @@ fn definition_from_yaml(text: &str, is_express: bool, file: &str) -> Result<Stri
         account: DEFAULT_ACCOUNT,
         stack_name: "validate",
     };
-    let stack = stepwell_template::resolve(&template.to_string(), &options, &|_| Ok(text.to_owned()))?;
+    let stack =
+        stepwell_template::resolve(&template.to_string(), &options, &|_| Ok(text.to_owned()))?;
     Ok(stack
         .state_machines
         .into_iter()
@@ -174,7 +187,9 @@ fn of_template(arguments: &Validate) -> anyhow::Result<Vec<Finding>> {
     let source = Source::new(&arguments.file, &arguments.stack, &arguments.owner)?;
     match source.resolve() {
         Ok(resolved) => Ok(of_stack(resolved.stack)),
-        Err(assembly::Error::Problems(problems)) => Ok(problems.into_iter().map(of_problem).collect()),
+        Err(assembly::Error::Problems(problems)) => {
+            Ok(problems.into_iter().map(of_problem).collect())
+        }
         Err(assembly::Error::Unreadable(reason)) => Err(reason),
     }
 }
@@ -195,8 +210,13 @@ fn of_stack(stack: Stack) -> Vec<Finding> {
                 machine.location.file, machine.location.line, machine.logical_id
             ),
         };
-        let found = embedded::validate_definition(&machine.definition, machine.kind == Kind::Express);
-        findings.extend(found.into_iter().map(|diagnostic| of_diagnostic(diagnostic, &place)));
+        let found =
+            embedded::validate_definition(&machine.definition, machine.kind == Kind::Express);
+        findings.extend(
+            found
+                .into_iter()
+                .map(|diagnostic| of_diagnostic(diagnostic, &place)),
+        );
     }
     findings.extend(stack.warnings.into_iter().map(of_problem));
     findings
@@ -226,8 +246,7 @@ fn of_diagnostic(found: Diagnostic, file: &str) -> Finding {
 }
 
 fn finding_json(finding: &Finding) -> Value {
-    let mut document =
-        json!({ "severity": if finding.is_error { "ERROR" } else { "WARNING" }, "message": finding.message });
+    let mut document = json!({ "severity": if finding.is_error { "ERROR" } else { "WARNING" }, "message": finding.message });
     if let Some(code) = &finding.code {
         document["code"] = json!(code);
     }
@@ -276,7 +295,10 @@ mod tests {
             FileKind::Template
         );
         assert_eq!(kind_of(r#"{"Resources": {}}"#), FileKind::Template);
-        assert_eq!(kind_of(r#"{"StartAt": "A", "States": {}}"#), FileKind::Definition);
+        assert_eq!(
+            kind_of(r#"{"StartAt": "A", "States": {}}"#),
+            FileKind::Definition
+        );
         assert_eq!(
             kind_of(r#"{"StartAt": "A", "States": {,}}"#),
             FileKind::Definition,
@@ -288,14 +310,18 @@ mod tests {
 
     #[test]
     fn what_a_template_fills_in_gets_a_stand_in_of_its_kind() {
-        let (text, names) =
-            with_stand_ins(r#"{"A":"${Fn}","B":${Count},"C":"x-${Name}","D":"\"${Fn}","E":"${no name}é"}"#);
+        let (text, names) = with_stand_ins(
+            r#"{"A":"${Fn}","B":${Count},"C":"x-${Name}","D":"\"${Fn}","E":"${no name}é"}"#,
+        );
         let arn = "arn:aws:lambda:us-east-1:123456789012:function:Fn";
         let expected = format!(
             r#"{{"A":"{arn}","B":1,"C":"x-Name","D":"\"{}","E":"${{no name}}é"}}"#,
             arn
         );
         assert_eq!(text, expected);
-        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["${Count}", "${Fn}", "${Name}"]);
+        assert_eq!(
+            names.into_iter().collect::<Vec<_>>(),
+            ["${Count}", "${Fn}", "${Name}"]
+        );
     }
 }

@@ -58,7 +58,10 @@ impl Fake {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { break };
                 let Some(call) = read(&stream) else { continue };
-                noted.lock().expect("no test panics with the lock").push(call.clone());
+                noted
+                    .lock()
+                    .expect("no test panics with the lock")
+                    .push(call.clone());
                 write(&stream, &answer(&call));
             }
         });
@@ -66,7 +69,10 @@ impl Fake {
     }
 
     pub fn calls(&self) -> Vec<Call> {
-        self.calls.lock().expect("no test panics with the lock").clone()
+        self.calls
+            .lock()
+            .expect("no test panics with the lock")
+            .clone()
     }
 }
 
