@@ -16,6 +16,14 @@ const runtimeMajor = Number(/^nodejs(\d+)/.exec(take("_STEPWELL_RUNTIME") ?? "")
 // AWS: handlers with a callback ended with nodejs22.x.
 const hasCallbacks = runtimeMajor < 24;
 
+// Reading `process.env` is a system-library call each time; these never change.
+const fixedContext = {
+  functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+  functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
+  memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+  logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+  logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+};
 patchConsole(logDescriptor);
 blockStreams();
 const client = new Client(apiDescriptor, () => process.exit(1));
@@ -31,6 +39,7 @@ process.on("beforeExit", () => {
 // How an error that nobody caught ends the process: by init/error first, by the open invocation later.
 let onUncaught = (error, code) => client.initError(errorBody(error), () => process.exit(code));
 let isDying = false;
+let lastTraceId;
 const die = (title, error, code) => {
   if (isDying) return;
   isDying = true;
@@ -56,8 +65,11 @@ function invoke(headers, body) {
   const requestId = headers["lambda-runtime-aws-request-id"];
   setRequestId(requestId);
   const traceId = headers["lambda-runtime-trace-id"];
-  if (traceId === undefined) delete process.env._X_AMZN_TRACE_ID;
-  else process.env._X_AMZN_TRACE_ID = traceId;
+  if (traceId !== lastTraceId) {
+    lastTraceId = traceId;
+    if (traceId === undefined) delete process.env._X_AMZN_TRACE_ID;
+    else process.env._X_AMZN_TRACE_ID = traceId;
+  }
 
   let isAnswered = false;
   const answer = (send) => {
@@ -132,11 +144,7 @@ function makeContext(headers, requestId, waits) {
     set callbackWaitsForEmptyEventLoop(value) {
       waits.set(value);
     },
-    functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
-    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
-    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
-    logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
-    logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    ...fixedContext,
     clientContext: json("lambda-runtime-client-context"),
     identity: json("lambda-runtime-cognito-identity"),
     invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],

@@ -45,7 +45,10 @@ pub struct PackageId(String);
 impl PackageId {
     /// Parses 64 hexadecimal digits; `None` for anything else, so that an id is always safe as a directory name.
     pub fn parse(text: &str) -> Option<PackageId> {
-        let is_id = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_id = text.len() == 64
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         is_id.then(|| PackageId(text.to_owned()))
     }
 
@@ -75,7 +78,11 @@ impl Runtime {
         if identifier == "provided" || identifier.starts_with("provided.") {
             return Some(Runtime::Provided);
         }
-        let major = identifier.strip_prefix("nodejs")?.strip_suffix(".x")?.parse().ok()?;
+        let major = identifier
+            .strip_prefix("nodejs")?
+            .strip_suffix(".x")?
+            .parse()
+            .ok()?;
         Some(Runtime::Node { major })
     }
 }

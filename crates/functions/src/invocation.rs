@@ -69,7 +69,9 @@ pub enum InvokeError {
     #[error("{0}")]
     InvalidRequestContent(String),
     /// Did not run: the payload is too large (413 `RequestTooLargeException`).
-    #[error("request must be smaller than {limit} bytes for the InvokeFunction operation, got {length}")]
+    #[error(
+        "request must be smaller than {limit} bytes for the InvokeFunction operation, got {length}"
+    )]
     RequestTooLarge {
         /// Bytes received.
         length: usize,
@@ -100,7 +102,9 @@ impl ThrottleReason {
     /// AWS's word.
     pub fn as_str(self) -> &'static str {
         match self {
-            ThrottleReason::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+            ThrottleReason::ConcurrentInvocationLimitExceeded => {
+                "ConcurrentInvocationLimitExceeded"
+            }
             ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded => {
                 "ReservedFunctionConcurrentInvocationLimitExceeded"
             }

@@ -19,8 +19,8 @@ mod timestamp;
 
 pub use configuration::{Configuration, PackageId};
 pub use invocation::{
-    FunctionError, Invocation, InvokeError, InvokeReply, LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX, LogLine, LogSink,
-    REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
+    FunctionError, Invocation, InvokeError, InvokeReply, LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX,
+    LogLine, LogSink, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
 };
 pub use package::PackageSource;
 pub use pool::{Pool, PoolOptions};

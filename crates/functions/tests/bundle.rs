@@ -27,7 +27,12 @@ fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
-fn build(directory: &Path, properties: &BuildProperties, handler: &str, out: &Path) -> Result<Built, BundleError> {
+fn build(
+    directory: &Path,
+    properties: &BuildProperties,
+    handler: &str,
+    out: &Path,
+) -> Result<Built, BundleError> {
     let notices = Mutex::new(Vec::new());
     let notice = |text: &str| notices.lock().unwrap().push(text.to_owned());
     let project = Project {
@@ -44,37 +49,75 @@ fn build(directory: &Path, properties: &BuildProperties, handler: &str, out: &Pa
 #[tokio::test(flavor = "multi_thread")]
 async fn enums_decorators_aliases_and_classes_run_and_traces_name_the_source() {
     let directory = project(&[
-        ("tsconfig.json", r#"{"compilerOptions":{"experimentalDecorators":true,"baseUrl":".","paths":{"@shared/*":["src/shared/*"]}}}"#),
-        ("src/shared/order.ts", "export enum OrderStatus { New = 'NEW' }\nexport const enum Size { L = 3 }\nexport interface Order { id: string }\n"),
+        (
+            "tsconfig.json",
+            r#"{"compilerOptions":{"experimentalDecorators":true,"baseUrl":".","paths":{"@shared/*":["src/shared/*"]}}}"#,
+        ),
+        (
+            "src/shared/order.ts",
+            "export enum OrderStatus { New = 'NEW' }\nexport const enum Size { L = 3 }\nexport interface Order { id: string }\n",
+        ),
         (
             "src/app.ts",
             "import { OrderStatus, Size, type Order } from '@shared/order';\nfunction seen(target: unknown, key: string, d: PropertyDescriptor) { d.value.seen = key }\nclass Shop { #n = 2; @seen count(): number { return this.#n } }\nclass ValidationError extends Error { constructor(m: string) { super(m); this.name = 'ValidationError' } }\nexport const handler = async (order: Order) => {\n  if (!order.id)\n    throw new ValidationError('no id');\n  return [OrderStatus.New, Size.L, new Shop().count(), (Shop.prototype.count as any).seen];\n};\n",
         ),
     ]);
     let out = tempfile::tempdir().unwrap();
-    let properties = BuildProperties::parse(&json!({"EntryPoints": ["src/app.ts"], "Sourcemap": true, "Minify": true})).unwrap();
+    let properties = BuildProperties::parse(
+        &json!({"EntryPoints": ["src/app.ts"], "Sourcemap": true, "Minify": true}),
+    )
+    .unwrap();
     let built = build(directory.path(), &properties, "src/app.handler", out.path()).unwrap();
     let root = directory.path().canonicalize().unwrap();
-    let inputs: Vec<_> = built.inputs.iter().map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap()).collect();
-    assert_eq!(inputs, ["src/app.ts", "src/shared/order.ts", "tsconfig.json"]);
+    let inputs: Vec<_> = built
+        .inputs
+        .iter()
+        .map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(
+        inputs,
+        ["src/app.ts", "src/shared/order.ts", "tsconfig.json"]
+    );
     assert_eq!(built.warnings, []);
     let world = World::new();
     let mut function = world.function_of_zip(package::zip_directory(out.path()).unwrap());
     function.handler = "src/app.handler".to_owned();
-    assert_eq!(world.succeed(&function, r#"{"id":"1"}"#).await, json!(["NEW", 3, 2, "count"]));
+    assert_eq!(
+        world.succeed(&function, r#"{"id":"1"}"#).await,
+        json!(["NEW", 3, 2, "count"])
+    );
     let error = world.fail(&function, "{}").await;
     assert_eq!(error["errorType"], "ValidationError");
-    assert!(error["trace"][1].as_str().unwrap().contains("src/app.ts:7:"), "{error}");
+    assert!(
+        error["trace"][1]
+            .as_str()
+            .unwrap()
+            .contains("src/app.ts:7:"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handlers_own_typescript_file_is_the_default_build() {
-    let directory = project(&[("src/functions/validate.ts", "export const handler = async (): Promise<number> => 4")]);
-    let properties = BuildProperties::for_handler(directory.path(), "src/functions/validate.handler").unwrap();
+    let directory = project(&[(
+        "src/functions/validate.ts",
+        "export const handler = async (): Promise<number> => 4",
+    )]);
+    let properties =
+        BuildProperties::for_handler(directory.path(), "src/functions/validate.handler").unwrap();
     assert_eq!(properties.entry_points, ["src/functions/validate.ts"]);
-    assert_eq!(BuildProperties::for_handler(directory.path(), "src/other.handler"), None);
+    assert_eq!(
+        BuildProperties::for_handler(directory.path(), "src/other.handler"),
+        None
+    );
     let out = tempfile::tempdir().unwrap();
-    build(directory.path(), &properties, "src/functions/validate.handler", out.path()).unwrap();
+    build(
+        directory.path(),
+        &properties,
+        "src/functions/validate.handler",
+        out.path(),
+    )
+    .unwrap();
     let world = World::new();
     let mut function = world.function_of_zip(package::zip_directory(out.path()).unwrap());
     function.handler = "src/functions/validate.handler".to_owned();
@@ -83,7 +126,10 @@ async fn a_handlers_own_typescript_file_is_the_default_build() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn es_modules_with_top_level_await_run() {
-    let directory = project(&[("app.ts", "const n: number = await Promise.resolve(6); export const handler = async () => n")]);
+    let directory = project(&[(
+        "app.ts",
+        "const n: number = await Promise.resolve(6); export const handler = async () => n",
+    )]);
     let properties = json!({"EntryPoints": ["app"], "Format": "esm", "Target": "es2022"});
     let properties = BuildProperties::parse(&properties).unwrap();
     let out = tempfile::tempdir().unwrap();
@@ -103,27 +149,48 @@ fn errors_name_file_line_and_column() {
     let place = directory.path().canonicalize().unwrap().join("src/app.ts");
     let expected = format!("{}:2:16: Expected \";\" but found \"c\"", place.display());
     assert!(error.to_string().starts_with(&expected), "{error}");
-    let BundleError::Problems(problems) = error else { panic!("{error}") };
-    assert_eq!((problems.len(), problems[0].line, problems[0].column), (1, 2, 16));
+    let BundleError::Problems(problems) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (problems.len(), problems[0].line, problems[0].column),
+        (1, 2, 16)
+    );
 }
 
 #[test]
 fn missing_entry_points_dependencies_and_bad_flags_say_what_to_do() {
     let directory = project(&[
         ("package.json", r#"{"dependencies":{"zod":"3"}}"#),
-        ("app.ts", "import { z } from 'zod'; export const handler = async () => z"),
+        (
+            "app.ts",
+            "import { z } from 'zod'; export const handler = async () => z",
+        ),
     ]);
     let out = tempfile::tempdir().unwrap();
     let error = |properties: serde_json::Value| {
         let properties = BuildProperties::parse(&properties).unwrap();
-        build(directory.path(), &properties, "app.handler", out.path()).unwrap_err().to_string()
+        build(directory.path(), &properties, "app.handler", out.path())
+            .unwrap_err()
+            .to_string()
     };
-    assert!(error(json!({"EntryPoints": ["gone.ts"]})).starts_with("entry point \"gone.ts\" is no file in "));
+    assert!(
+        error(json!({"EntryPoints": ["gone.ts"]}))
+            .starts_with("entry point \"gone.ts\" is no file in ")
+    );
     let missing = error(json!({"EntryPoints": ["app.ts"]}));
-    assert!(missing.contains("Could not resolve \"zod\"") && missing.contains("run `npm ci`"), "{missing}");
+    assert!(
+        missing.contains("Could not resolve \"zod\"") && missing.contains("run `npm ci`"),
+        "{missing}"
+    );
     let bad = error(json!({"EntryPoints": ["app.ts"], "Format": "umd"}));
     assert!(bad.contains("umd"), "{bad}");
-    let properties = BuildProperties::parse(&json!({"EntryPoints": ["app.ts"], "External": ["zod"]})).unwrap();
+    let properties =
+        BuildProperties::parse(&json!({"EntryPoints": ["app.ts"], "External": ["zod"]})).unwrap();
     let built = build(directory.path(), &properties, "other.handler", out.path()).unwrap();
-    assert!(built.warnings[0].text.contains("needs a file other.js"), "{:?}", built.warnings);
+    assert!(
+        built.warnings[0].text.contains("needs a file other.js"),
+        "{:?}",
+        built.warnings
+    );
 }

@@ -4,12 +4,11 @@
 mod harness;
 
 use std::os::unix::process::ExitStatusExt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use harness::{World, invocation, text};
+use harness::{World, text};
 use serde_json::{Value, json};
-use stepwell_functions::{FunctionError, InvokeError, ThrottleReason, package};
+use stepwell_functions::{InvokeError, ThrottleReason, package};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_kills_the_function_and_says_so() {
@@ -22,8 +21,15 @@ async fn a_timeout_kills_the_function_and_says_so() {
     });
     assert_eq!(world.fail(&function, r#"{"spin":true}"#).await, expected);
     let log = world.log();
-    assert!(log.iter().any(|line| line.ends_with(" r-1 Task timed out after 0.30 seconds")), "{log:#?}");
-    assert!(log.last().unwrap().ends_with("\tStatus: timeout"), "{log:#?}");
+    assert!(
+        log.iter()
+            .any(|line| line.ends_with(" r-1 Task timed out after 0.30 seconds")),
+        "{log:#?}"
+    );
+    assert!(
+        log.last().unwrap().ends_with("\tStatus: timeout"),
+        "{log:#?}"
+    );
     assert_ne!(world.succeed(&function, "{}").await, pid);
 }
 
@@ -34,20 +40,36 @@ async fn an_exit_fails_the_invocation_and_the_next_one_gets_a_new_environment() 
     for (payload, message) in [
         (r#"{"code":1}"#, "Runtime exited with error: exit status 1"),
         (r#"{"code":0}"#, "Runtime exited without providing a reason"),
-        (r#"{"signal":"SIGKILL"}"#, "Runtime exited with error: signal: killed"),
-        (r#"{"signal":"SIGABRT"}"#, "Runtime exited with error: signal: aborted"),
+        (
+            r#"{"signal":"SIGKILL"}"#,
+            "Runtime exited with error: signal: killed",
+        ),
+        (
+            r#"{"signal":"SIGABRT"}"#,
+            "Runtime exited with error: signal: aborted",
+        ),
     ] {
         let message = format!("RequestId: r-1 Error: {message}");
         let expected = json!({"errorType": "Runtime.ExitError", "errorMessage": message});
         assert_eq!(world.fail(&function, payload).await, expected);
         let log = world.log();
-        assert!(log.contains(&format!("{message}\nRuntime.ExitError")), "{log:#?}");
-        assert!(log.last().unwrap().ends_with("\tStatus: error\tError Type: Runtime.ExitError"));
+        assert!(
+            log.contains(&format!("{message}\nRuntime.ExitError")),
+            "{log:#?}"
+        );
+        assert!(
+            log.last()
+                .unwrap()
+                .ends_with("\tStatus: error\tError Type: Runtime.ExitError")
+        );
     }
     assert_eq!(world.succeed(&function, "{}").await, json!("alive"));
     let at_init = world.code("process.exit(3)");
     let error = world.fail(&at_init, "{}").await;
-    assert_eq!(error["errorMessage"], "RequestId: r-1 Error: Runtime exited with error: exit status 3");
+    assert_eq!(
+        error["errorMessage"],
+        "RequestId: r-1 Error: Runtime exited with error: exit status 3"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +82,17 @@ async fn memory_beyond_the_limit_kills_the_function() {
     function.memory_mb = 128;
     let error = world.fail(&function, "{}").await;
     assert_eq!(error["errorType"], "Runtime.OutOfMemory");
-    assert_eq!(error["errorMessage"], "RequestId: r-1 Error: Runtime exited with error: signal: killed");
-    assert!(world.log().last().unwrap().contains("Memory Size: 128 MB\tMax Memory Used: 128 MB"));
+    assert_eq!(
+        error["errorMessage"],
+        "RequestId: r-1 Error: Runtime exited with error: signal: killed"
+    );
+    assert!(
+        world
+            .log()
+            .last()
+            .unwrap()
+            .contains("Memory Size: 128 MB\tMax Memory Used: 128 MB")
+    );
     // Faster than anyone can look: the limit on writable memory stops it.
     let mut fast = world.code("exports.handler = async () => { const kept = []; for (;;) kept.push(Buffer.alloc(64 << 20, 1)) }");
     fast.memory_mb = 128;
@@ -69,8 +100,14 @@ async fn memory_beyond_the_limit_kills_the_function() {
     assert!(error["errorType"].is_string(), "{error}");
     let mut heap = world.code("exports.handler = async () => { const kept = []; for (;;) kept.push({ a: [1, 2, 3, kept.length] }) }");
     heap.memory_mb = 128;
-    let error = world.fail(&heap, "{}").await["errorType"].as_str().unwrap().to_owned();
-    assert!(["Runtime.OutOfMemory", "Runtime.ExitError"].contains(&error.as_str()), "{error}");
+    let error = world.fail(&heap, "{}").await["errorType"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        ["Runtime.OutOfMemory", "Runtime.ExitError"].contains(&error.as_str()),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,10 +116,19 @@ async fn long_lines_are_cut_and_say_so() {
     let function = world.code("exports.handler = async () => { process.stdout.write('y'.repeat(300000) + '\\n'); console.log('z'.repeat(300000)) }");
     world.succeed(&function, "{}").await;
     let logs = world.lines();
-    let cut = logs.iter().position(|line| line.text.starts_with("yyy")).unwrap();
+    let cut = logs
+        .iter()
+        .position(|line| line.text.starts_with("yyy"))
+        .unwrap();
     assert_eq!(logs[cut].text.len(), 262_144);
-    assert_eq!(logs[cut + 1].text, "[37856 bytes of the line above dropped: a line has at most 262144]");
-    assert!(logs.iter().any(|line| line.text.ends_with("zzz") && line.text.len() == 262_144));
+    assert_eq!(
+        logs[cut + 1].text,
+        "[37856 bytes of the line above dropped: a line has at most 262144]"
+    );
+    assert!(
+        logs.iter()
+            .any(|line| line.text.ends_with("zzz") && line.text.len() == 262_144)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,21 +140,43 @@ async fn the_log_reads_as_on_aws() {
     let reply = world.invoke(&function, "{}").await.unwrap();
     world.invoke_as(&function, "{}", "r-2").await.unwrap();
     let log = world.log();
-    let shape: Vec<String> = log.iter().map(|line| line.replace(|c: char| c.is_ascii_digit(), "0")).collect();
+    let shape: Vec<String> = log
+        .iter()
+        .map(|line| line.replace(|c: char| c.is_ascii_digit(), "0"))
+        .collect();
     let console = |text: &str| format!("0000-00-00T00:00:00.000Z\tr-0\t{text}");
-    assert!(shape[0].starts_with("INIT_START Runtime Version: nodejs00.x"), "{log:#?}");
-    let start = shape.iter().position(|line| line == "START RequestId: r-0 Version: $LATEST").unwrap();
+    assert!(
+        shape[0].starts_with("INIT_START Runtime Version: nodejs00.x"),
+        "{log:#?}"
+    );
+    let start = shape
+        .iter()
+        .position(|line| line == "START RequestId: r-0 Version: $LATEST")
+        .unwrap();
     let mut lines = shape[start + 1..start + 5].to_vec();
     lines.sort();
-    let mut expected = [console("INFO\ttwo\nlines 0 { a: 0 }"), console("ERROR\tbad"), "raw".into(), "unended".into()];
+    let mut expected = [
+        console("INFO\ttwo\nlines 0 { a: 0 }"),
+        console("ERROR\tbad"),
+        "raw".into(),
+        "unended".into(),
+    ];
     expected.sort();
     assert_eq!(lines, expected);
     assert_eq!(shape[start + 5], "END RequestId: r-0");
-    assert!(log[start + 6].starts_with("REPORT RequestId: r-1\tDuration: "), "{log:#?}");
+    assert!(
+        log[start + 6].starts_with("REPORT RequestId: r-1\tDuration: "),
+        "{log:#?}"
+    );
     assert!(log[start + 6].contains("\tMemory Size: 256 MB\tMax Memory Used: "));
     assert!(log[start + 6].contains("\tInit Duration: "));
     assert!(!log.last().unwrap().contains("Init Duration"));
-    assert!(reply.log_tail.unwrap().contains("\nEND RequestId: r-1\nREPORT"));
+    assert!(
+        reply
+            .log_tail
+            .unwrap()
+            .contains("\nEND RequestId: r-1\nREPORT")
+    );
     let logs = world.lines();
     assert_eq!(logs[start + 1].request_id.as_deref(), Some("r-1"));
     assert_eq!(logs.last().unwrap().request_id.as_deref(), Some("r-2"));
@@ -125,20 +193,46 @@ async fn nothing_of_the_server_reaches_a_function() {
            child: execFileSync('/bin/ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' }), pid: process.pid,
            group: fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[2] })",
     );
-    function.environment.insert("OWN".to_owned(), "1".to_owned());
-    function.environment.insert("AWS_REGION".to_owned(), "wrong".to_owned());
+    function
+        .environment
+        .insert("OWN".to_owned(), "1".to_owned());
+    function
+        .environment
+        .insert("AWS_REGION".to_owned(), "wrong".to_owned());
     function.endpoint_url = Some("http://127.0.0.1:1".to_owned());
     // A descriptor that every exec would inherit, and one more far up.
     let file = std::fs::File::open("/dev/zero").unwrap();
     let leaks = [leak(&file, 10), leak(&file, 200)];
     let answer = world.succeed(&function, "{}").await;
     drop(leaks);
-    let names: Vec<&str> = answer["env"].as_object().unwrap().keys().map(String::as_str).collect();
+    let names: Vec<&str> = answer["env"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     let mut expected = vec![
-        "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_REGION", "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN", "AWS_XRAY_CONTEXT_MISSING", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "LANG", "OWN", "PATH", "TZ", "_HANDLER",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+        "LANG",
+        "OWN",
+        "PATH",
+        "TZ",
+        "_HANDLER",
     ];
     let mut names = names;
     names.sort_unstable();
@@ -150,12 +244,23 @@ async fn nothing_of_the_server_reaches_a_function() {
     assert_eq!(answer["pid"].to_string(), answer["group"].as_str().unwrap());
     let fds = answer["fds"].to_string();
     assert!(!fds.contains("/dev/zero"), "{fds}");
-    let of_ours = |kind: &str| answer["fds"].as_array().unwrap().iter().filter(|fd| fd.to_string().contains(kind)).count();
+    let of_ours = |kind: &str| {
+        answer["fds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|fd| fd.to_string().contains(kind))
+            .count()
+    };
     assert_eq!(of_ours("socket:"), 1, "{fds}");
     // The handler's own children get neither the Runtime API nor the console descriptor.
     let child = answer["child"].as_str().unwrap();
     assert!(!child.contains("/dev/zero"), "{child}");
-    assert_eq!(child.matches(" -> ").count(), 4, "0, 1, 2 and the directory itself: {child}");
+    assert_eq!(
+        child.matches(" -> ").count(),
+        4,
+        "0, 1, 2 and the directory itself: {child}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +277,10 @@ async fn environments_are_reused_while_warm_and_never_shared() {
     let calls = (0..4).map(|_| world.succeed(&function, r#"{"wait":400}"#));
     let [a, b, c, d] = calls.collect::<Vec<_>>().try_into().ok().unwrap();
     let answers = tokio::join!(a, b, c, d);
-    let mut pids: Vec<Value> = [answers.0, answers.1, answers.2, answers.3].iter().map(|answer| answer[0].clone()).collect();
+    let mut pids: Vec<Value> = [answers.0, answers.1, answers.2, answers.3]
+        .iter()
+        .map(|answer| answer[0].clone())
+        .collect();
     pids.sort_by_key(ToString::to_string);
     pids.dedup();
     assert_eq!(pids.len(), 4);
@@ -187,8 +295,11 @@ async fn limits_throttle_and_queue() {
         options.concurrency_max = 2;
     });
     let mut function = world.code("exports.handler = async () => { await new Promise((r) => setTimeout(r, 300)); return process.pid }");
-    let (a, b, c) =
-        tokio::join!(world.invoke(&function, "{}"), world.invoke(&function, "{}"), world.invoke(&function, "{}"));
+    let (a, b, c) = tokio::join!(
+        world.invoke(&function, "{}"),
+        world.invoke(&function, "{}"),
+        world.invoke(&function, "{}")
+    );
     assert_eq!(text(&a.unwrap()), text(&b.unwrap()));
     let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
     assert_eq!(c, Err(InvokeError::TooManyRequests { reason, limit: 2 }));
@@ -228,13 +339,20 @@ async fn a_dropped_invocation_ends_its_environment_and_frees_its_place() {
 async fn shutdown_lets_running_invocations_finish_and_refuses_new_ones() {
     let world = World::with(|options| options.environments_max = 1);
     let function = world.code("exports.handler = async () => { console.log('in'); await new Promise((r) => setTimeout(r, 300)); return 'whole' }");
-    let (reply, waiting, ()) = tokio::join!(world.invoke(&function, "{}"), world.invoke(&function, "{}"), async {
-        wait_until(|| world.log().iter().any(|line| line.ends_with("\tin"))).await;
-        world.pool.shutdown().await;
-    });
+    let (reply, waiting, ()) = tokio::join!(
+        world.invoke(&function, "{}"),
+        world.invoke(&function, "{}"),
+        async {
+            wait_until(|| world.log().iter().any(|line| line.ends_with("\tin"))).await;
+            world.pool.shutdown().await;
+        }
+    );
     assert_eq!(text(&reply.unwrap()), "\"whole\"");
     assert_eq!(waiting, Err(InvokeError::ShuttingDown { started: false }));
-    assert_eq!(world.invoke(&function, "{}").await, Err(InvokeError::ShuttingDown { started: false }));
+    assert_eq!(
+        world.invoke(&function, "{}").await,
+        Err(InvokeError::ShuttingDown { started: false })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,15 +370,29 @@ async fn shutdown_kills_what_outlives_the_grace() {
 async fn bad_requests_never_start_a_process() {
     let world = World::new();
     let mut function = world.code("exports.handler = async () => 1");
-    assert!(matches!(world.invoke(&function, "{oops").await, Err(InvokeError::InvalidRequestContent(_))));
+    assert!(matches!(
+        world.invoke(&function, "{oops").await,
+        Err(InvokeError::InvalidRequestContent(_))
+    ));
     let large = format!("\"{}\"", "x".repeat(6_291_456));
-    assert!(matches!(world.invoke(&function, &large).await, Err(InvokeError::RequestTooLarge { length: 6_291_458, .. })));
+    assert!(matches!(
+        world.invoke(&function, &large).await,
+        Err(InvokeError::RequestTooLarge {
+            length: 6_291_458,
+            ..
+        })
+    ));
     function.runtime = "python3.12".to_owned();
-    let Err(InvokeError::InvalidRuntime(reason)) = world.invoke(&function, "{}").await else { panic!() };
+    let Err(InvokeError::InvalidRuntime(reason)) = world.invoke(&function, "{}").await else {
+        panic!()
+    };
     assert!(reason.contains("python3.12"), "{reason}");
     assert_eq!(world.log(), Vec::<String>::new());
     let damaged = world.function_of_zip(b"no zip".to_vec());
-    assert!(matches!(world.invoke(&damaged, "{}").await, Err(InvokeError::InvalidZipFile(_))));
+    assert!(matches!(
+        world.invoke(&damaged, "{}").await,
+        Err(InvokeError::InvalidZipFile(_))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -289,15 +421,30 @@ while True:
 "#;
     let mut function = world.function(&[("bootstrap", bootstrap)]);
     function.runtime = "provided.al2023".to_owned();
-    assert_eq!(world.succeed(&function, r#"{"a":1}"#).await, json!([{"a": 1}, 400, "index.handler"]));
-    assert_eq!(world.fail(&function, r#"{"fail":1}"#).await, json!({"errorType": "Custom", "errorMessage": "m"}));
-    assert_eq!(world.fail(&function, r#"{"large":1}"#).await["errorType"], "Function.ResponseSizeTooLarge");
+    assert_eq!(
+        world.succeed(&function, r#"{"a":1}"#).await,
+        json!([{"a": 1}, 400, "index.handler"])
+    );
+    assert_eq!(
+        world.fail(&function, r#"{"fail":1}"#).await,
+        json!({"errorType": "Custom", "errorMessage": "m"})
+    );
+    assert_eq!(
+        world.fail(&function, r#"{"large":1}"#).await["errorType"],
+        "Function.ResponseSizeTooLarge"
+    );
     let log = world.log();
-    assert!(log.contains(&"right: 202 again: 403".to_owned()), "{log:#?}");
+    assert!(
+        log.contains(&"right: 202 again: 403".to_owned()),
+        "{log:#?}"
+    );
     assert!(log.contains(&"large: 413".to_owned()), "{log:#?}");
     let mut without = world.code("1");
     without.runtime = "provided".to_owned();
-    assert!(matches!(world.invoke(&without, "{}").await, Err(InvokeError::InvalidRuntime(_))));
+    assert!(matches!(
+        world.invoke(&without, "{}").await,
+        Err(InvokeError::InvalidRuntime(_))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,7 +461,8 @@ async fn environments_die_with_their_server() {
     // This program, started again, is the server; it invokes, prints the pid and is killed.
     if std::env::var_os("STEPWELL_TEST_SERVER").is_some() {
         let world = World::new();
-        let function = world.code("exports.handler = async () => { console.log('PID=' + process.pid); for (;;); }");
+        let function = world
+            .code("exports.handler = async () => { console.log('PID=' + process.pid); for (;;); }");
         let tell = async {
             wait_until(|| world.log().iter().any(|line| line.contains("PID="))).await;
             let log = world.log();
@@ -324,13 +472,20 @@ async fn environments_die_with_their_server() {
         return;
     }
     let mut server = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["environments_die_with_their_server", "--exact", "--nocapture"])
+        .args([
+            "environments_die_with_their_server",
+            "--exact",
+            "--nocapture",
+        ])
         .env("STEPWELL_TEST_SERVER", "1")
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     let out = std::io::BufReader::new(server.stdout.take().unwrap());
-    let line = std::io::BufRead::lines(out).map(Result::unwrap).find(|line| line.contains("PID=")).unwrap();
+    let line = std::io::BufRead::lines(out)
+        .map(Result::unwrap)
+        .find(|line| line.contains("PID="))
+        .unwrap();
     let pid: i32 = line.rsplit('=').next().unwrap().parse().unwrap();
     assert!(is_alive(&json!(pid)));
     server.kill().unwrap();
@@ -364,7 +519,12 @@ fn packages_cannot_leave_their_directory() {
     for name in ["../", "/ab", "a\\b"] {
         assert!(zip(name).is_err(), "{name}");
     }
-    assert!(package::check(b"PK no").unwrap_err().to_string().starts_with("Could not unzip uploaded file."));
+    assert!(
+        package::check(b"PK no")
+            .unwrap_err()
+            .to_string()
+            .starts_with("Could not unzip uploaded file.")
+    );
 }
 
 #[test]
@@ -382,19 +542,6 @@ fn equal_directories_give_equal_zips() {
     assert_eq!(package::id(&one), package::id(&two));
     assert_eq!(package::code_sha256(&one).len(), 44);
     package::check(&one).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_warm_call_costs_little() {
-    let world = World::new();
-    let function = Arc::new(world.code("exports.handler = async (event) => event"));
-    world.succeed(&function, "{}").await;
-    let started = Instant::now();
-    for _ in 0..2000 {
-        let reply = world.pool.invoke(&function, &*world.packages, invocation("{\"a\":1}", "r")).await.unwrap();
-        assert_eq!(reply.function_error, None::<FunctionError>);
-    }
-    println!("{:?} a warm call", started.elapsed() / 2000);
 }
 
 /// A duplicate of `file` at or above `number` that survives an exec.

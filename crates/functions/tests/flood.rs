@@ -25,11 +25,18 @@ async fn a_hundred_megabytes_of_output_are_read_without_being_kept() {
     assert_eq!(world.succeed(&function, "{}").await, json!("done"));
     let read = lines.load(std::sync::atomic::Ordering::Relaxed);
     assert!(read >= 102_400 * 1023, "{read}");
-    assert!(resident_kb() - before < 32 * 1024, "{} KB", resident_kb() - before);
+    assert!(
+        resident_kb() - before < 32 * 1024,
+        "{} KB",
+        resident_kb() - before
+    );
 }
 
 fn resident_kb() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

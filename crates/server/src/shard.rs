@@ -159,11 +159,19 @@ impl Run {
             let now = now();
             for message in messages {
                 self.apply(now, message);
+                if self.shard.is_full() {
+                    self.commit()?;
+                }
             }
             self.shard.tick(now);
-            let committed = self.shard.commit()?;
-            self.release(committed);
+            self.commit()?;
         }
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        let committed = self.shard.commit()?;
+        self.release(committed);
+        Ok(())
     }
 
     fn patience(&self) -> Duration {

@@ -266,8 +266,9 @@ impl Shard {
         }
         self.advance(now, number, Input::Due)?;
         // A step that ran out of its budget leaves the same instant behind: it goes on in a later tick.
-        if self.residents.get(&number).is_some_and(|resident| resident.due_ms == Some(due_ms)) {
-            self.wake_again(due_ms, number);
+        if let Some(resident) = self.residents.get(&number).filter(|resident| resident.due_ms == Some(due_ms)) {
+            let is_durable = resident.is_durable();
+            self.wake_again(due_ms, number, is_durable);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod rows;
 mod shard;
 mod staging;
 mod tasks;
+mod timers;
 
 pub use command::{Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode, LiveEvents, LostTask, Refusal, Request, RequestId, Settings, TaskOutcome};
 pub use functions::FunctionRow;

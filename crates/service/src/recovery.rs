@@ -18,7 +18,8 @@ impl Shard {
     /// - A task that had started and has no durable result fails with `Lambda.SdkClientException`, so
     ///   that the definition's own Retry and Catch decide; with [`LostTask::Retry`] it is called again.
     /// - Asynchronous Express executions start again.
-    /// - Returns whether there is more: commit, release, and call again until it returns `false`.
+    /// - `after_key`: `None` at first, then what the last call returned.
+    /// - Returns where to go on: commit, release, and call again until it returns `None`.
     /// - Cost: in proportion to tasks in flight, not to executions.
     pub fn recover(&mut self, now: Timestamp, after_key: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> {
         match self.recover_batch(now, after_key) {
@@ -40,6 +41,9 @@ impl Shard {
             if let Some(number) = index::sole_number(key) {
                 self.recover_tasks(now, number)?;
             }
+            if self.staging.is_full() {
+                return Ok(Some(next_key(key)));
+            }
         }
         if doubts.len() == RECOVER_BATCH {
             return Ok(doubts.last().map(|(key, _)| next_key(key)));
@@ -50,7 +54,19 @@ impl Shard {
             let (identity, input, definition): (Identity, String, String) = decode(key, value)?;
             self.begin_again(now, identity, input, definition)?;
         }
-        Ok((starts.len() == RECOVER_BATCH).then(|| starts.last().map(|(key, _)| next_key(key))).flatten())
+        if starts.len() == RECOVER_BATCH {
+            return Ok(starts.last().map(|(key, _)| next_key(key)));
+        }
+        self.forget_returned()?;
+        Ok(None)
+    }
+
+    /// What is left of returned attempts belongs to attempts that timed out or were stopped meanwhile.
+    fn forget_returned(&mut self) -> Done<()> {
+        let all = index::all_returned();
+        let left = self.staging.scan(&all, &after(&all), Direction::Ascending, usize::MAX)?;
+        left.into_iter().for_each(|(key, _)| self.staging.delete(key));
+        Ok(())
     }
 
     fn recover_tasks(&mut self, now: Timestamp, number: u64) -> Done<()> {

@@ -1,26 +1,24 @@
 //! The shard: one writer over its rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use stepwell_engine::{Definition, MachineKind, Timestamp};
-use stepwell_store::{Direction, Error, Snapshot, Store};
+use stepwell_store::{Error, Snapshot, Store};
 
 use crate::command::{Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings};
 use crate::executions::Resident;
 use crate::rows::meta::{Meta, meta_key};
-use crate::rows::{after, decode, encode, index, machine};
+use crate::rows::{decode, encode, index, machine};
 use crate::staging::{Rows, Staging};
+use crate::timers::Timers;
 
 /// Parsed definitions kept in memory.
 const DEFINITIONS_MAX: usize = 512;
 
 /// Standard executions kept in memory between commits; the others are read from their rows.
 const RESIDENTS_MAX: usize = 10_000;
-
-/// Timers kept in memory; the later ones are read when their time comes near.
-const TIMERS_MAX: usize = 8_192;
 
 /// Executions that become due in one tick; the rest is due in the next.
 const DUE_PER_TICK_MAX: usize = 1_024;
@@ -37,9 +35,7 @@ pub struct Shard {
     pub(crate) residents: BTreeMap<u64, Resident>,
     definitions: BTreeMap<String, (u64, Arc<Definition>)>,
     definition_use: u64,
-    timers: BTreeSet<(i64, u64)>,
-    /// Every timer due before this instant is in `timers`.
-    timers_known_until: i64,
+    timers: Timers,
     released: Committed,
     failure: Option<Error>,
 }
@@ -86,8 +82,7 @@ impl Shard {
             residents: BTreeMap::new(),
             definitions: BTreeMap::new(),
             definition_use: 0,
-            timers: BTreeSet::new(),
-            timers_known_until: i64::MIN,
+            timers: Timers::unread(),
             released: Committed::default(),
             failure: None,
         })
@@ -136,10 +131,16 @@ impl Shard {
                 Ok(None)
             }
             Request::ReturnTask { execution, ticket } => {
-                self.staging.put(index::returned_key(execution, ticket), vec![crate::rows::VERSION]);
+                self.return_task(execution, ticket)?;
                 Ok(None)
             }
         }
+    }
+
+    /// Whether so much is staged that the caller should commit before it applies more: a batch that
+    /// is too large for the store would be the end of the shard.
+    pub fn is_full(&self) -> bool {
+        self.staging.is_full()
     }
 
     /// Does what is due at `now`: waits, time-outs, heartbeats, retries.
@@ -153,12 +154,10 @@ impl Shard {
 
     fn fire_timers(&mut self, now: Timestamp) -> Done<()> {
         for _ in 0..DUE_PER_TICK_MAX {
-            self.know_timers_until(now)?;
-            let Some(&(due_ms, number)) = self.timers.first() else { return Ok(()) };
-            if due_ms > now.as_millis() {
+            if self.staging.is_full() {
                 return Ok(());
             }
-            self.timers.remove(&(due_ms, number));
+            let Some((due_ms, number)) = self.timers.take_due(&self.staging, now)? else { return Ok(()) };
             self.execution_due(now, number, due_ms)?;
         }
         Ok(())
@@ -166,63 +165,31 @@ impl Shard {
 
     /// The instant of the next [`Shard::tick`] that has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let known = self.timers.first().map(|(due, _)| *due);
-        let unknown = (self.timers_known_until < i64::MAX).then_some(self.timers_known_until);
-        [known, unknown].into_iter().flatten().min().map(Timestamp::from_millis)
+        self.timers.next_due().map(Timestamp::from_millis)
     }
 
-    /// Reads timers until one lies beyond `now` or there are no more.
-    fn know_timers_until(&mut self, now: Timestamp) -> Done<()> {
-        if self.timers_known_until > now.as_millis() || self.timers_known_until == i64::MAX {
-            return Ok(());
-        }
-        let from = index::timer_key(self.timers_known_until, 0);
-        let rows = self.staging.scan(&from, &after(&index::timers()), Direction::Ascending, TIMERS_MAX)?;
-        let is_all = rows.len() < TIMERS_MAX;
-        let found: Vec<(i64, u64)> = rows.iter().filter_map(|(key, _)| index::timer_parts(key)).collect();
-        // Timers of the last instant read may continue behind the limit: that instant counts as unknown.
-        let until = match found.last() {
-            Some((last, _)) if !is_all => *last,
-            _ => i64::MAX,
-        };
-        let until = if until <= self.timers_known_until && !is_all { until + 1 } else { until };
-        self.timers.extend(found);
-        self.timers_known_until = until;
-        Ok(())
-    }
-
-    /// Moves an execution's timer; keeps the window in memory bounded.
+    /// Moves an execution's timer, in its row and in memory.
     pub(crate) fn move_timer(&mut self, number: u64, before: Option<i64>, after: Option<i64>, is_durable: bool) {
         if before == after {
             return;
         }
-        if let Some(due) = before {
-            self.timers.remove(&(due, number));
+        if let Some(due_ms) = before {
+            self.timers.remove((due_ms, number), is_durable);
             if is_durable {
-                self.staging.delete(index::timer_key(due, number));
+                self.staging.delete(index::timer_key(due_ms, number));
             }
         }
-        if let Some(due) = after {
+        if let Some(due_ms) = after {
+            self.timers.insert((due_ms, number), is_durable);
             if is_durable {
-                self.staging.put(index::timer_key(due, number), vec![crate::rows::VERSION]);
+                self.staging.put(index::timer_key(due_ms, number), vec![crate::rows::VERSION]);
             }
-            if due < self.timers_known_until || !is_durable {
-                self.timers.insert((due, number));
-            }
-        }
-        while self.timers.len() > TIMERS_MAX * 2 {
-            let Some(last) = self.timers.last().copied() else { return };
-            if self.residents.get(&last.1).is_some_and(|resident| !resident.is_durable()) {
-                return;
-            }
-            self.timers.pop_last();
-            self.timers_known_until = self.timers_known_until.min(last.0);
         }
     }
 
     /// Puts a timer back that has fired without moving.
-    pub(crate) fn wake_again(&mut self, due_ms: i64, number: u64) {
-        self.timers.insert((due_ms, number));
+    pub(crate) fn wake_again(&mut self, due_ms: i64, number: u64, is_durable: bool) {
+        self.timers.insert((due_ms, number), is_durable);
     }
 
     /// One durable batch of everything applied since the last commit; only now do answers and effects exist.

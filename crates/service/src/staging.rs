@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use stepwell_store::{Batch, Direction, Error, Snapshot};
 
+/// Staged bytes after which a commit should come first: far below what one batch may hold, because the
+/// command that goes over it is carried out whole.
+const STAGED_BYTES_GOAL: usize = 16 << 20;
+
 /// Something that rows can be read from.
 pub(crate) trait Rows {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
@@ -27,6 +31,8 @@ impl Rows for Arc<dyn Snapshot> {
 pub(crate) struct Staging {
     base: Arc<dyn Snapshot>,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Bytes put since the last batch, replaced values included.
+    put_bytes: usize,
 }
 
 impl Staging {
@@ -34,10 +40,12 @@ impl Staging {
         Staging {
             base,
             writes: BTreeMap::new(),
+            put_bytes: 0,
         }
     }
 
     pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.put_bytes += key.len() + value.len();
         self.writes.insert(key, Some(value));
     }
 
@@ -49,9 +57,15 @@ impl Staging {
         self.writes.is_empty()
     }
 
+    /// Whether a commit should come before more is staged.
+    pub(crate) fn is_full(&self) -> bool {
+        self.put_bytes >= STAGED_BYTES_GOAL
+    }
+
     /// The staged writes as one batch; the staging is empty afterwards.
     pub(crate) fn take_batch(&mut self) -> Batch {
         let mut batch = Batch::new();
+        self.put_bytes = 0;
         for (key, value) in std::mem::take(&mut self.writes) {
             match value {
                 Some(value) => batch.put(key, value),

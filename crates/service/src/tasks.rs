@@ -5,6 +5,7 @@ use stepwell_api::states;
 use stepwell_engine::{Call, CallPattern, Input, Payload, TaskToken, Ticket, Timestamp};
 
 use crate::command::{Answered, CallStyle, FunctionCall, TaskOutcome};
+use crate::rows::{VERSION, index};
 use crate::shard::{Done, Shard, body};
 
 /// Fields of `lambda:invoke` that Step Functions supports.
@@ -112,6 +113,16 @@ impl Shard {
             TaskOutcome::Submitted(output) => Input::Submitted { ticket, output },
         };
         self.advance(now, execution, input)
+    }
+
+    /// An attempt was not started: a recovery may call it again. Express executions have no recovery of
+    /// their tasks: they start again as a whole, or not at all.
+    pub(crate) fn return_task(&mut self, execution: u64, ticket: Ticket) -> Done<()> {
+        let Some(resident) = self.resident(execution)? else { return Ok(()) };
+        if resident.is_durable() && resident.row.execution.attempts_in_doubt().contains(&ticket) {
+            self.staging.put(index::returned_key(execution, ticket), vec![VERSION]);
+        }
+        Ok(())
     }
 
     pub(crate) fn send_task_success(&mut self, now: Timestamp, input: states::SendTaskSuccessInput) -> Done<Answered> {

@@ -1,6 +1,6 @@
 //! The command line: names, options, help. What each command does is in its own file.
 
-use std::{env, net::SocketAddr, path::PathBuf};
+use std::{env, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -61,8 +61,42 @@ pub enum Command {
     Validate(Validate),
     /// List state machines with their latest executions, and functions
     List(List),
+    /// Measure this machine: figures of Stepwell beside the machine's own limits in the same run
+    Bench(Bench),
     /// Print a completion script for a shell
     Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell bench transitions\n  stepwell bench tasks --clients 8 --seconds 20 --json\n\nEach workload runs on a server of its own with a fresh durable store, the load generator in the same process."
+)]
+pub struct Bench {
+    #[arg(value_enum)]
+    pub workload: Workload,
+    /// Calls or executions open at once
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub clients: u16,
+    /// How long to measure, in seconds
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Directory for the store: the disk that is measured
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub data: PathBuf,
+}
+
+impl Bench {
+    pub fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Workload {
+    /// Standard executions of ten Pass states: durable state transitions a second
+    Transitions,
+    /// A warm no-op function through Task states, beside the bare Runtime API loop
+    Tasks,
 }
 
 /// Which server to talk to.

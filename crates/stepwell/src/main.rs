@@ -8,6 +8,7 @@
 
 mod arguments;
 mod assembly;
+mod bench;
 mod client;
 mod commands;
 mod deployment;
@@ -81,6 +82,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         Command::Invoke(invoke) => commands::invoke::run(invoke, is_json),
         Command::Validate(validate) => commands::validate::run(validate, is_json),
         Command::List(list) => commands::list::run(list, is_json),
+        Command::Bench(bench) => commands::bench::run(bench, is_json),
         Command::Completions(completions) => {
             let mut script = Vec::new();
             clap_complete::generate(

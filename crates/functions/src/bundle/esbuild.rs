@@ -13,10 +13,18 @@ use crate::environment::host::find_on_path;
 use crate::environment::process::kill_group;
 
 /// The esbuild to use: the project's own, else ours, which is installed on first use.
-pub(super) fn find(code_dir: &Path, cache_dir: &Path, notice: &dyn Fn(&str)) -> Result<PathBuf, BundleError> {
+pub(super) fn find(
+    code_dir: &Path,
+    cache_dir: &Path,
+    notice: &dyn Fn(&str),
+) -> Result<PathBuf, BundleError> {
     let package = package()?;
     let below = Path::new("node_modules").join(package).join("bin/esbuild");
-    if let Some(own) = code_dir.ancestors().map(|directory| directory.join(&below)).find(|path| path.is_file()) {
+    if let Some(own) = code_dir
+        .ancestors()
+        .map(|directory| directory.join(&below))
+        .find(|path| path.is_file())
+    {
         return Ok(own);
     }
     let home = cache_dir.join("esbuild").join(VERSION);
@@ -29,22 +37,46 @@ pub(super) fn find(code_dir: &Path, cache_dir: &Path, notice: &dyn Fn(&str)) -> 
 }
 
 /// Runs `npm ci`, or `npm install` without a lock file.
-pub(super) fn install_dependencies(directory: &Path, notice: &dyn Fn(&str)) -> Result<(), BundleError> {
-    let verb = if directory.join("package-lock.json").is_file() { "ci" } else { "install" };
-    notice(&format!("installing npm dependencies: npm {verb} in {}", directory.display()));
+pub(super) fn install_dependencies(
+    directory: &Path,
+    notice: &dyn Fn(&str),
+) -> Result<(), BundleError> {
+    let verb = if directory.join("package-lock.json").is_file() {
+        "ci"
+    } else {
+        "install"
+    };
+    notice(&format!(
+        "installing npm dependencies: npm {verb} in {}",
+        directory.display()
+    ));
     let mut command = Command::new(npm("the function's dependencies")?);
-    command.arg(verb).args(["--no-audit", "--no-fund"]).current_dir(directory);
+    command
+        .arg(verb)
+        .args(["--no-audit", "--no-fund"])
+        .current_dir(directory);
     npm_run(command, &format!("npm {verb} in {}", directory.display()))
 }
 
 fn install(package: &str, home: &Path, notice: &dyn Fn(&str)) -> Result<(), BundleError> {
-    notice(&format!("installing esbuild {VERSION} (once) with npm into {}", home.display()));
+    notice(&format!(
+        "installing esbuild {VERSION} (once) with npm into {}",
+        home.display()
+    ));
     let unfinished = home.with_extension(format!("unfinished-{}", std::process::id()));
     fs::create_dir_all(&unfinished)?;
     let mut command = Command::new(npm("esbuild")?);
     // The platform's package holds just the binary: nothing else is fetched and no script runs.
     command
-        .args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--prefix"])
+        .args([
+            "install",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--no-package-lock",
+            "--prefix",
+        ])
         .arg(&unfinished)
         .arg(format!("{package}@{VERSION}"))
         .current_dir(&unfinished);
@@ -70,8 +102,16 @@ fn npm(purpose: &str) -> Result<PathBuf, BundleError> {
 }
 
 fn npm_run(command: Command, title: &str) -> Result<(), BundleError> {
-    let finished = run(command, INSTALL_MAX).map_err(|error| BundleError::Tool(format!("{title}: {error}")))?;
-    if finished.is_success { Ok(()) } else { Err(BundleError::Tool(format!("{title} failed:\n{}", finished.output.trim()))) }
+    let finished = run(command, INSTALL_MAX)
+        .map_err(|error| BundleError::Tool(format!("{title}: {error}")))?;
+    if finished.is_success {
+        Ok(())
+    } else {
+        Err(BundleError::Tool(format!(
+            "{title} failed:\n{}",
+            finished.output.trim()
+        )))
+    }
 }
 
 /// What a tool left behind.
@@ -83,24 +123,39 @@ pub(super) struct Finished {
 
 /// Runs `command` in its own process group, for `limit` at most, keeping [`OUTPUT_BYTES_MAX`] of its messages.
 pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<Finished> {
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
     let mut stderr = child.stderr.take().expect("standard error is piped");
     let (sender, receiver) = mpsc::sync_channel(1);
-    std::thread::Builder::new().name("tool-output".to_owned()).spawn(move || {
-        let mut kept = Vec::new();
-        let read = stderr.by_ref().take(OUTPUT_BYTES_MAX).read_to_end(&mut kept);
-        let read = read.and_then(|_| io::copy(&mut stderr, &mut io::sink()));
-        // Nobody listens after a timeout.
-        let _ = sender.send(read.map(|_| kept));
-    })?;
+    std::thread::Builder::new()
+        .name("tool-output".to_owned())
+        .spawn(move || {
+            let mut kept = Vec::new();
+            let read = stderr
+                .by_ref()
+                .take(OUTPUT_BYTES_MAX)
+                .read_to_end(&mut kept);
+            let read = read.and_then(|_| io::copy(&mut stderr, &mut io::sink()));
+            // Nobody listens after a timeout.
+            let _ = sender.send(read.map(|_| kept));
+        })?;
     let Ok(read) = receiver.recv_timeout(limit) else {
         kill_group(i32::try_from(child.id()).map_err(io::Error::other)?);
         child.wait()?;
-        return Err(io::Error::new(io::ErrorKind::TimedOut, format!("not finished after {} s", limit.as_secs())));
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("not finished after {} s", limit.as_secs()),
+        ));
     };
     let status = child.wait()?;
-    Ok(Finished { is_success: status.success(), output: String::from_utf8_lossy(&read?).into_owned() })
+    Ok(Finished {
+        is_success: status.success(),
+        output: String::from_utf8_lossy(&read?).into_owned(),
+    })
 }
 
 /// The npm package that holds esbuild's binary for this machine.
@@ -110,7 +165,9 @@ fn package() -> Result<&'static str, BundleError> {
         ("linux", "aarch64") => Ok("@esbuild/linux-arm64"),
         ("macos", "x86_64") => Ok("@esbuild/darwin-x64"),
         ("macos", "aarch64") => Ok("@esbuild/darwin-arm64"),
-        (os, arch) => Err(BundleError::Tool(format!("esbuild is not known to run on {os} {arch}"))),
+        (os, arch) => Err(BundleError::Tool(format!(
+            "esbuild is not known to run on {os} {arch}"
+        ))),
     }
 }
 

@@ -77,12 +77,16 @@ pub enum BundleError {
 /// Bundles a function's entry points into `out_dir`, which is emptied first.
 ///
 /// - Always `--bundle --platform=node`; by default `--target=es2020 --format=cjs`, as SAM does.
-/// - The files lie as esbuild lays them out: below the lowest common directory of the entry points. One exception:
+/// - The files lie as esbuild lays them out: below the lowest shared directory of the entry points. One exception:
 ///   if that is not where the handler string looks and an entry point has the handler's file name, that entry point
 ///   goes where the handler looks (`src/app.handler` finds `src/app.ts` built alone, which esbuild puts at `app.js`).
 /// - An ES module bundle gets a `package.json` with `"type": "module"`, so that `.js` files load.
 /// - Blocks; the caller chooses the thread.
-pub fn bundle(project: &Project<'_>, properties: &BuildProperties, out_dir: &Path) -> Result<Built, BundleError> {
+pub fn bundle(
+    project: &Project<'_>,
+    properties: &BuildProperties,
+    out_dir: &Path,
+) -> Result<Built, BundleError> {
     let code_dir = canonical(project.code_dir)?;
     let entries = layout::entries(&code_dir, properties, project.handler)?;
     let binary = esbuild::find(&code_dir, project.cache_dir, project.notice)?;
@@ -94,7 +98,10 @@ pub fn bundle(project: &Project<'_>, properties: &BuildProperties, out_dir: &Pat
     let mut run = run(&binary, &code_dir, properties, &entries.arguments, &out_dir)?;
     if let Some(directory) = dependencies_missing(&run.problems, &code_dir) {
         if !project.installs_dependencies {
-            return Err(BundleError::DependenciesMissing { directory, problems: run.problems });
+            return Err(BundleError::DependenciesMissing {
+                directory,
+                problems: run.problems,
+            });
         }
         esbuild::install_dependencies(&directory, project.notice)?;
         run = self::run(&binary, &code_dir, properties, &entries.arguments, &out_dir)?;
@@ -106,7 +113,11 @@ pub fn bundle(project: &Project<'_>, properties: &BuildProperties, out_dir: &Pat
     let files = finish_files(files, properties, &out_dir)?;
     let inputs = with_manifests(inputs, &code_dir, project.project_dir);
     let warnings = run.problems.into_iter().chain(entries.warning).collect();
-    Ok(Built { files, warnings, inputs })
+    Ok(Built {
+        files,
+        warnings,
+        inputs,
+    })
 }
 
 struct Run {
@@ -128,30 +139,56 @@ fn run(
         .current_dir(code_dir)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .args(["--bundle", "--platform=node", "--log-level=warning", "--log-limit=0", "--color=false"])
+        .args([
+            "--bundle",
+            "--platform=node",
+            "--log-level=warning",
+            "--log-limit=0",
+            "--color=false",
+        ])
         .args(properties.flags())
         .arg(format!("--outdir={}", out_dir.display()))
         .arg(format!("--metafile={}", metafile.display()))
         .args(entries);
     let finished = esbuild::run(command, BUILD_MAX).map_err(|error| {
-        BundleError::Tool(format!("cannot run esbuild at {}: {error}", binary.display()))
+        BundleError::Tool(format!(
+            "cannot run esbuild at {}: {error}",
+            binary.display()
+        ))
     })?;
     let problems = problem::parse(&finished.output, code_dir);
     if !finished.is_success && !problems.iter().any(|problem| problem.is_error) {
-        return Err(BundleError::Tool(format!("esbuild failed: {}", finished.output.trim())));
+        return Err(BundleError::Tool(format!(
+            "esbuild failed: {}",
+            finished.output.trim()
+        )));
     }
-    let read = if finished.is_success { fs::read(&metafile)? } else { Vec::new() };
+    let read = if finished.is_success {
+        fs::read(&metafile)?
+    } else {
+        Vec::new()
+    };
     let _ = fs::remove_file(&metafile);
-    Ok(Run { is_success: finished.is_success, problems, metafile: read })
+    Ok(Run {
+        is_success: finished.is_success,
+        problems,
+        metafile: read,
+    })
 }
 
 /// The directory to run `npm ci` in, if an unresolved package is why the build failed.
 fn dependencies_missing(problems: &[Problem], code_dir: &Path) -> Option<PathBuf> {
     let package = problems.iter().find_map(|problem| {
-        let path = problem.text.strip_prefix("Could not resolve \"")?.strip_suffix('"')?;
+        let path = problem
+            .text
+            .strip_prefix("Could not resolve \"")?
+            .strip_suffix('"')?;
         (problem.is_error && !path.starts_with(['.', '/'])).then_some(path)
     })?;
-    let manifest = code_dir.ancestors().map(|directory| directory.join("package.json")).find(|path| path.is_file())?;
+    let manifest = code_dir
+        .ancestors()
+        .map(|directory| directory.join("package.json"))
+        .find(|path| path.is_file())?;
     let text: Value = serde_json::from_slice(&fs::read(&manifest).ok()?).ok()?;
     let mut parts = package.split('/');
     let name = match parts.next()? {
@@ -159,19 +196,46 @@ fn dependencies_missing(problems: &[Problem], code_dir: &Path) -> Option<PathBuf
         name => name.to_owned(),
     };
     let is_declared = |kind: &str| text[kind].get(&name).is_some();
-    let kinds = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
-    kinds.into_iter().any(is_declared).then(|| manifest.parent().map(Path::to_owned))?
+    let kinds = [
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+    ];
+    kinds
+        .into_iter()
+        .any(is_declared)
+        .then(|| manifest.parent().map(Path::to_owned))?
 }
 
 /// Output files and project inputs out of esbuild's metafile.
-fn read_metafile(metafile: &[u8], code_dir: &Path) -> Result<(Vec<PathBuf>, BTreeSet<PathBuf>), BundleError> {
-    let meta: Value = serde_json::from_slice(metafile)
-        .map_err(|error| BundleError::Tool(format!("esbuild wrote an unreadable metafile: {error}")))?;
-    let names = |key: &str| meta[key].as_object().into_iter().flat_map(|files| files.keys().cloned()).collect::<Vec<_>>();
+fn read_metafile(
+    metafile: &[u8],
+    code_dir: &Path,
+) -> Result<(Vec<PathBuf>, BTreeSet<PathBuf>), BundleError> {
+    let meta: Value = serde_json::from_slice(metafile).map_err(|error| {
+        BundleError::Tool(format!("esbuild wrote an unreadable metafile: {error}"))
+    })?;
+    let names = |key: &str| {
+        meta[key]
+            .as_object()
+            .into_iter()
+            .flat_map(|files| files.keys().cloned())
+            .collect::<Vec<_>>()
+    };
     let absolute = |name: String| code_dir.join(name).canonicalize().ok();
     let files = names("outputs").into_iter().filter_map(absolute).collect();
-    let is_own = |path: &PathBuf| !path.components().any(|part| part.as_os_str() == "node_modules");
-    let inputs = names("inputs").into_iter().filter_map(absolute).filter(is_own).take(INPUTS_MAX).collect();
+    let is_own = |path: &PathBuf| {
+        !path
+            .components()
+            .any(|part| part.as_os_str() == "node_modules")
+    };
+    let inputs = names("inputs")
+        .into_iter()
+        .filter_map(absolute)
+        .filter(is_own)
+        .take(INPUTS_MAX)
+        .collect();
     Ok((files, inputs))
 }
 
@@ -180,7 +244,9 @@ fn finish_files(
     properties: &BuildProperties,
     out_dir: &Path,
 ) -> Result<Vec<PathBuf>, BundleError> {
-    let has_js = files.iter().any(|file| file.extension().is_some_and(|extension| extension == "js"));
+    let has_js = files
+        .iter()
+        .any(|file| file.extension().is_some_and(|extension| extension == "js"));
     if properties.is_esm() && has_js {
         let manifest = out_dir.join("package.json");
         fs::write(&manifest, "{\"type\":\"module\"}\n")?;
@@ -191,17 +257,33 @@ fn finish_files(
 }
 
 /// Adds the configuration files that change a build.
-fn with_manifests(mut inputs: BTreeSet<PathBuf>, code_dir: &Path, project_dir: &Path) -> Vec<PathBuf> {
-    let top = project_dir.canonicalize().unwrap_or_else(|_| code_dir.to_owned());
-    for directory in code_dir.ancestors().take_while(|directory| directory.starts_with(&top)) {
+fn with_manifests(
+    mut inputs: BTreeSet<PathBuf>,
+    code_dir: &Path,
+    project_dir: &Path,
+) -> Vec<PathBuf> {
+    let top = project_dir
+        .canonicalize()
+        .unwrap_or_else(|_| code_dir.to_owned());
+    for directory in code_dir
+        .ancestors()
+        .take_while(|directory| directory.starts_with(&top))
+    {
         let names = ["tsconfig.json", "package.json"];
-        inputs.extend(names.iter().map(|name| directory.join(name)).filter(|path| path.is_file()));
+        inputs.extend(
+            names
+                .iter()
+                .map(|name| directory.join(name))
+                .filter(|path| path.is_file()),
+        );
     }
     inputs.into_iter().collect()
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, BundleError> {
-    path.canonicalize().map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())).into())
+    path.canonicalize().map_err(|error| {
+        io::Error::new(error.kind(), format!("{}: {error}", path.display())).into()
+    })
 }
 
 const METAFILE: &str = ".metafile.json";

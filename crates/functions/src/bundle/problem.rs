@@ -23,13 +23,23 @@ pub struct Problem {
 impl Problem {
     /// A warning without a place.
     pub(super) fn warning(text: String) -> Problem {
-        Problem { is_error: false, file: None, line: 0, column: 0, text, excerpt: String::new() }
+        Problem {
+            is_error: false,
+            file: None,
+            line: 0,
+            column: 0,
+            text,
+            excerpt: String::new(),
+        }
     }
 
     /// The errors among `problems`, one a paragraph.
     pub(super) fn list(problems: &[Problem]) -> String {
         let errors = problems.iter().filter(|problem| problem.is_error);
-        errors.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        errors
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -37,7 +47,13 @@ impl fmt::Display for Problem {
     /// `file:line:column: text`, then the excerpt.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
-            write!(formatter, "{}:{}:{}: ", file.display(), self.line, self.column)?;
+            write!(
+                formatter,
+                "{}:{}:{}: ",
+                file.display(),
+                self.line,
+                self.column
+            )?;
         }
         formatter.write_str(&self.text)?;
         if !self.excerpt.is_empty() {
@@ -55,10 +71,16 @@ pub(super) fn parse(output: &str, directory: &Path) -> Vec<Problem> {
             if problems.len() == PROBLEMS_MAX {
                 break;
             }
-            problems.push(Problem { is_error, text: text.to_owned(), ..Problem::warning(String::new()) });
+            problems.push(Problem {
+                is_error,
+                text: text.to_owned(),
+                ..Problem::warning(String::new())
+            });
             continue;
         }
-        let Some(problem) = problems.last_mut() else { continue };
+        let Some(problem) = problems.last_mut() else {
+            continue;
+        };
         if problem.file.is_none()
             && problem.excerpt.is_empty()
             && let Some((file, line, column)) = place(line)
@@ -77,7 +99,9 @@ pub(super) fn parse(output: &str, directory: &Path) -> Vec<Problem> {
 
 /// `✘ [ERROR] text` or `▲ [WARNING] text`.
 fn title(line: &str) -> Option<(bool, &str)> {
-    let rest = line.strip_prefix("✘ ").or_else(|| line.strip_prefix("▲ "))?;
+    let rest = line
+        .strip_prefix("✘ ")
+        .or_else(|| line.strip_prefix("▲ "))?;
     let error = rest.strip_prefix("[ERROR] ").map(|text| (true, text));
     error.or_else(|| rest.strip_prefix("[WARNING] ").map(|text| (false, text)))
 }
@@ -93,7 +117,8 @@ fn place(line: &str) -> Option<(&str, u32, u32)> {
 
 /// `2 errors`, `1 warning and 1 error`.
 fn is_total(line: &str) -> bool {
-    line.starts_with(|first: char| first.is_ascii_digit()) && (line.contains(" error") || line.contains(" warning"))
+    line.starts_with(|first: char| first.is_ascii_digit())
+        && (line.contains(" error") || line.contains(" warning"))
 }
 
 /// Problems of one build that are kept.

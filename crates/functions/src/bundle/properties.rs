@@ -24,9 +24,15 @@ impl BuildProperties {
     /// - Errors name the property: a flag that the build itself sets, a value of the wrong kind, no entry points.
     pub fn parse(properties: &Value) -> Result<BuildProperties, BundleError> {
         let Some(members) = properties.as_object() else {
-            return Err(BundleError::Properties(format!("BuildProperties must be an object, not {properties}")));
+            return Err(BundleError::Properties(format!(
+                "BuildProperties must be an object, not {properties}"
+            )));
         };
-        let mut parsed = BuildProperties { entry_points: Vec::new(), flags: Vec::new(), is_esm: false };
+        let mut parsed = BuildProperties {
+            entry_points: Vec::new(),
+            flags: Vec::new(),
+            is_esm: false,
+        };
         for (name, value) in members {
             let flag = kebab(name);
             match flag.as_str() {
@@ -34,13 +40,17 @@ impl BuildProperties {
                 // How npm is run, not esbuild.
                 "use-npm-ci" => {}
                 flag if SET_BY_BUILD.contains(&flag) => {
-                    return Err(BundleError::Properties(format!("BuildProperties {name} is set by the build itself")));
+                    return Err(BundleError::Properties(format!(
+                        "BuildProperties {name} is set by the build itself"
+                    )));
                 }
                 _ => parsed.flags.extend(flags(name, &flag, value)?),
             }
         }
         if parsed.entry_points.is_empty() {
-            return Err(BundleError::Properties("BuildProperties needs EntryPoints with at least one file".to_owned()));
+            return Err(BundleError::Properties(
+                "BuildProperties needs EntryPoints with at least one file".to_owned(),
+            ));
         }
         parsed.complete();
         Ok(parsed)
@@ -52,10 +62,17 @@ impl BuildProperties {
     /// - `None` if there is no such TypeScript file below `dir`.
     pub fn for_handler(dir: &Path, handler: &str) -> Option<BuildProperties> {
         let module = handler_module(handler);
-        let names = SOURCE_EXTENSIONS.iter().filter(|extension| extension.contains("ts"));
-        let entry_point = names.map(|extension| format!("{module}.{extension}")).find(|name| dir.join(name).is_file())?;
-        let mut properties =
-            BuildProperties { entry_points: vec![entry_point], flags: vec!["--sourcemap".to_owned()], is_esm: false };
+        let names = SOURCE_EXTENSIONS
+            .iter()
+            .filter(|extension| extension.contains("ts"));
+        let entry_point = names
+            .map(|extension| format!("{module}.{extension}"))
+            .find(|name| dir.join(name).is_file())?;
+        let mut properties = BuildProperties {
+            entry_points: vec![entry_point],
+            flags: vec!["--sourcemap".to_owned()],
+            is_esm: false,
+        };
         properties.complete();
         Some(properties)
     }
@@ -82,7 +99,10 @@ impl BuildProperties {
 /// The flags one property stands for.
 fn flags(name: &str, flag: &str, value: &Value) -> Result<Vec<String>, BundleError> {
     if KEYED.contains(&flag) {
-        return Ok(items(name, value)?.into_iter().map(|item| format!("--{flag}:{item}")).collect());
+        return Ok(items(name, value)?
+            .into_iter()
+            .map(|item| format!("--{flag}:{item}"))
+            .collect());
     }
     if JOINED.contains(&flag) {
         return Ok(vec![format!("--{flag}={}", items(name, value)?.join(","))]);
@@ -99,13 +119,16 @@ fn flags(name: &str, flag: &str, value: &Value) -> Result<Vec<String>, BundleErr
 /// A list, a single value, or an object whose members become `name=value`.
 fn items(name: &str, value: &Value) -> Result<Vec<String>, BundleError> {
     match value {
-        Value::Array(list) if list.len() <= ITEMS_MAX => list.iter().map(|item| scalar(name, item)).collect(),
-        Value::Object(members) if members.len() <= ITEMS_MAX => {
-            members.iter().map(|(key, value)| Ok(format!("{key}={}", scalar(name, value)?))).collect()
+        Value::Array(list) if list.len() <= ITEMS_MAX => {
+            list.iter().map(|item| scalar(name, item)).collect()
         }
-        Value::Array(_) | Value::Object(_) => {
-            Err(BundleError::Properties(format!("BuildProperties {name} has more than {ITEMS_MAX} items")))
-        }
+        Value::Object(members) if members.len() <= ITEMS_MAX => members
+            .iter()
+            .map(|(key, value)| Ok(format!("{key}={}", scalar(name, value)?)))
+            .collect(),
+        Value::Array(_) | Value::Object(_) => Err(BundleError::Properties(format!(
+            "BuildProperties {name} has more than {ITEMS_MAX} items"
+        ))),
         _ => Ok(vec![scalar(name, value)?]),
     }
 }
@@ -114,7 +137,9 @@ fn scalar(name: &str, value: &Value) -> Result<String, BundleError> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        _ => Err(BundleError::Properties(format!("BuildProperties {name} must be text, a number or a boolean, not {value}"))),
+        _ => Err(BundleError::Properties(format!(
+            "BuildProperties {name} must be text, a number or a boolean, not {value}"
+        ))),
     }
 }
 
@@ -124,25 +149,60 @@ fn kebab(name: &str) -> String {
     let characters: Vec<char> = name.chars().collect();
     for (at, character) in characters.iter().enumerate() {
         let after_lower = at > 0 && characters[at - 1].is_lowercase();
-        let before_lower = at > 0 && characters[at - 1] != '_' && characters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let before_lower = at > 0
+            && characters[at - 1] != '_'
+            && characters
+                .get(at + 1)
+                .is_some_and(|next| next.is_lowercase());
         if character.is_uppercase() && (after_lower || before_lower) {
             flag.push('-');
         }
-        flag.push(if *character == '_' { '-' } else { character.to_ascii_lowercase() });
+        flag.push(if *character == '_' {
+            '-'
+        } else {
+            character.to_ascii_lowercase()
+        });
     }
     flag
 }
 
 /// Flags the build owns: where files go, what is reported, and what would never return.
 const SET_BY_BUILD: [&str; 13] = [
-    "bundle", "platform", "outdir", "outfile", "outbase", "metafile", "watch", "serve", "servedir", "log-level",
-    "log-limit", "color", "allow-overwrite",
+    "bundle",
+    "platform",
+    "outdir",
+    "outfile",
+    "outbase",
+    "metafile",
+    "watch",
+    "serve",
+    "servedir",
+    "log-level",
+    "log-limit",
+    "color",
+    "allow-overwrite",
 ];
 /// Flags written `--name:item`, once an item.
-const KEYED: [&str; 10] =
-    ["external", "loader", "banner", "footer", "define", "out-extension", "alias", "drop", "pure", "inject"];
+const KEYED: [&str; 10] = [
+    "external",
+    "loader",
+    "banner",
+    "footer",
+    "define",
+    "out-extension",
+    "alias",
+    "drop",
+    "pure",
+    "inject",
+];
 /// Flags written `--name=a,b`.
-const JOINED: [&str; 5] = ["main-fields", "target", "conditions", "resolve-extensions", "drop-labels"];
+const JOINED: [&str; 5] = [
+    "main-fields",
+    "target",
+    "conditions",
+    "resolve-extensions",
+    "drop-labels",
+];
 /// Flags whose `true` or `false` must be written out.
 const WITH_VALUE: [&str; 2] = ["sources-content", "tree-shaking"];
 /// Items of one property.
@@ -181,16 +241,36 @@ mod tests {
         "#]]
         .assert_debug_eq(&pascal.flags());
         assert!(pascal.is_esm());
-        let snake = BuildProperties::parse(&json!({"entry_points": ["a.ts"], "keep_names": true, "legal_comments": "none"}));
+        let snake = BuildProperties::parse(
+            &json!({"entry_points": ["a.ts"], "keep_names": true, "legal_comments": "none"}),
+        );
         let snake = snake.expect("valid");
-        assert_eq!(snake.flags(), ["--keep-names", "--legal-comments=none", "--target=es2020", "--format=cjs"]);
+        assert_eq!(
+            snake.flags(),
+            [
+                "--keep-names",
+                "--legal-comments=none",
+                "--target=es2020",
+                "--format=cjs"
+            ]
+        );
     }
 
     #[test]
     fn wrong_properties_are_named() {
-        let error = |value: Value| BuildProperties::parse(&value).expect_err("invalid").to_string();
-        assert_eq!(error(json!({})), "BuildProperties needs EntryPoints with at least one file");
-        assert_eq!(error(json!({"EntryPoints": ["a"], "Outdir": "x"})), "BuildProperties Outdir is set by the build itself");
+        let error = |value: Value| {
+            BuildProperties::parse(&value)
+                .expect_err("invalid")
+                .to_string()
+        };
+        assert_eq!(
+            error(json!({})),
+            "BuildProperties needs EntryPoints with at least one file"
+        );
+        assert_eq!(
+            error(json!({"EntryPoints": ["a"], "Outdir": "x"})),
+            "BuildProperties Outdir is set by the build itself"
+        );
         assert!(error(json!({"EntryPoints": ["a"], "Minify": {}})).contains("Minify must be text"));
         assert!(error(json!([])).contains("must be an object"));
     }

@@ -23,27 +23,40 @@ impl Failure {
     /// The error object a runtime has posted, word for word.
     pub(crate) fn of_runtime(body: Body) -> Failure {
         match body {
-            Body::Complete(payload) => Failure { payload, status: Status::Success, message: None },
+            Body::Complete(payload) => Failure {
+                payload,
+                status: Status::Success,
+                message: None,
+            },
             Body::TooLarge(length) => Failure::too_large(length),
         }
     }
 
     /// The process ended in the middle of an invocation.
     pub(crate) fn exit(request_id: &str, exit: Exit) -> Failure {
-        Failure::runtime("Runtime.ExitError", format!("RequestId: {request_id} Error: {}", exit.describe()))
+        Failure::runtime(
+            "Runtime.ExitError",
+            format!("RequestId: {request_id} Error: {}", exit.describe()),
+        )
     }
 
     /// The process used more memory than the function has and was killed.
     pub(crate) fn out_of_memory(request_id: &str) -> Failure {
         let reason = Exit::Signal(libc::SIGKILL).describe();
-        Failure::runtime("Runtime.OutOfMemory", format!("RequestId: {request_id} Error: {reason}"))
+        Failure::runtime(
+            "Runtime.OutOfMemory",
+            format!("RequestId: {request_id} Error: {reason}"),
+        )
     }
 
     /// The function's timeout was over and the process was killed.
     pub(crate) fn timeout(request_id: &str, timeout: Duration) -> Failure {
         let text = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
         let error_message = format!("RequestId: {request_id} Error: {text}");
-        let message = format!("{} {request_id} {text}", timestamp::iso(timestamp::now_ms()));
+        let message = format!(
+            "{} {request_id} {text}",
+            timestamp::iso(timestamp::now_ms())
+        );
         Failure {
             payload: payload("Sandbox.Timedout", &error_message),
             status: Status::Timeout,
@@ -57,7 +70,11 @@ impl Failure {
             "Response payload size ({length} bytes) exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."
         );
         let payload = payload("Function.ResponseSizeTooLarge", &message);
-        Failure { payload, status: Status::Success, message: Some(message) }
+        Failure {
+            payload,
+            status: Status::Success,
+            message: Some(message),
+        }
     }
 
     /// Lines to write before END.

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::net::UnixStream;
 
+use super::Environment;
 use super::logs::{Capture, WriteEnds};
-use super::process::{Launch, Reserved};
+use super::process::{API_DESCRIPTOR, LOG_DESCRIPTOR, Launch};
 use super::spawner::Spawner;
 use super::variables::variables;
-use super::Environment;
 use crate::configuration::{Configuration, Runtime};
 use crate::invocation::{InvokeError, LogSink};
 use crate::package::{Unpacked, hex};
@@ -38,18 +38,29 @@ impl Host {
         package: Arc<Unpacked>,
         serial: u64,
     ) -> Result<Environment, InvokeError> {
-        let runtime = Runtime::parse(&configuration.runtime).ok_or_else(|| unknown_runtime(configuration))?;
+        let runtime =
+            Runtime::parse(&configuration.runtime).ok_or_else(|| unknown_runtime(configuration))?;
         let log_stream = log_stream(configuration, serial);
         let name = configuration.function_name.clone();
-        let (capture, ends) = Capture::open(Arc::clone(&self.sink), name, Arc::clone(&log_stream)).map_err(service)?;
+        let (capture, ends) = Capture::open(Arc::clone(&self.sink), name, Arc::clone(&log_stream))
+            .map_err(service)?;
         let (launch, wire) = match runtime {
-            Runtime::Node { .. } => self.node(configuration, package.directory(), &log_stream, ends)?,
-            Runtime::Provided => self.provided(configuration, package.directory(), &log_stream, ends).await?,
+            Runtime::Node { .. } => {
+                self.node(configuration, package.directory(), &log_stream, ends)?
+            }
+            Runtime::Provided => {
+                self.provided(configuration, package.directory(), &log_stream, ends)
+                    .await?
+            }
         };
         let program = launch.program.display().to_string();
         let process = self.spawner.start(launch).await;
-        let process = process.map_err(|error| InvokeError::Service(format!("cannot start {program}: {error}")))?;
-        capture.note(format!("INIT_START Runtime Version: {}", configuration.runtime));
+        let process = process
+            .map_err(|error| InvokeError::Service(format!("cannot start {program}: {error}")))?;
+        capture.note(format!(
+            "INIT_START Runtime Version: {}",
+            configuration.runtime
+        ));
         Ok(Environment {
             configuration: Arc::clone(configuration),
             process,
@@ -73,25 +84,43 @@ impl Host {
             Some(node) => node.clone(),
             None => find_on_path("node").ok_or_else(|| {
                 let runtime = &configuration.runtime;
-                InvokeError::Service(format!("runtime {runtime} needs Node.js, and no `node` is on PATH"))
+                InvokeError::Service(format!(
+                    "runtime {runtime} needs Node.js, and no `node` is on PATH"
+                ))
             })?,
         };
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(service)?;
         ours.set_nonblocking(true).map_err(service)?;
         let wire = Wire::Direct(Direct::new(UnixStream::from_std(ours).map_err(service)?));
         let theirs = OwnedFd::from(theirs);
-        let mut variables = variables(configuration, task_root, &self.runtime_directory, log_stream, &program);
+        let mut variables = variables(
+            configuration,
+            task_root,
+            &self.runtime_directory,
+            log_stream,
+            &program,
+        );
         // The bootstrap takes these three out again before the handler's module is loaded.
-        let [api, log] = Reserved::numbers().map_err(service)?;
-        variables.insert("_STEPWELL_API_FD".to_owned(), api.to_string());
-        variables.insert("_STEPWELL_LOG_FD".to_owned(), log.to_string());
-        variables.insert("_STEPWELL_RUNTIME".to_owned(), configuration.runtime.clone());
+        variables.insert("_STEPWELL_API_FD".to_owned(), API_DESCRIPTOR.to_string());
+        variables.insert("_STEPWELL_LOG_FD".to_owned(), LOG_DESCRIPTOR.to_string());
+        variables.insert(
+            "_STEPWELL_RUNTIME".to_owned(),
+            configuration.runtime.clone(),
+        );
         // AWS: the old generation gets nine tenths of the memory size, the rest is for everything else.
-        let mut arguments = vec![format!("--max-old-space-size={}", configuration.memory_mb * 9 / 10)];
+        let mut arguments = vec![format!(
+            "--max-old-space-size={}",
+            configuration.memory_mb * 9 / 10
+        )];
         if has_source_map(task_root, &configuration.handler) {
             arguments.push("--enable-source-maps".to_owned());
         }
-        arguments.push(self.runtime_directory.join("bootstrap.mjs").to_string_lossy().into_owned());
+        arguments.push(
+            self.runtime_directory
+                .join("bootstrap.mjs")
+                .to_string_lossy()
+                .into_owned(),
+        );
         let launch = Launch {
             program,
             arguments,
@@ -99,7 +128,7 @@ impl Host {
             directory: task_root.to_owned(),
             stdout: ends.stdout,
             stderr: ends.stderr,
-            kept: vec![(theirs, api), (ends.frames, log)],
+            kept: Some([theirs, ends.frames]),
             memory_mb: configuration.memory_mb,
         };
         Ok((launch, wire))
@@ -113,15 +142,27 @@ impl Host {
         ends: WriteEnds,
     ) -> Result<(Launch, Wire), InvokeError> {
         let program = task_root.join("bootstrap");
-        let is_executable = std::fs::metadata(&program).is_ok_and(|found| found.permissions().mode() & 0o111 != 0);
+        let is_executable =
+            std::fs::metadata(&program).is_ok_and(|found| found.permissions().mode() & 0o111 != 0);
         if !is_executable {
             let runtime = &configuration.runtime;
-            let reason = format!("runtime {runtime} needs an executable file `bootstrap` at the root of the package");
+            let reason = format!(
+                "runtime {runtime} needs an executable file `bootstrap` at the root of the package"
+            );
             return Err(InvokeError::InvalidRuntime(reason));
         }
         let listener = Listener::bind().await.map_err(service)?;
-        let mut variables = variables(configuration, task_root, &self.runtime_directory, log_stream, &program);
-        variables.insert("AWS_LAMBDA_RUNTIME_API".to_owned(), listener.address().to_string());
+        let mut variables = variables(
+            configuration,
+            task_root,
+            &self.runtime_directory,
+            log_stream,
+            &program,
+        );
+        variables.insert(
+            "AWS_LAMBDA_RUNTIME_API".to_owned(),
+            listener.address().to_string(),
+        );
         let launch = Launch {
             program,
             arguments: Vec::new(),
@@ -129,7 +170,7 @@ impl Host {
             directory: task_root.to_owned(),
             stdout: ends.stdout,
             stderr: ends.stderr,
-            kept: Vec::new(),
+            kept: None,
             memory_mb: configuration.memory_mb,
         };
         Ok((launch, Wire::Listener(listener)))
@@ -143,7 +184,9 @@ pub(crate) fn write_bootstrap(cache_dir: &Path) -> io::Result<PathBuf> {
         digest.update(name);
         digest.update(text);
     }
-    let directory = cache_dir.join("runtime").join(&hex(&digest.finalize())[..16]);
+    let directory = cache_dir
+        .join("runtime")
+        .join(&hex(&digest.finalize())[..16]);
     std::fs::create_dir_all(&directory)?;
     for (name, text) in BOOTSTRAP {
         let path = directory.join(name);
@@ -162,28 +205,47 @@ pub(crate) fn write_bootstrap(cache_dir: &Path) -> io::Result<PathBuf> {
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let is_executable = |candidate: &PathBuf| {
-        std::fs::metadata(candidate).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        std::fs::metadata(candidate)
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
-    std::env::split_paths(&path).map(|directory| directory.join(name)).find(is_executable)
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(is_executable)
 }
 
 /// Whether a source map lies beside the handler's file.
 fn has_source_map(task_root: &Path, handler: &str) -> bool {
     let module = crate::bundle::handler_module(handler);
-    ["js", "mjs", "cjs"].iter().any(|extension| task_root.join(format!("{module}.{extension}.map")).is_file())
+    ["js", "mjs", "cjs"].iter().any(|extension| {
+        task_root
+            .join(format!("{module}.{extension}.map"))
+            .is_file()
+    })
 }
 
 /// AWS: `2024/01/31/[$LATEST]` and 32 hexadecimal digits.
 fn log_stream(configuration: &Configuration, serial: u64) -> Arc<str> {
     let now_ms = timestamp::now_ms();
     let (year, month, day) = timestamp::date(now_ms);
-    let seed = format!("{}/{now_ms}/{}/{serial}", configuration.function_arn, std::process::id());
+    let seed = format!(
+        "{}/{now_ms}/{}/{serial}",
+        configuration.function_arn,
+        std::process::id()
+    );
     let digits = hex(&Sha256::digest(seed));
-    Arc::from(format!("{year:04}/{month:02}/{day:02}/[{}]{}", configuration.version, &digits[..32]))
+    Arc::from(format!(
+        "{year:04}/{month:02}/{day:02}/[{}]{}",
+        configuration.version,
+        &digits[..32]
+    ))
 }
 
 fn unknown_runtime(configuration: &Configuration) -> InvokeError {
-    let Configuration { runtime, function_name, .. } = configuration;
+    let Configuration {
+        runtime,
+        function_name,
+        ..
+    } = configuration;
     InvokeError::InvalidRuntime(format!(
         "function {function_name} has runtime {runtime:?}, which cannot be run here: nodejsN.x and provided.* can"
     ))
@@ -194,7 +256,10 @@ fn service(error: io::Error) -> InvokeError {
 }
 
 const BOOTSTRAP: [(&str, &str); 5] = [
-    ("bootstrap.mjs", include_str!("../../bootstrap/bootstrap.mjs")),
+    (
+        "bootstrap.mjs",
+        include_str!("../../bootstrap/bootstrap.mjs"),
+    ),
     ("client.mjs", include_str!("../../bootstrap/client.mjs")),
     ("console.mjs", include_str!("../../bootstrap/console.mjs")),
     ("errors.mjs", include_str!("../../bootstrap/errors.mjs")),

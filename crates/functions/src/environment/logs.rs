@@ -45,7 +45,11 @@ struct Writer {
 
 impl Capture {
     /// Opens the pipes and starts reading them.
-    pub(crate) fn open(sink: LogSink, function_name: String, log_stream: Arc<str>) -> io::Result<(Capture, WriteEnds)> {
+    pub(crate) fn open(
+        sink: LogSink,
+        function_name: String,
+        log_stream: Arc<str>,
+    ) -> io::Result<(Capture, WriteEnds)> {
         let (stdout_read, stdout) = io::pipe()?;
         let (stderr_read, stderr) = io::pipe()?;
         let (frames_read, frames) = io::pipe()?;
@@ -54,12 +58,33 @@ impl Capture {
             Receiver::from_owned_fd(stderr_read.into())?,
             Receiver::from_owned_fd(frames_read.into())?,
         ];
-        let streams = [Stream::Lines(Lines::default()), Stream::Lines(Lines::default()), Stream::Frames(Vec::new())];
-        let writer = Writer { sink, function_name, log_stream, request_id: None, tail: None };
+        let streams = [
+            Stream::Lines(Lines::default()),
+            Stream::Lines(Lines::default()),
+            Stream::Frames(Vec::new()),
+        ];
+        let writer = Writer {
+            sink,
+            function_name,
+            log_stream,
+            request_id: None,
+            tail: None,
+        };
         let buffer = vec![0; READ_BYTES].into_boxed_slice();
-        let shared = Arc::new(Shared { pipes, state: Mutex::new(State { streams, writer, buffer }) });
+        let shared = Arc::new(Shared {
+            pipes,
+            state: Mutex::new(State {
+                streams,
+                writer,
+                buffer,
+            }),
+        });
         let reader = tokio::spawn(read_all(Arc::clone(&shared)));
-        let ends = WriteEnds { stdout: stdout.into(), stderr: stderr.into(), frames: frames.into() };
+        let ends = WriteEnds {
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            frames: frames.into(),
+        };
         Ok((Capture { shared, reader }, ends))
     }
 
@@ -80,7 +105,9 @@ impl Capture {
         let mut state = self.shared.drain();
         state.flush_unfinished();
         let now_ms = timestamp::now_ms();
-        lines.into_iter().for_each(|line| state.writer.write(now_ms, line));
+        lines
+            .into_iter()
+            .for_each(|line| state.writer.write(now_ms, line));
         state.writer.request_id = None;
         let tail = state.writer.tail.take()?;
         let from = tail.len().saturating_sub(LOG_TAIL_BYTES_MAX);
@@ -98,6 +125,10 @@ impl Drop for Capture {
 impl Shared {
     /// Reads everything that is in the pipes now, up to a bound: a process that never stops writing must not hold
     /// its own invocation.
+    ///
+    /// A pipe that the runtime has not seen filled is not read, which costs nothing. That is enough for the order of
+    /// the log: what a handler wrote before it answered was in its pipe before the answer was in the socket, so the
+    /// poll that told of the answer told of the pipe first.
     fn drain(&self) -> MutexGuard<'_, State> {
         let mut guard = self.lock();
         for at in 0..self.pipes.len() {
@@ -118,7 +149,11 @@ impl Shared {
 /// Waits for any pipe to fill; ends when the process has closed all of them.
 async fn read_all(shared: Arc<Shared>) {
     let [stdout, stderr, frames] = &shared.pipes;
-    tokio::join!(read_one(&shared, 0, stdout), read_one(&shared, 1, stderr), read_one(&shared, 2, frames));
+    tokio::join!(
+        read_one(&shared, 0, stdout),
+        read_one(&shared, 1, stderr),
+        read_one(&shared, 2, frames)
+    );
 }
 
 async fn read_one(shared: &Shared, at: usize, pipe: &Receiver) {
@@ -256,7 +291,13 @@ fn feed_frames(pending: &mut Vec<u8>, bytes: &[u8], writer: &mut Writer) {
     pending.drain(..from);
     if pending.len() >= FRAME_HEADER_BYTES && !is_frame(pending) {
         // The function wrote into a descriptor that is not its own. Say so once a read, and start afresh.
-        writer.write(timestamp::now_ms(), format!("[{} bytes dropped from the console descriptor]", pending.len()));
+        writer.write(
+            timestamp::now_ms(),
+            format!(
+                "[{} bytes dropped from the console descriptor]",
+                pending.len()
+            ),
+        );
         pending.clear();
     }
 }
@@ -269,11 +310,17 @@ struct Frame<'a> {
 
 impl Frame<'_> {
     fn parse(bytes: &[u8]) -> Option<Frame<'_>> {
-        let header = bytes.get(..FRAME_HEADER_BYTES).filter(|_| is_frame(bytes))?;
+        let header = bytes
+            .get(..FRAME_HEADER_BYTES)
+            .filter(|_| is_frame(bytes))?;
         let length = FRAME_HEADER_BYTES + text_length(header);
         let micros = u64::from_be_bytes(header[8..16].try_into().expect("eight bytes"));
         let text = bytes.get(FRAME_HEADER_BYTES..length)?;
-        Some(Frame { timestamp_ms: i64::try_from(micros / 1000).unwrap_or(0), text, length })
+        Some(Frame {
+            timestamp_ms: i64::try_from(micros / 1000).unwrap_or(0),
+            text,
+            length,
+        })
     }
 }
 

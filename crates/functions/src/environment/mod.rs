@@ -74,11 +74,6 @@ impl Environment {
         self.process.group()
     }
 
-    /// True if the process has ended since its last invocation.
-    pub(crate) fn is_ended(&mut self) -> bool {
-        self.process.exited().is_some()
-    }
-
     /// What the runtime called itself on its first call.
     pub(crate) fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_deref()
@@ -89,7 +84,10 @@ impl Environment {
         self.request_id = Arc::from(invocation.request_id.as_str());
         self.capture.begin(&self.request_id, invocation.log_tail);
         let version = &self.configuration.version;
-        self.capture.note(format!("START RequestId: {} Version: {version}", self.request_id));
+        self.capture.note(format!(
+            "START RequestId: {} Version: {version}",
+            self.request_id
+        ));
     }
 
     /// Writes one line of the platform to the environment's log.
@@ -115,7 +113,9 @@ impl Environment {
                 Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL)))
             }
             Watched::Ended(exit) => Init::Failed(Failure::exit(&self.request_id, exit)),
-            Watched::EndedUnread => Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL))),
+            Watched::EndedUnread => {
+                Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL)))
+            }
             Watched::OutOfMemory => Init::Failed(Failure::out_of_memory(&self.request_id)),
             Watched::TimedOut => Init::TimedOut,
         }
@@ -141,19 +141,31 @@ impl Environment {
             Err(_) => Err(self.timed_out()),
         };
         // AWS: an invocation ends when the runtime asks for the next one.
-        let is_healthy = result.is_ok() && matches!(self.settle(deadline).await, Watched::Call(Call::Next { .. }));
+        let is_healthy = result.is_ok()
+            && matches!(
+                self.settle(deadline).await,
+                Watched::Call(Call::Next { .. })
+            );
         let elapsed = started.elapsed();
         Ok(match result {
             Ok(Ok(payload)) => self.success(payload, elapsed, init, is_healthy),
             Ok(Err(failure)) | Err(failure) => {
                 let reply = self.fail(failure, elapsed, init);
-                Ran { reply, is_healthy: is_healthy && self.is_within_memory() }
+                Ran {
+                    reply,
+                    is_healthy: is_healthy && self.was_within_memory(),
+                }
             }
         })
     }
 
     /// Ends a failed invocation: writes its last log lines and builds the reply.
-    pub(crate) fn fail(&mut self, failure: Failure, elapsed: Duration, init: Option<Duration>) -> InvokeReply {
+    pub(crate) fn fail(
+        &mut self,
+        failure: Failure,
+        elapsed: Duration,
+        init: Option<Duration>,
+    ) -> InvokeReply {
         let mut lines = failure.log_lines();
         lines.extend(self.report(elapsed, init, failure.status));
         let log_tail = self.capture.finish(lines);
@@ -171,16 +183,35 @@ impl Environment {
         Failure::timeout(&self.request_id, self.configuration.timeout)
     }
 
-    fn success(&mut self, payload: Bytes, elapsed: Duration, init: Option<Duration>, is_healthy: bool) -> Ran {
+    fn success(
+        &mut self,
+        payload: Bytes,
+        elapsed: Duration,
+        init: Option<Duration>,
+        is_healthy: bool,
+    ) -> Ran {
         let lines = self.report(elapsed, init, Status::Success);
         let log_tail = self.capture.finish(lines);
-        let is_healthy = is_healthy && self.is_within_memory();
-        Ran { reply: self.reply(payload, None, log_tail), is_healthy }
+        let is_healthy = is_healthy && self.was_within_memory();
+        Ran {
+            reply: self.reply(payload, None, log_tail),
+            is_healthy,
+        }
     }
 
-    fn reply(&self, payload: Bytes, function_error: Option<FunctionError>, log_tail: Option<String>) -> InvokeReply {
+    fn reply(
+        &self,
+        payload: Bytes,
+        function_error: Option<FunctionError>,
+        log_tail: Option<String>,
+    ) -> InvokeReply {
         let executed_version = self.configuration.version.clone();
-        InvokeReply { payload, function_error, log_tail, executed_version }
+        InvokeReply {
+            payload,
+            function_error,
+            log_tail,
+            executed_version,
+        }
     }
 
     async fn result(&mut self, deadline: Instant) -> Result<Answered, NotDelivered> {
@@ -193,12 +224,20 @@ impl Environment {
                 Watched::TimedOut => return Ok(Err(self.timed_out())),
             };
             let (result, answer) = match call {
-                Call::Response { request_id, body } if *request_id == *self.request_id => match body {
-                    Body::Complete(payload) => (Some(Ok(payload)), Answer::Accepted),
-                    Body::TooLarge(length) => (Some(Err(Failure::too_large(length))), Answer::TooLarge),
-                },
+                Call::Response { request_id, body } if *request_id == *self.request_id => {
+                    match body {
+                        Body::Complete(payload) => (Some(Ok(payload)), Answer::Accepted),
+                        Body::TooLarge(length) => {
+                            (Some(Err(Failure::too_large(length))), Answer::TooLarge)
+                        }
+                    }
+                }
                 Call::Error { request_id, body } if *request_id == *self.request_id => {
-                    let answer = if matches!(body, Body::TooLarge(_)) { Answer::TooLarge } else { Answer::Accepted };
+                    let answer = if matches!(body, Body::TooLarge(_)) {
+                        Answer::TooLarge
+                    } else {
+                        Answer::Accepted
+                    };
                     (Some(Err(Failure::of_runtime(body))), answer)
                 }
                 Call::Response { .. } | Call::Error { .. } => (None, Answer::InvalidRequestId),
@@ -242,7 +281,11 @@ impl Environment {
                     let exit = self.process.end().await;
                     // Linux resets a socket pair whose other end is closed with bytes unread.
                     let is_unread = error.kind() == io::ErrorKind::ConnectionReset;
-                    return if is_unread { Watched::EndedUnread } else { Watched::Ended(exit) };
+                    return if is_unread {
+                        Watched::EndedUnread
+                    } else {
+                        Watched::Ended(exit)
+                    };
                 }
                 Err(_) => {}
             }
@@ -266,29 +309,53 @@ impl Environment {
 
     fn is_within_memory(&mut self) -> bool {
         self.peak_bytes = self.peak_bytes.max(self.process.resident_bytes());
+        self.was_within_memory()
+    }
+
+    fn was_within_memory(&self) -> bool {
         self.peak_bytes <= u64::from(self.configuration.memory_mb) << 20
     }
 
     fn report(&mut self, elapsed: Duration, init: Option<Duration>, status: Status) -> Vec<String> {
         self.is_within_memory();
         let memory_mb = self.configuration.memory_mb;
-        let peak_mb = u32::try_from(self.peak_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX).min(memory_mb);
-        Report { request_id: &self.request_id, elapsed, memory_mb, peak_mb, init, status }.lines()
+        let peak_mb = u32::try_from(self.peak_bytes.div_ceil(1 << 20))
+            .unwrap_or(u32::MAX)
+            .min(memory_mb);
+        Report {
+            request_id: &self.request_id,
+            elapsed,
+            memory_mb,
+            peak_mb,
+            init,
+            status,
+        }
+        .lines()
     }
 
     fn headers(&self, invocation: &Invocation, deadline: Instant) -> Headers {
         let left = deadline.saturating_duration_since(Instant::now());
-        let deadline_ms = timestamp::now_ms() + i64::try_from(left.as_millis()).unwrap_or(i64::MAX / 2);
+        let deadline_ms =
+            timestamp::now_ms() + i64::try_from(left.as_millis()).unwrap_or(i64::MAX / 2);
         let mut headers = vec![
-            ("Lambda-Runtime-Aws-Request-Id", header_value(&invocation.request_id)),
+            (
+                "Lambda-Runtime-Aws-Request-Id",
+                header_value(&invocation.request_id),
+            ),
             ("Lambda-Runtime-Deadline-Ms", deadline_ms.to_string()),
-            ("Lambda-Runtime-Invoked-Function-Arn", header_value(&self.configuration.function_arn)),
+            (
+                "Lambda-Runtime-Invoked-Function-Arn",
+                header_value(&self.configuration.function_arn),
+            ),
         ];
         if let Some(trace_id) = &invocation.trace_id {
             headers.push(("Lambda-Runtime-Trace-Id", header_value(trace_id)));
         }
         if let Some(client_context) = &invocation.client_context {
-            headers.push(("Lambda-Runtime-Client-Context", header_value(client_context)));
+            headers.push((
+                "Lambda-Runtime-Client-Context",
+                header_value(client_context),
+            ));
         }
         headers
     }
@@ -299,7 +366,9 @@ type Answered = Result<Result<Bytes, Failure>, Failure>;
 
 /// A header's value may not hold a line end.
 fn header_value(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).collect()
+    text.chars()
+        .filter(|character| !character.is_control())
+        .collect()
 }
 
 /// How often a running invocation's memory is looked at.

@@ -8,7 +8,6 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -22,8 +21,8 @@ pub(crate) struct Launch {
     pub(crate) directory: PathBuf,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
-    /// Descriptors the process gets under the numbers of [`Reserved`].
-    pub(crate) kept: Vec<(OwnedFd, RawFd)>,
+    /// Descriptors the process gets as [`API_DESCRIPTOR`] and [`LOG_DESCRIPTOR`].
+    pub(crate) kept: Option<[OwnedFd; 2]>,
     pub(crate) memory_mb: u32,
 }
 
@@ -49,18 +48,31 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(launch.stdout)
             .stderr(launch.stderr);
-        let kept: Vec<_> = launch.kept.iter().map(|(descriptor, number)| (descriptor.as_raw_fd(), *number)).collect();
+        let kept = launch
+            .kept
+            .as_ref()
+            .map(|kept| kept.each_ref().map(AsRawFd::as_raw_fd));
         let data_bytes_max = (u64::from(launch.memory_mb) << 20) + DATA_SLACK_BYTES;
-        #[expect(unsafe_code, reason = "pre_exec is the only place between fork and exec")]
+        #[expect(
+            unsafe_code,
+            reason = "pre_exec is the only place between fork and exec"
+        )]
         // SAFETY: the closure makes system calls only; it does not allocate, lock or panic.
         unsafe {
-            command.pre_exec(move || close_inheritance(&kept, data_bytes_max));
+            command.pre_exec(move || close_inheritance(kept, data_bytes_max));
         }
         let child = Command::from(command).spawn()?;
-        let pid = child.id().ok_or_else(|| io::Error::other("the process ended while it was started"))?;
+        let pid = child
+            .id()
+            .ok_or_else(|| io::Error::other("the process ended while it was started"))?;
         let group = i32::try_from(pid).map_err(io::Error::other)?;
         let statm = File::open(format!("/proc/{pid}/statm")).ok();
-        Ok(Process { child, group, statm, page_bytes: page_bytes() })
+        Ok(Process {
+            child,
+            group,
+            statm,
+            page_bytes: page_bytes(),
+        })
     }
 
     /// The id of the process group, equal to the id of its first process.
@@ -71,9 +83,16 @@ impl Process {
     /// Resident memory in bytes, 0 where the system does not tell.
     pub(crate) fn resident_bytes(&self) -> u64 {
         let mut text = [0_u8; 128];
-        let read = self.statm.as_ref().and_then(|statm| statm.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let read = self
+            .statm
+            .as_ref()
+            .and_then(|statm| statm.read_at(&mut text, 0).ok())
+            .unwrap_or(0);
         let fields = std::str::from_utf8(&text[..read]).unwrap_or("");
-        let resident = fields.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        let resident = fields
+            .split(' ')
+            .nth(1)
+            .and_then(|pages| pages.parse::<u64>().ok());
         resident.unwrap_or(0) * self.page_bytes
     }
 
@@ -107,7 +126,10 @@ impl Drop for Process {
 
 /// Kills every process of `group` that is left.
 pub(crate) fn kill_group(group: i32) {
-    #[expect(unsafe_code, reason = "the standard library kills single processes only")]
+    #[expect(
+        unsafe_code,
+        reason = "the standard library kills single processes only"
+    )]
     // SAFETY: kill(2) takes two integers and touches no memory. `group` comes from a child of ours, so it is over 1.
     unsafe {
         libc::kill(-group, libc::SIGKILL);
@@ -160,32 +182,12 @@ impl Exit {
     }
 }
 
-/// Two low descriptor numbers, held open by this program so that nothing else ever has them.
-///
-/// A process finds its Runtime API and console descriptors under these numbers. They are low because Node.js closes
-/// only low numbers for the children it starts itself; they are held because the standard library opens a descriptor
-/// of its own before the fork, which a fixed number could hit.
-pub(crate) struct Reserved {
-    held: [OwnedFd; 2],
-}
-
-impl Reserved {
-    /// The numbers, the same ones for the life of this program.
-    pub(crate) fn numbers() -> io::Result<[RawFd; 2]> {
-        static RESERVED: OnceLock<Reserved> = OnceLock::new();
-        if let Some(reserved) = RESERVED.get() {
-            return Ok(reserved.held.each_ref().map(AsRawFd::as_raw_fd));
-        }
-        let null = File::open("/dev/null")?;
-        let held = [null.try_clone()?.into(), null.into()];
-        // Of two threads that come here at once one loses, and closes what it has opened.
-        Ok(RESERVED.get_or_init(|| Reserved { held }).held.each_ref().map(AsRawFd::as_raw_fd))
-    }
-}
-
 /// Runs in the child between fork and exec: own session, no descriptors but `kept`, death with the server.
-fn close_inheritance(kept: &[(RawFd, RawFd)], data_bytes_max: u64) -> io::Result<()> {
-    #[expect(unsafe_code, reason = "system calls the standard library does not offer")]
+fn close_inheritance(kept: Option<[RawFd; 2]>, data_bytes_max: u64) -> io::Result<()> {
+    #[expect(
+        unsafe_code,
+        reason = "system calls the standard library does not offer"
+    )]
     // SAFETY: only system calls on integers and on `limit`, which lives on this stack.
     unsafe {
         check(libc::setsid())?;
@@ -197,19 +199,36 @@ fn close_inheritance(kept: &[(RawFd, RawFd)], data_bytes_max: u64) -> io::Result
             check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
             // Backstop behind the watch on resident memory. Address space is no measure: V8 reserves far more than
             // it touches; writable private memory (RLIMIT_DATA) is.
-            let limit = libc::rlimit { rlim_cur: data_bytes_max, rlim_max: data_bytes_max };
+            let limit = libc::rlimit {
+                rlim_cur: data_bytes_max,
+                rlim_max: data_bytes_max,
+            };
             check(libc::setrlimit(libc::RLIMIT_DATA, &limit))?;
-            let closed = libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            let closed = libc::syscall(
+                libc::SYS_close_range,
+                3_u32,
+                u32::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            );
             if closed != 0 {
                 close_one_by_one();
             }
         }
         #[cfg(not(target_os = "linux"))]
         close_one_by_one();
-        let core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        check(libc::setrlimit(libc::RLIMIT_CORE, &core))?;
-        for (descriptor, number) in kept {
-            check(libc::dup2(*descriptor, *number))?;
+        let no_dump = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        check(libc::setrlimit(libc::RLIMIT_CORE, &no_dump))?;
+        if let Some([api, log]) = kept {
+            // Out of the way first: one of the two may sit on the other's number. What else sits there belongs to
+            // the server and was to be closed. (It could be the descriptor that reports a failed exec to the
+            // standard library, if the server had such a low number free: the failure is then seen as an exit.)
+            let api = check(libc::fcntl(api, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))?;
+            let log = check(libc::fcntl(log, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))?;
+            check(libc::dup2(api, API_DESCRIPTOR))?;
+            check(libc::dup2(log, LOG_DESCRIPTOR))?;
         }
     }
     Ok(())
@@ -218,7 +237,10 @@ fn close_inheritance(kept: &[(RawFd, RawFd)], data_bytes_max: u64) -> io::Result
 /// For kernels without `close_range` (before Linux 5.11).
 fn close_one_by_one() {
     for descriptor in 3..DESCRIPTORS_MAX {
-        #[expect(unsafe_code, reason = "system calls the standard library does not offer")]
+        #[expect(
+            unsafe_code,
+            reason = "system calls the standard library does not offer"
+        )]
         // SAFETY: fcntl on integers; a number that is not open answers EBADF, which is fine.
         unsafe {
             libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
@@ -226,17 +248,29 @@ fn close_one_by_one() {
     }
 }
 
-fn check(result: i32) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 fn page_bytes() -> u64 {
-    #[expect(unsafe_code, reason = "the standard library does not tell the page size")]
+    #[expect(
+        unsafe_code,
+        reason = "the standard library does not tell the page size"
+    )]
     // SAFETY: sysconf takes and returns an integer.
     let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(bytes).unwrap_or(4096)
 }
 
+/// The Runtime API in our bootstrap. Low, because Node.js keeps only low numbers from the children it starts itself.
+pub(crate) const API_DESCRIPTOR: RawFd = 3;
+/// The frames of `console.*` in our bootstrap.
+pub(crate) const LOG_DESCRIPTOR: RawFd = 4;
+const OUT_OF_THE_WAY: RawFd = 5;
 /// How long a process that closed its connection may take to end by itself.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 /// Writable memory beyond the memory size: thread stacks and allocator arenas of an idle Node are some 300 MiB.

@@ -27,7 +27,12 @@ impl Report<'_> {
     ///
     /// AWS: the fields are separated by tabs, the billed duration is whole milliseconds, rounded up.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let Report { request_id, memory_mb, peak_mb, .. } = self;
+        let Report {
+            request_id,
+            memory_mb,
+            peak_mb,
+            ..
+        } = self;
         let duration = milliseconds(self.elapsed);
         let billed = self.elapsed.as_micros().div_ceil(1000);
         let mut report = format!(
@@ -40,7 +45,9 @@ impl Report<'_> {
         match self.status {
             Status::Success => {}
             Status::Timeout => report.push_str("\tStatus: timeout"),
-            Status::Error(error_type) => report.push_str(&format!("\tStatus: error\tError Type: {error_type}")),
+            Status::Error(error_type) => {
+                report.push_str(&format!("\tStatus: error\tError Type: {error_type}"))
+            }
         }
         vec![format!("END RequestId: {request_id}"), report]
     }

@@ -27,20 +27,35 @@ impl Spawner {
     pub(crate) fn new(orders_max: usize) -> io::Result<Spawner> {
         let (orders, received) = mpsc::sync_channel::<Order>(orders_max);
         let run = move || {
-            for Order { launch, runtime, started } in received {
+            for Order {
+                launch,
+                runtime,
+                started,
+            } in received
+            {
                 let _context = runtime.enter();
                 // Nobody waits any more: the process is dropped, which kills it.
                 let _ = started.send(Process::start(launch));
             }
         };
-        std::thread::Builder::new().name("function-spawner".to_owned()).spawn(run)?;
+        std::thread::Builder::new()
+            .name("function-spawner".to_owned())
+            .spawn(run)?;
         Ok(Spawner { orders })
     }
 
     pub(crate) async fn start(&self, launch: Launch) -> io::Result<Process> {
         let (started, result) = oneshot::channel();
-        let order = Order { launch, runtime: Handle::current(), started };
-        self.orders.try_send(order).map_err(|_| io::Error::other("too many processes are being started"))?;
-        result.await.map_err(|_| io::Error::other("the thread that starts processes has ended"))?
+        let order = Order {
+            launch,
+            runtime: Handle::current(),
+            started,
+        };
+        self.orders
+            .try_send(order)
+            .map_err(|_| io::Error::other("too many processes are being started"))?;
+        result
+            .await
+            .map_err(|_| io::Error::other("the thread that starts processes has ended"))?
     }
 }

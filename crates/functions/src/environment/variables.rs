@@ -39,12 +39,21 @@ pub(crate) fn variables(
     set("_HANDLER", &configuration.handler);
     set("AWS_REGION", &configuration.region);
     set("AWS_DEFAULT_REGION", &configuration.region);
-    set("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", configuration.runtime));
+    set(
+        "AWS_EXECUTION_ENV",
+        &format!("AWS_Lambda_{}", configuration.runtime),
+    );
     set("AWS_LAMBDA_FUNCTION_NAME", &configuration.function_name);
-    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &configuration.memory_mb.to_string());
+    set(
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        &configuration.memory_mb.to_string(),
+    );
     set("AWS_LAMBDA_FUNCTION_VERSION", &configuration.version);
     set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
-    set("AWS_LAMBDA_LOG_GROUP_NAME", &log_group(&configuration.function_name));
+    set(
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        &log_group(&configuration.function_name),
+    );
     set("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
     set("LAMBDA_TASK_ROOT", &task_root.to_string_lossy());
     set("LAMBDA_RUNTIME_DIR", &runtime_directory.to_string_lossy());
@@ -52,8 +61,18 @@ pub(crate) fn variables(
 }
 
 fn path(program: &Path) -> String {
-    let own = program.parent().map(|directory| directory.to_string_lossy().into_owned()).unwrap_or_default();
+    let own = program
+        .parent()
+        .map(|directory| directory.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let standard = ["/usr/local/bin", "/usr/bin", "/bin"];
-    let own = if own.is_empty() || standard.contains(&own.as_str()) { None } else { Some(own.as_str()) };
-    own.into_iter().chain(standard).collect::<Vec<_>>().join(":")
+    let own = if own.is_empty() || standard.contains(&own.as_str()) {
+        None
+    } else {
+        Some(own.as_str())
+    };
+    own.into_iter()
+        .chain(standard)
+        .collect::<Vec<_>>()
+        .join(":")
 }

@@ -1,5 +1,6 @@
 //! The pool: environments kept warm, handed to invocations as `plan` decides.
 
+mod lease;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,13 @@ use tokio::time::Instant;
 
 use crate::configuration::{Configuration, Runtime};
 use crate::environment::host::write_bootstrap;
-use crate::environment::process::{Reserved, kill_group};
+use crate::environment::process::kill_group;
 use crate::environment::spawner::Spawner;
 use crate::environment::{Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran};
 use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
 use crate::package::{PackageSource, Packages};
-use plan::{Decision, EnvironmentId, Limits, Plan, Release, Ticket};
+use lease::{Lease, WaitGuard};
+use plan::{Decision, EnvironmentId, Limits, Plan, Ticket};
 
 /// How a pool is made.
 pub struct PoolOptions {
@@ -100,8 +102,6 @@ impl Pool {
     /// Errors: the directory cannot be written, or no thread can be started.
     pub fn new(options: PoolOptions) -> io::Result<Pool> {
         std::fs::create_dir_all(&options.cache_dir)?;
-        // Early, while low numbers are free.
-        Reserved::numbers()?;
         let host = Host {
             spawner: Spawner::new(options.environments_max as usize)?,
             sink: options.log_sink,
@@ -131,7 +131,9 @@ impl Pool {
             shared: Mutex::new(shared),
             drained: Notify::new(),
         };
-        Ok(Pool { inner: Arc::new(inner) })
+        Ok(Pool {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Runs one invocation to its end, in a warm environment if there is one.
@@ -154,8 +156,14 @@ impl Pool {
         }
         let (lease, environment) = self.lease(configuration).await?;
         match environment {
-            Some(environment) => self.run_warm(lease, *environment, configuration, package, &invocation).await,
-            None => self.run_cold(lease, configuration, package, &invocation).await,
+            Some(environment) => {
+                self.run_warm(lease, *environment, configuration, package, &invocation)
+                    .await
+            }
+            None => {
+                self.run_cold(lease, configuration, package, &invocation)
+                    .await
+            }
         }
     }
 
@@ -163,7 +171,10 @@ impl Pool {
     pub fn retire(&self, function_arn: &str) {
         let mut shared = self.inner.lock();
         let ended = shared.plan.retire(function_arn);
-        let environments: Vec<_> = ended.iter().filter_map(|id| shared.idle.remove(id)).collect();
+        let environments: Vec<_> = ended
+            .iter()
+            .filter_map(|id| shared.idle.remove(id))
+            .collect();
         drop(shared);
         drop(environments);
     }
@@ -172,16 +183,7 @@ impl Pool {
     ///
     /// Waiting invocations end with [`InvokeError::ShuttingDown`] and have not run. Safe to call twice.
     pub async fn shutdown(&self) {
-        let mut shared = self.inner.lock();
-        let (idle, waiting) = shared.plan.close();
-        let environments: Vec<_> = idle.iter().filter_map(|id| shared.idle.remove(id)).collect();
-        for ticket in waiting {
-            if let Some(waiting) = shared.waiting.remove(&ticket) {
-                let _ = waiting.send(Grant::Closed);
-            }
-        }
-        drop(shared);
-        drop(environments);
+        self.close();
         let _ = tokio::time::timeout(self.inner.shutdown_grace, self.drain()).await;
         let groups: Vec<i32> = {
             let mut shared = self.inner.lock();
@@ -191,6 +193,23 @@ impl Pool {
         groups.into_iter().for_each(kill_group);
         // Killed invocations end within a moment; they must have told their callers before the process goes.
         let _ = tokio::time::timeout(KILL_GRACE, self.drain()).await;
+    }
+
+    fn close(&self) {
+        let mut shared = self.inner.lock();
+        let (idle, waiting) = shared.plan.close();
+        let environments: Vec<_> = idle
+            .iter()
+            .filter_map(|id| shared.idle.remove(id))
+            .collect();
+        for ticket in waiting {
+            if let Some(waiting) = shared.waiting.remove(&ticket) {
+                // An invocation that is just being dropped needs no answer.
+                let _ = waiting.send(Grant::Closed);
+            }
+        }
+        drop(shared);
+        drop(environments);
     }
 
     async fn drain(&self) {
@@ -204,13 +223,27 @@ impl Pool {
     }
 
     /// A place to run in: a warm environment, or the right to start one.
-    async fn lease(&self, configuration: &Configuration) -> Result<(Lease, Option<Box<Environment>>), InvokeError> {
+    async fn lease(
+        &self,
+        configuration: &Configuration,
+    ) -> Result<(Lease, Option<Box<Environment>>), InvokeError> {
         let (receiver, ticket) = {
             let mut shared = self.inner.lock();
-            let Configuration { function_arn, revision, reserved_concurrency, .. } = configuration;
-            match shared.plan.request(function_arn, revision, *reserved_concurrency) {
+            let Configuration {
+                function_arn,
+                revision,
+                reserved_concurrency,
+                ..
+            } = configuration;
+            match shared
+                .plan
+                .request(function_arn, revision, *reserved_concurrency)
+            {
                 Decision::Reuse(id) => {
-                    let environment = shared.idle.remove(&id).expect("the plan knows what is idle");
+                    let environment = shared
+                        .idle
+                        .remove(&id)
+                        .expect("the plan knows what is idle");
                     shared.running.insert(id, environment.group());
                     return Ok((self.hold(id), Some(Box::new(environment))));
                 }
@@ -220,7 +253,9 @@ impl Pool {
                     drop(ended);
                     return Ok((self.hold(start), None));
                 }
-                Decision::Throttle { reason, limit } => return Err(InvokeError::TooManyRequests { reason, limit }),
+                Decision::Throttle { reason, limit } => {
+                    return Err(InvokeError::TooManyRequests { reason, limit });
+                }
                 Decision::Closed => return Err(InvokeError::ShuttingDown { started: false }),
                 Decision::Wait(ticket) => {
                     let (sender, receiver) = oneshot::channel();
@@ -229,7 +264,11 @@ impl Pool {
                 }
             }
         };
-        let mut waiting = WaitGuard { pool: self.clone(), ticket, receiver };
+        let mut waiting = WaitGuard {
+            pool: self.clone(),
+            ticket,
+            receiver,
+        };
         match (&mut waiting.receiver).await {
             Ok(Grant::Reuse(id, environment)) => Ok((self.hold(id), Some(environment))),
             Ok(Grant::Start(id)) => Ok((self.hold(id), None)),
@@ -238,7 +277,11 @@ impl Pool {
     }
 
     fn hold(&self, id: EnvironmentId) -> Lease {
-        Lease { inner: Arc::clone(&self.inner), id, is_held: true }
+        Lease {
+            inner: Arc::clone(&self.inner),
+            id,
+            is_held: true,
+        }
     }
 
     async fn run_warm(
@@ -249,17 +292,17 @@ impl Pool {
         package: &dyn PackageSource,
         invocation: &Invocation,
     ) -> Result<InvokeReply, InvokeError> {
-        if environment.is_ended() {
-            // It died of its own while idle; this invocation has not reached it and gets another.
-            drop(environment);
-            return self.run_cold(lease, configuration, package, invocation).await;
-        }
         environment.begin(invocation);
-        match environment.invoke(invocation, Instant::now() + configuration.timeout, None).await {
+        match environment
+            .invoke(invocation, Instant::now() + configuration.timeout, None)
+            .await
+        {
             Ok(ran) => self.finish(lease, environment, ran),
             Err(NotDelivered) => {
+                // It died of its own while idle, or dies just now; this invocation gets another one.
                 drop(environment);
-                self.run_cold(lease, configuration, package, invocation).await
+                self.run_cold(lease, configuration, package, invocation)
+                    .await
             }
         }
     }
@@ -278,16 +321,25 @@ impl Pool {
             Init::Ready => {
                 self.tell_mismatch(configuration, &environment);
                 let deadline = Instant::now() + configuration.timeout;
-                first(&mut environment, invocation, deadline, Some(started.elapsed())).await
+                first(
+                    &mut environment,
+                    invocation,
+                    deadline,
+                    Some(started.elapsed()),
+                )
+                .await
             }
-            Init::Failed(failure) => failed(&mut environment, failure, started, Some(started.elapsed())),
+            Init::Failed(failure) => {
+                failed(&mut environment, failure, started, Some(started.elapsed()))
+            }
             Init::TimedOut => {
                 // AWS: an init beyond 10 s is run again as part of the invocation, within the function's timeout.
                 environment.note(report_init_timeout());
                 drop(environment);
                 environment = self.start(&lease, configuration, package).await?;
                 environment.begin(invocation);
-                self.run_suppressed(&mut environment, configuration, invocation).await
+                self.run_suppressed(&mut environment, configuration, invocation)
+                    .await
             }
         };
         self.finish(lease, environment, ran)
@@ -317,8 +369,16 @@ impl Pool {
         configuration: &Arc<Configuration>,
         package: &dyn PackageSource,
     ) -> Result<Environment, InvokeError> {
-        let unpacked = self.inner.packages.get(&configuration.package, package).await?;
-        let environment = self.inner.host.start(configuration, unpacked, lease.id.0).await?;
+        let unpacked = self
+            .inner
+            .packages
+            .get(&configuration.package, package)
+            .await?;
+        let environment = self
+            .inner
+            .host
+            .start(configuration, unpacked, lease.id.0)
+            .await?;
         let mut shared = self.inner.lock();
         if shared.is_killed {
             return Err(InvokeError::ShuttingDown { started: false });
@@ -328,7 +388,12 @@ impl Pool {
     }
 
     /// Gives the environment back and the reply out.
-    fn finish(&self, lease: Lease, environment: Environment, ran: Ran) -> Result<InvokeReply, InvokeError> {
+    fn finish(
+        &self,
+        lease: Lease,
+        environment: Environment,
+        ran: Ran,
+    ) -> Result<InvokeReply, InvokeError> {
         if !ran.is_healthy && self.inner.lock().is_killed {
             return Err(InvokeError::ShuttingDown { started: true });
         }
@@ -337,19 +402,29 @@ impl Pool {
     }
 
     fn tell_mismatch(&self, configuration: &Configuration, environment: &Environment) {
-        let Some(Runtime::Node { major }) = Runtime::parse(&configuration.runtime) else { return };
-        let Some(version) = environment.user_agent().and_then(|agent| agent.strip_prefix("stepwell-node/")) else { return };
+        let Some(Runtime::Node { major }) = Runtime::parse(&configuration.runtime) else {
+            return;
+        };
+        let Some(version) = environment
+            .user_agent()
+            .and_then(|agent| agent.strip_prefix("stepwell-node/"))
+        else {
+            return;
+        };
         if version.split('.').next() == Some(major.to_string().as_str()) {
             return;
         }
         let runtime = &configuration.runtime;
         let mut shared = self.inner.lock();
-        if shared.told_runtimes.contains(runtime) || shared.told_runtimes.len() >= TOLD_RUNTIMES_MAX {
+        if shared.told_runtimes.contains(runtime) || shared.told_runtimes.len() >= TOLD_RUNTIMES_MAX
+        {
             return;
         }
         shared.told_runtimes.push(runtime.clone());
         drop(shared);
-        environment.note(format!("[runtime {runtime} runs on Node.js {version}, the `node` found on this machine]"));
+        environment.note(format!(
+            "[runtime {runtime} runs on Node.js {version}, the `node` found on this machine]"
+        ));
     }
 }
 
@@ -375,110 +450,16 @@ async fn sweep(inner: Weak<Inner>, every: Duration) {
         let Some(inner) = inner.upgrade() else { return };
         let mut shared = inner.lock();
         let over = shared.plan.expire(inner.started.elapsed());
-        let environments: Vec<_> = over.iter().filter_map(|id| shared.idle.remove(id)).collect();
+        let environments: Vec<_> = over
+            .iter()
+            .filter_map(|id| shared.idle.remove(id))
+            .collect();
         let is_over = shared.idle.is_empty();
         shared.sweeps = !is_over;
         drop(shared);
         drop(environments);
         if is_over {
             return;
-        }
-    }
-}
-
-/// The right to one environment; given back even if its invocation is dropped.
-struct Lease {
-    inner: Arc<Inner>,
-    id: EnvironmentId,
-    is_held: bool,
-}
-
-impl Lease {
-    /// `environment`: the one to keep; `None` if it has ended.
-    fn give_back(mut self, environment: Option<Box<Environment>>) {
-        self.release(environment);
-    }
-
-    fn release(&mut self, environment: Option<Box<Environment>>) {
-        self.is_held = false;
-        let mut shared = self.inner.lock();
-        let group = shared.running.remove(&self.id);
-        let release = shared.plan.release(self.id, environment.is_some(), self.inner.started.elapsed());
-        let mut left = environment;
-        let undelivered = match release {
-            Release::Idle => {
-                let environment = left.take().expect("only a healthy environment is kept");
-                shared.idle.insert(self.id, *environment);
-                self.inner.sweep(&mut shared);
-                None
-            }
-            Release::End => None,
-            Release::Reuse(ticket) => {
-                let environment = left.take().expect("only a healthy environment is handed on");
-                if let Some(group) = group {
-                    shared.running.insert(self.id, group);
-                }
-                shared.deliver(ticket, Grant::Reuse(self.id, environment))
-            }
-            Release::EndAndStart(ticket, id) => shared.deliver(ticket, Grant::Start(id)),
-        };
-        if shared.plan.busy() == 0 {
-            self.inner.drained.notify_waiters();
-        }
-        drop(shared);
-        drop(left);
-        if let Some(grant) = undelivered {
-            reclaim(&self.inner, grant);
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if self.is_held {
-            self.release(None);
-        }
-    }
-}
-
-impl Shared {
-    /// Hands `grant` over; gives it back if the waiting invocation has just been dropped.
-    fn deliver(&mut self, ticket: Ticket, grant: Grant) -> Option<Grant> {
-        match self.waiting.remove(&ticket) {
-            Some(waiting) => waiting.send(grant).err(),
-            None => Some(grant),
-        }
-    }
-}
-
-/// Gives back what was granted to an invocation that is gone.
-fn reclaim(inner: &Arc<Inner>, grant: Grant) {
-    let (id, environment) = match grant {
-        Grant::Reuse(id, environment) => (id, Some(environment)),
-        Grant::Start(id) => (id, None),
-        Grant::Closed => return,
-    };
-    Lease { inner: Arc::clone(inner), id, is_held: true }.give_back(environment);
-}
-
-/// Takes a waiting invocation out of the queue if it is dropped there.
-struct WaitGuard {
-    pool: Pool,
-    ticket: Ticket,
-    receiver: oneshot::Receiver<Grant>,
-}
-
-impl Drop for WaitGuard {
-    fn drop(&mut self) {
-        let mut shared = self.pool.inner.lock();
-        if shared.plan.cancel(self.ticket) {
-            shared.waiting.remove(&self.ticket);
-            return;
-        }
-        drop(shared);
-        self.receiver.close();
-        if let Ok(grant) = self.receiver.try_recv() {
-            reclaim(&self.pool.inner, grant);
         }
     }
 }
@@ -500,33 +481,51 @@ async fn first(
     }
 }
 
-fn failed(environment: &mut Environment, failure: Failure, started: Instant, init: Option<Duration>) -> Ran {
-    Ran { reply: environment.fail(failure, started.elapsed(), init), is_healthy: false }
+fn failed(
+    environment: &mut Environment,
+    failure: Failure,
+    started: Instant,
+    init: Option<Duration>,
+) -> Ran {
+    Ran {
+        reply: environment.fail(failure, started.elapsed(), init),
+        is_healthy: false,
+    }
 }
 
 /// AWS: the line that tells of an init beyond its 10 seconds.
 fn report_init_timeout() -> String {
-    format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout", INIT_MAX.as_secs_f64() * 1000.0)
+    format!(
+        "INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout",
+        INIT_MAX.as_secs_f64() * 1000.0
+    )
 }
 
 /// Refuses what Lambda refuses; turns the client context into the JSON the runtime gets.
 fn checked(mut invocation: Invocation) -> Result<Invocation, InvokeError> {
     let length = invocation.payload.len();
     if length > REQUEST_BYTES_MAX {
-        return Err(InvokeError::RequestTooLarge { length, limit: REQUEST_BYTES_MAX });
+        return Err(InvokeError::RequestTooLarge {
+            length,
+            limit: REQUEST_BYTES_MAX,
+        });
     }
     if invocation.payload.iter().all(u8::is_ascii_whitespace) {
         invocation.payload = Bytes::from_static(b"{}");
-    } else if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&invocation.payload) {
+    } else if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&invocation.payload)
+    {
         // AWS: the text of InvalidRequestContentException.
         let reason = format!("Could not parse request body into json: {error}");
         return Err(InvokeError::InvalidRequestContent(reason));
     }
     if let Some(encoded) = &invocation.client_context {
         let bytes = STANDARD.decode(encoded).ok();
-        let context = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        let context =
+            bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
         let context = context.ok_or_else(|| {
-            InvokeError::InvalidRequestContent("Client context must be a valid Base64-encoded JSON object.".to_owned())
+            InvokeError::InvalidRequestContent(
+                "Client context must be a valid Base64-encoded JSON object.".to_owned(),
+            )
         })?;
         invocation.client_context = Some(context.to_string());
     }

@@ -31,7 +31,10 @@ pub(crate) enum Decision {
     /// Run in this warm environment.
     Reuse(EnvironmentId),
     /// End the environment in `end`, if any, then start this one.
-    Start { start: EnvironmentId, end: Option<EnvironmentId> },
+    Start {
+        start: EnvironmentId,
+        end: Option<EnvironmentId>,
+    },
     /// Wait until a [`Grant`] names this ticket.
     Wait(Ticket),
     /// Refused.
@@ -91,7 +94,10 @@ struct Waiting {
 
 impl Plan {
     pub(crate) fn new(limits: Limits) -> Plan {
-        assert!(limits.environments_max > 0, "a pool needs room for one environment");
+        assert!(
+            limits.environments_max > 0,
+            "a pool needs room for one environment"
+        );
         Plan {
             limits,
             functions: BTreeMap::new(),
@@ -104,7 +110,12 @@ impl Plan {
     }
 
     /// Places one invocation of `function` at `revision`.
-    pub(crate) fn request(&mut self, function: &str, revision: &str, reserved: Option<u32>) -> Decision {
+    pub(crate) fn request(
+        &mut self,
+        function: &str,
+        revision: &str,
+        reserved: Option<u32>,
+    ) -> Decision {
         if self.is_closed {
             return Decision::Closed;
         }
@@ -112,35 +123,68 @@ impl Plan {
             return throttle;
         }
         if !self.functions.contains_key(function) {
-            self.functions.insert(function.to_owned(), Function::default());
+            self.functions
+                .insert(function.to_owned(), Function::default());
         }
-        let group = self.functions.get_mut(function).expect("inserted just above");
+        let group = self
+            .functions
+            .get_mut(function)
+            .expect("inserted just above");
         group.concurrency += 1;
         let environments = &self.environments;
         // The last used environment has the warmest caches, and lets the others grow old and end.
-        if let Some(at) = group.idle.iter().rposition(|id| environments[id].revision == revision) {
+        if let Some(at) = group
+            .idle
+            .iter()
+            .rposition(|id| environments[id].revision == revision)
+        {
             let id = group.idle.remove(at);
-            self.environments.get_mut(&id).expect("an idle id names an environment").idle_since = None;
+            self.environments
+                .get_mut(&id)
+                .expect("an idle id names an environment")
+                .idle_since = None;
             self.busy += 1;
             return Decision::Reuse(id);
         }
         if self.environments.len() < self.limits.environments_max as usize {
-            return Decision::Start { start: self.start(function, revision), end: None };
+            return Decision::Start {
+                start: self.start(function, revision),
+                end: None,
+            };
         }
         if let Some(oldest) = self.oldest_idle() {
             self.forget(oldest);
-            return Decision::Start { start: self.start(function, revision), end: Some(oldest) };
+            return Decision::Start {
+                start: self.start(function, revision),
+                end: Some(oldest),
+            };
         }
         let ticket = Ticket(self.take_id());
-        let waiting = Waiting { ticket, function: function.to_owned(), revision: revision.to_owned(), passed_over: 0 };
+        let waiting = Waiting {
+            ticket,
+            function: function.to_owned(),
+            revision: revision.to_owned(),
+            passed_over: 0,
+        };
         self.waiting.push_back(waiting);
         Decision::Wait(ticket)
     }
 
     /// Takes back an environment whose invocation ended. `is_healthy`: it can take another one.
-    pub(crate) fn release(&mut self, id: EnvironmentId, is_healthy: bool, now: Duration) -> Release {
-        let environment = self.environments.get(&id).expect("only a busy environment is released");
-        assert!(environment.idle_since.is_none(), "only a busy environment is released");
+    pub(crate) fn release(
+        &mut self,
+        id: EnvironmentId,
+        is_healthy: bool,
+        now: Duration,
+    ) -> Release {
+        let environment = self
+            .environments
+            .get(&id)
+            .expect("only a busy environment is released");
+        assert!(
+            environment.idle_since.is_none(),
+            "only a busy environment is released"
+        );
         let function = environment.function.clone();
         let is_reusable = is_healthy && !environment.is_retired && !self.is_closed;
         self.leave(&function);
@@ -158,25 +202,45 @@ impl Plan {
             self.forget(id);
             return Release::End;
         }
-        self.environments.get_mut(&id).expect("checked above").idle_since = Some(now);
+        self.environments
+            .get_mut(&id)
+            .expect("checked above")
+            .idle_since = Some(now);
         self.functions.entry(function).or_default().idle.push(id);
         Release::Idle
     }
 
     /// Takes back a waiting invocation that nobody awaits any more. False: it was granted before.
     pub(crate) fn cancel(&mut self, ticket: Ticket) -> bool {
-        let Some(at) = self.waiting.iter().position(|waiting| waiting.ticket == ticket) else { return false };
-        let waiting = self.waiting.remove(at).expect("position is inside the queue");
+        let Some(at) = self
+            .waiting
+            .iter()
+            .position(|waiting| waiting.ticket == ticket)
+        else {
+            return false;
+        };
+        let waiting = self
+            .waiting
+            .remove(at)
+            .expect("position is inside the queue");
         self.leave(&waiting.function);
         true
     }
 
     /// Idle environments of `function` to end now; busy ones end when they come free.
     pub(crate) fn retire(&mut self, function: &str) -> Vec<EnvironmentId> {
-        for environment in self.environments.values_mut().filter(|environment| environment.function == function) {
+        for environment in self
+            .environments
+            .values_mut()
+            .filter(|environment| environment.function == function)
+        {
             environment.is_retired = true;
         }
-        let idle = self.functions.get(function).map(|group| group.idle.clone()).unwrap_or_default();
+        let idle = self
+            .functions
+            .get(function)
+            .map(|group| group.idle.clone())
+            .unwrap_or_default();
         idle.iter().for_each(|id| self.forget(*id));
         self.drop_if_unused(function);
         idle
@@ -186,9 +250,16 @@ impl Plan {
     pub(crate) fn expire(&mut self, now: Duration) -> Vec<EnvironmentId> {
         let idle_after = self.limits.idle_after;
         let is_over = |environment: &Environment| {
-            environment.idle_since.is_some_and(|since| now.saturating_sub(since) >= idle_after)
+            environment
+                .idle_since
+                .is_some_and(|since| now.saturating_sub(since) >= idle_after)
         };
-        let over: Vec<_> = self.environments.iter().filter(|(_, e)| is_over(e)).map(|(id, _)| *id).collect();
+        let over: Vec<_> = self
+            .environments
+            .iter()
+            .filter(|(_, e)| is_over(e))
+            .map(|(id, _)| *id)
+            .collect();
         over.iter().for_each(|id| self.forget(*id));
         over
     }
@@ -196,12 +267,18 @@ impl Plan {
     /// Refuses everything from now on; returns the idle environments to end and the waiting invocations to refuse.
     pub(crate) fn close(&mut self) -> (Vec<EnvironmentId>, Vec<Ticket>) {
         self.is_closed = true;
-        let is_idle = |(id, environment): (&EnvironmentId, &Environment)| environment.idle_since.map(|_| *id);
+        let is_idle =
+            |(id, environment): (&EnvironmentId, &Environment)| environment.idle_since.map(|_| *id);
         let idle: Vec<_> = self.environments.iter().filter_map(is_idle).collect();
         idle.iter().for_each(|id| self.forget(*id));
         let waiting: Vec<_> = std::mem::take(&mut self.waiting).into();
-        waiting.iter().for_each(|waiting| self.leave(&waiting.function));
-        (idle, waiting.into_iter().map(|waiting| waiting.ticket).collect())
+        waiting
+            .iter()
+            .for_each(|waiting| self.leave(&waiting.function));
+        (
+            idle,
+            waiting.into_iter().map(|waiting| waiting.ticket).collect(),
+        )
     }
 
     /// Environments that run an invocation.
@@ -210,7 +287,10 @@ impl Plan {
     }
 
     fn throttle(&self, function: &str, reserved: Option<u32>) -> Option<Decision> {
-        let concurrency = self.functions.get(function).map_or(0, |group| group.concurrency);
+        let concurrency = self
+            .functions
+            .get(function)
+            .map_or(0, |group| group.concurrency);
         if let Some(limit) = reserved
             && concurrency >= limit
         {
@@ -254,12 +334,18 @@ impl Plan {
     }
 
     fn oldest_idle(&self) -> Option<EnvironmentId> {
-        let idle = self.environments.iter().filter_map(|(id, e)| e.idle_since.map(|since| (since, *id)));
+        let idle = self
+            .environments
+            .iter()
+            .filter_map(|(id, e)| e.idle_since.map(|since| (since, *id)));
         idle.min().map(|(_, id)| id)
     }
 
     fn forget(&mut self, id: EnvironmentId) {
-        let environment = self.environments.remove(&id).expect("only a known environment is forgotten");
+        let environment = self
+            .environments
+            .remove(&id)
+            .expect("only a known environment is forgotten");
         if let Some(group) = self.functions.get_mut(&environment.function) {
             group.idle.retain(|idle| *idle != id);
         }
@@ -267,14 +353,21 @@ impl Plan {
     }
 
     fn leave(&mut self, function: &str) {
-        let group = self.functions.get_mut(function).expect("a function with an invocation is known");
+        let group = self
+            .functions
+            .get_mut(function)
+            .expect("a function with an invocation is known");
         group.concurrency -= 1;
         self.drop_if_unused(function);
     }
 
     /// Keeps `functions` as small as what is warm or running.
     fn drop_if_unused(&mut self, function: &str) {
-        if self.functions.get(function).is_some_and(|group| group.concurrency == 0 && group.idle.is_empty()) {
+        if self
+            .functions
+            .get(function)
+            .is_some_and(|group| group.concurrency == 0 && group.idle.is_empty())
+        {
             self.functions.remove(function);
         }
     }
@@ -289,191 +382,4 @@ impl Plan {
 const PASSED_OVER_MAX: u32 = 16;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan(environments_max: u32, concurrency_max: u32) -> Plan {
-        Plan::new(Limits { concurrency_max, environments_max, idle_after: Duration::from_secs(10) })
-    }
-
-    fn at(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn start(decision: Decision) -> EnvironmentId {
-        let Decision::Start { start, end: None } = decision else { panic!("{decision:?}") };
-        start
-    }
-
-    fn wait(decision: Decision) -> Ticket {
-        let Decision::Wait(ticket) = decision else { panic!("{decision:?}") };
-        ticket
-    }
-
-    #[test]
-    fn the_last_used_environment_is_reused_and_the_others_expire() {
-        let mut plan = plan(4, 10);
-        let (a, b) = (start(plan.request("f", "1", None)), start(plan.request("f", "1", None)));
-        assert_eq!(plan.release(a, true, at(1)), Release::Idle);
-        assert_eq!(plan.release(b, true, at(2)), Release::Idle);
-        assert_eq!(plan.request("f", "1", None), Decision::Reuse(b));
-        assert_eq!(plan.expire(at(10)), []);
-        assert_eq!(plan.expire(at(11)), [a]);
-        assert_eq!(plan.release(b, true, at(12)), Release::Idle);
-        assert_eq!(plan.expire(at(22)), [b]);
-    }
-
-    #[test]
-    fn another_revision_never_gets_an_old_environment() {
-        let mut plan = plan(4, 10);
-        let old = start(plan.request("f", "1", None));
-        plan.release(old, true, at(0));
-        let new = start(plan.request("f", "2", None));
-        assert_eq!(plan.retire("f"), [old]);
-        // Busy when the function changed: ends when it comes free.
-        assert_eq!(plan.release(new, true, at(0)), Release::End);
-    }
-
-    #[test]
-    fn a_full_pool_ends_the_oldest_idle_environment_before_anyone_waits() {
-        let mut plan = plan(2, 10);
-        let (a, b) = (start(plan.request("a", "1", None)), start(plan.request("b", "1", None)));
-        plan.release(b, true, at(1));
-        plan.release(a, true, at(2));
-        let decision = plan.request("c", "1", None);
-        assert!(matches!(decision, Decision::Start { end: Some(end), .. } if end == b), "{decision:?}");
-        assert_eq!(plan.request("a", "1", None), Decision::Reuse(a));
-        wait(plan.request("d", "1", None));
-    }
-
-    #[test]
-    fn a_dead_environment_makes_room_for_who_waits() {
-        let mut plan = plan(1, 10);
-        let a = start(plan.request("a", "1", None));
-        let ticket = wait(plan.request("a", "1", None));
-        let release = plan.release(a, false, at(0));
-        assert!(matches!(release, Release::EndAndStart(granted, _) if granted == ticket), "{release:?}");
-    }
-
-    #[test]
-    fn warm_hand_overs_overtake_only_so_often() {
-        let mut plan = plan(1, 1000);
-        let mut held = start(plan.request("a", "1", None));
-        let other = wait(plan.request("b", "1", None));
-        for _ in 0..PASSED_OVER_MAX {
-            let ticket = wait(plan.request("a", "1", None));
-            assert_eq!(plan.release(held, true, at(0)), Release::Reuse(ticket));
-        }
-        wait(plan.request("a", "1", None));
-        let Release::EndAndStart(ticket, started) = plan.release(held, true, at(0)) else { panic!("b was starved") };
-        assert_eq!(ticket, other);
-        held = started;
-        assert!(matches!(plan.release(held, true, at(0)), Release::EndAndStart(..)));
-    }
-
-    #[test]
-    fn a_closed_plan_refuses_and_keeps_nothing() {
-        let mut plan = plan(1, 10);
-        let a = start(plan.request("a", "1", None));
-        let ticket = wait(plan.request("a", "1", None));
-        assert_eq!(plan.close(), (vec![], vec![ticket]));
-        assert_eq!(plan.request("a", "1", None), Decision::Closed);
-        assert_eq!(plan.release(a, true, at(0)), Release::End);
-        assert!(plan.functions.is_empty() && plan.environments.is_empty());
-    }
-
-    /// Random requests, releases, cancels, expiries and retirements; the bounds hold at every step, and in the end
-    /// nothing is left.
-    #[test]
-    fn bounds_hold_in_any_order_of_events() {
-        for seed in 1..200_u64 {
-            let mut world = World { plan: plan(3, 8), busy: Vec::new(), waiting: Vec::new(), random: seed };
-            for step in 0..300 {
-                world.step(at(step));
-            }
-            world.finish();
-        }
-    }
-
-    struct World {
-        plan: Plan,
-        busy: Vec<EnvironmentId>,
-        waiting: Vec<Ticket>,
-        random: u64,
-    }
-
-    impl World {
-        fn pick(&mut self, below: usize) -> usize {
-            // xorshift64: the same walk for the same seed.
-            self.random ^= self.random << 13;
-            self.random ^= self.random >> 7;
-            self.random ^= self.random << 17;
-            usize::try_from(self.random % below as u64).expect("small")
-        }
-
-        fn step(&mut self, now: Duration) {
-            match self.pick(8) {
-                0..=3 => self.request(),
-                4 | 5 if !self.busy.is_empty() => self.release(now),
-                6 if !self.waiting.is_empty() => {
-                    let at = self.pick(self.waiting.len());
-                    let ticket = self.waiting.swap_remove(at);
-                    assert!(self.plan.cancel(ticket) && !self.plan.cancel(ticket));
-                }
-                7 => {
-                    self.plan.expire(now);
-                    let function = ["a", "b", "c", "d"][self.pick(4)];
-                    for ended in self.plan.retire(function) {
-                        assert!(!self.busy.contains(&ended));
-                    }
-                }
-                _ => {}
-            }
-            assert!(self.plan.environments.len() <= 3);
-            assert!(self.busy.len() + self.waiting.len() <= 8);
-            assert_eq!(self.plan.busy() as usize, self.busy.len());
-            assert_eq!(self.plan.waiting.len(), self.waiting.len());
-            // Nobody waits while there is room.
-            assert!(self.waiting.is_empty() || self.busy.len() == 3);
-        }
-
-        fn request(&mut self) {
-            let (function, revision) = (["a", "b", "c", "d"][self.pick(4)], ["1", "2"][self.pick(2)]);
-            match self.plan.request(function, revision, None) {
-                Decision::Reuse(id) | Decision::Start { start: id, .. } => {
-                    assert!(!self.busy.contains(&id), "one invocation an environment");
-                    self.busy.push(id);
-                }
-                Decision::Wait(ticket) => self.waiting.push(ticket),
-                Decision::Throttle { limit, .. } => assert_eq!(limit as usize, self.busy.len() + self.waiting.len()),
-                Decision::Closed => panic!("open"),
-            }
-        }
-
-        fn release(&mut self, now: Duration) {
-            let at = self.pick(self.busy.len());
-            let id = self.busy.swap_remove(at);
-            let is_healthy = self.pick(4) > 0;
-            match self.plan.release(id, is_healthy, now) {
-                Release::Idle => assert!(is_healthy && self.waiting.is_empty()),
-                Release::End => assert!(self.waiting.is_empty()),
-                Release::Reuse(ticket) => self.grant(ticket, id),
-                Release::EndAndStart(ticket, started) => self.grant(ticket, started),
-            }
-        }
-
-        fn grant(&mut self, ticket: Ticket, id: EnvironmentId) {
-            let at = self.waiting.iter().position(|waiting| *waiting == ticket).expect("a ticket is granted once");
-            self.waiting.remove(at);
-            self.busy.push(id);
-        }
-
-        fn finish(mut self) {
-            while !self.busy.is_empty() {
-                self.release(at(1000));
-            }
-            self.plan.expire(at(2000));
-            assert!(self.plan.environments.is_empty() && self.plan.functions.is_empty() && self.waiting.is_empty());
-        }
-    }
-}
+mod tests;

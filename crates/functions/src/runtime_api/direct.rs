@@ -28,7 +28,12 @@ struct Skipping {
 
 impl Direct {
     pub(crate) fn new(stream: UnixStream) -> Direct {
-        Direct { stream, input: BytesMut::with_capacity(READ_BYTES), output: Vec::new(), skipping: None }
+        Direct {
+            stream,
+            input: BytesMut::with_capacity(READ_BYTES),
+            output: Vec::new(),
+            skipping: None,
+        }
     }
 
     pub(crate) async fn call(&mut self) -> io::Result<Call> {
@@ -64,9 +69,17 @@ impl Direct {
 
     pub(crate) async fn answer(&mut self, answer: Answer) -> io::Result<()> {
         let body = answer.body();
-        let head = format!("HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n\r\n{body}", answer.status(), body.len());
+        let head = format!(
+            "HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n\r\n{body}",
+            answer.status(),
+            body.len()
+        );
         self.output.extend_from_slice(head.as_bytes());
-        if self.input.is_empty() { self.flush().await } else { Ok(()) }
+        if self.input.is_empty() {
+            self.flush().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
@@ -80,20 +93,32 @@ impl Direct {
         if let Some(skipping) = &mut self.skipping {
             let gone = skipping.left.min(self.input.len() as u64);
             skipping.left -= gone;
-            let _ = self.input.split_to(usize::try_from(gone).expect("at most the length of a buffer"));
+            let _ = self
+                .input
+                .split_to(usize::try_from(gone).expect("at most the length of a buffer"));
             if skipping.left > 0 {
                 return Ok(None);
             }
-            let Skipping { endpoint, length, .. } = self.skipping.take().expect("matched above");
+            let Skipping {
+                endpoint, length, ..
+            } = self.skipping.take().expect("matched above");
             return Ok(Some(endpoint.with_body(Body::TooLarge(length), None)));
         }
         let Some(head_length) = find(&self.input, b"\r\n\r\n").map(|at| at + 4) else {
-            return if self.input.len() > HEAD_BYTES_MAX { Err(malformed("head too long")) } else { Ok(None) };
+            return if self.input.len() > HEAD_BYTES_MAX {
+                Err(malformed("head too long"))
+            } else {
+                Ok(None)
+            };
         };
         let head = Head::parse(&self.input[..head_length])?;
         let body_length = head.content_length;
         if body_length > RESPONSE_BYTES_MAX as u64 {
-            self.skipping = Some(Skipping { endpoint: head.endpoint, left: body_length, length: body_length });
+            self.skipping = Some(Skipping {
+                endpoint: head.endpoint,
+                left: body_length,
+                length: body_length,
+            });
             let _ = self.input.split_to(head_length);
             return self.parse();
         }
@@ -104,8 +129,15 @@ impl Direct {
         let _ = self.input.split_to(head_length);
         // A small body is copied so that its reply does not keep the whole read buffer alive.
         let body = self.input.split_to(body_length);
-        let body = if body_length <= READ_BYTES { Bytes::copy_from_slice(&body) } else { body.freeze() };
-        Ok(Some(head.endpoint.with_body(Body::Complete(body), head.user_agent)))
+        let body = if body_length <= READ_BYTES {
+            Bytes::copy_from_slice(&body)
+        } else {
+            body.freeze()
+        };
+        Ok(Some(
+            head.endpoint
+                .with_body(Body::Complete(body), head.user_agent),
+        ))
     }
 }
 
@@ -125,10 +157,17 @@ impl Head {
             NotACall::NotFound => malformed("unknown path"),
             NotACall::MethodNotAllowed => malformed("wrong method"),
         })?;
-        let mut head = Head { endpoint, content_length: 0, user_agent: None };
+        let mut head = Head {
+            endpoint,
+            content_length: 0,
+            user_agent: None,
+        };
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             if name.eq_ignore_ascii_case("content-length") {
-                head.content_length = value.trim().parse().map_err(|_| malformed("content-length is no number"))?;
+                head.content_length = value
+                    .trim()
+                    .parse()
+                    .map_err(|_| malformed("content-length is no number"))?;
             } else if name.eq_ignore_ascii_case("user-agent") {
                 head.user_agent = Some(value.trim().to_owned());
             }
@@ -138,11 +177,16 @@ impl Head {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn malformed(reason: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the bootstrap sent a malformed request: {reason}"))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the bootstrap sent a malformed request: {reason}"),
+    )
 }
 
 const READ_BYTES: usize = 16 * 1024;

@@ -40,7 +40,13 @@ impl Listener {
         let address = listener.local_addr()?;
         let (sender, calls) = mpsc::channel(CALLS_MAX);
         let acceptor = tokio::spawn(accept(listener, sender));
-        Ok(Listener { address, calls, last: None, next: None, acceptor })
+        Ok(Listener {
+            address,
+            calls,
+            last: None,
+            next: None,
+            acceptor,
+        })
     }
 
     /// `host:port` for `AWS_LAMBDA_RUNTIME_API`.
@@ -49,7 +55,11 @@ impl Listener {
     }
 
     pub(crate) async fn call(&mut self) -> io::Result<Call> {
-        let (call, answer) = self.calls.recv().await.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (call, answer) = self
+            .calls
+            .recv()
+            .await
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         match call {
             Call::Next { .. } => self.next = Some(answer),
             _ => self.last = Some(answer),
@@ -80,13 +90,21 @@ impl Drop for Listener {
 async fn accept(listener: TcpListener, calls: mpsc::Sender<(Call, oneshot::Sender<Sent>)>) {
     let connections = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let permit = connections.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let permit = connections
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let calls = calls.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| serve(request, calls.clone()));
             // A connection that breaks is the runtime's affair: it connects again or dies.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
             drop(permit);
         });
     }
@@ -100,12 +118,23 @@ async fn serve(
         Ok(endpoint) => endpoint,
         Err(reason) => return Ok(respond(reason as u16, "{\"errorType\":\"NotFound\"}")),
     };
-    let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let agent = request
+        .headers()
+        .get("user-agent")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
     let Some(body) = read(request.into_body()).await else {
-        return Ok(respond(400, "{\"errorType\":\"InvalidRequest\",\"errorMessage\":\"the body broke off\"}"));
+        return Ok(respond(
+            400,
+            "{\"errorType\":\"InvalidRequest\",\"errorMessage\":\"the body broke off\"}",
+        ));
     };
     let (sender, answer) = oneshot::channel();
-    if calls.send((endpoint.with_body(body, agent), sender)).await.is_err() {
+    if calls
+        .send((endpoint.with_body(body, agent), sender))
+        .await
+        .is_err()
+    {
         return Ok(respond(500, "{\"errorType\":\"EnvironmentEnded\"}"));
     }
     Ok(match answer.await {
@@ -114,7 +143,9 @@ async fn serve(
             for (name, value) in headers {
                 response = response.header(name, value);
             }
-            response.body(Full::new(payload)).unwrap_or_else(|_| respond(500, "{\"errorType\":\"InvalidHeader\"}"))
+            response
+                .body(Full::new(payload))
+                .unwrap_or_else(|_| respond(500, "{\"errorType\":\"InvalidHeader\"}"))
         }
         Ok(Sent::Answer(answer)) => respond(answer.status(), answer.body()),
         Err(_) => respond(500, "{\"errorType\":\"EnvironmentEnded\"}"),
@@ -126,20 +157,29 @@ async fn read(mut incoming: Incoming) -> Option<Body> {
     let mut kept = BytesMut::new();
     let mut length: u64 = 0;
     while let Some(frame) = incoming.frame().await {
-        let Ok(chunk) = frame.ok()?.into_data() else { continue };
+        let Ok(chunk) = frame.ok()?.into_data() else {
+            continue;
+        };
         length += chunk.len() as u64;
         if length <= RESPONSE_BYTES_MAX as u64 {
             kept.extend_from_slice(&chunk);
         }
     }
     let is_complete = length <= RESPONSE_BYTES_MAX as u64;
-    Some(if is_complete { Body::Complete(kept.freeze()) } else { Body::TooLarge(length) })
+    Some(if is_complete {
+        Body::Complete(kept.freeze())
+    } else {
+        Body::TooLarge(length)
+    })
 }
 
 fn respond(status: u16, body: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = StatusCode::from_u16(status).expect("our own statuses are valid");
-    response.headers_mut().insert("Content-Type", hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        "Content-Type",
+        hyper::header::HeaderValue::from_static("application/json"),
+    );
     response
 }
 

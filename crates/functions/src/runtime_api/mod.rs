@@ -58,7 +58,9 @@ impl Answer {
     pub(crate) fn body(self) -> &'static str {
         match self {
             Answer::Accepted => "{\"status\":\"OK\"}\n",
-            Answer::InvalidRequestId => "{\"errorMessage\":\"Invalid request ID\",\"errorType\":\"InvalidRequestID\"}",
+            Answer::InvalidRequestId => {
+                "{\"errorMessage\":\"Invalid request ID\",\"errorType\":\"InvalidRequestID\"}"
+            }
             Answer::InvalidState => {
                 "{\"errorMessage\":\"State transition is not allowed\",\"errorType\":\"InvalidStateTransition\"}"
             }
@@ -126,7 +128,9 @@ pub(crate) enum NotACall {
 impl Endpoint {
     pub(crate) fn parse(method: &str, path: &str) -> Result<Endpoint, NotACall> {
         let path = path.split('?').next().unwrap_or(path);
-        let rest = path.strip_prefix("/2018-06-01/runtime/").ok_or(NotACall::NotFound)?;
+        let rest = path
+            .strip_prefix("/2018-06-01/runtime/")
+            .ok_or(NotACall::NotFound)?;
         let endpoint = match rest.split('/').collect::<Vec<_>>()[..] {
             ["invocation", "next"] => Endpoint::Next,
             ["init", "error"] => Endpoint::InitError,
@@ -134,8 +138,16 @@ impl Endpoint {
             ["invocation", id, "error"] => Endpoint::Error(id.to_owned()),
             _ => return Err(NotACall::NotFound),
         };
-        let expected = if endpoint == Endpoint::Next { "GET" } else { "POST" };
-        if method == expected { Ok(endpoint) } else { Err(NotACall::MethodNotAllowed) }
+        let expected = if endpoint == Endpoint::Next {
+            "GET"
+        } else {
+            "POST"
+        };
+        if method == expected {
+            Ok(endpoint)
+        } else {
+            Err(NotACall::MethodNotAllowed)
+        }
     }
 
     pub(crate) fn with_body(self, body: Body, user_agent: Option<String>) -> Call {
@@ -155,13 +167,34 @@ mod tests {
     #[test]
     fn paths_and_methods_name_the_four_calls() {
         let parse = Endpoint::parse;
-        assert_eq!(parse("GET", "/2018-06-01/runtime/invocation/next"), Ok(Endpoint::Next));
-        assert_eq!(parse("POST", "/2018-06-01/runtime/init/error"), Ok(Endpoint::InitError));
-        assert_eq!(parse("POST", "/2018-06-01/runtime/invocation/a-1/response"), Ok(Endpoint::Response("a-1".into())));
-        assert_eq!(parse("POST", "/2018-06-01/runtime/invocation/a-1/error"), Ok(Endpoint::Error("a-1".into())));
-        assert_eq!(parse("POST", "/2018-06-01/runtime/invocation/next"), Err(NotACall::MethodNotAllowed));
-        assert_eq!(parse("GET", "/2018-06-01/runtime/invocation/a-1/response"), Err(NotACall::MethodNotAllowed));
-        assert_eq!(parse("GET", "/2018-06-01/runtime/restore/next"), Err(NotACall::NotFound));
+        assert_eq!(
+            parse("GET", "/2018-06-01/runtime/invocation/next"),
+            Ok(Endpoint::Next)
+        );
+        assert_eq!(
+            parse("POST", "/2018-06-01/runtime/init/error"),
+            Ok(Endpoint::InitError)
+        );
+        assert_eq!(
+            parse("POST", "/2018-06-01/runtime/invocation/a-1/response"),
+            Ok(Endpoint::Response("a-1".into()))
+        );
+        assert_eq!(
+            parse("POST", "/2018-06-01/runtime/invocation/a-1/error"),
+            Ok(Endpoint::Error("a-1".into()))
+        );
+        assert_eq!(
+            parse("POST", "/2018-06-01/runtime/invocation/next"),
+            Err(NotACall::MethodNotAllowed)
+        );
+        assert_eq!(
+            parse("GET", "/2018-06-01/runtime/invocation/a-1/response"),
+            Err(NotACall::MethodNotAllowed)
+        );
+        assert_eq!(
+            parse("GET", "/2018-06-01/runtime/restore/next"),
+            Err(NotACall::NotFound)
+        );
         assert_eq!(parse("GET", "/"), Err(NotACall::NotFound));
     }
 }

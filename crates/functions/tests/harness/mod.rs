@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use stepwell_functions::{
-    Configuration, FunctionError, Invocation, InvokeError, InvokeReply, LogLine, PackageId, PackageSource, Pool,
-    PoolOptions, package,
+    Configuration, FunctionError, Invocation, InvokeError, InvokeReply, LogLine, PackageId,
+    PackageSource, Pool, PoolOptions, package,
 };
 
 pub struct World {
@@ -25,7 +25,12 @@ pub struct Packages(pub Mutex<BTreeMap<PackageId, Bytes>>);
 
 impl PackageSource for Packages {
     fn zip(&self, id: &PackageId) -> io::Result<Bytes> {
-        self.0.lock().unwrap().get(id).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.0
+            .lock()
+            .unwrap()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -38,24 +43,43 @@ impl World {
         let cache = tempfile::tempdir().unwrap();
         let logs = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&logs);
-        let sink = Arc::new(move |line: LogLine| kept.lock().unwrap_or_else(PoisonError::into_inner).push(line));
+        let sink = Arc::new(move |line: LogLine| {
+            kept.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line)
+        });
         let mut options = PoolOptions::new(cache.path().to_owned(), sink);
         change(&mut options);
-        World { pool: Pool::new(options).unwrap(), packages: Arc::default(), logs, cache }
+        World {
+            pool: Pool::new(options).unwrap(),
+            packages: Arc::default(),
+            logs,
+            cache,
+        }
     }
 
     /// A nodejs20.x function of these files; handler `index.handler`.
     pub fn function(&self, files: &[(&str, &str)]) -> Configuration {
-        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, text)| (*name, text.as_bytes()))
+            .collect();
         let zip = package::zip_files(&files).unwrap();
         self.function_of_zip(zip)
     }
 
     pub fn function_of_zip(&self, zip: Vec<u8>) -> Configuration {
         let id = package::id(&zip);
-        self.packages.0.lock().unwrap().insert(id.clone(), zip.into());
+        self.packages
+            .0
+            .lock()
+            .unwrap()
+            .insert(id.clone(), zip.into());
         Configuration {
-            function_arn: format!("arn:aws:lambda:us-east-1:123456789012:function:f-{}", &id.as_str()[..8]),
+            function_arn: format!(
+                "arn:aws:lambda:us-east-1:123456789012:function:f-{}",
+                &id.as_str()[..8]
+            ),
             function_name: format!("f-{}", &id.as_str()[..8]),
             version: "$LATEST".to_owned(),
             runtime: "nodejs20.x".to_owned(),
@@ -77,7 +101,11 @@ impl World {
         self.function(&[("index.js", text)])
     }
 
-    pub async fn invoke(&self, configuration: &Configuration, payload: &str) -> Result<InvokeReply, InvokeError> {
+    pub async fn invoke(
+        &self,
+        configuration: &Configuration,
+        payload: &str,
+    ) -> Result<InvokeReply, InvokeError> {
         self.invoke_as(configuration, payload, "r-1").await
     }
 
@@ -88,7 +116,13 @@ impl World {
         request_id: &str,
     ) -> Result<InvokeReply, InvokeError> {
         let invocation = invocation(payload, request_id);
-        self.pool.invoke(&Arc::new(configuration.clone()), &*self.packages, invocation).await
+        self.pool
+            .invoke(
+                &Arc::new(configuration.clone()),
+                &*self.packages,
+                invocation,
+            )
+            .await
     }
 
     /// The payload of a success.
@@ -101,7 +135,12 @@ impl World {
     /// The payload of a failure.
     pub async fn fail(&self, configuration: &Configuration, payload: &str) -> Value {
         let reply = self.invoke(configuration, payload).await.unwrap();
-        assert_eq!(reply.function_error, Some(FunctionError::Unhandled), "{}", text(&reply));
+        assert_eq!(
+            reply.function_error,
+            Some(FunctionError::Unhandled),
+            "{}",
+            text(&reply)
+        );
         serde_json::from_slice(&reply.payload).unwrap()
     }
 
@@ -110,7 +149,12 @@ impl World {
     }
 
     pub fn log(&self) -> Vec<String> {
-        self.logs.lock().unwrap().iter().map(|line| line.text.clone()).collect()
+        self.logs
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|line| line.text.clone())
+            .collect()
     }
 }
 

@@ -68,6 +68,10 @@ pub(crate) fn returned_key(number: u64, ticket: Ticket) -> Vec<u8> {
     key(Kind::TaskReturned, &[Part::Number(number), Part::Number(attempt)])
 }
 
+pub(crate) fn all_returned() -> Vec<u8> {
+    key(Kind::TaskReturned, &[])
+}
+
 /// Asynchronous Express executions that have not ended: they start again after a crash.
 pub(crate) fn express_key(number: u64) -> Vec<u8> {
     key(Kind::ExpressStart, &[Part::Number(number)])

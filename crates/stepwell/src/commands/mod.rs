@@ -1,5 +1,6 @@
 //! One file a command. Each reads its arguments, asks a server through [`crate::client`], and prints.
 
+pub mod bench;
 pub mod demo;
 pub mod deploy;
 pub mod dev;

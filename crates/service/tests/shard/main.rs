@@ -1,0 +1,12 @@
+//! One shard through its face: commands and time in, answers, effects and rows out.
+
+mod crashes;
+mod executions;
+mod express;
+mod functions;
+mod golden;
+mod machines;
+mod reads;
+mod tasks;
+mod timers;
+mod world;

@@ -1,0 +1,296 @@
+//! A shard in a world of text: a script of what callers, performers and the clock do, and what comes out.
+
+mod script;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stepwell_api::states;
+use stepwell_service::{
+    Answer, Answered, Command, Committed, Effect, FunctionCall, LostTask, Reader, Refusal, Request, RequestId, Settings, Shard,
+    TaskOutcome, Ticket, Timestamp,
+};
+use stepwell_store::{Batch, Direction, Disk, Error, Fault, Memory, Snapshot, Store as _};
+
+pub use script::{check, check_with};
+
+pub const START_MS: i64 = 1_700_000_000_000;
+
+/// A durable row.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+pub fn settings(lost_task: LostTask) -> Settings {
+    Settings {
+        region: "us-east-1".to_string(),
+        account: "123456789012".to_string(),
+        lost_task,
+    }
+}
+
+pub fn machine_arn(name: &str) -> String {
+    format!("arn:aws:states:us-east-1:123456789012:stateMachine:{name}")
+}
+
+pub fn execution_arn(machine: &str, name: &str) -> String {
+    format!("arn:aws:states:us-east-1:123456789012:execution:{machine}:{name}")
+}
+
+pub struct World {
+    pub shard: Shard,
+    pub disk: Disk,
+    pub now_ms: i64,
+    /// Calls that were released and have no outcome yet, oldest first.
+    pub open: Vec<FunctionCall>,
+    /// Everything that was ever released: function and payload.
+    pub calls: Vec<String>,
+    /// Events that were released, by execution.
+    pub events: BTreeMap<String, Vec<stepwell_engine::Event>>,
+    settings: Settings,
+    commands: u64,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::on(&Disk::new(), LostTask::Fail)
+    }
+
+    pub fn on(disk: &Disk, lost_task: LostTask) -> World {
+        let settings = settings(lost_task);
+        let shard = Shard::open(Box::new(disk.open()), settings.clone()).expect("a shard opens");
+        let mut world = World {
+            shard,
+            disk: disk.clone(),
+            now_ms: START_MS,
+            open: Vec::new(),
+            calls: Vec::new(),
+            events: BTreeMap::new(),
+            settings,
+            commands: 0,
+        };
+        world.recover();
+        world
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now_ms)
+    }
+
+    /// The process dies and starts again: what was not durable is gone, and so are the calls in flight.
+    pub fn crash(&mut self) {
+        self.open.clear();
+        self.shard = Shard::open(Box::new(self.disk.crash()), self.settings.clone()).expect("a shard opens");
+        self.recover();
+    }
+
+    fn recover(&mut self) {
+        let mut position = None;
+        loop {
+            let now = self.now();
+            position = self.shard.recover(now, position).expect("rows can be read");
+            self.commit();
+            if position.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Applies a request without committing it.
+    pub fn apply(&mut self, request: Request) -> RequestId {
+        self.commands += 1;
+        let id = RequestId(self.commands);
+        let mut entropy = [0; 32];
+        entropy[..8].copy_from_slice(&self.commands.to_be_bytes());
+        let now = self.now();
+        self.shard.apply(now, entropy, Command { id: Some(id), request });
+        id
+    }
+
+    pub fn commit(&mut self) -> Committed {
+        self.try_commit().expect("the store works")
+    }
+
+    pub fn try_commit(&mut self) -> Result<Committed, Error> {
+        let mut committed = self.shard.commit()?;
+        for effect in std::mem::take(&mut committed.effects) {
+            match effect {
+                Effect::InvokeFunction(call) => {
+                    self.calls.push(format!("{} {}", call.function, call.payload.text()));
+                    self.open.push(*call);
+                }
+                Effect::CancelTask { execution, ticket } => {
+                    self.open.retain(|call| (call.execution, call.ticket) != (execution, ticket));
+                    committed.effects.push(Effect::CancelTask { execution, ticket });
+                }
+                other => committed.effects.push(other),
+            }
+        }
+        for live in &committed.events {
+            self.events.entry(live.execution_arn.clone()).or_default().extend(live.events.iter().cloned());
+        }
+        Ok(committed)
+    }
+
+    /// Applies and commits; `None` when the answer comes later.
+    pub fn send(&mut self, request: Request) -> Option<Answer> {
+        let id = self.apply(request);
+        let committed = self.commit();
+        committed.answers.into_iter().find(|(answered, _)| *answered == id).map(|(_, answer)| answer)
+    }
+
+    /// Sends an operation as JSON; the text of its answer or refusal.
+    pub fn ask(&mut self, operation: &str, body: &str) -> String {
+        match change(operation, body) {
+            Ok(Some(request)) => self.send(request).map_or_else(|| "(no answer yet)".to_string(), answer_text),
+            Ok(None) => self.read(operation, body),
+            Err(error) => error_text(error.name(), &error.message),
+        }
+    }
+
+    fn read(&self, operation: &str, body: &str) -> String {
+        let reader = self.reader();
+        macro_rules! read {
+            ($method:ident) => {
+                match states::decode(body.as_bytes()) {
+                    Ok(input) => match reader.$method(&input).expect("rows can be read") {
+                        Ok(output) => serde_json::to_string(&output).expect("an output is JSON"),
+                        Err(refusal) => refusal_text(refusal),
+                    },
+                    Err(error) => error_text(error.name(), &error.message),
+                }
+            };
+        }
+        match operation {
+            "DescribeStateMachine" => read!(describe_state_machine),
+            "ListStateMachines" => read!(list_state_machines),
+            "DescribeExecution" => read!(describe_execution),
+            "ListExecutions" => read!(list_executions),
+            "GetExecutionHistory" => read!(get_execution_history),
+            other => panic!("{other} is not an operation of this script"),
+        }
+    }
+
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.shard.snapshot(), self.settings.clone())
+    }
+
+    /// Creates a machine; panics when it is refused.
+    pub fn create(&mut self, name: &str, kind: &str, definition: &str) {
+        let body = serde_json::json!({ "name": name, "definition": definition, "type": kind, "roleArn": "arn:aws:iam::123456789012:role/r" });
+        let answer = self.ask("CreateStateMachine", &body.to_string());
+        assert!(answer.starts_with('{'), "{answer}");
+    }
+
+    /// Starts an execution by name; panics when it is refused.
+    pub fn start(&mut self, machine: &str, name: &str, input: &str) {
+        let answer = self.ask("StartExecution", &start_body(machine, name, input));
+        assert!(answer.starts_with('{'), "{answer}");
+    }
+
+    pub fn describe(&self, machine: &str, name: &str) -> serde_json::Value {
+        let body = serde_json::json!({ "executionArn": execution_arn(machine, name) });
+        let text = self.read("DescribeExecution", &body.to_string());
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
+    }
+
+    /// Completes the oldest open call.
+    pub fn complete(&mut self, outcome: TaskOutcome) -> Ticket {
+        let call = self.open.remove(0);
+        let (execution, ticket) = (call.execution, call.ticket);
+        self.send(Request::CompleteTask { execution, ticket, outcome });
+        ticket
+    }
+
+    /// Moves the clock and does what is due, in as many ticks as it takes.
+    pub fn wait_ms(&mut self, ms: i64) {
+        self.now_ms += ms;
+        self.tick();
+    }
+
+    pub fn tick(&mut self) {
+        let now = self.now();
+        loop {
+            self.shard.tick(now);
+            self.commit();
+            if self.shard.next_deadline().is_none_or(|due| due > now) {
+                return;
+            }
+        }
+    }
+
+    pub fn rows(&self) -> Vec<Row> {
+        rows(self.shard.snapshot().as_ref())
+    }
+
+    /// How many rows there are of each key kind.
+    pub fn kinds(&self) -> BTreeMap<u8, usize> {
+        let mut kinds = BTreeMap::new();
+        for (key, _) in self.rows() {
+            *kinds.entry(key[0]).or_default() += 1;
+        }
+        kinds
+    }
+
+    pub fn fail_next_commit(&self, fault: Fault) {
+        self.disk.fail(fault, 0);
+    }
+}
+
+pub fn rows(snapshot: &dyn Snapshot) -> Vec<Row> {
+    let found = snapshot.scan(&[], &[u8::MAX; 8], Direction::Ascending, usize::MAX).expect("rows can be read");
+    found.into_iter().map(|(key, value)| (key, value.to_vec())).collect()
+}
+
+/// A store with exactly these rows.
+pub fn store_of(rows: &[Row]) -> Memory {
+    let mut store = Memory::new();
+    let mut batch = Batch::new();
+    rows.iter().for_each(|(key, value)| batch.put(key.clone(), value.clone()));
+    store.commit(batch).expect("memory takes rows");
+    store
+}
+
+pub fn start_body(machine: &str, name: &str, input: &str) -> String {
+    serde_json::json!({ "stateMachineArn": machine_arn(machine), "name": name, "input": input }).to_string()
+}
+
+/// The request of an operation that changes something; `None` for one that reads.
+pub fn change(operation: &str, body: &str) -> Result<Option<Request>, states::Error> {
+    let body = body.as_bytes();
+    Ok(Some(match operation {
+        "CreateStateMachine" => Request::CreateStateMachine(Box::new(states::decode(body)?)),
+        "UpdateStateMachine" => Request::UpdateStateMachine(Box::new(states::decode(body)?)),
+        "DeleteStateMachine" => Request::DeleteStateMachine(states::decode(body)?),
+        "StartExecution" => Request::StartExecution(states::decode(body)?),
+        "StartSyncExecution" => Request::StartSyncExecution(states::decode(body)?),
+        "StopExecution" => Request::StopExecution(states::decode(body)?),
+        "SendTaskSuccess" => Request::SendTaskSuccess(states::decode(body)?),
+        "SendTaskFailure" => Request::SendTaskFailure(states::decode(body)?),
+        "SendTaskHeartbeat" => Request::SendTaskHeartbeat(states::decode(body)?),
+        _ => return Ok(None),
+    }))
+}
+
+pub fn answer_text(answer: Answer) -> String {
+    match answer {
+        Ok(Answered::States(body)) => String::from_utf8(body).expect("an answer is JSON"),
+        Ok(Answered::Function(configuration)) => serde_json::to_string(&configuration).expect("a configuration is JSON"),
+        Ok(Answered::FunctionDeleted) => "deleted".to_string(),
+        Err(refusal) => refusal_text(refusal),
+    }
+}
+
+pub fn refusal_text(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::States(error) => error_text(error.name(), &error.message),
+        Refusal::Lambda(error) => error_text(error.name(), &error.message),
+    }
+}
+
+fn error_text(name: &str, message: &str) -> String {
+    format!("! {name}: {message}")
+}
+
+/// A snapshot's reader, for a store that no shard has.
+pub fn reader_of(snapshot: Arc<dyn Snapshot>) -> Reader {
+    Reader::new(snapshot, settings(LostTask::Fail))
+}
