@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sha2::{Digest as _, Sha256};
 use stepwell_service::{Answer, Command, Committed, Effect, Reader, Request, RequestId, Settings, Shard, Timestamp};
 use stepwell_store::{Error, Snapshot};
 use tokio::sync::{mpsc, oneshot};
@@ -99,6 +100,10 @@ impl Thread {
             stop: Arc::clone(&stop),
             waiting: BTreeMap::new(),
             next_id: 0,
+            entropy: Entropy {
+                seed: entropy(),
+                drawn: 0,
+            },
         };
         let has_failed = Arc::clone(&handle.has_failed);
         let body = move || {
@@ -145,6 +150,23 @@ struct Run {
     stop: Arc<AtomicBool>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     next_id: u64,
+    entropy: Entropy,
+}
+
+/// Entropy for commands: drawn from the operating system once, then stretched by SHA-256.
+struct Entropy {
+    seed: [u8; 32],
+    drawn: u64,
+}
+
+impl Entropy {
+    fn draw(&mut self) -> [u8; 32] {
+        self.drawn += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(self.drawn.to_be_bytes());
+        hash.finalize().into()
+    }
 }
 
 impl Run {
@@ -192,7 +214,7 @@ impl Run {
             id,
             request: message.request,
         };
-        self.shard.apply(now, entropy(), command);
+        self.shard.apply(now, self.entropy.draw(), command);
     }
 
     fn release(&mut self, committed: Committed) {

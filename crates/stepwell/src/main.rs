@@ -36,6 +36,11 @@ use clap::{CommandFactory as _, Parser as _};
 
 use arguments::{Arguments, Command};
 
+// A commit allocates on one thread and frees on others; the system's allocator keeps growing and
+// trimming its arenas then (docs/decisions/0014-mimalloc.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the exit code says when nothing went wrong with the command itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {

@@ -15,7 +15,20 @@ fn a_synchronous_start_is_answered_when_the_execution_ends() {
         ok {"n":2}
         rows
         "#,
-        expect![[r#""#]],
+        expect![[r#"
+            > express x {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
+              {"stateMachineArn":"@stateMachine:x","creationDate":1700000000.0}
+            > rows
+              {2: 1, 3: 1}
+            > sync x {"n":1}
+              (no answer yet)
+              call @f:f {"n":1}
+            > wait 0.25
+            > ok {"n":2}
+              {"executionArn":"@express:x:s:668fe74b-067a-4188-b77c-ddf7ebe8e60a","stateMachineArn":"@stateMachine:x","name":"s","startDate":1700000000.0,"stopDate":1700000000.25,"status":"SUCCEEDED","input":"{\"n\":1}","inputDetails":{"included":true},"output":"{\"n\":2}","outputDetails":{"included":true},"billingDetails":{"billedMemoryUsedInMB":64,"billedDurationInMilliseconds":300}}
+            > rows
+              {1: 1, 2: 1, 3: 1}
+        "#]],
     );
 }
 
@@ -30,7 +43,21 @@ fn a_failure_is_an_answer_too() {
         sync q [1]
         sync q [1
         "#,
-        expect![[r#""#]],
+        expect![[r#"
+            > express x {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
+              {"stateMachineArn":"@stateMachine:x","creationDate":1700000000.0}
+            > sync x
+              (no answer yet)
+              call @f:f {}
+            > fail Broken pipe
+              {"executionArn":"@express:x:s:668fe74b-067a-4188-b77c-ddf7ebe8e60a","stateMachineArn":"@stateMachine:x","name":"s","startDate":1700000000.0,"stopDate":1700000000.0,"status":"FAILED","error":"Broken","cause":"pipe","input":"{}","inputDetails":{"included":true},"outputDetails":{"included":true},"billingDetails":{"billedMemoryUsedInMB":64,"billedDurationInMilliseconds":100}}
+            > express q {"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}
+              {"stateMachineArn":"@stateMachine:q","creationDate":1700000000.0}
+            > sync q [1]
+              {"executionArn":"@express:q:s:08d02d1f-e167-409e-a23d-8f8d1c3d8cce","stateMachineArn":"@stateMachine:q","name":"s","startDate":1700000000.0,"stopDate":1700000000.0,"status":"SUCCEEDED","input":"[1]","inputDetails":{"included":true},"output":"[1]","outputDetails":{"included":true},"billingDetails":{"billedMemoryUsedInMB":64,"billedDurationInMilliseconds":100}}
+            > sync q [1
+              ! InvalidExecutionInput: Invalid State Machine Execution Input: 'EOF while parsing a list at line 1 column 2'
+        "#]],
     );
 }
 
@@ -50,7 +77,27 @@ fn an_express_execution_ends_after_five_minutes() {
         wait 2
         rows
         "#,
-        expect![[r#""#]],
+        expect![[r#"
+            > express x {"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":400,"End":true}}}
+              {"stateMachineArn":"@stateMachine:x","creationDate":1700000000.0}
+            > StartExecution {"stateMachineArn": "@x", "name": "a"}
+              {"executionArn":"@express:x:a:668fe74b-067a-4188-b77c-ddf7ebe8e60a","startDate":1700000000.0}
+            > rows
+              {1: 1, 2: 1, 3: 1, 12: 1}
+            > wait 299
+            > rows
+              {1: 1, 2: 1, 3: 1, 12: 1}
+            > wait 1
+            > rows
+              {1: 1, 2: 1, 3: 1}
+            > express y {"TimeoutSeconds": 2, "StartAt":"W","States":{"W":{"Type":"Wait","Seconds":400,"End":true}}}
+              {"stateMachineArn":"@stateMachine:y","creationDate":1700000300.0}
+            > StartExecution {"stateMachineArn": "@y", "name": "a"}
+              {"executionArn":"@express:y:a:8be943d4-0b7c-4b8e-86d2-4df8595e6b74","startDate":1700000300.0}
+            > wait 2
+            > rows
+              {1: 1, 2: 2, 3: 2}
+        "#]],
     );
 }
 
@@ -71,7 +118,30 @@ fn an_asynchronous_express_execution_starts_again_after_a_crash() {
         crash
         rows
         "#,
-        expect![[r#""#]],
+        expect![[r#"
+            > express x {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Next":"U"},"U":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:g","End":true}}}
+              {"stateMachineArn":"@stateMachine:x","creationDate":1700000000.0}
+            > StartExecution {"stateMachineArn": "@x", "name": "a", "input": "{\"n\":1}"}
+              {"executionArn":"@express:x:a:668fe74b-067a-4188-b77c-ddf7ebe8e60a","startDate":1700000000.0}
+              call @f:f {"n":1}
+            > ok 1
+              call @f:g 1
+            > crash
+              call @f:f {"n":1}
+            > ok 2
+              call @f:g 2
+            > return
+            > crash
+              call @f:f {"n":1}
+            > ok 3
+              call @f:g 3
+            > ok 4
+            > rows
+              {1: 1, 2: 1, 3: 1}
+            > crash
+            > rows
+              {1: 1, 2: 1, 3: 1}
+        "#]],
     );
 }
 
@@ -86,7 +156,20 @@ fn a_synchronous_express_execution_dies_with_its_caller() {
         ListExecutions {"stateMachineArn": "@x"}
         StopExecution {"executionArn": "arn:aws:states:us-east-1:123456789012:express:x:a:b"}
         "#,
-        expect![[r#""#]],
+        expect![[r#"
+            > express x {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
+              {"stateMachineArn":"@stateMachine:x","creationDate":1700000000.0}
+            > sync x
+              (no answer yet)
+              call @f:f {}
+            > crash
+            > rows
+              {1: 1, 2: 1, 3: 1}
+            > ListExecutions {"stateMachineArn": "@x"}
+              ! StateMachineTypeNotSupported: This operation is not supported by this type of state machine
+            > StopExecution {"executionArn": "arn:aws:states:us-east-1:123456789012:express:x:a:b"}
+              ! InvalidArn: Invalid Arn: 'Resource type not valid in this context: express'
+        "#]],
     );
 }
 
@@ -102,6 +185,21 @@ fn two_starts_with_one_name_are_two_express_executions() {
         ok 2
         rows
         "#,
-        expect![[r#""#]],
+        expect![[r#"
+            > express x {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
+              {"stateMachineArn":"@stateMachine:x","creationDate":1700000000.0}
+            > StartExecution {"stateMachineArn": "@x", "name": "a"}
+              {"executionArn":"@express:x:a:668fe74b-067a-4188-b77c-ddf7ebe8e60a","startDate":1700000000.0}
+              call @f:f {}
+            > StartExecution {"stateMachineArn": "@x", "name": "a"}
+              {"executionArn":"@express:x:a:3800a160-3885-4545-a10a-04e95b3803fd","startDate":1700000000.0}
+              call @f:f {}
+            > rows
+              {1: 1, 2: 1, 3: 1, 12: 2}
+            > ok 1
+            > ok 2
+            > rows
+              {1: 1, 2: 1, 3: 1}
+        "#]],
     );
 }

@@ -95,7 +95,19 @@ fn what_is_not_right_is_refused_and_changes_nothing() {
     ];
     let long = format!(r#"{{"FunctionName": "f", "Environment": {{"Variables": {{"A": "{}"}}}}}}"#, "x".repeat(4_096));
     refused.push(answer_text(update(&mut world, &long)));
-    expect_test::expect![[r#""#]].assert_eq(&(refused.join("\n") + "\n"));
+    expect_test::expect![[r#"
+        ! ResourceConflictException: Function already exist: f
+        ! InvalidParameterValueException: 'a b' is not a function name, partial ARN or ARN
+        ! InvalidParameterValueException: Timeout is 901 seconds but must be from 1 to 900
+        ! InvalidParameterValueException: Runtime and Handler are mandatory parameters for functions created with deployment packages.
+        ! NotImplemented: Stepwell does not implement PackageType Image yet
+        ! ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:g
+        ! InvalidParameterValueException: Timeout is 0 seconds but must be from 1 to 900
+        ! PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id
+        ! PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id
+        ! ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:g
+        ! InvalidParameterValueException: Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit: 4097 bytes
+    "#]].assert_eq(&(refused.join("\n") + "\n"));
     assert_eq!(world.rows(), rows);
 }
 

@@ -82,6 +82,7 @@ impl World {
         self.recover();
     }
 
+    /// As the shell does before the first command.
     fn recover(&mut self) {
         let mut position = None;
         loop {
@@ -89,6 +90,7 @@ impl World {
             position = self.shard.recover(now, position).expect("rows can be read");
             self.commit();
             if position.is_none() {
+                self.tick();
                 return;
             }
         }

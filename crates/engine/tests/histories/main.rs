@@ -1,0 +1,10 @@
+//! Histories of small machines: a definition, a script of what the world does, and the events.
+
+mod choices;
+mod data_flow;
+mod maps;
+mod parallels;
+mod retries;
+mod spine;
+mod times;
+mod world;

@@ -1,0 +1,168 @@
+//! A definition, a script of what the world does, and the events that come of it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use expect_test::Expect;
+use stepwell_engine::{
+    Body, Call, Definition, Details, Effect, Event, Execution, Identity, Input, MachineKind, Mode, Payload, Status, Ticket, Timestamp,
+    step,
+};
+
+pub const START_MS: i64 = 1_700_000_000_000;
+
+/// Runs `definition` on `input`, then the script, and compares the history.
+///
+/// Script lines: `ok JSON`, `fail ERROR CAUSE`, `submit JSON` and `beat` act on the oldest open call;
+/// `last JSON` completes the newest one; `again JSON` completes the call that was completed last once more; `wait SECONDS` moves the clock;
+/// `stop ERROR CAUSE` stops the execution.
+pub fn check(definition: &str, input: &str, script: &[&str], expected: Expect) {
+    let mut world = World::start(definition, input);
+    script.iter().for_each(|line| world.act(line));
+    expected.assert_eq(&world.text);
+}
+
+pub struct World {
+    pub execution: Execution,
+    pub now: Timestamp,
+    open: Vec<Call>,
+    last: Option<Ticket>,
+    pub text: String,
+}
+
+impl World {
+    pub fn start(definition: &str, input: &str) -> World {
+        let definition = match Definition::parse(definition, MachineKind::Standard) {
+            Ok(definition) => Arc::new(definition),
+            Err(problems) => panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        };
+        let identity = Identity {
+            number: 1,
+            arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".to_string(),
+            name: "e".to_string(),
+            state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_string(),
+            state_machine_name: "m".to_string(),
+            role_arn: "arn:aws:iam::123456789012:role/r".to_string(),
+            mode: Mode::Standard,
+            started_ms: START_MS,
+            seed: [7; 32],
+        };
+        let timeout = definition.timeout_seconds();
+        let execution = Execution::new(identity, definition, Payload::from_text(input), timeout);
+        let mut world = World {
+            execution,
+            now: Timestamp::from_millis(START_MS),
+            open: Vec::new(),
+            last: None,
+            text: String::new(),
+        };
+        world.feed(Input::Start);
+        world
+    }
+
+    pub fn act(&mut self, line: &str) {
+        writeln!(self.text, "> {line}").expect("a string");
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match verb {
+            "ok" => {
+                let ticket = self.take_call();
+                self.feed(Input::Succeeded { ticket, output: Payload::from_text(rest) });
+            }
+            "last" => {
+                let ticket = self.open.pop().expect("a call is open").ticket;
+                self.feed(Input::Succeeded { ticket, output: Payload::from_text(rest) });
+            }
+            "again" => {
+                let ticket = self.last.expect("a call was completed before");
+                self.feed(Input::Succeeded { ticket, output: Payload::from_text(rest) });
+            }
+            "fail" => {
+                let (error, cause) = rest.split_once(' ').unwrap_or((rest, ""));
+                let ticket = self.take_call();
+                self.feed(Input::Failed { ticket, error: Some(error.to_string()), cause: Some(cause.to_string()) });
+            }
+            "submit" => {
+                let ticket = self.open[0].ticket;
+                self.feed(Input::Submitted { ticket, output: Payload::from_text(rest) });
+            }
+            "beat" => {
+                let ticket = self.open[0].ticket;
+                self.feed(Input::Heartbeat { ticket });
+            }
+            "wait" => {
+                let seconds: f64 = rest.parse().expect("a number of seconds");
+                self.now = Timestamp::from_millis(self.now.as_millis() + (seconds * 1_000.0) as i64);
+                self.feed(Input::Due);
+            }
+            "stop" => {
+                let (error, cause) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.feed(Input::Stop { error: Some(error.to_string()), cause: Some(cause.to_string()) });
+            }
+            other => panic!("unknown verb {other}"),
+        }
+    }
+
+    fn take_call(&mut self) -> Ticket {
+        let call = self.open.remove(0);
+        self.last = Some(call.ticket);
+        call.ticket
+    }
+
+    fn feed(&mut self, input: Input) {
+        let transition = step(&mut self.execution, self.now, input);
+        for event in &transition.events {
+            writeln!(self.text, "{}", event_line(event)).expect("a string");
+        }
+        for effect in transition.effects {
+            match effect {
+                Effect::Call(call) => {
+                    writeln!(self.text, "  call {} {}", call.resource, call.input.text()).expect("a string");
+                    self.open.push(*call);
+                }
+                Effect::Cancel(ticket) => {
+                    writeln!(self.text, "  cancel").expect("a string");
+                    self.open.retain(|call| call.ticket != ticket);
+                }
+            }
+        }
+        if let (Status::Running, Some(deadline)) = (self.execution.status(), self.execution.next_deadline()) {
+            let seconds = (deadline.as_millis() - self.now.as_millis()) as f64 / 1_000.0;
+            writeln!(self.text, "  due in {seconds} s").expect("a string");
+        }
+    }
+}
+
+fn event_line(event: &Event) -> String {
+    let body = |body: &Body| match body {
+        Body::Text(text) => text.clone(),
+        Body::Same(id) => format!("=#{}", id.0),
+    };
+    let failure = |error: &Option<String>, cause: &Option<String>| {
+        format!("{} | {}", error.as_deref().unwrap_or("-"), cause.as_deref().unwrap_or("-"))
+    };
+    let what = match &event.details {
+        Details::StateEntered { kind, name, input } => format!("{kind:?}StateEntered {name} {}", body(input)),
+        Details::StateExited { kind, name, output, assigned } => {
+            let variables: String = assigned.iter().map(|(name, value)| format!(" ${name}={value}")).collect();
+            format!("{kind:?}StateExited {name} {}{variables}", body(output))
+        }
+        Details::ExecutionStarted { input } => format!("ExecutionStarted {}", body(input)),
+        Details::ExecutionSucceeded { output } => format!("ExecutionSucceeded {}", body(output)),
+        Details::ExecutionFailed { error, cause } => format!("ExecutionFailed {}", failure(error, cause)),
+        Details::ExecutionAborted { error, cause } => format!("ExecutionAborted {}", failure(error, cause)),
+        Details::FunctionScheduled { input, .. } => format!("FunctionScheduled {}", body(input)),
+        Details::FunctionSucceeded { output } => format!("FunctionSucceeded {}", body(output)),
+        Details::FunctionFailed { error, cause } => format!("FunctionFailed {}", failure(error, cause)),
+        Details::TaskScheduled { parameters, .. } => format!("TaskScheduled {}", body(parameters)),
+        Details::TaskSubmitted { output, .. } => format!("TaskSubmitted {}", body(output)),
+        Details::TaskSucceeded { output, .. } => format!("TaskSucceeded {}", body(output)),
+        other => format!("{other:?}"),
+    };
+    format!("{}<{} {what}", event.id.0, event.previous.0)
+}
+
+pub const TASK: &str = r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
+
+pub fn machine(states: &str) -> String {
+    format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#)
+}
