@@ -59,7 +59,9 @@ fn map_item(execution: &Execution, frame: &Frame) -> Option<Value> {
         let parent = execution.frames.get(&current.parent?)?;
         if let Place::Iteration(index) = current.place {
             let items = parent.items.as_ref()?;
-            return items.get(index as usize).map(|item| item_object(index, item));
+            return items
+                .get(index as usize)
+                .map(|item| item_object(index, item));
         }
         current = parent;
     }

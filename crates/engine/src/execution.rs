@@ -94,7 +94,12 @@ impl Execution {
     /// A new execution, before its first [`crate::step`] with [`crate::Input::Start`].
     ///
     /// - `timeout_seconds`: the machine's own limit, counted from the start.
-    pub fn new(identity: Identity, definition: Arc<Definition>, input: Payload, timeout_seconds: Option<u64>) -> Execution {
+    pub fn new(
+        identity: Identity,
+        definition: Arc<Definition>,
+        input: Payload,
+        timeout_seconds: Option<u64>,
+    ) -> Execution {
         let started = identity.started_ms;
         let deadline_ms = timeout_seconds.map(|seconds| started.saturating_add(millis(seconds)));
         let mut execution = Execution {
@@ -129,7 +134,10 @@ impl Execution {
     pub fn unsupplied(&self) -> BTreeSet<EventId> {
         let own = std::iter::once(&self.input).chain(self.output.as_ref());
         let framed = self.frames.values().flat_map(Frame::slots);
-        own.chain(framed).filter(|slot| slot.payload.is_none()).map(|slot| slot.at).collect()
+        own.chain(framed)
+            .filter(|slot| slot.payload.is_none())
+            .map(|slot| slot.at)
+            .collect()
     }
 
     /// Fills every slot that refers to `event` with `payload`.
@@ -147,7 +155,10 @@ impl Execution {
     pub fn take_changes(&mut self) -> (Vec<FrameId>, Vec<FrameId>) {
         let removed = std::mem::take(&mut self.removed);
         let changed = std::mem::take(&mut self.changed);
-        let kept = changed.into_iter().filter(|id| self.frames.contains_key(id)).collect();
+        let kept = changed
+            .into_iter()
+            .filter(|id| self.frames.contains_key(id))
+            .collect();
         (kept, removed.into_iter().collect())
     }
 
@@ -194,14 +205,20 @@ impl Execution {
             return None;
         }
         let framed = self.frames.values().filter_map(Frame::deadline_ms);
-        framed.chain(self.deadline_ms).min().map(Timestamp::from_millis)
+        framed
+            .chain(self.deadline_ms)
+            .min()
+            .map(Timestamp::from_millis)
     }
 
     /// Attempts that have been started and have no result: after a crash their outcome is unknown.
     ///
     /// An attempt whose call has returned and that waits for its task token is not among them.
     pub fn attempts_in_doubt(&self) -> Vec<crate::Ticket> {
-        self.frames.values().filter_map(Frame::attempt_in_doubt).collect()
+        self.frames
+            .values()
+            .filter_map(Frame::attempt_in_doubt)
+            .collect()
     }
 
     /// The event that stores the input of an open attempt.
@@ -218,17 +235,23 @@ impl Execution {
 
     /// The definition that this execution runs.
     pub fn definition(&self) -> &Arc<Definition> {
-        self.definition.as_ref().expect("an execution is used after attach")
+        self.definition
+            .as_ref()
+            .expect("an execution is used after attach")
     }
 
     pub(crate) fn frame(&self, id: FrameId) -> &Frame {
-        self.frames.get(&id).expect("work refers to frames that exist")
+        self.frames
+            .get(&id)
+            .expect("work refers to frames that exist")
     }
 
     /// The frame, marked as changed.
     pub(crate) fn frame_mut(&mut self, id: FrameId) -> &mut Frame {
         self.changed.insert(id);
-        self.frames.get_mut(&id).expect("work refers to frames that exist")
+        self.frames
+            .get_mut(&id)
+            .expect("work refers to frames that exist")
     }
 
     pub(crate) fn add_frame(&mut self, frame: Frame) {
@@ -246,7 +269,10 @@ impl Execution {
     /// Ids of the frames directly below `parent`, in order of creation.
     pub(crate) fn children(&self, parent: FrameId) -> Vec<FrameId> {
         let below = self.frames.range(parent..).map(|(_, frame)| frame);
-        below.filter(|frame| frame.parent == Some(parent)).map(|frame| frame.id).collect()
+        below
+            .filter(|frame| frame.parent == Some(parent))
+            .map(|frame| frame.id)
+            .collect()
     }
 
     pub(crate) fn state_of(&self, frame: &Frame) -> StateRef {
@@ -377,7 +403,10 @@ impl Frame {
     pub fn deadline_ms(&self) -> Option<i64> {
         match &self.phase {
             Phase::Waiting { until_ms } | Phase::Backoff { until_ms } => Some(*until_ms),
-            Phase::Calling(attempt) => [attempt.timeout_ms, attempt.heartbeat_ms].into_iter().flatten().min(),
+            Phase::Calling(attempt) => [attempt.timeout_ms, attempt.heartbeat_ms]
+                .into_iter()
+                .flatten()
+                .min(),
             // INVARIANT: a frame is left ready only when a step ran out of its budget; the next step is due at once.
             Phase::Ready => Some(self.entered_ms),
             Phase::Branches { .. } | Phase::Iterations { .. } | Phase::Done { .. } => None,
@@ -419,9 +448,11 @@ pub(crate) fn millis(seconds: u64) -> i64 {
 /// Whether a definition can look at the context object at all: building it costs a copy of the input.
 fn mentions_context(definition: &str) -> bool {
     const HARMLESS: [&str; 3] = [".input", ".result", ".errorOutput"];
-    let whole_states = definition
-        .match_indices("$states")
-        .any(|(at, word)| !HARMLESS.iter().any(|field| definition[at + word.len()..].starts_with(field)));
+    let whole_states = definition.match_indices("$states").any(|(at, word)| {
+        !HARMLESS
+            .iter()
+            .any(|field| definition[at + word.len()..].starts_with(field))
+    });
     definition.contains("$$") || whole_states
 }
 
@@ -432,9 +463,14 @@ mod variable_texts {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
     use stepwell_asl::Variables;
 
-    pub fn serialize<S: Serializer>(variables: &Variables, serializer: S) -> Result<S::Ok, S::Error> {
-        let texts: BTreeMap<&str, String> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
+    pub fn serialize<S: Serializer>(
+        variables: &Variables,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let texts: BTreeMap<&str, String> = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_string()))
+            .collect();
         texts.serialize(serializer)
     }
 
@@ -442,7 +478,9 @@ mod variable_texts {
         let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
         let parse = |(name, text): (String, String)| match serde_json::from_str(&text) {
             Ok(value) => Ok((name, value)),
-            Err(error) => Err(de::Error::custom(format!("variable {name} is not JSON: {error}"))),
+            Err(error) => Err(de::Error::custom(format!(
+                "variable {name} is not JSON: {error}"
+            ))),
         };
         texts.into_iter().map(parse).collect()
     }

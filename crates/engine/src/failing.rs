@@ -59,7 +59,11 @@ impl Stepper<'_> {
     /// as long as the state has done nothing but being entered.
     pub(crate) fn evaluation_failed(&mut self, id: FrameId, failure: Failure) {
         let frame = self.execution.frame(id);
-        let previous = if frame.previous == frame.entered { frame.before } else { frame.previous };
+        let previous = if frame.previous == frame.entered {
+            frame.before
+        } else {
+            frame.previous
+        };
         self.failed_after(previous, id, failure);
     }
 
@@ -132,7 +136,10 @@ impl Stepper<'_> {
         if self.execution.status != Status::Running {
             return;
         }
-        match retry::first_match(state.catch.iter().map(|catcher| &catcher.error_equals), &fault) {
+        match retry::first_match(
+            state.catch.iter().map(|catcher| &catcher.error_equals),
+            &fault,
+        ) {
             Some(index) => self.catch(id, index, &fault),
             None => self.frame_failed(id, fault),
         }
@@ -141,7 +148,10 @@ impl Stepper<'_> {
     /// Whether a retrier takes the fault; if so the frame waits for its next attempt.
     fn retry_later(&mut self, id: FrameId, fault: &Fault) -> bool {
         let state = self.execution.state_of(self.execution.frame(id));
-        let Some(index) = retry::first_match(state.retry.iter().map(|retrier| &retrier.error_equals), fault) else {
+        let Some(index) = retry::first_match(
+            state.retry.iter().map(|retrier| &retrier.error_equals),
+            fault,
+        ) else {
             return false;
         };
         let frame = self.execution.frame(id);
@@ -163,17 +173,24 @@ impl Stepper<'_> {
         let state = self.execution.state_of(self.execution.frame(id));
         let catcher = &state.catch[index];
         // AWS: a fault without a cause is shown with an empty one (recorded: a caught States.Timeout).
-        let error_output = json!({ "Error": fault.error, "Cause": fault.cause.as_deref().unwrap_or("") });
+        let error_output =
+            json!({ "Error": fault.error, "Cause": fault.cause.as_deref().unwrap_or("") });
         let raw = self.execution.frame(id).input.payload().clone();
         let sight = Sight::new(self.execution, id, self.now, None);
         let outcome = match &state.flow {
             Flow::JsonPath(_) => {
                 let assigned = match &catcher.assign {
-                    Some(Template::JsonPath(template)) => template.evaluate(&sight.scope(&error_output)).map(flow::assignments),
+                    Some(Template::JsonPath(template)) => template
+                        .evaluate(&sight.scope(&error_output))
+                        .map(flow::assignments),
                     _ => Ok(Vec::new()),
                 };
                 // AWS: the state's OutputPath does not apply to a caught error.
-                let output = flow::place(&catcher.result_path, &raw, Payload::from_value(error_output.clone()));
+                let output = flow::place(
+                    &catcher.result_path,
+                    &raw,
+                    Payload::from_value(error_output.clone()),
+                );
                 assigned.and_then(|assigned| output.map(|output| Outcome { output, assigned }))
             }
             Flow::Jsonata(_) => {
@@ -187,7 +204,8 @@ impl Stepper<'_> {
                 };
                 let fallback = Payload::from_value(error_output.clone());
                 let prefix = |failure: Failure| in_catcher(failure, index);
-                flow::jsonata_outcome(catcher.output.as_ref(), assign, &fallback, &scope).map_err(prefix)
+                flow::jsonata_outcome(catcher.output.as_ref(), assign, &fallback, &scope)
+                    .map_err(prefix)
             }
         };
         let next = catcher.next;
@@ -215,7 +233,10 @@ impl Stepper<'_> {
             self.emit_in(id, details);
         }
         if self.execution.status == Status::Running {
-            self.frame_failed(id, Fault::of_task(Some(failure.error.to_string()), Some(cause)));
+            self.frame_failed(
+                id,
+                Fault::of_task(Some(failure.error.to_string()), Some(cause)),
+            );
         }
     }
 
@@ -227,17 +248,33 @@ impl Stepper<'_> {
             self.fail(fault.error_name(), fault.cause, origin);
             return;
         };
-        let name = self.execution.state_of(self.execution.frame(parent)).name.to_string();
+        let name = self
+            .execution
+            .state_of(self.execution.frame(parent))
+            .name
+            .to_string();
         if let Place::Iteration(index) = place {
             let index = u64::from(index);
-            self.emit(origin, Details::MapIterationFailed { name: name.clone(), index });
+            self.emit(
+                origin,
+                Details::MapIterationFailed {
+                    name: name.clone(),
+                    index,
+                },
+            );
         }
         self.abort_below(parent, id, &name, origin);
         if self.execution.status != Status::Running {
             return;
         }
         self.execution.frame_mut(parent).previous = origin;
-        self.state_failed(parent, Fault { of_task: true, ..fault });
+        self.state_failed(
+            parent,
+            Fault {
+                of_task: true,
+                ..fault
+            },
+        );
     }
 
     /// Ends every frame below `parent` because `failed`, one of them, has failed at the event `origin`.
@@ -250,18 +287,32 @@ impl Stepper<'_> {
         children.retain(|child| *child != failed);
         children.insert(0, failed);
         for child in children {
-            let Some(frame) = self.execution.frames.get(&child) else { continue };
+            let Some(frame) = self.execution.frames.get(&child) else {
+                continue;
+            };
             let place = frame.place;
-            if let (Place::Iteration(index), false, true) = (place, child == failed, !matches!(frame.phase, Phase::Done { .. })) {
+            if let (Place::Iteration(index), false, true) = (
+                place,
+                child == failed,
+                !matches!(frame.phase, Phase::Done { .. }),
+            ) {
                 let index = u64::from(index);
-                self.emit(origin, Details::MapIterationAborted { name: name.to_string(), index });
+                self.emit(
+                    origin,
+                    Details::MapIterationAborted {
+                        name: name.to_string(),
+                        index,
+                    },
+                );
             }
             self.abort_frame(child, child == failed, origin);
         }
     }
 
     fn abort_frame(&mut self, id: FrameId, has_failed: bool, origin: EventId) {
-        let Some(frame) = self.execution.frames.get(&id) else { return };
+        let Some(frame) = self.execution.frames.get(&id) else {
+            return;
+        };
         let state = self.execution.state_of(frame);
         let is_done = matches!(frame.phase, Phase::Done { .. });
         let was_entered = frame.entered != EventId::NONE && !matches!(frame.phase, Phase::Ready);
@@ -269,7 +320,9 @@ impl Stepper<'_> {
             match state.kind {
                 Kind::Task(_) => drop(self.emit(origin, Details::TaskStateAborted)),
                 Kind::Wait(_) if !has_failed => drop(self.emit(origin, Details::WaitStateAborted)),
-                Kind::Parallel(_) if !has_failed => drop(self.emit(origin, Details::ParallelStateAborted)),
+                Kind::Parallel(_) if !has_failed => {
+                    drop(self.emit(origin, Details::ParallelStateAborted))
+                }
                 Kind::Map(_) if !has_failed => drop(self.emit(origin, Details::MapStateAborted)),
                 _ => {}
             }
@@ -285,11 +338,12 @@ impl Stepper<'_> {
 fn in_catcher(mut failure: Failure, index: usize) -> Failure {
     if let Some(location) = failure.location.take() {
         let full = format!("Catch[{index}]/{location}");
-        failure.cause = failure
-            .cause
-            .replacen(&format!("specified for the field '{location}'"), &format!("specified for the field '{full}'"), 1);
+        failure.cause = failure.cause.replacen(
+            &format!("specified for the field '{location}'"),
+            &format!("specified for the field '{full}'"),
+            1,
+        );
         failure.location = Some(full);
     }
     failure
 }
-

@@ -22,7 +22,12 @@ pub(crate) struct Sight {
 
 impl Sight {
     /// - `token`: the task token, for the fields of a Task.
-    pub(crate) fn new(execution: &Execution, frame: FrameId, now: Timestamp, token: Option<&str>) -> Sight {
+    pub(crate) fn new(
+        execution: &Execution,
+        frame: FrameId,
+        now: Timestamp,
+        token: Option<&str>,
+    ) -> Sight {
         let current = execution.frame(frame);
         Sight {
             context: context::object(execution, current, token),
@@ -75,24 +80,36 @@ pub(crate) struct Outcome {
 }
 
 /// `InputPath`, then `Parameters`; or `Arguments`. Without any, the raw input itself.
-pub(crate) fn effective_input(state: &State, raw: &Payload, sight: &Sight) -> Result<Payload, Failure> {
+pub(crate) fn effective_input(
+    state: &State,
+    raw: &Payload,
+    sight: &Sight,
+) -> Result<Payload, Failure> {
     match &state.flow {
         Flow::JsonPath(flow) => {
             let selected = through_path(&flow.input_path, raw, sight)?;
             match &flow.parameters {
                 None => Ok(selected),
-                Some(template) => evaluate(template, selected.value(), sight).map(Payload::from_value),
+                Some(template) => {
+                    evaluate(template, selected.value(), sight).map(Payload::from_value)
+                }
             }
         }
         Flow::Jsonata(flow) => match &flow.arguments {
             None => Ok(raw.clone()),
-            Some(template) => template.evaluate(&sight.scope(raw.value())).map(Payload::from_value),
+            Some(template) => template
+                .evaluate(&sight.scope(raw.value()))
+                .map(Payload::from_value),
         },
     }
 }
 
 /// `InputPath` alone: what `ItemsPath`, `ItemSelector`, Choice rules and number paths see as `$`.
-pub(crate) fn selected_input(state: &State, raw: &Payload, sight: &Sight) -> Result<Payload, Failure> {
+pub(crate) fn selected_input(
+    state: &State,
+    raw: &Payload,
+    sight: &Sight,
+) -> Result<Payload, Failure> {
     match &state.flow {
         Flow::JsonPath(flow) => through_path(&flow.input_path, raw, sight),
         Flow::Jsonata(_) => Ok(raw.clone()),
@@ -104,7 +121,12 @@ pub(crate) fn selected_input(state: &State, raw: &Payload, sight: &Sight) -> Res
 /// - JSONPath: `ResultSelector` on the result, `ResultPath` into the raw input, `OutputPath`;
 ///   `Assign` sees the raw result as `$`.
 /// - JSONata: `Output` and `Assign` with `$states.result`.
-pub(crate) fn result_to_output(state: &State, raw: &Payload, result: &Payload, sight: &Sight) -> Result<Outcome, Failure> {
+pub(crate) fn result_to_output(
+    state: &State,
+    raw: &Payload,
+    result: &Payload,
+    sight: &Sight,
+) -> Result<Outcome, Failure> {
     match &state.flow {
         Flow::JsonPath(flow) => {
             let assigned = match &flow.assign {
@@ -132,7 +154,12 @@ pub(crate) fn result_to_output(state: &State, raw: &Payload, result: &Payload, s
 /// Output of a state without a result: Wait, Succeed, Choice, and Pass in JSONata.
 ///
 /// - `effective`: the input after `InputPath`; JSONPath's `Assign` sees it as `$`.
-pub(crate) fn input_to_output(state: &State, raw: &Payload, effective: &Payload, sight: &Sight) -> Result<Outcome, Failure> {
+pub(crate) fn input_to_output(
+    state: &State,
+    raw: &Payload,
+    effective: &Payload,
+    sight: &Sight,
+) -> Result<Outcome, Failure> {
     match &state.flow {
         Flow::JsonPath(flow) => {
             let assigned = match &flow.assign {
@@ -142,9 +169,12 @@ pub(crate) fn input_to_output(state: &State, raw: &Payload, effective: &Payload,
             let output = through_path(&flow.output_path, effective, sight)?;
             Ok(Outcome { output, assigned })
         }
-        Flow::Jsonata(flow) => {
-            jsonata_outcome(flow.output.as_ref(), flow.assign.as_ref(), raw, &sight.scope(raw.value()))
-        }
+        Flow::Jsonata(flow) => jsonata_outcome(
+            flow.output.as_ref(),
+            flow.assign.as_ref(),
+            raw,
+            &sight.scope(raw.value()),
+        ),
     }
 }
 
@@ -214,6 +244,10 @@ pub(crate) fn place(path: &ResultPath, raw: &Payload, result: Payload) -> Result
 }
 
 /// `OutputPath` of a JSONPath state on a value.
-pub(crate) fn output_of_path(flow: &JsonPathFlow, value: &Payload, sight: &Sight) -> Result<Payload, Failure> {
+pub(crate) fn output_of_path(
+    flow: &JsonPathFlow,
+    value: &Payload,
+    sight: &Sight,
+) -> Result<Payload, Failure> {
     through_path(&flow.output_path, value, sight)
 }

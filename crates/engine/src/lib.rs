@@ -19,7 +19,8 @@ mod token;
 
 pub use event::{Body, Details, Event, EventId, StateKind};
 pub use execution::{
-    Execution, Frame, FrameId, HISTORY_EVENTS_MAX, Identity, INLINE_MAP_CONCURRENCY_MAX, Mode, Status,
+    Execution, Frame, FrameId, HISTORY_EVENTS_MAX, INLINE_MAP_CONCURRENCY_MAX, Identity, Mode,
+    Status,
 };
 pub use payload::{PAYLOAD_BYTES_MAX, Payload, Slot};
 pub use step::{Call, CallPattern, Effect, Input, Ticket, Transition, step};

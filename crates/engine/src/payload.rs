@@ -44,7 +44,10 @@ impl Payload {
         let parsed = OnceLock::new();
         parsed.set(value).expect("a new cell is empty");
         Ok(Payload {
-            inner: Arc::new(Inner { text, value: parsed }),
+            inner: Arc::new(Inner {
+                text,
+                value: parsed,
+            }),
         })
     }
 
@@ -74,7 +77,8 @@ impl Payload {
     /// The parsed value; parsed once.
     pub fn value(&self) -> &Value {
         self.inner.value.get_or_init(|| {
-            serde_json::from_str(&self.inner.text).expect("a payload's text is checked to be JSON at the border")
+            serde_json::from_str(&self.inner.text)
+                .expect("a payload's text is checked to be JSON at the border")
         })
     }
 

@@ -21,15 +21,26 @@ pub(crate) fn whole(quantity: &Quantity, rule: &Rule, scope: &Scope) -> Result<i
         QuantitySource::Literal(number) => *number,
         QuantitySource::Path(path) => {
             let Some(value) = path.lookup(scope) else {
-                let cause = format!("The {field} parameter does not reference an input value: {}", path.text());
+                let cause = format!(
+                    "The {field} parameter does not reference an input value: {}",
+                    path.text()
+                );
                 return Err(Failure::runtime(cause));
             };
             let Some(number) = path_whole(&value) else {
-                let cause = format!("The {field} parameter cannot be parsed as a long value: {} == {}", path.text(), plain(&value));
+                let cause = format!(
+                    "The {field} parameter cannot be parsed as a long value: {} == {}",
+                    path.text(),
+                    plain(&value)
+                );
                 return Err(Failure::runtime(cause));
             };
             if number < 0.0 {
-                let cause = format!("The {field} parameter references a negative value: {} == {}", path.text(), plain(&value));
+                let cause = format!(
+                    "The {field} parameter references a negative value: {} == {}",
+                    path.text(),
+                    plain(&value)
+                );
                 return Err(Failure::runtime(cause));
             }
             number
@@ -62,7 +73,10 @@ pub(crate) fn wrong_type(template: &JsonataTemplate, expected: &str, value: &Val
     match template.expression() {
         Some(expression) => expression.unexpected(template.field(), expected, value),
         None => Failure::query(
-            format!("The field '{}' must be of type {expected} but was: {value}", template.field()),
+            format!(
+                "The field '{}' must be of type {expected} but was: {value}",
+                template.field()
+            ),
             Some(template.field().to_string()),
         ),
     }

@@ -40,7 +40,9 @@ pub(crate) fn backoff_ms(retrier: &Retrier, retries: u32, entropy: &Entropy) -> 
     let exponent = i32::try_from(retries).unwrap_or(i32::MAX);
     let seconds = retrier.interval_seconds as f64 * retrier.backoff_rate.powi(exponent);
     // AWS: MaxDelaySeconds caps the backoff before jitter is applied.
-    let cap = retrier.max_delay_seconds.map_or(SECONDS_MAX, |cap| cap as f64);
+    let cap = retrier
+        .max_delay_seconds
+        .map_or(SECONDS_MAX, |cap| cap as f64);
     let capped = seconds.min(cap).min(SECONDS_MAX);
     let drawn = match retrier.jitter {
         Jitter::None => capped,

@@ -7,7 +7,9 @@ use stepwell_asl::definition::{BlockId, Pattern};
 use stepwell_asl::{Entropy, Timestamp};
 
 use crate::event::{Details, Event, EventId, body_of};
-use crate::execution::{Execution, Frame, FrameId, HISTORY_EVENTS_MAX, Mode, Phase, Place, Stage, Status};
+use crate::execution::{
+    Execution, Frame, FrameId, HISTORY_EVENTS_MAX, Mode, Phase, Place, Stage, Status,
+};
 use crate::payload::{Payload, Slot};
 use crate::states;
 
@@ -28,13 +30,23 @@ pub enum Input {
     /// A task ended well.
     Succeeded { ticket: Ticket, output: Payload },
     /// A task failed with a language error.
-    Failed { ticket: Ticket, error: Option<String>, cause: Option<String> },
+    Failed {
+        ticket: Ticket,
+        error: Option<String>,
+        cause: Option<String>,
+    },
     /// A worker took an activity task.
-    Taken { ticket: Ticket, worker_name: Option<String> },
+    Taken {
+        ticket: Ticket,
+        worker_name: Option<String>,
+    },
     /// A heartbeat of the task's worker.
     Heartbeat { ticket: Ticket },
     /// StopExecution.
-    Stop { error: Option<String>, cause: Option<String> },
+    Stop {
+        error: Option<String>,
+        cause: Option<String>,
+    },
 }
 
 /// Names one attempt of one task of an execution. A ticket whose attempt is no longer open changes nothing.
@@ -138,12 +150,19 @@ impl Stepper<'_> {
                     states::task::succeeded(self, ticket.frame, output);
                 }
             }
-            Input::Failed { ticket, error, cause } => {
+            Input::Failed {
+                ticket,
+                error,
+                cause,
+            } => {
                 if self.open(ticket).is_some() {
                     states::task::failed(self, ticket.frame, error, cause);
                 }
             }
-            Input::Taken { ticket, worker_name } => {
+            Input::Taken {
+                ticket,
+                worker_name,
+            } => {
                 if self.open(ticket) == Some(Stage::Started) {
                     states::task::taken(self, ticket.frame, worker_name);
                 }
@@ -168,7 +187,11 @@ impl Stepper<'_> {
     /// The stage of the ticket's attempt, if that attempt is still open.
     fn open(&self, ticket: Ticket) -> Option<Stage> {
         match &self.execution.frames.get(&ticket.frame)?.phase {
-            Phase::Calling(attempt) if attempt.number == ticket.attempt && attempt.stage != Stage::Closed => Some(attempt.stage),
+            Phase::Calling(attempt)
+                if attempt.number == ticket.attempt && attempt.stage != Stage::Closed =>
+            {
+                Some(attempt.stage)
+            }
             _ => None,
         }
     }
@@ -187,20 +210,38 @@ impl Stepper<'_> {
 
     fn due(&mut self) {
         let now_ms = self.now.as_millis();
-        if self.execution.deadline_ms.is_some_and(|deadline| deadline <= now_ms) {
+        if self
+            .execution
+            .deadline_ms
+            .is_some_and(|deadline| deadline <= now_ms)
+        {
             self.time_out();
             return;
         }
-        let is_due = |frame: &&Frame| frame.deadline_ms().is_some_and(|deadline| deadline <= now_ms);
-        let due: Vec<FrameId> = self.execution.frames.values().filter(is_due).map(|frame| frame.id).collect();
+        let is_due = |frame: &&Frame| {
+            frame
+                .deadline_ms()
+                .is_some_and(|deadline| deadline <= now_ms)
+        };
+        let due: Vec<FrameId> = self
+            .execution
+            .frames
+            .values()
+            .filter(is_due)
+            .map(|frame| frame.id)
+            .collect();
         let mut timed_out = Vec::new();
         for id in due {
             // A frame that came due can be gone by now: a sibling's failure aborts it.
-            let Some(frame) = self.execution.frames.get(&id) else { continue };
+            let Some(frame) = self.execution.frames.get(&id) else {
+                continue;
+            };
             match &frame.phase {
                 Phase::Waiting { .. } => states::wait::over(self, id),
                 Phase::Backoff { .. } => states::again(self, id),
-                Phase::Calling(_) => timed_out.extend(states::task::timed_out(self, id).map(|fault| (id, fault))),
+                Phase::Calling(_) => {
+                    timed_out.extend(states::task::timed_out(self, id).map(|fault| (id, fault)))
+                }
                 Phase::Ready => self.queue.push_back(Work::Enter(id)),
                 Phase::Branches { .. } | Phase::Iterations { .. } | Phase::Done { .. } => {}
             }
@@ -216,11 +257,22 @@ impl Stepper<'_> {
     }
 
     fn time_out(&mut self) {
-        let deadline = self.execution.deadline_ms.expect("a machine that times out has a deadline");
+        let deadline = self
+            .execution
+            .deadline_ms
+            .expect("a machine that times out has a deadline");
         let error = Some("States.Timeout".to_string());
-        self.emit(EventId::NONE, Details::ExecutionTimedOut { error, cause: None });
+        self.emit(
+            EventId::NONE,
+            Details::ExecutionTimedOut { error, cause: None },
+        );
         // AWS: the stop date is the start plus TimeoutSeconds exactly, and Describe shows no error.
-        self.close(Status::TimedOut, None, None, Timestamp::from_millis(deadline));
+        self.close(
+            Status::TimedOut,
+            None,
+            None,
+            Timestamp::from_millis(deadline),
+        );
     }
 
     fn run(&mut self) {
@@ -232,8 +284,12 @@ impl Stepper<'_> {
             match work {
                 // What a step has no room for stays `Ready` in its frame and is due at once.
                 Work::Enter(_) if budget == 0 => continue,
-                Work::Enter(id) if self.execution.frames.contains_key(&id) => states::enter(self, id),
-                Work::StartTask(id) if self.execution.frames.contains_key(&id) => states::task::start(self, id),
+                Work::Enter(id) if self.execution.frames.contains_key(&id) => {
+                    states::enter(self, id)
+                }
+                Work::StartTask(id) if self.execution.frames.contains_key(&id) => {
+                    states::task::start(self, id)
+                }
                 _ => continue,
             }
             budget = budget.saturating_sub(1);
@@ -256,8 +312,17 @@ impl Stepper<'_> {
         let full = self.execution.identity.mode == Mode::Standard && id.0 >= HISTORY_EVENTS_MAX;
         if full && !details.is_terminal() {
             let error = Some("States.Runtime".to_string());
-            let cause = Some(format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX})."));
-            self.push(id, previous, Details::ExecutionFailed { error: error.clone(), cause: cause.clone() });
+            let cause = Some(format!(
+                "The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX})."
+            ));
+            self.push(
+                id,
+                previous,
+                Details::ExecutionFailed {
+                    error: error.clone(),
+                    cause: cause.clone(),
+                },
+            );
             self.close(Status::Failed, error, cause, self.now);
             return id;
         }
@@ -336,7 +401,13 @@ impl Stepper<'_> {
         self.close(Status::Failed, error, cause, self.now);
     }
 
-    fn close(&mut self, status: Status, error: Option<String>, cause: Option<String>, stopped: Timestamp) {
+    fn close(
+        &mut self,
+        status: Status,
+        error: Option<String>,
+        cause: Option<String>,
+        stopped: Timestamp,
+    ) {
         if self.execution.status != Status::Running {
             return;
         }
@@ -353,9 +424,13 @@ impl Stepper<'_> {
 
     /// Removes one frame; cancels its open attempt.
     pub(crate) fn drop_frame(&mut self, id: FrameId) {
-        let Some(frame) = self.execution.remove_frame(id) else { return };
+        let Some(frame) = self.execution.remove_frame(id) else {
+            return;
+        };
         if let Some(attempt) = frame.open_attempt() {
-            self.transition.effects.push(Effect::Cancel(Ticket { frame: id, attempt }));
+            self.transition
+                .effects
+                .push(Effect::Cancel(Ticket { frame: id, attempt }));
         }
     }
 

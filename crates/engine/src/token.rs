@@ -61,7 +61,13 @@ impl TaskToken {
 
 impl std::fmt::Display for TaskToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{VERSION:02x}{:016x}{:08x}{:08x}", self.execution, self.frame.0, self.attempt)?;
-        self.check.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(
+            f,
+            "{VERSION:02x}{:016x}{:08x}{:08x}",
+            self.execution, self.frame.0, self.attempt
+        )?;
+        self.check
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

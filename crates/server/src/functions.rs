@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use stepwell_api::Reply;
 use stepwell_api::lambda::{self, Operation, Routed};
-use stepwell_functions::{Configuration, Invocation, InvokeError, InvokeReply, PackageId, PackageSource, Pool};
+use stepwell_functions::{
+    Configuration, Invocation, InvokeError, InvokeReply, PackageId, PackageSource, Pool,
+};
 use stepwell_service::{Answered, FunctionCode, FunctionRow, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
@@ -32,7 +34,11 @@ struct StoredPackages(Handle);
 
 impl PackageSource for StoredPackages {
     fn zip(&self, id: &PackageId) -> Result<Bytes, std::io::Error> {
-        self.0.reader().package(id.as_str()).map(Bytes::from).map_err(|error| std::io::Error::other(error.to_string()))
+        self.0
+            .reader()
+            .package(id.as_str())
+            .map(Bytes::from)
+            .map_err(|error| std::io::Error::other(error.to_string()))
     }
 }
 
@@ -48,7 +54,12 @@ impl Functions {
     /// Runs a function and waits for its reply.
     ///
     /// - `function`: name, partial ARN or ARN.
-    pub(crate) async fn invoke(&self, function: &str, qualifier: Option<&str>, invocation: Invocation) -> Result<InvokeReply, Unrun> {
+    pub(crate) async fn invoke(
+        &self,
+        function: &str,
+        qualifier: Option<&str>,
+        invocation: Invocation,
+    ) -> Result<InvokeReply, Unrun> {
         let row = match self.handle.reader().function(function, qualifier) {
             Ok(Ok(row)) => row,
             Ok(Err(Refusal::Lambda(error))) => return Err(Unrun::Refused(error)),
@@ -57,7 +68,10 @@ impl Functions {
         };
         let configuration = Arc::new(self.configuration(row));
         let packages = StoredPackages(self.handle.clone());
-        self.pool.invoke(&configuration, &packages, invocation).await.map_err(Unrun::Pool)
+        self.pool
+            .invoke(&configuration, &packages, invocation)
+            .await
+            .map_err(Unrun::Pool)
     }
 
     fn configuration(&self, row: FunctionRow) -> Configuration {
@@ -71,7 +85,8 @@ impl Functions {
             timeout: Duration::from_secs(u64::from(row.timeout_seconds.unsigned_abs())),
             memory_mb: u32::try_from(row.memory_mb).unwrap_or(u32::MAX),
             environment: row.environment,
-            package: PackageId::parse(&row.package).expect("a stored package is named by its SHA-256"),
+            package: PackageId::parse(&row.package)
+                .expect("a stored package is named by its SHA-256"),
             revision: row.revision_id,
             region: settings.region.clone(),
             account: settings.account.clone(),
@@ -104,36 +119,63 @@ impl Functions {
         request_id: &str,
     ) -> Result<Reply, lambda::Error> {
         let operation = routed.operation;
-        let configured = |configuration: lambda::FunctionConfiguration| lambda::reply(operation, request_id, &configuration);
+        let configured = |configuration: lambda::FunctionConfiguration| {
+            lambda::reply(operation, request_id, &configuration)
+        };
         match operation {
             Operation::CreateFunction => {
-                let mut input: lambda::CreateFunctionRequest = lambda::decode(routed, &|name| header(name), body)?;
+                let mut input: lambda::CreateFunctionRequest =
+                    lambda::decode(routed, &|name| header(name), body)?;
                 let zip = input.code.zip_file.take();
-                let code = code_of(zip.map(|blob| blob.0), input.code.s3_bucket.is_some(), input.code.image_uri.is_some())?;
-                self.change(Request::CreateFunction(Box::new(input), code)).await.map(configured)
+                let code = code_of(
+                    zip.map(|blob| blob.0),
+                    input.code.s3_bucket.is_some(),
+                    input.code.image_uri.is_some(),
+                )?;
+                self.change(Request::CreateFunction(Box::new(input), code))
+                    .await
+                    .map(configured)
             }
             Operation::UpdateFunctionCode => {
-                let mut input: lambda::UpdateFunctionCodeRequest = lambda::decode(routed, &|name| header(name), body)?;
+                let mut input: lambda::UpdateFunctionCodeRequest =
+                    lambda::decode(routed, &|name| header(name), body)?;
                 let zip = input.zip_file.take();
-                let code = code_of(zip.map(|blob| blob.0), input.s3_bucket.is_some(), input.image_uri.is_some())?;
-                self.change(Request::UpdateFunctionCode(Box::new(input), code)).await.map(configured)
+                let code = code_of(
+                    zip.map(|blob| blob.0),
+                    input.s3_bucket.is_some(),
+                    input.image_uri.is_some(),
+                )?;
+                self.change(Request::UpdateFunctionCode(Box::new(input), code))
+                    .await
+                    .map(configured)
             }
             Operation::UpdateFunctionConfiguration => {
                 let input = lambda::decode(routed, &|name| header(name), body)?;
-                self.change(Request::UpdateFunctionConfiguration(Box::new(input))).await.map(configured)
+                self.change(Request::UpdateFunctionConfiguration(Box::new(input)))
+                    .await
+                    .map(configured)
             }
             Operation::DeleteFunction => {
                 let input = lambda::decode(routed, &|name| header(name), body)?;
                 self.delete(operation, input, request_id).await
             }
             Operation::GetFunctionConfiguration => {
-                let input: lambda::GetFunctionConfigurationRequest = lambda::decode(routed, &|name| header(name), body)?;
-                Ok(configured(self.row(&input.function_name, input.qualifier.as_deref())?.configuration()))
+                let input: lambda::GetFunctionConfigurationRequest =
+                    lambda::decode(routed, &|name| header(name), body)?;
+                Ok(configured(
+                    self.row(&input.function_name, input.qualifier.as_deref())?
+                        .configuration(),
+                ))
             }
             Operation::GetFunction => {
-                let input: lambda::GetFunctionRequest = lambda::decode(routed, &|name| header(name), body)?;
+                let input: lambda::GetFunctionRequest =
+                    lambda::decode(routed, &|name| header(name), body)?;
                 let row = self.row(&input.function_name, input.qualifier.as_deref())?;
-                Ok(lambda::reply(operation, request_id, &self.description(&row)))
+                Ok(lambda::reply(
+                    operation,
+                    request_id,
+                    &self.description(&row),
+                ))
             }
             Operation::ListFunctions => {
                 let input = lambda::decode(routed, &|name| header(name), body)?;
@@ -144,20 +186,37 @@ impl Functions {
                 let trace_id = header("x-amzn-trace-id");
                 self.invoke_operation(input, trace_id, request_id).await
             }
-            _ => Err(lambda::Error::not_implemented(format!("Stepwell does not implement {} yet", operation.name()))),
+            _ => Err(lambda::Error::not_implemented(format!(
+                "Stepwell does not implement {} yet",
+                operation.name()
+            ))),
         }
     }
 
-    async fn change(&self, request: Request) -> Result<lambda::FunctionConfiguration, lambda::Error> {
+    async fn change(
+        &self,
+        request: Request,
+    ) -> Result<lambda::FunctionConfiguration, lambda::Error> {
         match self.send(request).await? {
             Answered::Function(configuration) => Ok(*configuration),
-            Answered::States(_) | Answered::FunctionDeleted => unreachable!("the service answers with the function"),
+            Answered::States(_) | Answered::FunctionDeleted => {
+                unreachable!("the service answers with the function")
+            }
         }
     }
 
-    async fn delete(&self, operation: Operation, input: lambda::DeleteFunctionRequest, request_id: &str) -> Result<Reply, lambda::Error> {
+    async fn delete(
+        &self,
+        operation: Operation,
+        input: lambda::DeleteFunctionRequest,
+        request_id: &str,
+    ) -> Result<Reply, lambda::Error> {
         self.send(Request::DeleteFunction(input)).await?;
-        Ok(lambda::reply(operation, request_id, &lambda::DeleteFunctionResponse::default()))
+        Ok(lambda::reply(
+            operation,
+            request_id,
+            &lambda::DeleteFunctionResponse::default(),
+        ))
     }
 
     async fn send(&self, request: Request) -> Result<Answered, lambda::Error> {
@@ -168,8 +227,12 @@ impl Functions {
         match receiver.await {
             Ok(Ok(answered)) => Ok(answered),
             Ok(Err(Refusal::Lambda(error))) => Err(error),
-            Ok(Err(Refusal::States(_))) => unreachable!("the service answers an operation of Lambda as one"),
-            Err(_) => Err(lambda::Error::service_exception("the store has failed; nothing can be acknowledged until the server restarts")),
+            Ok(Err(Refusal::States(_))) => {
+                unreachable!("the service answers an operation of Lambda as one")
+            }
+            Err(_) => Err(lambda::Error::service_exception(
+                "the store has failed; nothing can be acknowledged until the server restarts",
+            )),
         }
     }
 
@@ -187,7 +250,10 @@ impl Functions {
             configuration: Some(row.configuration()),
             code: Some(lambda::FunctionCodeLocation {
                 repository_type: Some("S3".to_string()),
-                location: Some(format!("{}/packages/{}.zip", self.endpoint_url, row.package)),
+                location: Some(format!(
+                    "{}/packages/{}.zip",
+                    self.endpoint_url, row.package
+                )),
                 ..Default::default()
             }),
             tags: (!row.tags.is_empty()).then(|| row.tags.clone()),
@@ -195,9 +261,20 @@ impl Functions {
         }
     }
 
-    fn list(&self, input: &lambda::ListFunctionsRequest) -> Result<lambda::ListFunctionsResponse, lambda::Error> {
-        let limit = input.max_items.and_then(|max| usize::try_from(max).ok()).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
-        let (rows, next_marker) = match self.handle.reader().list_functions(input.marker.as_deref(), limit) {
+    fn list(
+        &self,
+        input: &lambda::ListFunctionsRequest,
+    ) -> Result<lambda::ListFunctionsResponse, lambda::Error> {
+        let limit = input
+            .max_items
+            .and_then(|max| usize::try_from(max).ok())
+            .unwrap_or(PAGE_MAX)
+            .clamp(1, PAGE_MAX);
+        let (rows, next_marker) = match self
+            .handle
+            .reader()
+            .list_functions(input.marker.as_deref(), limit)
+        {
             Ok(Ok(page)) => page,
             Ok(Err(Refusal::Lambda(error))) => return Err(error),
             Ok(Err(Refusal::States(_))) => unreachable!("listing functions is Lambda's"),
@@ -215,7 +292,11 @@ impl Functions {
         trace_id: Option<String>,
         request_id: &str,
     ) -> Result<Reply, lambda::Error> {
-        match input.invocation_type.as_deref().unwrap_or("RequestResponse") {
+        match input
+            .invocation_type
+            .as_deref()
+            .unwrap_or("RequestResponse")
+        {
             "RequestResponse" => {}
             "DryRun" => {
                 self.row(&input.function_name, input.qualifier.as_deref())?;
@@ -226,7 +307,8 @@ impl Functions {
                 return Ok(lambda::reply(Operation::Invoke, request_id, &dry));
             }
             other => {
-                let text = format!("Stepwell does not implement Invoke with InvocationType {other} yet");
+                let text =
+                    format!("Stepwell does not implement Invoke with InvocationType {other} yet");
                 return Err(lambda::Error::not_implemented(text));
             }
         }
@@ -237,7 +319,10 @@ impl Functions {
             client_context: input.client_context,
             log_tail: input.log_type.as_deref() == Some("Tail"),
         };
-        let reply = self.invoke(&input.function_name, input.qualifier.as_deref(), invocation).await.map_err(unrun_error)?;
+        let reply = self
+            .invoke(&input.function_name, input.qualifier.as_deref(), invocation)
+            .await
+            .map_err(unrun_error)?;
         let response = lambda::InvocationResponse {
             status_code: Some(200),
             function_error: reply.function_error.map(|error| error.as_str().to_string()),
@@ -251,14 +336,26 @@ impl Functions {
 }
 
 /// A package from a request: a zip that can be unpacked, named by its hash.
-fn code_of(zip: Option<Vec<u8>>, is_s3: bool, is_image: bool) -> Result<FunctionCode, lambda::Error> {
+fn code_of(
+    zip: Option<Vec<u8>>,
+    is_s3: bool,
+    is_image: bool,
+) -> Result<FunctionCode, lambda::Error> {
     if is_s3 {
-        return Err(lambda::Error::not_implemented("Stepwell does not implement code from S3 yet; send it as ZipFile"));
+        return Err(lambda::Error::not_implemented(
+            "Stepwell does not implement code from S3 yet; send it as ZipFile",
+        ));
     }
     if is_image {
-        return Err(lambda::Error::not_implemented("Stepwell does not implement container images"));
+        return Err(lambda::Error::not_implemented(
+            "Stepwell does not implement container images",
+        ));
     }
-    let zip = zip.ok_or_else(|| lambda::Error::invalid_parameter_value_exception("Please provide a source for function code."))?;
+    let zip = zip.ok_or_else(|| {
+        lambda::Error::invalid_parameter_value_exception(
+            "Please provide a source for function code.",
+        )
+    })?;
     stepwell_functions::package::check(&zip).map_err(|error| {
         lambda::Error::invalid_parameter_value_exception(format!("Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"))
     })?;
@@ -275,14 +372,21 @@ fn unrun_error(unrun: Unrun) -> lambda::Error {
         Unrun::Store(error) => lambda::Error::service_exception(error.to_string()),
         Unrun::Pool(error) => match error {
             InvokeError::TooManyRequests { reason, .. } => {
-                lambda::Error::too_many_requests_exception("Rate Exceeded.").with_reason(reason.as_str())
+                lambda::Error::too_many_requests_exception("Rate Exceeded.")
+                    .with_reason(reason.as_str())
             }
             InvokeError::InvalidRuntime(text) => lambda::Error::invalid_runtime_exception(text),
             InvokeError::InvalidZipFile(text) => lambda::Error::invalid_zip_file_exception(text),
-            InvokeError::InvalidRequestContent(text) => lambda::Error::invalid_request_content_exception(text),
-            InvokeError::RequestTooLarge { .. } => lambda::Error::request_too_large_exception(error.to_string()),
+            InvokeError::InvalidRequestContent(text) => {
+                lambda::Error::invalid_request_content_exception(text)
+            }
+            InvokeError::RequestTooLarge { .. } => {
+                lambda::Error::request_too_large_exception(error.to_string())
+            }
             InvokeError::Service(text) => lambda::Error::service_exception(text),
-            InvokeError::ShuttingDown { .. } => lambda::Error::service_unavailable(error.to_string()),
+            InvokeError::ShuttingDown { .. } => {
+                lambda::Error::service_unavailable(error.to_string())
+            }
         },
     }
 }

@@ -41,10 +41,16 @@ pub(crate) struct Services {
 }
 
 /// Accepts connections until `stopping` says otherwise; then finishes those that are open.
-pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    services: Arc<Services>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = told_to_stop(&mut stopping) => return,
@@ -106,7 +112,11 @@ async fn answer(services: &Services, request: Request<Incoming>) -> Response<Ful
 
 async fn route(services: &Services, request: Request<Incoming>, request_id: &str) -> Reply {
     let (parts, incoming) = request.into_parts();
-    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_string);
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_string);
     let path = parts.uri.path();
     if path == "/" && parts.method == Method::POST {
         let body = match body::read(incoming, REQUEST_BYTES_MAX).await {
@@ -118,36 +128,60 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
     if path == "/health" {
         return health(services, request_id);
     }
-    if let Some(package) = path.strip_prefix("/packages/").and_then(|name| name.strip_suffix(".zip")) {
+    if let Some(package) = path
+        .strip_prefix("/packages/")
+        .and_then(|name| name.strip_suffix(".zip"))
+    {
         return package_reply(services, package, request_id);
     }
-    let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or(path, |target| target.as_str());
     let routed = match lambda::route(parts.method.as_str(), target) {
         Ok(routed) => routed,
         Err(error) => return error.reply(request_id),
     };
     let body = match body::read(incoming, LAMBDA_REQUEST_BYTES_MAX).await {
         Ok(body) => body,
-        Err(unreadable) => return unreadable_reply(unreadable, LAMBDA_REQUEST_BYTES_MAX, request_id),
+        Err(unreadable) => {
+            return unreadable_reply(unreadable, LAMBDA_REQUEST_BYTES_MAX, request_id);
+        }
     };
     let headers = parts.headers;
-    services.functions.answer(&routed, &|name| header_text(&headers, name), body, request_id).await
+    services
+        .functions
+        .answer(
+            &routed,
+            &|name| header_text(&headers, name),
+            body,
+            request_id,
+        )
+        .await
 }
 
 /// One of the services that share `POST /`.
-async fn operation(services: &Services, target: Option<&str>, body: &[u8], request_id: &str) -> Reply {
+async fn operation(
+    services: &Services,
+    target: Option<&str>,
+    body: &[u8],
+    request_id: &str,
+) -> Reply {
     let handle = &services.functions.handle;
     let Some(target) = target else {
         if let Some(reply) = sts::answer(body, &handle.settings().account, request_id) {
             return reply;
         }
-        let action = sts::action(body).unwrap_or_else(|| "a request without X-Amz-Target".to_string());
+        let action =
+            sts::action(body).unwrap_or_else(|| "a request without X-Amz-Target".to_string());
         return not_implemented(&action, request_id);
     };
     match target.split_once('.') {
         Some(("AWSStepFunctions", _)) => states::answer(handle, target, body, request_id).await,
         Some(("Logs_20140328", "FilterLogEvents")) => services.logs.filter(body, request_id),
-        Some(("Logs_20140328", name)) => not_implemented(&format!("CloudWatch Logs {name}"), request_id),
+        Some(("Logs_20140328", name)) => {
+            not_implemented(&format!("CloudWatch Logs {name}"), request_id)
+        }
         Some((service, name)) => not_implemented(&format!("{service} {name}"), request_id),
         None => states::answer(handle, target, body, request_id).await,
     }
@@ -155,7 +189,11 @@ async fn operation(services: &Services, target: Option<&str>, body: &[u8], reque
 
 fn health(services: &Services, request_id: &str) -> Reply {
     let has_failed = services.functions.handle.has_failed();
-    let (status, text) = if has_failed { (503, "failed") } else { (200, "ok") };
+    let (status, text) = if has_failed {
+        (503, "failed")
+    } else {
+        (200, "ok")
+    };
     json(status, &serde_json::json!({ "status": text }), request_id)
 }
 
@@ -166,10 +204,17 @@ fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply 
     match found {
         Some(Ok(zip)) => Reply {
             status: 200,
-            headers: vec![("x-amzn-requestid", request_id.to_string()), ("content-type", "application/zip".to_string())],
+            headers: vec![
+                ("x-amzn-requestid", request_id.to_string()),
+                ("content-type", "application/zip".to_string()),
+            ],
             body: zip,
         },
-        _ => json(404, &serde_json::json!({ "message": format!("there is no package '{package}'") }), request_id),
+        _ => json(
+            404,
+            &serde_json::json!({ "message": format!("there is no package '{package}'") }),
+            request_id,
+        ),
     }
 }
 
@@ -177,11 +222,19 @@ fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> R
     match unreadable {
         Unreadable::TooLarge => {
             let message = format!("the request body is over the limit of {limit} bytes");
-            json(413, &serde_json::json!({ "__type": "RequestEntityTooLargeException", "message": message }), request_id)
+            json(
+                413,
+                &serde_json::json!({ "__type": "RequestEntityTooLargeException", "message": message }),
+                request_id,
+            )
         }
         Unreadable::Broken(error) => {
             let message = format!("the request body broke off: {error}");
-            json(400, &serde_json::json!({ "__type": "SerializationException", "message": message }), request_id)
+            json(
+                400,
+                &serde_json::json!({ "__type": "SerializationException", "message": message }),
+                request_id,
+            )
         }
     }
 }
@@ -189,8 +242,14 @@ fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> R
 /// What is not built answers 501 and says its name.
 fn not_implemented(what: &str, request_id: &str) -> Reply {
     let message = format!("Stepwell does not implement {what} yet");
-    let mut reply = json(501, &serde_json::json!({ "__type": "NotImplemented", "message": message }), request_id);
-    reply.headers.push(("x-amzn-errortype", "NotImplemented".to_string()));
+    let mut reply = json(
+        501,
+        &serde_json::json!({ "__type": "NotImplemented", "message": message }),
+        request_id,
+    );
+    reply
+        .headers
+        .push(("x-amzn-errortype", "NotImplemented".to_string()));
     reply
 }
 
@@ -211,10 +270,13 @@ fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
 
 fn response(reply: Reply) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(reply.body)));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
         }
     }
     response

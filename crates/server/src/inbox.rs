@@ -88,11 +88,16 @@ impl Inbox {
         }
         let count = queue.messages.len().min(BATCH_MAX);
         let taken: Vec<Message> = queue.messages.drain(..count).collect();
-        queue.requests -= taken.iter().filter(|message| message.answer_to.is_some()).count();
+        queue.requests -= taken
+            .iter()
+            .filter(|message| message.answer_to.is_some())
+            .count();
         taken
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.queue
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

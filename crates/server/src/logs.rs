@@ -66,7 +66,12 @@ impl Logs {
         }
         kept.bytes -= freed;
         while kept.bytes > BYTES_MAX {
-            let Some(oldest) = kept.functions.values_mut().filter(|lines| !lines.is_empty()).min_by_key(|lines| lines[0].number) else {
+            let Some(oldest) = kept
+                .functions
+                .values_mut()
+                .filter(|lines| !lines.is_empty())
+                .min_by_key(|lines| lines[0].number)
+            else {
                 return;
             };
             let freed = oldest.pop_front().map_or(0, |entry| entry.line.text.len());
@@ -78,21 +83,55 @@ impl Logs {
     pub(crate) fn filter(&self, body: &[u8], request_id: &str) -> Reply {
         let request: FilterLogEvents = match serde_json::from_slice(body) {
             Ok(request) => request,
-            Err(error) => return refuse(request_id, 400, "SerializationException", &error.to_string()),
+            Err(error) => {
+                return refuse(
+                    request_id,
+                    400,
+                    "SerializationException",
+                    &error.to_string(),
+                );
+            }
         };
-        if request.filter_pattern.as_deref().is_some_and(|pattern| !pattern.is_empty()) {
-            return refuse(request_id, 501, "NotImplemented", "Stepwell does not implement filterPattern yet");
+        if request
+            .filter_pattern
+            .as_deref()
+            .is_some_and(|pattern| !pattern.is_empty())
+        {
+            return refuse(
+                request_id,
+                501,
+                "NotImplemented",
+                "Stepwell does not implement filterPattern yet",
+            );
         }
-        let group = request.log_group_name.or(request.log_group_identifier).unwrap_or_default();
+        let group = request
+            .log_group_name
+            .or(request.log_group_identifier)
+            .unwrap_or_default();
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = group.strip_prefix(GROUP_PREFIX).and_then(|name| kept.functions.get(name));
+        let lines = group
+            .strip_prefix(GROUP_PREFIX)
+            .and_then(|name| kept.functions.get(name));
         let Some(lines) = lines else {
-            return refuse(request_id, 400, "ResourceNotFoundException", "The specified log group does not exist.");
+            return refuse(
+                request_id,
+                400,
+                "ResourceNotFoundException",
+                "The specified log group does not exist.",
+            );
         };
-        let from: u64 = request.next_token.and_then(|token| token.parse().ok()).unwrap_or(0);
-        let (start, end) = (request.start_time.unwrap_or(i64::MIN), request.end_time.unwrap_or(i64::MAX));
+        let from: u64 = request
+            .next_token
+            .and_then(|token| token.parse().ok())
+            .unwrap_or(0);
+        let (start, end) = (
+            request.start_time.unwrap_or(i64::MIN),
+            request.end_time.unwrap_or(i64::MAX),
+        );
         let limit = request.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
-        let is_wanted = |entry: &&Entry| entry.number >= from && (start..=end).contains(&entry.line.timestamp_ms);
+        let is_wanted = |entry: &&Entry| {
+            entry.number >= from && (start..=end).contains(&entry.line.timestamp_ms)
+        };
         let mut wanted = lines.iter().filter(is_wanted);
         let events: Vec<Value> = wanted.by_ref().take(limit).map(event).collect();
         let next = wanted.next().map(|entry| entry.number.to_string());
@@ -115,7 +154,11 @@ fn event(entry: &Entry) -> Value {
 }
 
 fn refuse(request_id: &str, status: u16, code: &str, message: &str) -> Reply {
-    reply(request_id, status, &json!({ "__type": code, "message": message }))
+    reply(
+        request_id,
+        status,
+        &json!({ "__type": code, "message": message }),
+    )
 }
 
 fn reply(request_id: &str, status: u16, body: &Value) -> Reply {

@@ -25,7 +25,12 @@ impl InFlight {
     pub(crate) async fn wait_until_empty(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.calls.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            if self
+                .calls
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_empty()
+            {
                 return;
             }
             ended.await;
@@ -33,7 +38,10 @@ impl InFlight {
     }
 
     fn begin(&self, key: (u64, Ticket)) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key);
     }
 
     fn cancel(&self, key: (u64, Ticket)) {
@@ -45,13 +53,20 @@ impl InFlight {
     }
 
     fn end(&self, key: (u64, Ticket)) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key);
         self.ended.notify_waiters();
     }
 }
 
 /// Performs effects until the shard is gone.
-pub(crate) async fn run(functions: Functions, mut effects: mpsc::UnboundedReceiver<Effect>, in_flight: Arc<InFlight>) {
+pub(crate) async fn run(
+    functions: Functions,
+    mut effects: mpsc::UnboundedReceiver<Effect>,
+    in_flight: Arc<InFlight>,
+) {
     while let Some(effect) = effects.recv().await {
         match effect {
             Effect::InvokeFunction(call) if functions.handle.is_draining() => {
@@ -84,23 +99,39 @@ async fn perform(functions: &Functions, call: FunctionCall) -> Option<Request> {
     let (execution, ticket) = (call.execution, call.ticket);
     let outcome = match invocation(&call, &request_id) {
         Err(outcome) => outcome,
-        Ok(invocation) => match functions.invoke(&call.function, call.qualifier.as_deref(), invocation).await {
+        Ok(invocation) => match functions
+            .invoke(&call.function, call.qualifier.as_deref(), invocation)
+            .await
+        {
             Ok(reply) => outcome_of(&call, &reply, &request_id),
             // Not started: safe to call again after the restart. Started: its outcome is unknown.
-            Err(Unrun::Pool(InvokeError::ShuttingDown { started: false })) => return Some(Request::ReturnTask { execution, ticket }),
+            Err(Unrun::Pool(InvokeError::ShuttingDown { started: false })) => {
+                return Some(Request::ReturnTask { execution, ticket });
+            }
             Err(Unrun::Pool(InvokeError::ShuttingDown { started: true })) => return None,
             Err(unrun) => unrun_outcome(unrun, &request_id),
         },
     };
-    Some(Request::CompleteTask { execution, ticket, outcome })
+    Some(Request::CompleteTask {
+        execution,
+        ticket,
+        outcome,
+    })
 }
 
 fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskOutcome> {
     let (log_tail, client_context) = match &call.style {
         CallStyle::Direct => (false, None),
-        CallStyle::Integration { invocation_type, log_tail, client_context, .. } => {
+        CallStyle::Integration {
+            invocation_type,
+            log_tail,
+            client_context,
+            ..
+        } => {
             if invocation_type != "RequestResponse" {
-                let cause = format!("NotImplemented: Stepwell does not implement InvocationType {invocation_type} yet");
+                let cause = format!(
+                    "NotImplemented: Stepwell does not implement InvocationType {invocation_type} yet"
+                );
                 return Err(failed("States.Runtime", cause));
             }
             (*log_tail, client_context.clone())
@@ -124,13 +155,28 @@ fn outcome_of(call: &FunctionCall, reply: &InvokeReply, request_id: &str) -> Tas
     }
     let payload = match Payload::parse(text.as_str()) {
         Ok(payload) => payload,
-        Err(error) => return failed("Lambda.Unknown", format!("the function returned a payload that is not JSON: {error}")),
+        Err(error) => {
+            return failed(
+                "Lambda.Unknown",
+                format!("the function returned a payload that is not JSON: {error}"),
+            );
+        }
     };
     match &call.style {
         CallStyle::Direct => TaskOutcome::Succeeded(payload),
         CallStyle::Integration { is_callback, .. } => {
-            let result = Payload::from_value(invoke_result(&payload, &text, reply, request_id, call.trace_header.as_deref()));
-            if *is_callback { TaskOutcome::Submitted(result) } else { TaskOutcome::Succeeded(result) }
+            let result = Payload::from_value(invoke_result(
+                &payload,
+                &text,
+                reply,
+                request_id,
+                call.trace_header.as_deref(),
+            ));
+            if *is_callback {
+                TaskOutcome::Submitted(result)
+            } else {
+                TaskOutcome::Succeeded(result)
+            }
         }
     }
 }
@@ -139,14 +185,23 @@ fn outcome_of(call: &FunctionCall, reply: &InvokeReply, request_id: &str) -> Tas
 /// ARN and serialised anew for `lambda:invoke`.
 fn function_error(text: &str, is_direct: bool) -> TaskOutcome {
     let parsed: Option<Value> = serde_json::from_str(text).ok();
-    let name = parsed.as_ref().and_then(|value| value.get("errorType")).and_then(Value::as_str);
+    let name = parsed
+        .as_ref()
+        .and_then(|value| value.get("errorType"))
+        .and_then(Value::as_str);
     match (name, &parsed) {
         (Some(name), Some(value)) => {
-            let cause = if is_direct { text.to_string() } else { value.to_string() };
+            let cause = if is_direct {
+                text.to_string()
+            } else {
+                value.to_string()
+            };
             failed(name, cause)
         }
         _ => {
-            let cause = format!("The cause could not be determined because Lambda did not return an error type. Returned payload: {text}");
+            let cause = format!(
+                "The cause could not be determined because Lambda did not return an error type. Returned payload: {text}"
+            );
             failed("Lambda.Unknown", cause)
         }
     }
@@ -155,7 +210,13 @@ fn function_error(text: &str, is_direct: bool) -> TaskOutcome {
 /// The result of `lambda:invoke`: Lambda's reply with its HTTP metadata.
 ///
 /// AWS: members and header names as recorded.
-fn invoke_result(payload: &Payload, text: &str, reply: &InvokeReply, request_id: &str, trace_header: Option<&str>) -> Value {
+fn invoke_result(
+    payload: &Payload,
+    text: &str,
+    reply: &InvokeReply,
+    request_id: &str,
+    trace_header: Option<&str>,
+) -> Value {
     let trace = trace_header.map_or_else(|| trace_root(request_id), str::to_string);
     let mut headers = vec![
         ("X-Amz-Executed-Version", reply.executed_version.clone()),
@@ -171,14 +232,21 @@ fn invoke_result(payload: &Payload, text: &str, reply: &InvokeReply, request_id:
     if let Some(log_result) = &log_result {
         headers.insert(0, ("X-Amz-Log-Result", log_result.clone()));
     }
-    let all: serde_json::Map<String, Value> = headers.iter().map(|(name, value)| (name.to_string(), json!([value]))).collect();
-    let single: serde_json::Map<String, Value> = headers.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
+    let all: serde_json::Map<String, Value> = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), json!([value])))
+        .collect();
+    let single: serde_json::Map<String, Value> = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), json!(value)))
+        .collect();
     let mut result = json!({ "ExecutedVersion": reply.executed_version });
     if let Some(log_result) = log_result {
         result["LogResult"] = json!(log_result);
     }
     result["Payload"] = payload.value().clone();
-    result["SdkHttpMetadata"] = json!({ "AllHttpHeaders": all, "HttpHeaders": single, "HttpStatusCode": 200 });
+    result["SdkHttpMetadata"] =
+        json!({ "AllHttpHeaders": all, "HttpHeaders": single, "HttpStatusCode": 200 });
     result["SdkResponseMetadata"] = json!({ "RequestId": request_id });
     result["StatusCode"] = json!(200);
     result
@@ -202,14 +270,22 @@ fn http_date() -> String {
 /// AWS: the texts are those of the SDK that Step Functions uses.
 fn unrun_outcome(unrun: Unrun, request_id: &str) -> TaskOutcome {
     let sdk = |message: &str, status: u16, code: &str| {
-        format!("{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)")
+        format!(
+            "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)"
+        )
     };
     match unrun {
         Unrun::Refused(error) => {
             let name = error.name();
-            failed(&format!("Lambda.{name}"), sdk(&error.message, error.status(), name))
+            failed(
+                &format!("Lambda.{name}"),
+                sdk(&error.message, error.status(), name),
+            )
         }
-        Unrun::Store(error) => failed("Lambda.ServiceException", sdk(&error.to_string(), 500, "ServiceException")),
+        Unrun::Store(error) => failed(
+            "Lambda.ServiceException",
+            sdk(&error.to_string(), 500, "ServiceException"),
+        ),
         Unrun::Pool(error) => {
             let (name, status) = match &error {
                 InvokeError::TooManyRequests { .. } => ("TooManyRequestsException", 429),
@@ -217,9 +293,14 @@ fn unrun_outcome(unrun: Unrun, request_id: &str) -> TaskOutcome {
                 InvokeError::InvalidZipFile(_) => ("InvalidZipFileException", 502),
                 InvokeError::InvalidRequestContent(_) => ("InvalidRequestContentException", 400),
                 InvokeError::RequestTooLarge { .. } => ("RequestTooLargeException", 413),
-                InvokeError::Service(_) | InvokeError::ShuttingDown { .. } => ("ServiceException", 500),
+                InvokeError::Service(_) | InvokeError::ShuttingDown { .. } => {
+                    ("ServiceException", 500)
+                }
             };
-            failed(&format!("Lambda.{name}"), sdk(&error.to_string(), status, name))
+            failed(
+                &format!("Lambda.{name}"),
+                sdk(&error.to_string(), status, name),
+            )
         }
     }
 }

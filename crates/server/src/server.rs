@@ -49,13 +49,19 @@ pub enum LostTask {
 pub enum Error {
     /// Choose another address, or end the process that has this one.
     #[error("cannot listen on {address}: {cause}")]
-    Listen { address: SocketAddr, cause: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        cause: std::io::Error,
+    },
     /// The data directory cannot be used as it is; the text says why.
     #[error(transparent)]
     Store(#[from] stepwell_store::Error),
     /// The operating system refused something that every process needs.
     #[error("cannot {action}: {cause}")]
-    System { action: String, cause: std::io::Error },
+    System {
+        action: String,
+        cause: std::io::Error,
+    },
     /// A setting has a value that cannot be.
     #[error("{0}")]
     Setting(String),
@@ -93,11 +99,20 @@ impl Server {
             .worker_threads(WORKER_THREADS)
             .enable_all()
             .build()
-            .map_err(|cause| Error::System { action: "start the runtime's threads".to_string(), cause })?;
+            .map_err(|cause| Error::System {
+                action: "start the runtime's threads".to_string(),
+                cause,
+            })?;
         let listener = runtime
             .block_on(http::bind(options.listen))
-            .map_err(|cause| Error::Listen { address: options.listen, cause })?;
-        let address = listener.local_addr().map_err(|cause| Error::Listen { address: options.listen, cause })?;
+            .map_err(|cause| Error::Listen {
+                address: options.listen,
+                cause,
+            })?;
+        let address = listener.local_addr().map_err(|cause| Error::Listen {
+            address: options.listen,
+            cause,
+        })?;
         let logs = Arc::new(Logs::default());
         let pool = runtime.block_on(async { pool(&options.data, &logs, options.stop_within) })?;
         let (effects, released) = mpsc::unbounded_channel();
@@ -111,11 +126,12 @@ impl Server {
         };
         let in_flight = Arc::new(InFlight::default());
         let (stopping, is_stopping) = watch::channel(false);
-        runtime.spawn(performer::run(functions.clone(), released, Arc::clone(&in_flight)));
-        let services = Services {
-            functions,
-            logs,
-        };
+        runtime.spawn(performer::run(
+            functions.clone(),
+            released,
+            Arc::clone(&in_flight),
+        ));
+        let services = Services { functions, logs };
         runtime.spawn(http::serve(listener, Arc::new(services), is_stopping));
         Ok(Server {
             address,
@@ -151,7 +167,10 @@ impl Server {
             tokio::time::timeout(self.stop_within, in_flight.wait_until_empty()).await
         });
         if drained.is_err() {
-            tracing::warn!("functions still ran after {:?}: their tasks fail as lost when the server starts again", self.stop_within);
+            tracing::warn!(
+                "functions still ran after {:?}: their tasks fail as lost when the server starts again",
+                self.stop_within
+            );
         }
         self.runtime.block_on(self.pool.shutdown());
         self.thread.stop();
@@ -161,7 +180,10 @@ impl Server {
 
 fn pool(data: &Path, logs: &Arc<Logs>, stop_within: Duration) -> Result<Pool, Error> {
     let logs = Arc::clone(logs);
-    let mut options = PoolOptions::new(data.join("functions"), Arc::new(move |line| logs.keep(line)));
+    let mut options = PoolOptions::new(
+        data.join("functions"),
+        Arc::new(move |line| logs.keep(line)),
+    );
     options.shutdown_grace = stop_within;
     Pool::new(options).map_err(|cause| Error::System {
         action: format!("prepare the function cache in {}", data.display()),
@@ -170,13 +192,24 @@ fn pool(data: &Path, logs: &Arc<Logs>, stop_within: Duration) -> Result<Pool, Er
 }
 
 fn check(options: &Options) -> Result<(), Error> {
-    let is_account = options.account.len() == 12 && options.account.bytes().all(|byte| byte.is_ascii_digit());
+    let is_account =
+        options.account.len() == 12 && options.account.bytes().all(|byte| byte.is_ascii_digit());
     if !is_account {
-        return Err(Error::Setting(format!("the account '{}' is not twelve digits", options.account)));
+        return Err(Error::Setting(format!(
+            "the account '{}' is not twelve digits",
+            options.account
+        )));
     }
-    let is_region = !options.region.is_empty() && options.region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_region = !options.region.is_empty()
+        && options
+            .region
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !is_region {
-        return Err(Error::Setting(format!("the region '{}' has characters other than letters, digits and '-'", options.region)));
+        return Err(Error::Setting(format!(
+            "the region '{}' has characters other than letters, digits and '-'",
+            options.region
+        )));
     }
     Ok(())
 }

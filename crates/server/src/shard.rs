@@ -6,7 +6,9 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
-use stepwell_service::{Answer, Command, Committed, Effect, Reader, Request, RequestId, Settings, Shard, Timestamp};
+use stepwell_service::{
+    Answer, Command, Committed, Effect, Reader, Request, RequestId, Settings, Shard, Timestamp,
+};
 use stepwell_store::{Error, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
@@ -43,7 +45,12 @@ impl Handle {
 
     /// Reads that see every acknowledged write.
     pub(crate) fn reader(&self) -> Reader {
-        let snapshot = Arc::clone(&self.snapshot.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let snapshot = Arc::clone(
+            &self
+                .snapshot
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
         Reader::new(snapshot, self.settings.clone())
     }
 
@@ -112,12 +119,22 @@ impl Thread {
                 on_failure(error);
             }
         };
-        let thread = std::thread::Builder::new().name("shard-0".to_string()).spawn(body).map_err(|cause| Error::Io {
-            action: "start the shard's thread",
-            place: "this process".to_string(),
-            cause,
-        })?;
-        Ok((Thread { thread, stop, inbox }, handle))
+        let thread = std::thread::Builder::new()
+            .name("shard-0".to_string())
+            .spawn(body)
+            .map_err(|cause| Error::Io {
+                action: "start the shard's thread",
+                place: "this process".to_string(),
+                cause,
+            })?;
+        Ok((
+            Thread {
+                thread,
+                stop,
+                inbox,
+            },
+            handle,
+        ))
     }
 
     /// Takes what waits once more, commits it, and ends the thread.
@@ -173,7 +190,11 @@ impl Run {
     fn run(mut self) -> Result<(), Error> {
         loop {
             let is_last = self.stop.load(Ordering::SeqCst);
-            let patience = if is_last { Duration::ZERO } else { self.patience() };
+            let patience = if is_last {
+                Duration::ZERO
+            } else {
+                self.patience()
+            };
             let messages = self.handle.inbox.take(patience);
             if is_last && messages.is_empty() {
                 return Ok(());
@@ -218,9 +239,16 @@ impl Run {
     }
 
     fn release(&mut self, committed: Committed) {
-        if !committed.answers.is_empty() || !committed.effects.is_empty() || !committed.events.is_empty() {
+        if !committed.answers.is_empty()
+            || !committed.effects.is_empty()
+            || !committed.events.is_empty()
+        {
             let snapshot = self.shard.snapshot();
-            *self.handle.snapshot.write().unwrap_or_else(std::sync::PoisonError::into_inner) = snapshot;
+            *self
+                .handle
+                .snapshot
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = snapshot;
         }
         for (id, answer) in committed.answers {
             if let Some(sender) = self.waiting.remove(&id) {
@@ -230,10 +258,12 @@ impl Run {
         }
         for effect in committed.effects {
             match effect {
-                Effect::InvokeFunction(call) if self.handle.is_draining() => self.handle.report(Request::ReturnTask {
-                    execution: call.execution,
-                    ticket: call.ticket,
-                }),
+                Effect::InvokeFunction(call) if self.handle.is_draining() => {
+                    self.handle.report(Request::ReturnTask {
+                        execution: call.execution,
+                        ticket: call.ticket,
+                    })
+                }
                 effect => drop(self.effects.send(effect)),
             }
         }
@@ -242,7 +272,9 @@ impl Run {
 
 /// The wall clock.
 pub(crate) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -260,5 +292,12 @@ pub(crate) fn uuid() -> String {
     b[6] = (b[6] & 0x0f) | 0x40;
     b[8] = (b[8] & 0x3f) | 0x80;
     let hex: String = b.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }

@@ -29,10 +29,18 @@ pub(crate) async fn answer(handle: &Handle, target: &str, body: &[u8], request_i
     }
 }
 
-async fn dispatch(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, states::Error> {
+async fn dispatch(
+    handle: &Handle,
+    operation: Operation,
+    body: &[u8],
+) -> Result<Vec<u8>, states::Error> {
     let request = match operation {
-        Operation::CreateStateMachine => Request::CreateStateMachine(Box::new(states::decode(body)?)),
-        Operation::UpdateStateMachine => Request::UpdateStateMachine(Box::new(states::decode(body)?)),
+        Operation::CreateStateMachine => {
+            Request::CreateStateMachine(Box::new(states::decode(body)?))
+        }
+        Operation::UpdateStateMachine => {
+            Request::UpdateStateMachine(Box::new(states::decode(body)?))
+        }
         Operation::DeleteStateMachine => Request::DeleteStateMachine(states::decode(body)?),
         Operation::StartExecution => Request::StartExecution(states::decode(body)?),
         Operation::StartSyncExecution => Request::StartSyncExecution(states::decode(body)?),
@@ -48,16 +56,22 @@ async fn dispatch(handle: &Handle, operation: Operation, body: &[u8]) -> Result<
 fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, states::Error> {
     let reader = handle.reader();
     match operation {
-        Operation::DescribeStateMachine => settle(reader.describe_state_machine(&states::decode(body)?)),
+        Operation::DescribeStateMachine => {
+            settle(reader.describe_state_machine(&states::decode(body)?))
+        }
         Operation::ListStateMachines => settle(reader.list_state_machines(&states::decode(body)?)),
         Operation::DescribeExecution => settle(reader.describe_execution(&states::decode(body)?)),
         Operation::ListExecutions => {
             let input = states::decode(body)?;
-            settle(tokio::task::block_in_place(|| reader.list_executions(&input)))
+            settle(tokio::task::block_in_place(|| {
+                reader.list_executions(&input)
+            }))
         }
         Operation::GetExecutionHistory => {
             let input = states::decode(body)?;
-            settle(tokio::task::block_in_place(|| reader.get_execution_history(&input)))
+            settle(tokio::task::block_in_place(|| {
+                reader.get_execution_history(&input)
+            }))
         }
         _ => {
             let text = format!("Stepwell does not implement {} yet", operation.name());
@@ -73,7 +87,9 @@ async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Erro
     })?;
     match receiver.await {
         Ok(answer) => body_of(answer),
-        Err(_) => Err(states::Error::internal_failure("the store has failed; nothing can be acknowledged until the server restarts")),
+        Err(_) => Err(states::Error::internal_failure(
+            "the store has failed; nothing can be acknowledged until the server restarts",
+        )),
     }
 }
 
@@ -87,11 +103,17 @@ fn body_of(answer: Answer) -> Result<Vec<u8>, states::Error> {
     }
 }
 
-fn settle<T: serde::Serialize>(read: Result<Result<T, Refusal>, StoreError>) -> Result<Vec<u8>, states::Error> {
+fn settle<T: serde::Serialize>(
+    read: Result<Result<T, Refusal>, StoreError>,
+) -> Result<Vec<u8>, states::Error> {
     match read {
-        Ok(Ok(output)) => Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only")),
+        Ok(Ok(output)) => {
+            Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"))
+        }
         Ok(Err(Refusal::States(error))) => Err(error),
-        Ok(Err(Refusal::Lambda(_))) => unreachable!("the service answers an operation of Step Functions as one"),
+        Ok(Err(Refusal::Lambda(_))) => {
+            unreachable!("the service answers an operation of Step Functions as one")
+        }
         Err(error) => Err(states::Error::internal_failure(error.to_string())),
     }
 }

@@ -16,7 +16,11 @@ pub struct Diagnostic {
 
 /// What AWS would say about `text`; empty when it says nothing.
 pub fn validate_definition(text: &str, express: bool) -> Vec<Diagnostic> {
-    let kind = if express { MachineKind::Express } else { MachineKind::Standard };
+    let kind = if express {
+        MachineKind::Express
+    } else {
+        MachineKind::Standard
+    };
     let diagnostics = Definition::diagnose(text, kind);
     diagnostics
         .into_iter()

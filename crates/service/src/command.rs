@@ -32,10 +32,17 @@ pub enum Request {
     UpdateFunctionConfiguration(Box<lambda::UpdateFunctionConfigurationRequest>),
     DeleteFunction(lambda::DeleteFunctionRequest),
     /// A performer has finished an attempt. An attempt that is no longer open is ignored.
-    CompleteTask { execution: u64, ticket: Ticket, outcome: TaskOutcome },
+    CompleteTask {
+        execution: u64,
+        ticket: Ticket,
+        outcome: TaskOutcome,
+    },
     /// A task that was released but never started, because the server is stopping: it is called after
     /// the restart, whatever [`LostTask`] says.
-    ReturnTask { execution: u64, ticket: Ticket },
+    ReturnTask {
+        execution: u64,
+        ticket: Ticket,
+    },
 }
 
 /// A function's package, checked by the shell before it comes here.
@@ -53,7 +60,10 @@ pub struct FunctionCode {
 #[derive(Debug, Clone)]
 pub enum TaskOutcome {
     Succeeded(Payload),
-    Failed { error: Option<String>, cause: Option<String> },
+    Failed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
     /// The call of a callback task has returned; the task waits for its token.
     Submitted(Payload),
 }
@@ -94,9 +104,14 @@ impl From<lambda::Error> for Refusal {
 pub enum Effect {
     InvokeFunction(Box<FunctionCall>),
     /// Nobody waits for this attempt any more.
-    CancelTask { execution: u64, ticket: Ticket },
+    CancelTask {
+        execution: u64,
+        ticket: Ticket,
+    },
     /// Environments that run older code or configuration of this function may end.
-    RetireFunction { function_arn: String },
+    RetireFunction {
+        function_arn: String,
+    },
 }
 
 /// A function invocation that a Task state asks for.

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use stepwell_api::arn::{self, StateMachineArn};
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{
-    Call, CallPattern, Effect as EngineEffect, EventId, Execution, FrameId, Identity, Input, MachineKind, Mode, Payload, Status,
-    Timestamp, Transition, step,
+    Call, CallPattern, Effect as EngineEffect, EventId, Execution, FrameId, Identity, Input,
+    MachineKind, Mode, Payload, Status, Timestamp, Transition, step,
 };
 use stepwell_store::{Direction, Error};
 
 use crate::command::{Answered, Effect, LiveEvents, RequestId};
-use crate::rows::execution::{ExecutionRow, OwnedExecutionRow, execution_key, frame_key, frames_of};
+use crate::rows::execution::{
+    ExecutionRow, OwnedExecutionRow, execution_key, frame_key, frames_of,
+};
 use crate::rows::history::{history_key, text_at};
 use crate::rows::machine::Machine;
 use crate::rows::{VERSION, after, decode, encode, index};
@@ -61,14 +63,25 @@ struct Start {
 }
 
 impl Shard {
-    pub(crate) fn start_execution(&mut self, now: Timestamp, entropy: [u8; 32], input: states::StartExecutionInput) -> Done<Answered> {
-        let start = self.prepare_start(&input.state_machine_arn, input.name, input.input, input.trace_header)?;
+    pub(crate) fn start_execution(
+        &mut self,
+        now: Timestamp,
+        entropy: [u8; 32],
+        input: states::StartExecutionInput,
+    ) -> Done<Answered> {
+        let start = self.prepare_start(
+            &input.state_machine_arn,
+            input.name,
+            input.input,
+            input.trace_header,
+        )?;
         if start.machine.is_express {
             if self.residents.len() >= EXPRESS_OPEN_MAX {
                 return Err(throttled("open Express executions", EXPRESS_OPEN_MAX).into());
             }
             let number = self.next_execution_number();
-            let (arn, started_ms) = self.begin(now, entropy, number, start, Mode::ExpressAsynchronous, None)?;
+            let (arn, started_ms) =
+                self.begin(now, entropy, number, start, Mode::ExpressAsynchronous, None)?;
             return Ok(started(arn, started_ms));
         }
         if let Some(answer) = self.same_start(&start)? {
@@ -86,7 +99,12 @@ impl Shard {
         id: Option<RequestId>,
         input: states::StartSyncExecutionInput,
     ) -> Done<Option<Answered>> {
-        let start = self.prepare_start(&input.state_machine_arn, input.name, input.input, input.trace_header)?;
+        let start = self.prepare_start(
+            &input.state_machine_arn,
+            input.name,
+            input.input,
+            input.trace_header,
+        )?;
         if !start.machine.is_express {
             return Err(states::Error::state_machine_type_not_supported(
                 "This operation is not supported by this type of state machine",
@@ -102,11 +120,20 @@ impl Shard {
     }
 
     /// AWS's order: ARN form, the machine exists, name characters, input JSON.
-    fn prepare_start(&mut self, arn: &str, name: Option<String>, input: Option<String>, trace_header: Option<String>) -> Done<Start> {
+    fn prepare_start(
+        &mut self,
+        arn: &str,
+        name: Option<String>,
+        input: Option<String>,
+        trace_header: Option<String>,
+    ) -> Done<Start> {
         let parsed = StateMachineArn::parse(arn)?;
         let machine = self.machine_of(&parsed, arn)?;
         if machine.is_deleting {
-            return Err(states::Error::state_machine_deleting(format!("State machine is being deleted: '{arn}'")).into());
+            return Err(states::Error::state_machine_deleting(format!(
+                "State machine is being deleted: '{arn}'"
+            ))
+            .into());
         }
         if let Some(name) = &name {
             arn::check_name(name)?;
@@ -126,15 +153,22 @@ impl Shard {
 
     /// AWS: a start with the same name and input while the first one runs is that first one.
     fn same_start(&mut self, start: &Start) -> Done<Option<Answered>> {
-        let Some(name) = &start.name else { return Ok(None) };
+        let Some(name) = &start.name else {
+            return Ok(None);
+        };
         let key = index::name_key(&start.machine.name, name);
-        let Some(value) = self.staging.get(&key)? else { return Ok(None) };
+        let Some(value) = self.staging.get(&key)? else {
+            return Ok(None);
+        };
         let number: u64 = decode(&key, &value)?;
         let resident = self.resident(number)?.ok_or(Error::Corrupt { key })?;
         let execution = &resident.row.execution;
         let is_same = execution.input().payload().text() == start.input.text();
         if execution.status() == Status::Running && is_same {
-            return Ok(Some(started(execution.identity.arn.clone(), execution.identity.started_ms)));
+            return Ok(Some(started(
+                execution.identity.arn.clone(),
+                execution.identity.started_ms,
+            )));
         }
         Err(states::Error::execution_already_exists(&execution.identity.arn).into())
     }
@@ -150,13 +184,25 @@ impl Shard {
         waiter: Option<RequestId>,
     ) -> Done<(String, i64)> {
         let machine = &start.machine;
-        let kind = if machine.is_express { MachineKind::Express } else { MachineKind::Standard };
+        let kind = if machine.is_express {
+            MachineKind::Express
+        } else {
+            MachineKind::Standard
+        };
         let definition = self.definition(&machine.definition, kind)?;
         let drawn = stepwell_engine::entropy(&entropy);
         let name = start.name.unwrap_or_else(|| drawn.draw_uuid());
         let arn = match mode {
-            Mode::Standard => machine.arn.replacen(":stateMachine:", ":execution:", 1) + ":" + &name,
-            _ => machine.arn.replacen(":stateMachine:", ":express:", 1) + ":" + &name + ":" + &drawn.draw_uuid(),
+            Mode::Standard => {
+                machine.arn.replacen(":stateMachine:", ":execution:", 1) + ":" + &name
+            }
+            _ => {
+                machine.arn.replacen(":stateMachine:", ":express:", 1)
+                    + ":"
+                    + &name
+                    + ":"
+                    + &drawn.draw_uuid()
+            }
         };
         let own_timeout = definition.timeout_seconds();
         let timeout = match mode {
@@ -188,11 +234,17 @@ impl Shard {
             retries_lost_tasks: None,
         };
         if mode == Mode::Standard {
-            self.staging.put(index::name_key(&machine.name, &name), encode(&number));
-            self.staging.put(index::open_key(&machine.name, number), vec![VERSION]);
+            self.staging
+                .put(index::name_key(&machine.name, &name), encode(&number));
+            self.staging
+                .put(index::open_key(&machine.name, number), vec![VERSION]);
         }
         if mode == Mode::ExpressAsynchronous {
-            let again = (row.execution.identity.clone(), row.execution.input().payload().text().to_string(), row.definition.clone());
+            let again = (
+                row.execution.identity.clone(),
+                row.execution.input().payload().text().to_string(),
+                row.definition.clone(),
+            );
             self.staging.put(index::express_key(number), encode(&again));
         }
         let resident = Resident {
@@ -208,10 +260,18 @@ impl Shard {
     }
 
     /// An asynchronous Express execution that a crash has cut off starts again: at least once.
-    pub(crate) fn begin_again(&mut self, now: Timestamp, identity: Identity, input: String, definition: String) -> Done<()> {
+    pub(crate) fn begin_again(
+        &mut self,
+        now: Timestamp,
+        identity: Identity,
+        input: String,
+        definition: String,
+    ) -> Done<()> {
         let parsed = self.definition(&definition, MachineKind::Express)?;
         let number = identity.number;
-        let own = parsed.timeout_seconds().map_or(EXPRESS_SECONDS_MAX, |own| own.min(EXPRESS_SECONDS_MAX));
+        let own = parsed
+            .timeout_seconds()
+            .map_or(EXPRESS_SECONDS_MAX, |own| own.min(EXPRESS_SECONDS_MAX));
         let identity = Identity {
             started_ms: now.as_millis(),
             ..identity
@@ -239,13 +299,26 @@ impl Shard {
         self.advance(now, number, Input::Start)
     }
 
-    pub(crate) fn stop_execution(&mut self, now: Timestamp, input: states::StopExecutionInput) -> Done<Answered> {
+    pub(crate) fn stop_execution(
+        &mut self,
+        now: Timestamp,
+        input: states::StopExecutionInput,
+    ) -> Done<Answered> {
         let parsed = arn::ExecutionArn::parse_standard(&input.execution_arn)?;
         let Some(number) = self.number_of(parsed.state_machine_name(), parsed.name())? else {
             return Err(missing_execution(&input.execution_arn).into());
         };
-        self.advance(now, number, Input::Stop { error: input.error, cause: input.cause })?;
-        let stopped = self.resident(number)?.and_then(|resident| resident.row.execution.stopped_ms());
+        self.advance(
+            now,
+            number,
+            Input::Stop {
+                error: input.error,
+                cause: input.cause,
+            },
+        )?;
+        let stopped = self
+            .resident(number)?
+            .and_then(|resident| resident.row.execution.stopped_ms());
         // AWS: stopping an execution that has ended returns the stop date it has.
         let stop_date = EpochSeconds::from_ms(stopped.unwrap_or(now.as_millis()));
         Ok(body(&states::StopExecutionOutput { stop_date }))
@@ -254,19 +327,28 @@ impl Shard {
     /// The number of an execution by machine name and execution name.
     pub(crate) fn number_of(&self, machine: &str, name: &str) -> Result<Option<u64>, Error> {
         let key = index::name_key(machine, name);
-        self.staging.get(&key)?.map(|value| decode(&key, &value)).transpose()
+        self.staging
+            .get(&key)?
+            .map(|value| decode(&key, &value))
+            .transpose()
     }
 
     /// A timer came due. A timer row that no execution waits for any more is removed.
     pub(crate) fn execution_due(&mut self, now: Timestamp, number: u64, due_ms: i64) -> Done<()> {
-        let waits = self.resident(number)?.is_some_and(|resident| resident.due_ms == Some(due_ms));
+        let waits = self
+            .resident(number)?
+            .is_some_and(|resident| resident.due_ms == Some(due_ms));
         if !waits {
             self.staging.delete(index::timer_key(due_ms, number));
             return Ok(());
         }
         self.advance(now, number, Input::Due)?;
         // A step that ran out of its budget leaves the same instant behind: it goes on in a later tick.
-        if let Some(resident) = self.residents.get(&number).filter(|resident| resident.due_ms == Some(due_ms)) {
+        if let Some(resident) = self
+            .residents
+            .get(&number)
+            .filter(|resident| resident.due_ms == Some(due_ms))
+        {
             let is_durable = resident.is_durable();
             self.wake_again(due_ms, number, is_durable);
         }
@@ -276,7 +358,9 @@ impl Shard {
     /// The execution in memory, read from its rows if need be; `None` if there is none.
     pub(crate) fn resident(&mut self, number: u64) -> Result<Option<&mut Resident>, Error> {
         if !self.residents.contains_key(&number) {
-            let Some(loaded) = self.load(number)? else { return Ok(None) };
+            let Some(loaded) = self.load(number)? else {
+                return Ok(None);
+            };
             self.residents.insert(number, loaded);
         }
         Ok(self.residents.get_mut(&number))
@@ -284,15 +368,24 @@ impl Shard {
 
     fn load(&mut self, number: u64) -> Result<Option<Resident>, Error> {
         let key = execution_key(number);
-        let Some(value) = self.staging.get(&key)? else { return Ok(None) };
+        let Some(value) = self.staging.get(&key)? else {
+            return Ok(None);
+        };
         let mut row: OwnedExecutionRow = decode(&key, &value)?;
         let definition = self.definition(&row.definition, MachineKind::Standard)?;
         let prefix = frames_of(number);
-        let rows = self.staging.scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
-        let frames = rows.iter().map(|(key, value)| decode(key, value)).collect::<Result<Vec<_>, _>>()?;
+        let rows = self
+            .staging
+            .scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
+        let frames = rows
+            .iter()
+            .map(|(key, value)| decode(key, value))
+            .collect::<Result<Vec<_>, _>>()?;
         row.execution.attach(definition, frames);
         for event in row.execution.unsupplied() {
-            let text = text_at(&self.staging, number, event)?.ok_or_else(|| Error::Corrupt { key: history_key(number, event) })?;
+            let text = text_at(&self.staging, number, event)?.ok_or_else(|| Error::Corrupt {
+                key: history_key(number, event),
+            })?;
             row.execution.supply(event, &Payload::from_text(text));
         }
         let stored_frames = row.execution.frames().keys().copied().collect();
@@ -307,14 +400,22 @@ impl Shard {
 
     /// One transition of an execution: step it, stage its rows, release its effects.
     pub(crate) fn advance(&mut self, now: Timestamp, number: u64, input: Input) -> Done<()> {
-        let Some(resident) = self.resident(number)? else { return Ok(()) };
+        let Some(resident) = self.resident(number)? else {
+            return Ok(());
+        };
         let transition = step(&mut resident.row.execution, now, input);
         self.stage(now, number, transition)
     }
 
     fn stage(&mut self, now: Timestamp, number: u64, transition: Transition) -> Done<()> {
-        let Some(mut resident) = self.residents.remove(&number) else { return Ok(()) };
-        let due_ms = resident.row.execution.next_deadline().map(Timestamp::as_millis);
+        let Some(mut resident) = self.residents.remove(&number) else {
+            return Ok(());
+        };
+        let due_ms = resident
+            .row
+            .execution
+            .next_deadline()
+            .map(Timestamp::as_millis);
         let is_in_doubt = !resident.row.execution.attempts_in_doubt().is_empty();
         let is_durable = resident.is_durable();
         self.move_timer(number, resident.due_ms, due_ms, is_durable);
@@ -343,9 +444,16 @@ impl Shard {
         Ok(())
     }
 
-    fn stage_rows(&mut self, number: u64, resident: &mut Resident, transition: &Transition, is_in_doubt: bool) {
+    fn stage_rows(
+        &mut self,
+        number: u64,
+        resident: &mut Resident,
+        transition: &Transition,
+        is_in_doubt: bool,
+    ) {
         if let Some(first) = transition.events.first() {
-            self.staging.put(history_key(number, first.id), encode(&transition.events));
+            self.staging
+                .put(history_key(number, first.id), encode(&transition.events));
         }
         let (changed, removed) = resident.row.execution.take_changes();
         for id in removed {
@@ -363,9 +471,15 @@ impl Shard {
             (true, false) => self.staging.delete(index::doubt_key(number)),
             _ => {}
         }
-        self.staging.put(execution_key(number), encode(&resident.row));
+        self.staging
+            .put(execution_key(number), encode(&resident.row));
         let identity = &resident.row.execution.identity;
-        if transition.events.first().is_some_and(|event| event.id == EventId(1)) || resident.is_over() {
+        if transition
+            .events
+            .first()
+            .is_some_and(|event| event.id == EventId(1))
+            || resident.is_over()
+        {
             let status = status_byte(resident.row.execution.status());
             let key = index::list_key(&identity.state_machine_name, identity.started_ms, number);
             self.staging.put(key, vec![VERSION, status]);
@@ -378,7 +492,10 @@ impl Shard {
         let identity = &execution.identity;
         match identity.mode {
             Mode::Standard => {
-                self.staging.delete(index::open_key(&identity.state_machine_name, identity.number));
+                self.staging.delete(index::open_key(
+                    &identity.state_machine_name,
+                    identity.number,
+                ));
                 self.finish_deleting(&identity.state_machine_name.clone())?;
             }
             Mode::ExpressAsynchronous => self.staging.delete(index::express_key(identity.number)),
@@ -392,18 +509,36 @@ impl Shard {
     }
 
     /// Turns an effect of the engine into one of the shard.
-    fn release(&mut self, now: Timestamp, number: u64, effect: EngineEffect, trace_header: Option<&str>) -> Done<()> {
+    fn release(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        effect: EngineEffect,
+        trace_header: Option<&str>,
+    ) -> Done<()> {
         match effect {
-            EngineEffect::Cancel(ticket) => self.release_effect(Effect::CancelTask { execution: number, ticket }),
+            EngineEffect::Cancel(ticket) => self.release_effect(Effect::CancelTask {
+                execution: number,
+                ticket,
+            }),
             EngineEffect::Call(call) => self.release_call(now, number, *call, trace_header)?,
         }
         Ok(())
     }
 
     /// Releases a call, or fails its task at once where nobody can perform it.
-    pub(crate) fn release_call(&mut self, now: Timestamp, number: u64, call: Call, trace_header: Option<&str>) -> Done<()> {
+    pub(crate) fn release_call(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        call: Call,
+        trace_header: Option<&str>,
+    ) -> Done<()> {
         let ticket = call.ticket;
-        debug_assert!(matches!(call.pattern, CallPattern::Function | CallPattern::Activity | CallPattern::Integration(_)));
+        debug_assert!(matches!(
+            call.pattern,
+            CallPattern::Function | CallPattern::Activity | CallPattern::Integration(_)
+        ));
         match tasks::function_call(number, call, trace_header) {
             Ok(call) => {
                 self.release_effect(Effect::InvokeFunction(Box::new(call)));

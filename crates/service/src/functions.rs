@@ -78,7 +78,9 @@ impl FunctionRow {
             last_update_status: Some("Successful".to_string()),
             package_type: Some("Zip".to_string()),
             architectures: Some(self.architectures.clone()),
-            ephemeral_storage: Some(lambda::EphemeralStorage { size: self.ephemeral_mb }),
+            ephemeral_storage: Some(lambda::EphemeralStorage {
+                size: self.ephemeral_mb,
+            }),
             ..Default::default()
         }
     }
@@ -95,22 +97,40 @@ impl Shard {
         let name = function_name(&input.function_name)?;
         let arn = self.function_arn(&name);
         if self.function(&name)?.is_some() {
-            return Err(lambda::Error::resource_conflict_exception(format!("Function already exist: {name}")).into());
+            return Err(lambda::Error::resource_conflict_exception(format!(
+                "Function already exist: {name}"
+            ))
+            .into());
         }
         if input.package_type.as_deref().unwrap_or("Zip") != "Zip" {
-            return Err(lambda::Error::not_implemented("Stepwell does not implement PackageType Image yet").into());
+            return Err(lambda::Error::not_implemented(
+                "Stepwell does not implement PackageType Image yet",
+            )
+            .into());
         }
-        if input.layers.as_ref().is_some_and(|layers| !layers.is_empty()) {
-            return Err(lambda::Error::not_implemented("Stepwell does not implement Layers yet").into());
+        if input
+            .layers
+            .as_ref()
+            .is_some_and(|layers| !layers.is_empty())
+        {
+            return Err(
+                lambda::Error::not_implemented("Stepwell does not implement Layers yet").into(),
+            );
         }
         if input.publish == Some(true) {
-            return Err(lambda::Error::not_implemented("Stepwell does not implement CreateFunction with Publish yet").into());
+            return Err(lambda::Error::not_implemented(
+                "Stepwell does not implement CreateFunction with Publish yet",
+            )
+            .into());
         }
         let (Some(runtime), Some(handler)) = (input.runtime, input.handler) else {
             let text = "Runtime and Handler are mandatory parameters for functions created with deployment packages.";
             return Err(lambda::Error::invalid_parameter_value_exception(text).into());
         };
-        let environment = input.environment.and_then(|environment| environment.variables).unwrap_or_default();
+        let environment = input
+            .environment
+            .and_then(|environment| environment.variables)
+            .unwrap_or_default();
         let row = FunctionRow {
             timeout_seconds: input.timeout.unwrap_or(TIMEOUT_SECONDS_DEFAULT),
             memory_mb: input.memory_size.unwrap_or(MEMORY_MB_DEFAULT),
@@ -126,8 +146,13 @@ impl Shard {
             code_bytes: code.zip.len() as u64,
             modified_ms: now.as_millis(),
             revision_id: stepwell_engine::entropy(entropy).draw_uuid(),
-            tracing_mode: input.tracing_config.and_then(|tracing| tracing.mode).unwrap_or_else(|| "PassThrough".to_string()),
-            architectures: input.architectures.unwrap_or_else(|| vec!["x86_64".to_string()]),
+            tracing_mode: input
+                .tracing_config
+                .and_then(|tracing| tracing.mode)
+                .unwrap_or_else(|| "PassThrough".to_string()),
+            architectures: input
+                .architectures
+                .unwrap_or_else(|| vec!["x86_64".to_string()]),
             ephemeral_mb: input.ephemeral_storage.map_or(512, |storage| storage.size),
             tags: input.tags.unwrap_or_default(),
         };
@@ -146,7 +171,10 @@ impl Shard {
         let mut row = self.existing_function(&input.function_name)?;
         check_revision(&row, input.revision_id.as_deref())?;
         if input.publish == Some(true) {
-            return Err(lambda::Error::not_implemented("Stepwell does not implement UpdateFunctionCode with Publish yet").into());
+            return Err(lambda::Error::not_implemented(
+                "Stepwell does not implement UpdateFunctionCode with Publish yet",
+            )
+            .into());
         }
         let before = std::mem::replace(&mut row.package, code.package.clone());
         row.code_sha256 = code.code_sha256.clone();
@@ -173,8 +201,14 @@ impl Shard {
     ) -> Done<Answered> {
         let mut row = self.existing_function(&input.function_name)?;
         check_revision(&row, input.revision_id.as_deref())?;
-        if input.layers.as_ref().is_some_and(|layers| !layers.is_empty()) {
-            return Err(lambda::Error::not_implemented("Stepwell does not implement Layers yet").into());
+        if input
+            .layers
+            .as_ref()
+            .is_some_and(|layers| !layers.is_empty())
+        {
+            return Err(
+                lambda::Error::not_implemented("Stepwell does not implement Layers yet").into(),
+            );
         }
         row.runtime = input.runtime.or(row.runtime);
         row.handler = input.handler.or(row.handler);
@@ -197,14 +231,22 @@ impl Shard {
         Ok(self.put_function(&row))
     }
 
-    pub(crate) fn delete_function(&mut self, input: &lambda::DeleteFunctionRequest) -> Done<Answered> {
+    pub(crate) fn delete_function(
+        &mut self,
+        input: &lambda::DeleteFunctionRequest,
+    ) -> Done<Answered> {
         if input.qualifier.is_some() {
-            return Err(lambda::Error::not_implemented("Stepwell does not implement function versions yet").into());
+            return Err(lambda::Error::not_implemented(
+                "Stepwell does not implement function versions yet",
+            )
+            .into());
         }
         let row = self.existing_function(&input.function_name)?;
         self.staging.delete(function_key(&row.name));
         self.forget_code(&row.package)?;
-        self.release_effect(Effect::RetireFunction { function_arn: row.arn });
+        self.release_effect(Effect::RetireFunction {
+            function_arn: row.arn,
+        });
         Ok(Answered::FunctionDeleted)
     }
 
@@ -221,14 +263,20 @@ impl Shard {
             return Ok(());
         }
         for (chunk, bytes) in (0u64..).zip(code.zip.chunks(CODE_CHUNK_BYTES)) {
-            self.staging.put(code_key(&code.package, chunk), bytes.to_vec());
+            self.staging
+                .put(code_key(&code.package, chunk), bytes.to_vec());
         }
         Ok(())
     }
 
     /// Removes a package that no function refers to any more.
     fn forget_code(&mut self, package: &str) -> Result<(), Error> {
-        let rows = self.staging.scan(&functions(), &after(&functions()), Direction::Ascending, usize::MAX)?;
+        let rows = self.staging.scan(
+            &functions(),
+            &after(&functions()),
+            Direction::Ascending,
+            usize::MAX,
+        )?;
         for (key, value) in &rows {
             let row: FunctionRow = decode_json(key, value)?;
             if row.package == package {
@@ -236,8 +284,12 @@ impl Shard {
             }
         }
         let prefix = code_of(package);
-        let chunks = self.staging.scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
-        chunks.into_iter().for_each(|(key, _)| self.staging.delete(key));
+        let chunks =
+            self.staging
+                .scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
+        chunks
+            .into_iter()
+            .for_each(|(key, _)| self.staging.delete(key));
         Ok(())
     }
 
@@ -251,11 +303,17 @@ impl Shard {
 
     fn function(&self, name: &str) -> Result<Option<FunctionRow>, Error> {
         let key = function_key(name);
-        self.staging.get(&key)?.map(|value| decode_json(&key, &value)).transpose()
+        self.staging
+            .get(&key)?
+            .map(|value| decode_json(&key, &value))
+            .transpose()
     }
 
     fn function_arn(&self, name: &str) -> String {
-        format!("arn:aws:lambda:{}:{}:function:{name}", self.settings.region, self.settings.account)
+        format!(
+            "arn:aws:lambda:{}:{}:function:{name}",
+            self.settings.region, self.settings.account
+        )
     }
 }
 
@@ -263,14 +321,28 @@ impl Shard {
 ///
 /// - Errors: `InvalidParameterValueException` for a text that is none of them.
 pub(crate) fn function_name(text: &str) -> Result<String, lambda::Error> {
-    let refused = || lambda::Error::invalid_parameter_value_exception(format!("'{text}' is not a function name, partial ARN or ARN"));
+    let refused = || {
+        lambda::Error::invalid_parameter_value_exception(format!(
+            "'{text}' is not a function name, partial ARN or ARN"
+        ))
+    };
     let name = match text.split_once(":function:") {
         Some((_, rest)) => rest.split(':').next().unwrap_or_default(),
-        None if text.matches(':').count() == 1 && !text.starts_with("arn:") => text.split(':').next().unwrap_or_default(),
+        None if text.matches(':').count() == 1 && !text.starts_with("arn:") => {
+            text.split(':').next().unwrap_or_default()
+        }
         None => text,
     };
-    let is_name = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if is_name { Ok(name.to_string()) } else { Err(refused()) }
+    let is_name = !name.is_empty()
+        && name.len() <= 64
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if is_name {
+        Ok(name.to_string())
+    } else {
+        Err(refused())
+    }
 }
 
 pub(crate) fn missing_function(arn: &str) -> lambda::Error {
@@ -280,9 +352,16 @@ pub(crate) fn missing_function(arn: &str) -> lambda::Error {
 fn check(row: &FunctionRow) -> Result<(), lambda::Error> {
     let refuse = |text: String| Err(lambda::Error::invalid_parameter_value_exception(text));
     if !(1..=TIMEOUT_SECONDS_MAX).contains(&row.timeout_seconds) {
-        return refuse(format!("Timeout is {} seconds but must be from 1 to {TIMEOUT_SECONDS_MAX}", row.timeout_seconds));
+        return refuse(format!(
+            "Timeout is {} seconds but must be from 1 to {TIMEOUT_SECONDS_MAX}",
+            row.timeout_seconds
+        ));
     }
-    let bytes: usize = row.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let bytes: usize = row
+        .environment
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     if bytes > ENVIRONMENT_BYTES_MAX {
         return refuse(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have provided \
@@ -294,9 +373,11 @@ fn check(row: &FunctionRow) -> Result<(), lambda::Error> {
 
 fn check_revision(row: &FunctionRow, wanted: Option<&str>) -> Result<(), lambda::Error> {
     match wanted {
-        Some(wanted) if wanted != row.revision_id => Err(lambda::Error::precondition_failed_exception(
-            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
-        )),
+        Some(wanted) if wanted != row.revision_id => {
+            Err(lambda::Error::precondition_failed_exception(
+                "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -51,7 +51,11 @@ impl Look<'_> {
     }
 
     fn details(&self) -> Option<states::HistoryEventExecutionDataDetails> {
-        self.around.includes_data.then(|| states::HistoryEventExecutionDataDetails { truncated: Some(false) })
+        self.around
+            .includes_data
+            .then(|| states::HistoryEventExecutionDataDetails {
+                truncated: Some(false),
+            })
     }
 }
 
@@ -77,13 +81,22 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
             });
         }
         Details::ExecutionFailed { error, cause } => {
-            wire.execution_failed_event_details = Some(states::ExecutionFailedEventDetails { error: error.clone(), cause: cause.clone() });
+            wire.execution_failed_event_details = Some(states::ExecutionFailedEventDetails {
+                error: error.clone(),
+                cause: cause.clone(),
+            });
         }
         Details::ExecutionAborted { error, cause } => {
-            wire.execution_aborted_event_details = Some(states::ExecutionAbortedEventDetails { error: error.clone(), cause: cause.clone() });
+            wire.execution_aborted_event_details = Some(states::ExecutionAbortedEventDetails {
+                error: error.clone(),
+                cause: cause.clone(),
+            });
         }
         Details::ExecutionTimedOut { error, cause } => {
-            wire.execution_timed_out_event_details = Some(states::ExecutionTimedOutEventDetails { error: error.clone(), cause: cause.clone() });
+            wire.execution_timed_out_event_details = Some(states::ExecutionTimedOutEventDetails {
+                error: error.clone(),
+                cause: cause.clone(),
+            });
         }
         Details::StateEntered { name, input, .. } => {
             wire.state_entered_event_details = Some(states::StateEnteredEventDetails {
@@ -92,14 +105,23 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 input_details: look.details(),
             });
         }
-        Details::StateExited { name, output, assigned, .. } => {
+        Details::StateExited {
+            name,
+            output,
+            assigned,
+            ..
+        } => {
             let has_variables = look.around.includes_data && !assigned.is_empty();
             wire.state_exited_event_details = Some(states::StateExitedEventDetails {
                 name: name.clone(),
                 output: look.text(output),
                 output_details: look.details(),
                 assigned_variables: has_variables.then(|| assigned.iter().cloned().collect()),
-                assigned_variables_details: has_variables.then(|| states::AssignedVariablesDetails { truncated: Some(false) }),
+                assigned_variables_details: has_variables.then(|| {
+                    states::AssignedVariablesDetails {
+                        truncated: Some(false),
+                    }
+                }),
             });
         }
         Details::MapStateStarted { length } => {
@@ -107,11 +129,24 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 length: Some(i32::try_from(*length).unwrap_or(i32::MAX)),
             });
         }
-        Details::MapIterationStarted { name, index } => wire.map_iteration_started_event_details = iteration(name, *index),
-        Details::MapIterationSucceeded { name, index } => wire.map_iteration_succeeded_event_details = iteration(name, *index),
-        Details::MapIterationFailed { name, index } => wire.map_iteration_failed_event_details = iteration(name, *index),
-        Details::MapIterationAborted { name, index } => wire.map_iteration_aborted_event_details = iteration(name, *index),
-        Details::EvaluationFailed { error, cause, location, state } => {
+        Details::MapIterationStarted { name, index } => {
+            wire.map_iteration_started_event_details = iteration(name, *index)
+        }
+        Details::MapIterationSucceeded { name, index } => {
+            wire.map_iteration_succeeded_event_details = iteration(name, *index)
+        }
+        Details::MapIterationFailed { name, index } => {
+            wire.map_iteration_failed_event_details = iteration(name, *index)
+        }
+        Details::MapIterationAborted { name, index } => {
+            wire.map_iteration_aborted_event_details = iteration(name, *index)
+        }
+        Details::EvaluationFailed {
+            error,
+            cause,
+            location,
+            state,
+        } => {
             wire.evaluation_failed_event_details = Some(states::EvaluationFailedEventDetails {
                 error: Some(error.clone()),
                 cause: Some(cause.clone()),
@@ -132,30 +167,50 @@ fn iteration(name: &str, index: u64) -> Option<states::MapIterationEventDetails>
 
 fn task_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
     match details {
-        Details::FunctionScheduled { resource, input, timeout_seconds, role_arn } => {
-            wire.lambda_function_scheduled_event_details = Some(states::LambdaFunctionScheduledEventDetails {
-                resource: resource.clone(),
-                input: look.text(input),
-                input_details: look.details(),
-                timeout_in_seconds: seconds(*timeout_seconds),
-                task_credentials: credentials(role_arn.as_deref()),
-            });
+        Details::FunctionScheduled {
+            resource,
+            input,
+            timeout_seconds,
+            role_arn,
+        } => {
+            wire.lambda_function_scheduled_event_details =
+                Some(states::LambdaFunctionScheduledEventDetails {
+                    resource: resource.clone(),
+                    input: look.text(input),
+                    input_details: look.details(),
+                    timeout_in_seconds: seconds(*timeout_seconds),
+                    task_credentials: credentials(role_arn.as_deref()),
+                });
         }
         Details::FunctionSucceeded { output } => {
-            wire.lambda_function_succeeded_event_details = Some(states::LambdaFunctionSucceededEventDetails {
-                output: look.text(output),
-                output_details: look.details(),
-            });
+            wire.lambda_function_succeeded_event_details =
+                Some(states::LambdaFunctionSucceededEventDetails {
+                    output: look.text(output),
+                    output_details: look.details(),
+                });
         }
         Details::FunctionFailed { error, cause } => {
             wire.lambda_function_failed_event_details =
-                Some(states::LambdaFunctionFailedEventDetails { error: error.clone(), cause: cause.clone() });
+                Some(states::LambdaFunctionFailedEventDetails {
+                    error: error.clone(),
+                    cause: cause.clone(),
+                });
         }
         Details::FunctionTimedOut { error, cause } => {
             wire.lambda_function_timed_out_event_details =
-                Some(states::LambdaFunctionTimedOutEventDetails { error: error.clone(), cause: cause.clone() });
+                Some(states::LambdaFunctionTimedOutEventDetails {
+                    error: error.clone(),
+                    cause: cause.clone(),
+                });
         }
-        Details::TaskScheduled { resource_type, resource, parameters, timeout_seconds, heartbeat_seconds, role_arn } => {
+        Details::TaskScheduled {
+            resource_type,
+            resource,
+            parameters,
+            timeout_seconds,
+            heartbeat_seconds,
+            role_arn,
+        } => {
             wire.task_scheduled_event_details = Some(states::TaskScheduledEventDetails {
                 resource_type: resource_type.clone(),
                 resource: resource.clone(),
@@ -166,13 +221,20 @@ fn task_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 task_credentials: credentials(role_arn.as_deref()),
             });
         }
-        Details::TaskStarted { resource_type, resource } => {
+        Details::TaskStarted {
+            resource_type,
+            resource,
+        } => {
             wire.task_started_event_details = Some(states::TaskStartedEventDetails {
                 resource_type: resource_type.clone(),
                 resource: resource.clone(),
             });
         }
-        Details::TaskSubmitted { resource_type, resource, output } => {
+        Details::TaskSubmitted {
+            resource_type,
+            resource,
+            output,
+        } => {
             wire.task_submitted_event_details = Some(states::TaskSubmittedEventDetails {
                 resource_type: resource_type.clone(),
                 resource: resource.clone(),
@@ -180,7 +242,11 @@ fn task_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 output_details: look.details(),
             });
         }
-        Details::TaskSucceeded { resource_type, resource, output } => {
+        Details::TaskSucceeded {
+            resource_type,
+            resource,
+            output,
+        } => {
             wire.task_succeeded_event_details = Some(states::TaskSucceededEventDetails {
                 resource_type: resource_type.clone(),
                 resource: resource.clone(),
@@ -188,7 +254,12 @@ fn task_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 output_details: look.details(),
             });
         }
-        Details::TaskFailed { resource_type, resource, error, cause } => {
+        Details::TaskFailed {
+            resource_type,
+            resource,
+            error,
+            cause,
+        } => {
             wire.task_failed_event_details = Some(states::TaskFailedEventDetails {
                 resource_type: resource_type.clone(),
                 resource: resource.clone(),
@@ -196,7 +267,12 @@ fn task_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 cause: cause.clone(),
             });
         }
-        Details::TaskTimedOut { resource_type, resource, error, cause } => {
+        Details::TaskTimedOut {
+            resource_type,
+            resource,
+            error,
+            cause,
+        } => {
             wire.task_timed_out_event_details = Some(states::TaskTimedOutEventDetails {
                 resource_type: resource_type.clone(),
                 resource: resource.clone(),
@@ -210,7 +286,12 @@ fn task_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
 
 fn activity_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
     match details {
-        Details::ActivityScheduled { resource, input, timeout_seconds, heartbeat_seconds } => {
+        Details::ActivityScheduled {
+            resource,
+            input,
+            timeout_seconds,
+            heartbeat_seconds,
+        } => {
             wire.activity_scheduled_event_details = Some(states::ActivityScheduledEventDetails {
                 resource: resource.clone(),
                 input: look.text(input),
@@ -220,7 +301,9 @@ fn activity_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
             });
         }
         Details::ActivityStarted { worker_name } => {
-            wire.activity_started_event_details = Some(states::ActivityStartedEventDetails { worker_name: worker_name.clone() });
+            wire.activity_started_event_details = Some(states::ActivityStartedEventDetails {
+                worker_name: worker_name.clone(),
+            });
         }
         Details::ActivitySucceeded { output } => {
             wire.activity_succeeded_event_details = Some(states::ActivitySucceededEventDetails {
@@ -229,10 +312,16 @@ fn activity_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
             });
         }
         Details::ActivityFailed { error, cause } => {
-            wire.activity_failed_event_details = Some(states::ActivityFailedEventDetails { error: error.clone(), cause: cause.clone() });
+            wire.activity_failed_event_details = Some(states::ActivityFailedEventDetails {
+                error: error.clone(),
+                cause: cause.clone(),
+            });
         }
         Details::ActivityTimedOut { error, cause } => {
-            wire.activity_timed_out_event_details = Some(states::ActivityTimedOutEventDetails { error: error.clone(), cause: cause.clone() });
+            wire.activity_timed_out_event_details = Some(states::ActivityTimedOutEventDetails {
+                error: error.clone(),
+                cause: cause.clone(),
+            });
         }
         _ => {}
     }

@@ -20,8 +20,13 @@ mod staging;
 mod tasks;
 mod timers;
 
-pub use command::{Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode, LiveEvents, LostTask, Refusal, Request, RequestId, Settings, TaskOutcome};
+pub use command::{
+    Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode,
+    LiveEvents, LostTask, Refusal, Request, RequestId, Settings, TaskOutcome,
+};
 pub use functions::FunctionRow;
 pub use reader::Reader;
 pub use shard::Shard;
-pub use stepwell_engine::{Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp};
+pub use stepwell_engine::{
+    Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,
+};

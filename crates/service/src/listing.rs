@@ -36,7 +36,9 @@ pub(crate) fn sync_output(row: &OwnedExecutionRow) -> states::StartSyncExecution
         cause: execution.cause().map(str::to_string),
         input: Some(execution.input().payload().text().to_string()),
         input_details: Some(included()),
-        output: execution.output().map(|output| output.payload().text().to_string()),
+        output: execution
+            .output()
+            .map(|output| output.payload().text().to_string()),
         output_details: Some(included()),
         trace_header: row.trace_header.clone(),
         billing_details: Some(states::BillingDetails {
@@ -49,5 +51,7 @@ pub(crate) fn sync_output(row: &OwnedExecutionRow) -> states::StartSyncExecution
 
 /// `{included: true}`.
 pub(crate) fn included() -> states::CloudWatchEventsExecutionDataDetails {
-    states::CloudWatchEventsExecutionDataDetails { included: Some(true) }
+    states::CloudWatchEventsExecutionDataDetails {
+        included: Some(true),
+    }
 }

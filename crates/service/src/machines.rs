@@ -14,14 +14,21 @@ use crate::shard::{Done, Shard, body};
 use crate::staging::Rows;
 
 impl Shard {
-    pub(crate) fn create_state_machine(&mut self, now: Timestamp, input: states::CreateStateMachineInput) -> Done<Answered> {
+    pub(crate) fn create_state_machine(
+        &mut self,
+        now: Timestamp,
+        input: states::CreateStateMachineInput,
+    ) -> Done<Answered> {
         arn::check_name(&input.name)?;
         let kind = kind_of(input.r#type.as_deref());
         if input.publish == Some(true) {
             return Err(not_built("CreateStateMachine with publish").into());
         }
         if input.version_description.is_some() {
-            return Err(states::Error::validation_exception("Version description can only be set when publish is true").into());
+            return Err(states::Error::validation_exception(
+                "Version description can only be set when publish is true",
+            )
+            .into());
         }
         check_logging(input.logging_configuration.as_ref())?;
         check_role(&input.role_arn)?;
@@ -38,9 +45,17 @@ impl Shard {
             updated_ms: None,
             is_deleting: false,
             logging: input.logging_configuration,
-            tracing_enabled: input.tracing_configuration.and_then(|tracing| tracing.enabled).unwrap_or(false),
+            tracing_enabled: input
+                .tracing_configuration
+                .and_then(|tracing| tracing.enabled)
+                .unwrap_or(false),
             encryption: input.encryption_configuration,
-            tags: input.tags.unwrap_or_default().into_iter().map(tag_pair).collect(),
+            tags: input
+                .tags
+                .unwrap_or_default()
+                .into_iter()
+                .map(tag_pair)
+                .collect(),
         };
         if let Some(existing) = self.machine(&input.name)? {
             return same_machine(&existing, &machine);
@@ -70,7 +85,10 @@ impl Shard {
             .into());
         }
         if machine.is_deleting {
-            let text = format!("State machine is being deleted: '{}'", input.state_machine_arn);
+            let text = format!(
+                "State machine is being deleted: '{}'",
+                input.state_machine_arn
+            );
             return Err(states::Error::state_machine_deleting(text).into());
         }
         if input.publish == Some(true) {
@@ -88,7 +106,10 @@ impl Shard {
         }
         machine.logging = input.logging_configuration.or(machine.logging);
         machine.encryption = input.encryption_configuration.or(machine.encryption);
-        if let Some(enabled) = input.tracing_configuration.and_then(|tracing| tracing.enabled) {
+        if let Some(enabled) = input
+            .tracing_configuration
+            .and_then(|tracing| tracing.enabled)
+        {
             machine.tracing_enabled = enabled;
         }
         // AWS: an update that changes nothing keeps the revision.
@@ -105,7 +126,10 @@ impl Shard {
     }
 
     /// AWS: deleting is asynchronous: the machine goes once its last execution has ended.
-    pub(crate) fn delete_state_machine(&mut self, input: &states::DeleteStateMachineInput) -> Done<Answered> {
+    pub(crate) fn delete_state_machine(
+        &mut self,
+        input: &states::DeleteStateMachineInput,
+    ) -> Done<Answered> {
         let parsed = StateMachineArn::parse(&input.state_machine_arn)?;
         if let Some(mut machine) = self.machine(parsed.name())? {
             machine.is_deleting = true;
@@ -117,12 +141,16 @@ impl Shard {
 
     /// Removes a machine that is being deleted and has no open execution.
     pub(crate) fn finish_deleting(&mut self, name: &str) -> Done<()> {
-        let Some(machine) = self.machine(name)? else { return Ok(()) };
+        let Some(machine) = self.machine(name)? else {
+            return Ok(());
+        };
         if !machine.is_deleting {
             return Ok(());
         }
         let prefix = index::open_of(name);
-        let open = self.staging.scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
+        let open = self
+            .staging
+            .scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
         if open.is_empty() {
             self.staging.delete(machine_key(name));
         }
@@ -144,15 +172,22 @@ impl Shard {
 
     fn machine(&self, name: &str) -> Result<Option<Machine>, stepwell_store::Error> {
         let key = machine_key(name);
-        self.staging.get(&key)?.map(|value| decode_json(&key, &value)).transpose()
+        self.staging
+            .get(&key)?
+            .map(|value| decode_json(&key, &value))
+            .transpose()
     }
 
     fn put_machine(&mut self, machine: &Machine) {
-        self.staging.put(machine_key(&machine.name), encode_json(machine));
+        self.staging
+            .put(machine_key(&machine.name), encode_json(machine));
     }
 
     fn machine_arn(&self, name: &str) -> String {
-        format!("arn:aws:states:{}:{}:stateMachine:{name}", self.settings.region, self.settings.account)
+        format!(
+            "arn:aws:states:{}:{}:stateMachine:{name}",
+            self.settings.region, self.settings.account
+        )
     }
 }
 
@@ -187,7 +222,10 @@ fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
         let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         states::Error::invalid_definition(texts.join(", "))
     })?;
-    if definition.map_modes().any(|mode| matches!(mode, MapMode::Distributed { .. })) {
+    if definition
+        .map_modes()
+        .any(|mode| matches!(mode, MapMode::Distributed { .. }))
+    {
         return Err(not_built("a Map state with ProcessorConfig.Mode DISTRIBUTED").into());
     }
     Ok(Arc::new(definition))
@@ -195,7 +233,9 @@ fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
 
 /// AWS: one destination where logging is on.
 fn check_logging(logging: Option<&states::LoggingConfiguration>) -> Result<(), states::Error> {
-    let Some(logging) = logging else { return Ok(()) };
+    let Some(logging) = logging else {
+        return Ok(());
+    };
     let is_off = logging.level.as_deref().unwrap_or("OFF") == "OFF";
     let destinations = logging.destinations.as_ref().map_or(0, Vec::len);
     if destinations > 1 || (!is_off && destinations == 0) {
@@ -209,7 +249,9 @@ fn check_role(role_arn: &str) -> Result<(), states::Error> {
     if role_arn.starts_with("arn:") {
         return Ok(());
     }
-    Err(states::Error::invalid_arn(format!("Invalid ARN prefix: {role_arn}")))
+    Err(states::Error::invalid_arn(format!(
+        "Invalid ARN prefix: {role_arn}"
+    )))
 }
 
 fn kind_of(text: Option<&str>) -> MachineKind {
@@ -220,7 +262,11 @@ fn kind_of(text: Option<&str>) -> MachineKind {
 }
 
 pub(crate) fn machine_kind(machine: &Machine) -> MachineKind {
-    if machine.is_express { MachineKind::Express } else { MachineKind::Standard }
+    if machine.is_express {
+        MachineKind::Express
+    } else {
+        MachineKind::Standard
+    }
 }
 
 fn tag_pair(tag: states::Tag) -> (String, String) {

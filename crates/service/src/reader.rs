@@ -45,23 +45,44 @@ impl Reader {
         Reader { snapshot, settings }
     }
 
-    pub fn describe_state_machine(&self, input: &states::DescribeStateMachineInput) -> Read<states::DescribeStateMachineOutput> {
+    pub fn describe_state_machine(
+        &self,
+        input: &states::DescribeStateMachineInput,
+    ) -> Read<states::DescribeStateMachineOutput> {
         settle(self.machine_description(input))
     }
 
-    fn machine_description(&self, input: &states::DescribeStateMachineInput) -> Done<states::DescribeStateMachineOutput> {
+    fn machine_description(
+        &self,
+        input: &states::DescribeStateMachineInput,
+    ) -> Done<states::DescribeStateMachineOutput> {
         let machine = self.machine(&input.state_machine_arn)?;
         let text = self.definition_text(&machine)?;
         let is_metadata = input.included_data.as_deref() == Some("METADATA_ONLY");
         let parsed = stepwell_engine::Definition::parse(&text, machine_kind(&machine)).ok();
-        let references = parsed.as_ref().map(|definition| definition.variable_references().clone()).unwrap_or_default();
+        let references = parsed
+            .as_ref()
+            .map(|definition| definition.variable_references().clone())
+            .unwrap_or_default();
         Ok(states::DescribeStateMachineOutput {
             state_machine_arn: machine.arn.clone(),
             name: machine.name.clone(),
-            status: Some(if machine.is_deleting { "DELETING" } else { "ACTIVE" }.to_string()),
+            status: Some(
+                if machine.is_deleting {
+                    "DELETING"
+                } else {
+                    "ACTIVE"
+                }
+                .to_string(),
+            ),
             definition: if is_metadata { "{}".to_string() } else { text },
             role_arn: machine.role_arn.clone(),
-            r#type: if machine.is_express { "EXPRESS" } else { "STANDARD" }.to_string(),
+            r#type: if machine.is_express {
+                "EXPRESS"
+            } else {
+                "STANDARD"
+            }
+            .to_string(),
             creation_date: EpochSeconds::from_ms(machine.created_ms),
             logging_configuration: Some(logging_of(&machine)),
             tracing_configuration: Some(states::TracingConfiguration {
@@ -76,20 +97,36 @@ impl Reader {
         })
     }
 
-    pub fn list_state_machines(&self, input: &states::ListStateMachinesInput) -> Read<states::ListStateMachinesOutput> {
+    pub fn list_state_machines(
+        &self,
+        input: &states::ListStateMachinesInput,
+    ) -> Read<states::ListStateMachinesOutput> {
         settle(self.machine_list(input))
     }
 
-    fn machine_list(&self, input: &states::ListStateMachinesInput) -> Done<states::ListStateMachinesOutput> {
+    fn machine_list(
+        &self,
+        input: &states::ListStateMachinesInput,
+    ) -> Done<states::ListStateMachinesOutput> {
         let limit = page_size(input.max_results);
         let from = page_start(input.next_token.as_deref(), machines())?;
-        let mut rows = self.snapshot.scan(&from, &after(&machines()), Direction::Ascending, limit + 1)?;
+        let mut rows =
+            self.snapshot
+                .scan(&from, &after(&machines()), Direction::Ascending, limit + 1)?;
         let next_token = cut_page(&mut rows, limit);
-        let items = rows.iter().map(|(key, value)| decode_json::<Machine>(key, value)).collect::<Result<Vec<_>, _>>()?;
+        let items = rows
+            .iter()
+            .map(|(key, value)| decode_json::<Machine>(key, value))
+            .collect::<Result<Vec<_>, _>>()?;
         let item = |machine: Machine| states::StateMachineListItem {
             state_machine_arn: machine.arn,
             name: machine.name,
-            r#type: if machine.is_express { "EXPRESS" } else { "STANDARD" }.to_string(),
+            r#type: if machine.is_express {
+                "EXPRESS"
+            } else {
+                "STANDARD"
+            }
+            .to_string(),
             creation_date: EpochSeconds::from_ms(machine.created_ms),
         };
         Ok(states::ListStateMachinesOutput {
@@ -98,16 +135,26 @@ impl Reader {
         })
     }
 
-    pub fn describe_execution(&self, input: &states::DescribeExecutionInput) -> Read<states::DescribeExecutionOutput> {
+    pub fn describe_execution(
+        &self,
+        input: &states::DescribeExecutionInput,
+    ) -> Read<states::DescribeExecutionOutput> {
         settle(self.execution_description(input))
     }
 
-    fn execution_description(&self, input: &states::DescribeExecutionInput) -> Done<states::DescribeExecutionOutput> {
+    fn execution_description(
+        &self,
+        input: &states::DescribeExecutionInput,
+    ) -> Done<states::DescribeExecutionOutput> {
         let (number, row) = self.execution(&input.execution_arn)?;
         let execution = &row.execution;
         let includes_data = input.included_data.as_deref() != Some("METADATA_ONLY");
         let text = |event: EventId| -> Result<Option<String>, Error> {
-            if includes_data { text_at(&self.snapshot, number, event) } else { Ok(None) }
+            if includes_data {
+                text_at(&self.snapshot, number, event)
+            } else {
+                Ok(None)
+            }
         };
         let output_event = execution.output().map(|_| execution.last_event());
         let output = output_event.map(text).transpose()?.flatten();
@@ -137,16 +184,23 @@ impl Reader {
         })
     }
 
-    pub fn list_executions(&self, input: &states::ListExecutionsInput) -> Read<states::ListExecutionsOutput> {
+    pub fn list_executions(
+        &self,
+        input: &states::ListExecutionsInput,
+    ) -> Read<states::ListExecutionsOutput> {
         settle(self.execution_list(input))
     }
 
-    fn execution_list(&self, input: &states::ListExecutionsInput) -> Done<states::ListExecutionsOutput> {
+    fn execution_list(
+        &self,
+        input: &states::ListExecutionsInput,
+    ) -> Done<states::ListExecutionsOutput> {
         if input.map_run_arn.is_some() {
             return Err(not_built("ListExecutions with mapRunArn").into());
         }
         let Some(arn) = &input.state_machine_arn else {
-            let text = "1 validation error detected: Must specify either stateMachineArn or mapRunArn";
+            let text =
+                "1 validation error detected: Must specify either stateMachineArn or mapRunArn";
             return Err(states::Error::validation_exception(text).into());
         };
         let machine = self.machine(arn)?;
@@ -158,7 +212,12 @@ impl Reader {
         let wanted = input.status_filter.as_deref().and_then(status_filter);
         let prefix = index::list_of(&machine.name);
         let from = page_start(input.next_token.as_deref(), prefix.clone())?;
-        let mut rows = self.snapshot.scan(&from, &after(&prefix), Direction::Ascending, FILTER_SCAN_MAX)?;
+        let mut rows = self.snapshot.scan(
+            &from,
+            &after(&prefix),
+            Direction::Ascending,
+            FILTER_SCAN_MAX,
+        )?;
         let is_scanned_out = rows.len() == FILTER_SCAN_MAX;
         let last = rows.last().map(|(key, _)| key.clone());
         if let Some(wanted) = wanted {
@@ -168,9 +227,18 @@ impl Reader {
         if next_token.is_none() && is_scanned_out {
             next_token = last.map(|key| token_of(&after_key(&key)));
         }
-        let numbers: Vec<u64> = rows.iter().filter_map(|(key, _)| index::number_in_list(key)).collect();
-        let executions = numbers.into_iter().map(|number| self.execution_item(number)).collect::<Result<Vec<_>, Error>>()?;
-        Ok(states::ListExecutionsOutput { executions, next_token })
+        let numbers: Vec<u64> = rows
+            .iter()
+            .filter_map(|(key, _)| index::number_in_list(key))
+            .collect();
+        let executions = numbers
+            .into_iter()
+            .map(|number| self.execution_item(number))
+            .collect::<Result<Vec<_>, Error>>()?;
+        Ok(states::ListExecutionsOutput {
+            executions,
+            next_token,
+        })
     }
 
     fn execution_item(&self, number: u64) -> Result<states::ExecutionListItem, Error> {
@@ -193,11 +261,17 @@ impl Reader {
         })
     }
 
-    pub fn get_execution_history(&self, input: &states::GetExecutionHistoryInput) -> Read<states::GetExecutionHistoryOutput> {
+    pub fn get_execution_history(
+        &self,
+        input: &states::GetExecutionHistoryInput,
+    ) -> Read<states::GetExecutionHistoryOutput> {
         settle(self.history(input))
     }
 
-    fn history(&self, input: &states::GetExecutionHistoryInput) -> Done<states::GetExecutionHistoryOutput> {
+    fn history(
+        &self,
+        input: &states::GetExecutionHistoryInput,
+    ) -> Done<states::GetExecutionHistoryOutput> {
         let (number, row) = self.execution(&input.execution_arn)?;
         let limit = page_size(input.max_results) as u64;
         let last = row.execution.last_event().0;
@@ -205,7 +279,9 @@ impl Reader {
         let start = match &input.next_token {
             None if is_reverse => last,
             None => 1,
-            Some(token) => read_token(token).and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))).ok_or_else(invalid_token)?,
+            Some(token) => read_token(token)
+                .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
+                .ok_or_else(invalid_token)?,
         };
         let (first, end) = if is_reverse {
             (start.saturating_sub(limit - 1).max(1), start)
@@ -224,9 +300,16 @@ impl Reader {
             alias_arn: row.alias_arn.as_deref(),
             includes_data: input.include_execution_data != Some(false),
         };
-        let next = if is_reverse { (first > 1).then(|| first - 1) } else { (end < last).then_some(end + 1) };
+        let next = if is_reverse {
+            (first > 1).then(|| first - 1)
+        } else {
+            (end < last).then_some(end + 1)
+        };
         Ok(states::GetExecutionHistoryOutput {
-            events: events.iter().map(|event| history::wire(event, &texts, &around)).collect(),
+            events: events
+                .iter()
+                .map(|event| history::wire(event, &texts, &around))
+                .collect(),
             next_token: next.map(|id| token_of(&id.to_be_bytes())),
         })
     }
@@ -238,10 +321,16 @@ impl Reader {
         while next <= end {
             let before = events.len();
             for segment in segments_from(&self.snapshot, number, EventId(next), SEGMENTS_MAX)? {
-                events.extend(segment.into_iter().filter(|event| event.id.0 >= next && event.id.0 <= end));
+                events.extend(
+                    segment
+                        .into_iter()
+                        .filter(|event| event.id.0 >= next && event.id.0 <= end),
+                );
             }
             if events.len() == before {
-                return Err(Error::Corrupt { key: history_of(number) });
+                return Err(Error::Corrupt {
+                    key: history_of(number),
+                });
             }
             next = events.last().map_or(end, |event| event.id.0) + 1;
         }
@@ -273,10 +362,16 @@ impl Reader {
 
     fn function_row(&self, text: &str, qualifier: Option<&str>) -> Done<FunctionRow> {
         let name = function_name(text)?;
-        let inline = text.split_once(":function:").and_then(|(_, rest)| rest.split_once(':')).map(|(_, qualifier)| qualifier);
+        let inline = text
+            .split_once(":function:")
+            .and_then(|(_, rest)| rest.split_once(':'))
+            .map(|(_, qualifier)| qualifier);
         let qualifier = qualifier.or(inline).unwrap_or("$LATEST");
         let key = function_key(&name);
-        let arn = format!("arn:aws:lambda:{}:{}:function:{name}", self.settings.region, self.settings.account);
+        let arn = format!(
+            "arn:aws:lambda:{}:{}:function:{name}",
+            self.settings.region, self.settings.account
+        );
         let found = Rows::get(&self.snapshot, &key)?;
         match found {
             Some(value) if qualifier == "$LATEST" => Ok(decode_json(&key, &value)?),
@@ -285,26 +380,48 @@ impl Reader {
     }
 
     /// All functions by name, a page at a time; the marker is the last page's.
-    pub fn list_functions(&self, marker: Option<&str>, limit: usize) -> Read<(Vec<FunctionRow>, Option<String>)> {
+    pub fn list_functions(
+        &self,
+        marker: Option<&str>,
+        limit: usize,
+    ) -> Read<(Vec<FunctionRow>, Option<String>)> {
         settle(self.function_list(marker, limit))
     }
 
-    fn function_list(&self, marker: Option<&str>, limit: usize) -> Done<(Vec<FunctionRow>, Option<String>)> {
-        let invalid = || lambda::Error::invalid_parameter_value_exception("The provided Marker is not valid");
+    fn function_list(
+        &self,
+        marker: Option<&str>,
+        limit: usize,
+    ) -> Done<(Vec<FunctionRow>, Option<String>)> {
+        let invalid =
+            || lambda::Error::invalid_parameter_value_exception("The provided Marker is not valid");
         let from = match marker {
             None => functions(),
-            Some(marker) => read_token(marker).filter(|key| key.starts_with(&functions())).ok_or_else(invalid)?,
+            Some(marker) => read_token(marker)
+                .filter(|key| key.starts_with(&functions()))
+                .ok_or_else(invalid)?,
         };
-        let mut rows = self.snapshot.scan(&from, &after(&functions()), Direction::Ascending, limit + 1)?;
+        let mut rows =
+            self.snapshot
+                .scan(&from, &after(&functions()), Direction::Ascending, limit + 1)?;
         let next = cut_page(&mut rows, limit);
-        let rows = rows.iter().map(|(key, value)| decode_json(key, value)).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows
+            .iter()
+            .map(|(key, value)| decode_json(key, value))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok((rows, next))
     }
 
     /// The zip of a package.
     pub fn package(&self, package: &str) -> Result<Vec<u8>, Error> {
         let prefix = code_of(package);
-        let rows = Rows::scan(&self.snapshot, &prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
+        let rows = Rows::scan(
+            &self.snapshot,
+            &prefix,
+            &after(&prefix),
+            Direction::Ascending,
+            usize::MAX,
+        )?;
         if rows.is_empty() {
             return Err(Error::Corrupt { key: prefix });
         }
@@ -327,16 +444,23 @@ impl Reader {
     }
 
     fn definition_text(&self, machine: &Machine) -> Result<String, Error> {
-        let kind = if machine.is_express { MachineKind::Express } else { MachineKind::Standard };
+        let kind = if machine.is_express {
+            MachineKind::Express
+        } else {
+            MachineKind::Standard
+        };
         let key = definition_key(&hash_kind(&machine.definition, kind));
-        let value = Rows::get(&self.snapshot, &key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
+        let value =
+            Rows::get(&self.snapshot, &key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
         decode(&key, &value)
     }
 
     fn execution(&self, arn: &str) -> Done<(u64, OwnedExecutionRow)> {
         let parsed = ExecutionArn::parse_standard(arn)?;
         let key = index::name_key(parsed.state_machine_name(), parsed.name());
-        let Some(value) = Rows::get(&self.snapshot, &key)? else { return Err(missing_execution(arn).into()) };
+        let Some(value) = Rows::get(&self.snapshot, &key)? else {
+            return Err(missing_execution(arn).into());
+        };
         let number = decode(&key, &value)?;
         let row = self.row(number)?;
         if row.execution.identity.arn != arn {
@@ -347,7 +471,8 @@ impl Reader {
 
     fn row(&self, number: u64) -> Result<OwnedExecutionRow, Error> {
         let key = execution_key(number);
-        let value = Rows::get(&self.snapshot, &key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
+        let value =
+            Rows::get(&self.snapshot, &key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
         decode(&key, &value)
     }
 }
@@ -365,16 +490,32 @@ fn logging_of(machine: &Machine) -> states::LoggingConfiguration {
 /// AWS's redrive status and, where it cannot be redriven, the reason.
 fn redrive_status(execution: &Execution) -> (&'static str, Option<&'static str>) {
     match execution.status() {
-        Status::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
-        Status::Succeeded => ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven")),
+        Status::Running => (
+            "NOT_REDRIVABLE",
+            Some("Execution is RUNNING and cannot be redriven"),
+        ),
+        Status::Succeeded => (
+            "NOT_REDRIVABLE",
+            Some("Execution is SUCCEEDED and cannot be redriven"),
+        ),
         Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
     }
 }
 
 fn status_filter(name: &str) -> Option<u8> {
-    let all = [Status::Running, Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted];
+    let all = [
+        Status::Running,
+        Status::Succeeded,
+        Status::Failed,
+        Status::TimedOut,
+        Status::Aborted,
+    ];
     // A status that Stepwell's executions never have (PENDING_REDRIVE) matches none of them.
-    Some(all.into_iter().find(|status| status_name(*status) == name).map_or(0, status_byte))
+    Some(
+        all.into_iter()
+            .find(|status| status_name(*status) == name)
+            .map_or(0, status_byte),
+    )
 }
 
 fn settle<T>(done: Done<T>) -> Read<T> {
@@ -396,7 +537,9 @@ fn page_size(max_results: Option<i32>) -> usize {
 fn page_start(token: Option<&str>, prefix: Vec<u8>) -> Result<Vec<u8>, states::Error> {
     match token {
         None => Ok(prefix),
-        Some(token) => read_token(token).filter(|key| key.starts_with(&prefix)).ok_or_else(invalid_token),
+        Some(token) => read_token(token)
+            .filter(|key| key.starts_with(&prefix))
+            .ok_or_else(invalid_token),
     }
 }
 
@@ -423,7 +566,9 @@ fn token_of(key: &[u8]) -> String {
 
 fn read_token(token: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).ok()
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()
 }
 
 fn invalid_token() -> states::Error {

@@ -21,7 +21,11 @@ impl Shard {
     /// - `after_key`: `None` at first, then what the last call returned.
     /// - Returns where to go on: commit, release, and call again until it returns `None`.
     /// - Cost: in proportion to tasks in flight, not to executions.
-    pub fn recover(&mut self, now: Timestamp, after_key: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> {
+    pub fn recover(
+        &mut self,
+        now: Timestamp,
+        after_key: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, Error> {
         match self.recover_batch(now, after_key) {
             Ok(next) => Ok(next),
             Err(Stop::Store(error)) => Err(error),
@@ -30,10 +34,19 @@ impl Shard {
         }
     }
 
-    fn recover_batch(&mut self, now: Timestamp, after_key: Option<Vec<u8>>) -> Done<Option<Vec<u8>>> {
+    fn recover_batch(
+        &mut self,
+        now: Timestamp,
+        after_key: Option<Vec<u8>>,
+    ) -> Done<Option<Vec<u8>>> {
         let from = after_key.unwrap_or_else(index::doubts);
         let doubts = if from.first() == index::doubts().first() {
-            self.staging.scan(&from, &after(&index::doubts()), Direction::Ascending, RECOVER_BATCH)?
+            self.staging.scan(
+                &from,
+                &after(&index::doubts()),
+                Direction::Ascending,
+                RECOVER_BATCH,
+            )?
         } else {
             Vec::new()
         };
@@ -48,8 +61,17 @@ impl Shard {
         if doubts.len() == RECOVER_BATCH {
             return Ok(doubts.last().map(|(key, _)| next_key(key)));
         }
-        let from = if from.first() == index::expresses().first() { from } else { index::expresses() };
-        let starts = self.staging.scan(&from, &after(&index::expresses()), Direction::Ascending, RECOVER_BATCH)?;
+        let from = if from.first() == index::expresses().first() {
+            from
+        } else {
+            index::expresses()
+        };
+        let starts = self.staging.scan(
+            &from,
+            &after(&index::expresses()),
+            Direction::Ascending,
+            RECOVER_BATCH,
+        )?;
         for (key, value) in &starts {
             let (identity, input, definition): (Identity, String, String) = decode(key, value)?;
             self.begin_again(now, identity, input, definition)?;
@@ -64,15 +86,23 @@ impl Shard {
     /// What is left of returned attempts belongs to attempts that timed out or were stopped meanwhile.
     fn forget_returned(&mut self) -> Done<()> {
         let all = index::all_returned();
-        let left = self.staging.scan(&all, &after(&all), Direction::Ascending, usize::MAX)?;
-        left.into_iter().for_each(|(key, _)| self.staging.delete(key));
+        let left = self
+            .staging
+            .scan(&all, &after(&all), Direction::Ascending, usize::MAX)?;
+        left.into_iter()
+            .for_each(|(key, _)| self.staging.delete(key));
         Ok(())
     }
 
     fn recover_tasks(&mut self, now: Timestamp, number: u64) -> Done<()> {
-        let Some(resident) = self.resident(number)? else { return Ok(()) };
+        let Some(resident) = self.resident(number)? else {
+            return Ok(());
+        };
         let tickets = resident.row.execution.attempts_in_doubt();
-        let retries = resident.row.retries_lost_tasks.unwrap_or(self.settings.lost_task == LostTask::Retry);
+        let retries = resident
+            .row
+            .retries_lost_tasks
+            .unwrap_or(self.settings.lost_task == LostTask::Retry);
         for ticket in tickets {
             let returned = index::returned_key(number, ticket);
             let was_returned = self.staging.get(&returned)?.is_some();
@@ -89,12 +119,26 @@ impl Shard {
     }
 
     fn call_again(&mut self, now: Timestamp, number: u64, ticket: Ticket) -> Done<()> {
-        let Some(resident) = self.resident(number)? else { return Ok(()) };
+        let Some(resident) = self.resident(number)? else {
+            return Ok(());
+        };
         let trace_header = resident.row.trace_header.clone();
-        let Some(scheduled) = resident.row.execution.scheduled_at(ticket) else { return Ok(()) };
-        let Some(text) = text_at(&self.staging, number, scheduled)? else { return Ok(()) };
-        let Some(resident) = self.resident(number)? else { return Ok(()) };
-        let Some(call) = resident.row.execution.call_again(ticket, Payload::from_text(text)) else { return Ok(()) };
+        let Some(scheduled) = resident.row.execution.scheduled_at(ticket) else {
+            return Ok(());
+        };
+        let Some(text) = text_at(&self.staging, number, scheduled)? else {
+            return Ok(());
+        };
+        let Some(resident) = self.resident(number)? else {
+            return Ok(());
+        };
+        let Some(call) = resident
+            .row
+            .execution
+            .call_again(ticket, Payload::from_text(text))
+        else {
+            return Ok(());
+        };
         self.release_call(now, number, call, trace_header.as_deref())
     }
 }

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use stepwell_engine::{Definition, MachineKind, Timestamp};
 use stepwell_store::{Error, Snapshot, Store};
 
-use crate::command::{Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings};
+use crate::command::{
+    Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings,
+};
 use crate::executions::Resident;
 use crate::rows::meta::{Meta, meta_key};
 use crate::rows::{decode, encode, index, machine};
@@ -104,29 +106,51 @@ impl Shard {
         let done = self.carry_out(now, entropy, id, command.request);
         match (done, id) {
             (Ok(Some(answered)), Some(id)) => self.released.answers.push((id, Ok(answered))),
-            (Err(Stop::Refused(refusal)), Some(id)) => self.released.answers.push((id, Err(*refusal))),
+            (Err(Stop::Refused(refusal)), Some(id)) => {
+                self.released.answers.push((id, Err(*refusal)))
+            }
             (Err(Stop::Store(error)), _) => self.failure = Some(error),
             // Nobody waits, or the answer comes when a synchronous execution ends.
             (Ok(_) | Err(Stop::Refused(_)), _) => {}
         }
     }
 
-    fn carry_out(&mut self, now: Timestamp, entropy: [u8; 32], id: Option<RequestId>, request: Request) -> Done<Option<Answered>> {
+    fn carry_out(
+        &mut self,
+        now: Timestamp,
+        entropy: [u8; 32],
+        id: Option<RequestId>,
+        request: Request,
+    ) -> Done<Option<Answered>> {
         match request {
             Request::CreateStateMachine(input) => self.create_state_machine(now, *input).map(Some),
-            Request::UpdateStateMachine(input) => self.update_state_machine(now, &entropy, *input).map(Some),
+            Request::UpdateStateMachine(input) => {
+                self.update_state_machine(now, &entropy, *input).map(Some)
+            }
             Request::DeleteStateMachine(input) => self.delete_state_machine(&input).map(Some),
             Request::StartExecution(input) => self.start_execution(now, entropy, input).map(Some),
-            Request::StartSyncExecution(input) => self.start_sync_execution(now, entropy, id, input),
+            Request::StartSyncExecution(input) => {
+                self.start_sync_execution(now, entropy, id, input)
+            }
             Request::StopExecution(input) => self.stop_execution(now, input).map(Some),
             Request::SendTaskSuccess(input) => self.send_task_success(now, input).map(Some),
             Request::SendTaskFailure(input) => self.send_task_failure(now, input).map(Some),
             Request::SendTaskHeartbeat(input) => self.send_task_heartbeat(now, &input).map(Some),
-            Request::CreateFunction(input, code) => self.create_function(now, &entropy, *input, code).map(Some),
-            Request::UpdateFunctionCode(input, code) => self.update_function_code(now, &entropy, *input, code).map(Some),
-            Request::UpdateFunctionConfiguration(input) => self.update_function_configuration(now, &entropy, *input).map(Some),
+            Request::CreateFunction(input, code) => {
+                self.create_function(now, &entropy, *input, code).map(Some)
+            }
+            Request::UpdateFunctionCode(input, code) => self
+                .update_function_code(now, &entropy, *input, code)
+                .map(Some),
+            Request::UpdateFunctionConfiguration(input) => self
+                .update_function_configuration(now, &entropy, *input)
+                .map(Some),
             Request::DeleteFunction(input) => self.delete_function(&input).map(Some),
-            Request::CompleteTask { execution, ticket, outcome } => {
+            Request::CompleteTask {
+                execution,
+                ticket,
+                outcome,
+            } => {
                 self.complete_task(now, execution, ticket, outcome)?;
                 Ok(None)
             }
@@ -157,7 +181,9 @@ impl Shard {
             if self.staging.is_full() {
                 return Ok(());
             }
-            let Some((due_ms, number)) = self.timers.take_due(&self.staging, now)? else { return Ok(()) };
+            let Some((due_ms, number)) = self.timers.take_due(&self.staging, now)? else {
+                return Ok(());
+            };
             self.execution_due(now, number, due_ms)?;
         }
         Ok(())
@@ -169,7 +195,13 @@ impl Shard {
     }
 
     /// Moves an execution's timer, in its row and in memory.
-    pub(crate) fn move_timer(&mut self, number: u64, before: Option<i64>, after: Option<i64>, is_durable: bool) {
+    pub(crate) fn move_timer(
+        &mut self,
+        number: u64,
+        before: Option<i64>,
+        after: Option<i64>,
+        is_durable: bool,
+    ) {
         if before == after {
             return;
         }
@@ -182,7 +214,8 @@ impl Shard {
         if let Some(due_ms) = after {
             self.timers.insert((due_ms, number), is_durable);
             if is_durable {
-                self.staging.put(index::timer_key(due_ms, number), vec![crate::rows::VERSION]);
+                self.staging
+                    .put(index::timer_key(due_ms, number), vec![crate::rows::VERSION]);
             }
         }
     }
@@ -214,9 +247,16 @@ impl Shard {
 
     /// Idle executions leave memory; those with a call in flight stay, up to a limit.
     fn let_idle_executions_go(&mut self) {
-        self.residents.retain(|_, resident| !resident.is_durable() && !resident.is_over() || resident.has_call_in_flight());
+        self.residents.retain(|_, resident| {
+            !resident.is_durable() && !resident.is_over() || resident.has_call_in_flight()
+        });
         while self.residents.len() > RESIDENTS_MAX {
-            let Some(number) = self.residents.iter().find(|(_, resident)| resident.is_durable()).map(|(number, _)| *number) else {
+            let Some(number) = self
+                .residents
+                .iter()
+                .find(|(_, resident)| resident.is_durable())
+                .map(|(number, _)| *number)
+            else {
                 return;
             };
             self.residents.remove(&number);
@@ -245,7 +285,11 @@ impl Shard {
     /// The parsed definition with this hash.
     ///
     /// INVARIANT: a definition's row is written once and was validated before.
-    pub(crate) fn definition(&mut self, hash: &str, kind: MachineKind) -> Result<Arc<Definition>, Error> {
+    pub(crate) fn definition(
+        &mut self,
+        hash: &str,
+        kind: MachineKind,
+    ) -> Result<Arc<Definition>, Error> {
         self.definition_use += 1;
         let now_used = self.definition_use;
         let key = machine::definition_key(&hash_kind(hash, kind));
@@ -253,7 +297,10 @@ impl Shard {
             *used = now_used;
             return Ok(Arc::clone(definition));
         }
-        let value = self.staging.get(&key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
+        let value = self
+            .staging
+            .get(&key)?
+            .ok_or_else(|| Error::Corrupt { key: key.clone() })?;
         let text: String = decode(&key, &value)?;
         let definition = Definition::parse(&text, kind).map_err(|_| Error::Corrupt { key })?;
         let definition = Arc::new(definition);
@@ -262,7 +309,11 @@ impl Shard {
     }
 
     /// Writes a definition's row once; returns its hash.
-    pub(crate) fn store_definition(&mut self, definition: Arc<Definition>, kind: MachineKind) -> Result<String, Error> {
+    pub(crate) fn store_definition(
+        &mut self,
+        definition: Arc<Definition>,
+        kind: MachineKind,
+    ) -> Result<String, Error> {
         let hash = hex(&Sha256::digest(definition.text().as_bytes()));
         let key = machine::definition_key(&hash_kind(&hash, kind));
         if self.staging.get(&key)?.is_none() {
@@ -274,9 +325,14 @@ impl Shard {
 
     fn keep_definition(&mut self, key: String, definition: Arc<Definition>) {
         self.definition_use += 1;
-        self.definitions.insert(key, (self.definition_use, definition));
+        self.definitions
+            .insert(key, (self.definition_use, definition));
         if self.definitions.len() > DEFINITIONS_MAX {
-            let oldest = self.definitions.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone());
+            let oldest = self
+                .definitions
+                .iter()
+                .min_by_key(|(_, (used, _))| *used)
+                .map(|(key, _)| key.clone());
             oldest.map(|key| self.definitions.remove(&key));
         }
     }

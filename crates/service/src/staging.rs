@@ -13,7 +13,13 @@ const STAGED_BYTES_GOAL: usize = 16 << 20;
 pub(crate) trait Rows {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
     /// Rows with `from <= key < to`, at most `limit`.
-    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error>;
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error>;
 }
 
 impl Rows for Arc<dyn Snapshot> {
@@ -21,9 +27,18 @@ impl Rows for Arc<dyn Snapshot> {
         Ok(self.as_ref().get(key)?.map(|value| value.to_vec()))
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
         let rows = self.as_ref().scan(from, to, direction, limit)?;
-        Ok(rows.into_iter().map(|(key, value)| (key, value.to_vec())).collect())
+        Ok(rows
+            .into_iter()
+            .map(|(key, value)| (key, value.to_vec()))
+            .collect())
     }
 }
 
@@ -89,15 +104,26 @@ impl Rows for Staging {
         }
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
         if from >= to {
             return Ok(Vec::new());
         }
         let staged = self.writes.range(from.to_vec()..to.to_vec());
         let hidden = staged.clone().filter(|(_, value)| value.is_none()).count();
         // As many rows more as staged deletions may hide.
-        let base = self.base.scan(from, to, direction, limit.saturating_add(hidden))?;
-        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = base.into_iter().map(|(key, value)| (key, value.to_vec())).collect();
+        let base = self
+            .base
+            .scan(from, to, direction, limit.saturating_add(hidden))?;
+        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = base
+            .into_iter()
+            .map(|(key, value)| (key, value.to_vec()))
+            .collect();
         for (key, value) in staged {
             match value {
                 Some(value) => drop(merged.insert(key.clone(), value.clone())),

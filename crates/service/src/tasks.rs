@@ -11,7 +11,14 @@ use crate::shard::{Done, Shard, body};
 /// Fields of `lambda:invoke` that Step Functions supports.
 ///
 /// AWS: "Invoke an AWS Lambda function with Step Functions", optimized integration.
-const INVOKE_FIELDS: [&str; 6] = ["ClientContext", "FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"];
+const INVOKE_FIELDS: [&str; 6] = [
+    "ClientContext",
+    "FunctionName",
+    "InvocationType",
+    "LogType",
+    "Payload",
+    "Qualifier",
+];
 
 /// A call that cannot be performed: what its task fails with.
 #[derive(Debug)]
@@ -33,7 +40,11 @@ impl Refused {
 ///
 /// - Errors: `States.Runtime`, which no catcher sees: a resource that Stepwell does not perform must
 ///   never look as if it had worked.
-pub(crate) fn function_call(execution: u64, call: Call, trace_header: Option<&str>) -> Result<FunctionCall, Refused> {
+pub(crate) fn function_call(
+    execution: u64,
+    call: Call,
+    trace_header: Option<&str>,
+) -> Result<FunctionCall, Refused> {
     let trace_header = trace_header.map(str::to_string);
     match call.pattern {
         CallPattern::Function => Ok(FunctionCall {
@@ -45,11 +56,20 @@ pub(crate) fn function_call(execution: u64, call: Call, trace_header: Option<&st
             style: CallStyle::Direct,
             trace_header,
         }),
-        CallPattern::Activity => Err(Refused::runtime(format!("The activity {} does not exist.", call.resource))),
+        CallPattern::Activity => Err(Refused::runtime(format!(
+            "The activity {} does not exist.",
+            call.resource
+        ))),
         CallPattern::Integration(pattern) => {
-            let action = call.resource.strip_suffix(pattern.suffix()).unwrap_or(&call.resource);
+            let action = call
+                .resource
+                .strip_suffix(pattern.suffix())
+                .unwrap_or(&call.resource);
             if !action.ends_with(":states:::lambda:invoke") {
-                let cause = format!("NotImplemented: Stepwell does not perform the resource {} yet", call.resource);
+                let cause = format!(
+                    "NotImplemented: Stepwell does not perform the resource {} yet",
+                    call.resource
+                );
                 return Err(Refused::runtime(cause));
             }
             let is_callback = pattern.suffix() == ".waitForTaskToken";
@@ -58,34 +78,50 @@ pub(crate) fn function_call(execution: u64, call: Call, trace_header: Option<&st
     }
 }
 
-fn invoke_call(execution: u64, call: Call, is_callback: bool, trace_header: Option<String>) -> Result<FunctionCall, Refused> {
+fn invoke_call(
+    execution: u64,
+    call: Call,
+    is_callback: bool,
+    trace_header: Option<String>,
+) -> Result<FunctionCall, Refused> {
     let parameters = call.input.value();
     let refuse = |reason: &str| {
-        Refused::runtime(format!("The Parameters '{}' could not be used to start the Task: [{reason}]", call.input.text()))
+        Refused::runtime(format!(
+            "The Parameters '{}' could not be used to start the Task: [{reason}]",
+            call.input.text()
+        ))
     };
     let Value::Object(fields) = parameters else {
         return Err(refuse("The Parameters must be a JSON object"));
     };
-    if let Some(unknown) = fields.keys().find(|field| !INVOKE_FIELDS.contains(&field.as_str())) {
-        return Err(refuse(&format!("The field \"{unknown}\" is not supported by Step Functions")));
+    if let Some(unknown) = fields
+        .keys()
+        .find(|field| !INVOKE_FIELDS.contains(&field.as_str()))
+    {
+        return Err(refuse(&format!(
+            "The field \"{unknown}\" is not supported by Step Functions"
+        )));
     }
     let text = |field: &str| -> Result<Option<String>, Refused> {
         match fields.get(field) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(refuse(&format!("The value for the field '{field}' must be a STRING"))),
+            Some(_) => Err(refuse(&format!(
+                "The value for the field '{field}' must be a STRING"
+            ))),
         }
     };
     let Some(function) = text("FunctionName")? else {
-        return Err(refuse("The field \"FunctionName\" is required but was missing"));
+        return Err(refuse(
+            "The field \"FunctionName\" is required but was missing",
+        ));
     };
     let payload = match fields.get("Payload") {
         // AWS: no payload reaches the function as an empty object (recorded: a Payload of null).
         None | Some(Value::Null) => Payload::empty_object(),
         // AWS: a text that is JSON is sent as that JSON (recorded: a Payload of "0" is the number).
-        Some(Value::String(text)) => {
-            Payload::parse(text.as_str()).unwrap_or_else(|_| Payload::from_value(Value::String(text.clone())))
-        }
+        Some(Value::String(text)) => Payload::parse(text.as_str())
+            .unwrap_or_else(|_| Payload::from_value(Value::String(text.clone()))),
         Some(payload) => Payload::from_value(payload.clone()),
     };
     Ok(FunctionCall {
@@ -95,7 +131,8 @@ fn invoke_call(execution: u64, call: Call, is_callback: bool, trace_header: Opti
         qualifier: text("Qualifier")?,
         payload,
         style: CallStyle::Integration {
-            invocation_type: text("InvocationType")?.unwrap_or_else(|| "RequestResponse".to_string()),
+            invocation_type: text("InvocationType")?
+                .unwrap_or_else(|| "RequestResponse".to_string()),
             log_tail: text("LogType")?.as_deref() == Some("Tail"),
             client_context: text("ClientContext")?,
             is_callback,
@@ -106,10 +143,20 @@ fn invoke_call(execution: u64, call: Call, is_callback: bool, trace_header: Opti
 
 impl Shard {
     /// A performer has finished an attempt; late outcomes change nothing.
-    pub(crate) fn complete_task(&mut self, now: Timestamp, execution: u64, ticket: Ticket, outcome: TaskOutcome) -> Done<()> {
+    pub(crate) fn complete_task(
+        &mut self,
+        now: Timestamp,
+        execution: u64,
+        ticket: Ticket,
+        outcome: TaskOutcome,
+    ) -> Done<()> {
         let input = match outcome {
             TaskOutcome::Succeeded(output) => Input::Succeeded { ticket, output },
-            TaskOutcome::Failed { error, cause } => Input::Failed { ticket, error, cause },
+            TaskOutcome::Failed { error, cause } => Input::Failed {
+                ticket,
+                error,
+                cause,
+            },
             TaskOutcome::Submitted(output) => Input::Submitted { ticket, output },
         };
         self.advance(now, execution, input)
@@ -118,14 +165,21 @@ impl Shard {
     /// An attempt was not started: a recovery may call it again. Express executions have no recovery of
     /// their tasks: they start again as a whole, or not at all.
     pub(crate) fn return_task(&mut self, execution: u64, ticket: Ticket) -> Done<()> {
-        let Some(resident) = self.resident(execution)? else { return Ok(()) };
+        let Some(resident) = self.resident(execution)? else {
+            return Ok(());
+        };
         if resident.is_durable() && resident.row.execution.attempts_in_doubt().contains(&ticket) {
-            self.staging.put(index::returned_key(execution, ticket), vec![VERSION]);
+            self.staging
+                .put(index::returned_key(execution, ticket), vec![VERSION]);
         }
         Ok(())
     }
 
-    pub(crate) fn send_task_success(&mut self, now: Timestamp, input: states::SendTaskSuccessInput) -> Done<Answered> {
+    pub(crate) fn send_task_success(
+        &mut self,
+        now: Timestamp,
+        input: states::SendTaskSuccessInput,
+    ) -> Done<Answered> {
         let output = Payload::parse(input.output)
             .map_err(|error| states::Error::invalid_output(format!("Invalid Output: '{error}'")))?;
         let (execution, ticket) = self.open_ticket(&input.task_token)?;
@@ -133,7 +187,11 @@ impl Shard {
         Ok(body(&states::SendTaskSuccessOutput {}))
     }
 
-    pub(crate) fn send_task_failure(&mut self, now: Timestamp, input: states::SendTaskFailureInput) -> Done<Answered> {
+    pub(crate) fn send_task_failure(
+        &mut self,
+        now: Timestamp,
+        input: states::SendTaskFailureInput,
+    ) -> Done<Answered> {
         let (execution, ticket) = self.open_ticket(&input.task_token)?;
         let failed = Input::Failed {
             ticket,
@@ -144,7 +202,11 @@ impl Shard {
         Ok(body(&states::SendTaskFailureOutput {}))
     }
 
-    pub(crate) fn send_task_heartbeat(&mut self, now: Timestamp, input: &states::SendTaskHeartbeatInput) -> Done<Answered> {
+    pub(crate) fn send_task_heartbeat(
+        &mut self,
+        now: Timestamp,
+        input: &states::SendTaskHeartbeatInput,
+    ) -> Done<Answered> {
         let (execution, ticket) = self.open_ticket(&input.task_token)?;
         self.advance(now, execution, Input::Heartbeat { ticket })?;
         Ok(body(&states::SendTaskHeartbeatOutput {}))
@@ -158,7 +220,9 @@ impl Shard {
         let invalid = || states::Error::invalid_token("Invalid token");
         let token = TaskToken::parse(text).ok_or_else(invalid)?;
         let gone = || states::Error::task_timed_out("Provided task does not exist anymore");
-        let Some(resident) = self.resident(token.execution)? else { return Err(invalid().into()) };
+        let Some(resident) = self.resident(token.execution)? else {
+            return Err(invalid().into());
+        };
         let execution = &resident.row.execution;
         if !token.verifies(&execution.identity.seed) {
             return Err(invalid().into());

@@ -40,16 +40,30 @@ impl Timers {
     pub(crate) fn next_due(&self) -> Option<i64> {
         // INVARIANT: what is near is earlier than the horizon.
         let durable = self.near.first().or(self.horizon.as_ref());
-        durable.into_iter().chain(self.express.first()).map(|(due, _)| *due).min()
+        durable
+            .into_iter()
+            .chain(self.express.first())
+            .map(|(due, _)| *due)
+            .min()
     }
 
     /// Takes the earliest timer that is due at `now`.
-    pub(crate) fn take_due(&mut self, rows: &dyn Rows, now: Timestamp) -> Result<Option<Timer>, Error> {
+    pub(crate) fn take_due(
+        &mut self,
+        rows: &dyn Rows,
+        now: Timestamp,
+    ) -> Result<Option<Timer>, Error> {
         let now_ms = now.as_millis();
         if self.near.is_empty() && self.horizon.is_some_and(|(due, _)| due <= now_ms) {
             self.read_on(rows)?;
         }
-        let earliest = self.near.first().into_iter().chain(self.express.first()).min().copied();
+        let earliest = self
+            .near
+            .first()
+            .into_iter()
+            .chain(self.express.first())
+            .min()
+            .copied();
         let due = earliest.filter(|(due, _)| *due <= now_ms);
         if let Some(timer) = &due {
             self.near.remove(timer);
@@ -79,15 +93,27 @@ impl Timers {
 
     /// Reads the timers behind the horizon into the empty window.
     fn read_on(&mut self, rows: &dyn Rows) -> Result<(), Error> {
-        let Some((due_ms, number)) = self.horizon else { return Ok(()) };
+        let Some((due_ms, number)) = self.horizon else {
+            return Ok(());
+        };
         let from = index::timer_key(due_ms, number);
-        let found = rows.scan(&from, &after(&index::timers()), Direction::Ascending, TIMERS_MAX)?;
+        let found = rows.scan(
+            &from,
+            &after(&index::timers()),
+            Direction::Ascending,
+            TIMERS_MAX,
+        )?;
         for (key, _) in &found {
-            let timer = index::timer_parts(key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
+            let timer =
+                index::timer_parts(key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
             self.near.insert(timer);
         }
         let is_all = found.len() < TIMERS_MAX;
-        self.horizon = if is_all { None } else { self.near.last().map(|(due, number)| (*due, number + 1)) };
+        self.horizon = if is_all {
+            None
+        } else {
+            self.near.last().map(|(due, number)| (*due, number + 1))
+        };
         Ok(())
     }
 }

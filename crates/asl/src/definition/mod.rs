@@ -115,7 +115,9 @@ pub enum QueryLanguage {
 }
 
 /// Names a block of states within one definition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct BlockId(pub u32);
 
 impl BlockId {
@@ -124,7 +126,9 @@ impl BlockId {
 }
 
 /// Names a state within its block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct StateIndex(pub u32);
 
 /// `StartAt` and `States` of the top level, a branch or a processor.

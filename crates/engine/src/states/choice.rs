@@ -19,28 +19,46 @@ pub(crate) fn choose(stepper: &mut Stepper, id: FrameId, state: &State, choice: 
     }
 }
 
-fn decide(state: &State, choice: &Choice, raw: &Payload, sight: &Sight) -> Result<(StateIndex, Outcome), Failure> {
+fn decide(
+    state: &State,
+    choice: &Choice,
+    raw: &Payload,
+    sight: &Sight,
+) -> Result<(StateIndex, Outcome), Failure> {
     let effective = flow::selected_input(state, raw, sight)?;
     let scope = sight.scope(effective.value());
     for (index, rule) in choice.rules.iter().enumerate() {
         if holds(rule, index, &scope)? {
-            return Ok((rule.next, rule_outcome(state, rule, index, raw, &effective, sight)?));
+            return Ok((
+                rule.next,
+                rule_outcome(state, rule, index, raw, &effective, sight)?,
+            ));
         }
     }
     // AWS: without a match and without Default the state has no way out; that is a runtime error.
     let Some(default) = choice.default else {
-        let cause = "Failed to transition out of the state. The state does not point to a next state.";
+        let cause =
+            "Failed to transition out of the state. The state does not point to a next state.";
         return Err(Failure::runtime(cause));
     };
-    Ok((default, flow::input_to_output(state, raw, &effective, sight)?))
+    Ok((
+        default,
+        flow::input_to_output(state, raw, &effective, sight)?,
+    ))
 }
 
 fn holds(rule: &Rule, index: usize, scope: &Scope) -> Result<bool, Failure> {
     match &rule.condition {
         Condition::JsonPath(test) => test.holds(scope),
-        Condition::Jsonata(template) => match template.evaluate(scope).map_err(|failure| in_rule(failure, index))? {
+        Condition::Jsonata(template) => match template
+            .evaluate(scope)
+            .map_err(|failure| in_rule(failure, index))?
+        {
             Value::Bool(holds) => Ok(holds),
-            other => Err(in_rule(crate::quantity::wrong_type(template, "boolean", &other), index)),
+            other => Err(in_rule(
+                crate::quantity::wrong_type(template, "boolean", &other),
+                index,
+            )),
         },
     }
 }
@@ -57,16 +75,21 @@ fn rule_outcome(
     let scope = sight.scope(effective.value());
     let assigned = match &rule.assign {
         None => Vec::new(),
-        Some(template) => flow::assignments(flow::template_value(template, &scope).map_err(|failure| in_rule(failure, index))?),
+        Some(template) => flow::assignments(
+            flow::template_value(template, &scope).map_err(|failure| in_rule(failure, index))?,
+        ),
     };
     let output = match (&state.flow, &rule.output) {
-        (Flow::Jsonata(_), Some(template)) => {
-            Payload::from_value(template.evaluate(&scope).map_err(|failure| in_rule(failure, index))?)
-        }
+        (Flow::Jsonata(_), Some(template)) => Payload::from_value(
+            template
+                .evaluate(&scope)
+                .map_err(|failure| in_rule(failure, index))?,
+        ),
         (Flow::Jsonata(_), None) => raw.clone(),
         // JSONPath has no Output; OutputPath applies, the state-level Assign does not.
         (Flow::JsonPath(json_path), _) => {
-            return flow::output_of_path(json_path, effective, sight).map(|output| Outcome { output, assigned });
+            return flow::output_of_path(json_path, effective, sight)
+                .map(|output| Outcome { output, assigned });
         }
     };
     Ok(Outcome { output, assigned })
@@ -76,7 +99,10 @@ fn rule_outcome(
 fn in_rule(mut failure: Failure, index: usize) -> Failure {
     if let Some(location) = failure.location.take() {
         let full = format!("Choices[{index}]/{location}");
-        let (from, to) = (format!("for the field '{location}'"), format!("for the field '{full}'"));
+        let (from, to) = (
+            format!("for the field '{location}'"),
+            format!("for the field '{full}'"),
+        );
         failure.cause = failure.cause.replacen(&from, &to, 1);
         failure.location = Some(full);
     }

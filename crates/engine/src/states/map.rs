@@ -18,14 +18,20 @@ use crate::step::Stepper;
 pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map) {
     let raw = stepper.execution.frame(id).input.payload().clone();
     let sight = Sight::new(stepper.execution, id, stepper.now, None);
-    let prepared = items(state, map, &raw, &sight)
-        .and_then(|items| concurrency(state, map, &raw, &sight).map(|concurrency| (items, concurrency)));
+    let prepared = items(state, map, &raw, &sight).and_then(|items| {
+        concurrency(state, map, &raw, &sight).map(|concurrency| (items, concurrency))
+    });
     let (items, concurrency) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return stepper.evaluation_failed(id, failure),
     };
     let length = u32::try_from(items.len()).expect("256 KiB of input hold fewer items");
-    stepper.emit_in(id, Details::MapStateStarted { length: u64::from(length) });
+    stepper.emit_in(
+        id,
+        Details::MapStateStarted {
+            length: u64::from(length),
+        },
+    );
     if stepper.execution.status() != Status::Running {
         return;
     }
@@ -53,12 +59,26 @@ pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
     let mut previous = stepper.execution.frame(id).previous;
     loop {
         let frame = stepper.execution.frame(id);
-        let Phase::Iterations { length, next, finished, concurrency, .. } = frame.phase else { return };
-        if next >= length || next - finished >= concurrency || stepper.execution.status() != Status::Running {
+        let Phase::Iterations {
+            length,
+            next,
+            finished,
+            concurrency,
+            ..
+        } = frame.phase
+        else {
+            return;
+        };
+        if next >= length
+            || next - finished >= concurrency
+            || stepper.execution.status() != Status::Running
+        {
             return;
         }
         let state = stepper.execution.state_of(frame);
-        let stepwell_asl::definition::Kind::Map(map) = &state.kind else { return };
+        let stepwell_asl::definition::Kind::Map(map) = &state.kind else {
+            return;
+        };
         let raw = frame.input.payload().clone();
         load_items(stepper.execution, id);
         let input = match item_input(stepper, id, &state, map, &raw, next) {
@@ -76,7 +96,13 @@ pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
         if let Phase::Iterations { next, .. } = &mut stepper.execution.frame_mut(id).phase {
             *next += 1;
         }
-        stepper.open_frame(Some(id), Place::Iteration(next), map.processor, Slot::fresh(input), started);
+        stepper.open_frame(
+            Some(id),
+            Place::Iteration(next),
+            map.processor,
+            Slot::fresh(input),
+            started,
+        );
         previous = stepper.execution.frame(id).previous;
     }
 }
@@ -86,7 +112,11 @@ pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
 /// AWS: the next iteration's start has the last inner event as its predecessor, not
 /// `MapIterationSucceeded`; the Map's own end follows the last `MapIterationSucceeded`.
 pub(crate) fn iteration_done(stepper: &mut Stepper, parent: FrameId, index: u32, last: EventId) {
-    let name = stepper.execution.state_of(stepper.execution.frame(parent)).name.to_string();
+    let name = stepper
+        .execution
+        .state_of(stepper.execution.frame(parent))
+        .name
+        .to_string();
     let index = u64::from(index);
     let succeeded = stepper.emit(last, Details::MapIterationSucceeded { name, index });
     if stepper.execution.status() != Status::Running {
@@ -94,7 +124,12 @@ pub(crate) fn iteration_done(stepper: &mut Stepper, parent: FrameId, index: u32,
     }
     let frame = stepper.execution.frame_mut(parent);
     frame.previous = last;
-    let Phase::Iterations { length, finished, .. } = &mut frame.phase else { return };
+    let Phase::Iterations {
+        length, finished, ..
+    } = &mut frame.phase
+    else {
+        return;
+    };
     *finished += 1;
     if finished == length {
         frame.previous = succeeded;
@@ -108,12 +143,16 @@ pub(crate) fn iteration_done(stepper: &mut Stepper, parent: FrameId, index: u32,
 /// Recomputes the items of a Map that came back from its row.
 pub(crate) fn load_items(execution: &mut Execution, id: FrameId) {
     let frame = execution.frame(id);
-    let Phase::Iterations { started_ms, .. } = frame.phase else { return };
+    let Phase::Iterations { started_ms, .. } = frame.phase else {
+        return;
+    };
     if frame.items.is_some() {
         return;
     }
     let state = execution.state_of(frame);
-    let stepwell_asl::definition::Kind::Map(map) = &state.kind else { return };
+    let stepwell_asl::definition::Kind::Map(map) = &state.kind else {
+        return;
+    };
     let raw = frame.input.payload().clone();
     let sight = Sight::new(execution, id, Timestamp::from_millis(started_ms), None);
     // INVARIANT: the same input, variables and instant gave these items when the Map began.
@@ -149,21 +188,38 @@ fn array_input(state: &State, value: Value) -> Result<Vec<Value>, Failure> {
     let is_jsonata = matches!(state.flow, stepwell_asl::definition::Flow::Jsonata(_));
     if is_jsonata {
         // AWS: recorded for a JSONata Map without Items.
-        return Err(Failure::query(format!("Map state input must be an array but was: {value}"), None));
+        return Err(Failure::query(
+            format!("Map state input must be an array but was: {value}"),
+            None,
+        ));
     }
-    states::members(value.clone())
-        .ok_or_else(|| Failure::runtime(format!("Reference path \"$\" must point to array. But instead the value was: {value}")))
+    states::members(value.clone()).ok_or_else(|| {
+        Failure::runtime(format!(
+            "Reference path \"$\" must point to array. But instead the value was: {value}"
+        ))
+    })
 }
 
 /// The input of one iteration: the item, or what `ItemSelector` makes of it.
-fn item_input(stepper: &Stepper, id: FrameId, state: &State, map: &Map, raw: &Payload, index: u32) -> Result<Payload, Failure> {
+fn item_input(
+    stepper: &Stepper,
+    id: FrameId,
+    state: &State,
+    map: &Map,
+    raw: &Payload,
+    index: u32,
+) -> Result<Payload, Failure> {
     let frame = stepper.execution.frame(id);
-    let items = frame.items.as_ref().expect("items are loaded before iterations start");
+    let items = frame
+        .items
+        .as_ref()
+        .expect("items are loaded before iterations start");
     let item = &items[index as usize];
     let Some(selector) = &map.item_selector else {
         return Ok(Payload::from_value(item.clone()));
     };
-    let sight = Sight::new(stepper.execution, id, stepper.now, None).of_item(context::item_object(index, item));
+    let sight = Sight::new(stepper.execution, id, stepper.now, None)
+        .of_item(context::item_object(index, item));
     let effective = flow::selected_input(state, raw, &sight)?;
     let scope: Scope = sight.scope(effective.value());
     flow::template_value(selector, &scope).map(Payload::from_value)
@@ -171,7 +227,9 @@ fn item_input(stepper: &Stepper, id: FrameId, state: &State, map: &Map, raw: &Pa
 
 fn concurrency(state: &State, map: &Map, raw: &Payload, sight: &Sight) -> Result<u32, Failure> {
     let limit = u32::try_from(INLINE_MAP_CONCURRENCY_MAX).expect("a small constant");
-    let Some(quantity) = &map.max_concurrency else { return Ok(limit) };
+    let Some(quantity) = &map.max_concurrency else {
+        return Ok(limit);
+    };
     let effective = flow::selected_input(state, raw, sight)?;
     let rule = Rule {
         minimum: 0,

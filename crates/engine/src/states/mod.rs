@@ -70,7 +70,13 @@ pub(crate) fn exit(stepper: &mut Stepper, id: FrameId, outcome: Outcome, next: O
 }
 
 /// As [`exit`]; `result` is the payload, stored by an event, that the output may be.
-fn exit_from(stepper: &mut Stepper, id: FrameId, outcome: Outcome, next: Option<StateIndex>, result: Option<&Slot>) {
+fn exit_from(
+    stepper: &mut Stepper,
+    id: FrameId,
+    outcome: Outcome,
+    next: Option<StateIndex>,
+    result: Option<&Slot>,
+) {
     if outcome.output.is_oversize() {
         stepper.output_too_large(id);
         return;
@@ -83,13 +89,21 @@ fn exit_from(stepper: &mut Stepper, id: FrameId, outcome: Outcome, next: Option<
         kind: kind_of(&state.kind),
         name: state.name.to_string(),
         output: body_of(&mut output, event),
-        assigned: outcome.assigned.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+        assigned: outcome
+            .assigned
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
     };
     stepper.emit_in(id, details);
     if stepper.execution.status() != Status::Running {
         return;
     }
-    stepper.execution.frame_mut(id).variables.extend(outcome.assigned);
+    stepper
+        .execution
+        .frame_mut(id)
+        .variables
+        .extend(outcome.assigned);
     match next {
         Some(next) => go_to(stepper, id, next, output),
         None => end(stepper, id, output),
@@ -136,12 +150,17 @@ pub(crate) fn joined_outputs(stepper: &Stepper, parent: FrameId) -> Payload {
     let mut outputs: Vec<(u32, &Payload)> = Vec::new();
     for child in stepper.execution.children(parent) {
         let frame = stepper.execution.frame(child);
-        if let (Phase::Done { output }, Place::Branch(index) | Place::Iteration(index)) = (&frame.phase, frame.place) {
+        if let (Phase::Done { output }, Place::Branch(index) | Place::Iteration(index)) =
+            (&frame.phase, frame.place)
+        {
             outputs.push((index, output.payload()));
         }
     }
     outputs.sort_by_key(|(index, _)| *index);
-    let texts: Vec<&str> = outputs.iter().map(|(_, payload)| payload.text().as_ref()).collect();
+    let texts: Vec<&str> = outputs
+        .iter()
+        .map(|(_, payload)| payload.text().as_ref())
+        .collect();
     Payload::from_text(format!("[{}]", texts.join(",")))
 }
 
@@ -149,7 +168,9 @@ pub(crate) fn joined_outputs(stepper: &Stepper, parent: FrameId) -> Payload {
 pub(crate) fn join(stepper: &mut Stepper, id: FrameId, succeeded: Details) {
     let result = joined_outputs(stepper, id);
     let children = stepper.execution.children(id);
-    children.into_iter().for_each(|child| stepper.drop_frame(child));
+    children
+        .into_iter()
+        .for_each(|child| stepper.drop_frame(child));
     if result.is_oversize() {
         stepper.output_too_large(id);
         return;
@@ -179,7 +200,8 @@ pub(crate) fn members(value: Value) -> Option<Vec<Value>> {
     match value {
         Value::Array(items) => Some(items),
         Value::Object(entries) => {
-            let entry = |(key, value)| serde_json::json!({ "Key": Value::String(key), "Value": value });
+            let entry =
+                |(key, value)| serde_json::json!({ "Key": Value::String(key), "Value": value });
             Some(entries.into_iter().map(entry).collect())
         }
         _ => None,

@@ -23,18 +23,27 @@ pub(crate) fn fork(stepper: &mut Stepper, id: FrameId, state: &State, parallel: 
     }
     let unchanged = std::sync::Arc::ptr_eq(input.text(), slot.payload().text());
     let input = if unchanged { slot } else { Slot::fresh(input) };
-    let count = u32::try_from(parallel.branches.len()).expect("a definition of one megabyte has fewer branches");
+    let count = u32::try_from(parallel.branches.len())
+        .expect("a definition of one megabyte has fewer branches");
     stepper.execution.frame_mut(id).phase = Phase::Branches { count, finished: 0 };
     for (index, block) in parallel.branches.iter().enumerate() {
         let index = u32::try_from(index).expect("counted above");
-        stepper.open_frame(Some(id), Place::Branch(index), *block, input.clone(), started);
+        stepper.open_frame(
+            Some(id),
+            Place::Branch(index),
+            *block,
+            input.clone(),
+            started,
+        );
     }
 }
 
 /// A branch has ended at the event `last`.
 pub(crate) fn branch_done(stepper: &mut Stepper, parent: FrameId, last: EventId) {
     let frame = stepper.execution.frame_mut(parent);
-    let Phase::Branches { count, finished } = &mut frame.phase else { return };
+    let Phase::Branches { count, finished } = &mut frame.phase else {
+        return;
+    };
     *finished += 1;
     if finished == count {
         frame.previous = last;

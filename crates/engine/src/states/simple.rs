@@ -44,7 +44,12 @@ pub(crate) fn succeed(stepper: &mut Stepper, id: FrameId, state: &State) {
 pub(crate) fn fail(stepper: &mut Stepper, id: FrameId, fail: &Fail) {
     let raw = stepper.execution.frame(id).input.payload().clone();
     let sight = Sight::new(stepper.execution, id, stepper.now, None);
-    let text = |field: &Option<Text>| field.as_ref().map(|field| text_of(field, raw.value(), &sight)).transpose();
+    let text = |field: &Option<Text>| {
+        field
+            .as_ref()
+            .map(|field| text_of(field, raw.value(), &sight))
+            .transpose()
+    };
     let texts = text(&fail.error).and_then(|error| text(&fail.cause).map(|cause| (error, cause)));
     match texts {
         Ok((error, cause)) => stepper.state_failed(id, Fault::of_task(error, cause)),
@@ -66,6 +71,9 @@ fn text_of(field: &Text, input: &Value, sight: &Sight) -> Result<String, Failure
     };
     match value {
         Value::String(text) => Ok(text),
-        other => Err(Failure::runtime(format!("The {} parameter does not reference a string: {other}", field.field))),
+        other => Err(Failure::runtime(format!(
+            "The {} parameter does not reference a string: {other}",
+            field.field
+        ))),
     }
 }

@@ -40,13 +40,31 @@ pub(crate) fn schedule(stepper: &mut Stepper, id: FrameId, state: &State, task: 
         timeout_seconds: prepared.timeout_seconds,
         heartbeat_seconds: prepared.heartbeat_seconds,
     });
-    let ticket = Ticket { frame: id, attempt: number };
-    let call = call(ticket, &task.resource, prepared.input, token, prepared.timeout_seconds);
-    stepper.transition.effects.push(Effect::Call(Box::new(call)));
+    let ticket = Ticket {
+        frame: id,
+        attempt: number,
+    };
+    let call = call(
+        ticket,
+        &task.resource,
+        prepared.input,
+        token,
+        prepared.timeout_seconds,
+    );
+    stepper
+        .transition
+        .effects
+        .push(Effect::Call(Box::new(call)));
     stepper.queue.push_back(Work::StartTask(id));
 }
 
-fn call(ticket: Ticket, resource: &Resource, input: Payload, token: Option<String>, timeout_seconds: Option<u64>) -> Call {
+fn call(
+    ticket: Ticket,
+    resource: &Resource,
+    input: Payload,
+    token: Option<String>,
+    timeout_seconds: Option<u64>,
+) -> Call {
     let pattern = match resource {
         Resource::Function { .. } => CallPattern::Function,
         Resource::Activity { .. } => CallPattern::Activity,
@@ -67,17 +85,38 @@ fn call(ticket: Ticket, resource: &Resource, input: Payload, token: Option<Strin
 /// - `input`: the payload of [`scheduled_at`]'s event.
 pub(crate) fn call_again(execution: &Execution, ticket: Ticket, input: Payload) -> Option<Call> {
     let frame = execution.frames().get(&ticket.frame)?;
-    let Phase::Calling(attempt) = &frame.phase else { return None };
+    let Phase::Calling(attempt) = &frame.phase else {
+        return None;
+    };
     let state = execution.state_of(frame);
-    let Kind::Task(task) = &state.kind else { return None };
-    let token = token_text(&execution.identity, ticket.frame, attempt.number, &task.resource);
-    (attempt.number == ticket.attempt).then(|| call(ticket, &task.resource, input, token, attempt.timeout_seconds))
+    let Kind::Task(task) = &state.kind else {
+        return None;
+    };
+    let token = token_text(
+        &execution.identity,
+        ticket.frame,
+        attempt.number,
+        &task.resource,
+    );
+    (attempt.number == ticket.attempt).then(|| {
+        call(
+            ticket,
+            &task.resource,
+            input,
+            token,
+            attempt.timeout_seconds,
+        )
+    })
 }
 
 /// The event that stores the input of an open attempt.
 pub(crate) fn scheduled_at(execution: &Execution, ticket: Ticket) -> Option<EventId> {
     match &execution.frames().get(&ticket.frame)?.phase {
-        Phase::Calling(attempt) if attempt.number == ticket.attempt && attempt.stage != Stage::Closed => Some(attempt.scheduled),
+        Phase::Calling(attempt)
+            if attempt.number == ticket.attempt && attempt.stage != Stage::Closed =>
+        {
+            Some(attempt.scheduled)
+        }
         _ => None,
     }
 }
@@ -97,7 +136,9 @@ fn prepare(state: &State, task: &Task, raw: &Payload, sight: &Sight) -> Result<P
             minimum: 1,
             maximum: 99_999_999,
         };
-        let Some(quantity) = field else { return Ok(None) };
+        let Some(quantity) = field else {
+            return Ok(None);
+        };
         let seconds = quantity::whole(quantity, &rule, &sight.scope(selected.value()))?;
         Ok(u64::try_from(seconds).ok())
     };
@@ -105,7 +146,10 @@ fn prepare(state: &State, task: &Task, raw: &Payload, sight: &Sight) -> Result<P
         None => None,
         Some(template) => {
             let value = flow::template_value(template, &sight.scope(selected.value()))?;
-            value.get("RoleArn").and_then(Value::as_str).map(str::to_string)
+            value
+                .get("RoleArn")
+                .and_then(Value::as_str)
+                .map(str::to_string)
         }
     };
     Ok(Prepared {
@@ -117,7 +161,12 @@ fn prepare(state: &State, task: &Task, raw: &Payload, sight: &Sight) -> Result<P
 }
 
 /// AWS: a token exists for callbacks, activities and also for `.sync` tasks.
-fn token_text(identity: &Identity, id: FrameId, number: u32, resource: &Resource) -> Option<String> {
+fn token_text(
+    identity: &Identity,
+    id: FrameId,
+    number: u32,
+    resource: &Resource,
+) -> Option<String> {
     let has_token = match resource {
         Resource::Function { .. } => false,
         Resource::Activity { .. } => true,
@@ -128,7 +177,9 @@ fn token_text(identity: &Identity, id: FrameId, number: u32, resource: &Resource
 
 /// The scheduled task starts: its clocks run from here.
 pub(crate) fn start(stepper: &mut Stepper, id: FrameId) {
-    let Some(resource) = resource_in(stepper, id) else { return };
+    let Some(resource) = resource_in(stepper, id) else {
+        return;
+    };
     if matches!(resource, Resource::Activity { .. }) {
         // AWS: ActivityStarted comes when a worker takes the task; the time-out runs from the schedule.
         run_clocks(stepper, id);
@@ -139,7 +190,10 @@ pub(crate) fn start(stepper: &mut Stepper, id: FrameId) {
         Resource::Activity { .. } => return,
         Resource::Integration { .. } => {
             let (resource_type, resource) = names(&resource);
-            Details::TaskStarted { resource_type, resource }
+            Details::TaskStarted {
+                resource_type,
+                resource,
+            }
         }
     };
     stepper.emit_in(id, details);
@@ -148,15 +202,23 @@ pub(crate) fn start(stepper: &mut Stepper, id: FrameId) {
 
 fn run_clocks(stepper: &mut Stepper, id: FrameId) {
     let now_ms = stepper.now.as_millis();
-    let Some(attempt) = attempt_mut(stepper, id) else { return };
-    attempt.timeout_ms = attempt.timeout_seconds.map(|seconds| now_ms.saturating_add(millis(seconds)));
-    attempt.heartbeat_ms = attempt.heartbeat_seconds.map(|seconds| now_ms.saturating_add(millis(seconds)));
+    let Some(attempt) = attempt_mut(stepper, id) else {
+        return;
+    };
+    attempt.timeout_ms = attempt
+        .timeout_seconds
+        .map(|seconds| now_ms.saturating_add(millis(seconds)));
+    attempt.heartbeat_ms = attempt
+        .heartbeat_seconds
+        .map(|seconds| now_ms.saturating_add(millis(seconds)));
 }
 
 /// A worker took the activity task.
 pub(crate) fn taken(stepper: &mut Stepper, id: FrameId, worker_name: Option<String>) {
     stepper.emit_in(id, Details::ActivityStarted { worker_name });
-    let Some(attempt) = attempt_mut(stepper, id) else { return };
+    let Some(attempt) = attempt_mut(stepper, id) else {
+        return;
+    };
     attempt.stage = Stage::Submitted;
     run_clocks(stepper, id);
 }
@@ -165,7 +227,9 @@ pub(crate) fn taken(stepper: &mut Stepper, id: FrameId, worker_name: Option<Stri
 ///
 /// AWS: the heartbeat clock of a callback starts after the call has returned.
 pub(crate) fn submitted(stepper: &mut Stepper, id: FrameId, output: &Payload) {
-    let Some(resource) = resource_in(stepper, id) else { return };
+    let Some(resource) = resource_in(stepper, id) else {
+        return;
+    };
     let (resource_type, resource) = names(&resource);
     let details = Details::TaskSubmitted {
         resource_type,
@@ -174,26 +238,41 @@ pub(crate) fn submitted(stepper: &mut Stepper, id: FrameId, output: &Payload) {
     };
     stepper.emit_in(id, details);
     let now_ms = stepper.now.as_millis();
-    let Some(attempt) = attempt_mut(stepper, id) else { return };
+    let Some(attempt) = attempt_mut(stepper, id) else {
+        return;
+    };
     attempt.stage = Stage::Submitted;
-    attempt.heartbeat_ms = attempt.heartbeat_seconds.map(|seconds| now_ms.saturating_add(millis(seconds)));
+    attempt.heartbeat_ms = attempt
+        .heartbeat_seconds
+        .map(|seconds| now_ms.saturating_add(millis(seconds)));
 }
 
 /// A worker is alive.
 pub(crate) fn heartbeat(stepper: &mut Stepper, id: FrameId) {
     let now_ms = stepper.now.as_millis();
-    let Some(attempt) = attempt_mut(stepper, id) else { return };
-    attempt.heartbeat_ms = attempt.heartbeat_seconds.map(|seconds| now_ms.saturating_add(millis(seconds)));
+    let Some(attempt) = attempt_mut(stepper, id) else {
+        return;
+    };
+    attempt.heartbeat_ms = attempt
+        .heartbeat_seconds
+        .map(|seconds| now_ms.saturating_add(millis(seconds)));
 }
 
 pub(crate) fn succeeded(stepper: &mut Stepper, id: FrameId, output: Payload) {
-    let Some(resource) = resource_in(stepper, id) else { return };
+    let Some(resource) = resource_in(stepper, id) else {
+        return;
+    };
     if output.is_oversize() {
         let cause = format!(
             "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
             resource_arn(&resource)
         );
-        return failed(stepper, id, Some("States.DataLimitExceeded".to_string()), Some(cause));
+        return failed(
+            stepper,
+            id,
+            Some("States.DataLimitExceeded".to_string()),
+            Some(cause),
+        );
     }
     let mut result = Slot::fresh(output);
     let body = body_of(&mut result, stepper.next_id());
@@ -202,7 +281,11 @@ pub(crate) fn succeeded(stepper: &mut Stepper, id: FrameId, output: Payload) {
         Resource::Activity { .. } => Details::ActivitySucceeded { output: body },
         Resource::Integration { .. } => {
             let (resource_type, resource) = names(&resource);
-            Details::TaskSucceeded { resource_type, resource, output: body }
+            Details::TaskSucceeded {
+                resource_type,
+                resource,
+                output: body,
+            }
         }
     };
     stepper.emit_in(id, details);
@@ -212,14 +295,32 @@ pub(crate) fn succeeded(stepper: &mut Stepper, id: FrameId, output: Payload) {
     }
 }
 
-pub(crate) fn failed(stepper: &mut Stepper, id: FrameId, error: Option<String>, cause: Option<String>) {
-    let Some(resource) = resource_in(stepper, id) else { return };
+pub(crate) fn failed(
+    stepper: &mut Stepper,
+    id: FrameId,
+    error: Option<String>,
+    cause: Option<String>,
+) {
+    let Some(resource) = resource_in(stepper, id) else {
+        return;
+    };
     let details = match &resource {
-        Resource::Function { .. } => Details::FunctionFailed { error: error.clone(), cause: cause.clone() },
-        Resource::Activity { .. } => Details::ActivityFailed { error: error.clone(), cause: cause.clone() },
+        Resource::Function { .. } => Details::FunctionFailed {
+            error: error.clone(),
+            cause: cause.clone(),
+        },
+        Resource::Activity { .. } => Details::ActivityFailed {
+            error: error.clone(),
+            cause: cause.clone(),
+        },
         Resource::Integration { .. } => {
             let (resource_type, resource) = names(&resource);
-            Details::TaskFailed { resource_type, resource, error: error.clone(), cause: cause.clone() }
+            Details::TaskFailed {
+                resource_type,
+                resource,
+                error: error.clone(),
+                cause: cause.clone(),
+            }
         }
     };
     stepper.emit_in(id, details);
@@ -227,7 +328,13 @@ pub(crate) fn failed(stepper: &mut Stepper, id: FrameId, error: Option<String>, 
     if stepper.execution.status() == Status::Running {
         // AWS: a task that could not even be started is a runtime error, which nothing catches.
         let is_fatal = error.as_deref() == Some("States.Runtime");
-        stepper.state_failed(id, Fault { is_fatal, ..Fault::of_task(error, cause) });
+        stepper.state_failed(
+            id,
+            Fault {
+                is_fatal,
+                ..Fault::of_task(error, cause)
+            },
+        );
     }
 }
 
@@ -241,7 +348,10 @@ pub(crate) fn timed_out(stepper: &mut Stepper, id: FrameId) -> Option<Fault> {
     let number = attempt.number;
     let missed_heartbeat = !attempt.timeout_ms.is_some_and(|timeout| timeout <= now_ms);
     attempt.close();
-    stepper.transition.effects.push(Effect::Cancel(Ticket { frame: id, attempt: number }));
+    stepper.transition.effects.push(Effect::Cancel(Ticket {
+        frame: id,
+        attempt: number,
+    }));
     // AWS: a missed heartbeat is written as States.Timeout too.
     let error = Some("States.Timeout".to_string());
     let details = match &resource {
@@ -249,7 +359,12 @@ pub(crate) fn timed_out(stepper: &mut Stepper, id: FrameId) -> Option<Fault> {
         Resource::Activity { .. } => Details::ActivityTimedOut { error, cause: None },
         Resource::Integration { .. } => {
             let (resource_type, resource) = names(&resource);
-            Details::TaskTimedOut { resource_type, resource, error, cause: None }
+            Details::TaskTimedOut {
+                resource_type,
+                resource,
+                error,
+                cause: None,
+            }
         }
     };
     stepper.emit_in(id, details);
@@ -321,13 +436,20 @@ fn scheduled_event(resource: &Resource, prepared: &Prepared) -> Details {
 /// `resourceType` and `resource` of the history's task events.
 fn names(resource: &Resource) -> (String, String) {
     match resource {
-        Resource::Integration { service, action, pattern, .. } => (service.clone(), format!("{action}{}", pattern.suffix())),
+        Resource::Integration {
+            service,
+            action,
+            pattern,
+            ..
+        } => (service.clone(), format!("{action}{}", pattern.suffix())),
         Resource::Function { arn } | Resource::Activity { arn } => (String::new(), arn.clone()),
     }
 }
 
 fn resource_arn(resource: &Resource) -> &str {
     match resource {
-        Resource::Function { arn } | Resource::Activity { arn } | Resource::Integration { arn, .. } => arn,
+        Resource::Function { arn }
+        | Resource::Activity { arn }
+        | Resource::Integration { arn, .. } => arn,
     }
 }

@@ -69,7 +69,10 @@ fn until(now: Timestamp, wait: &Wait, input: &Value, sight: &Sight) -> Result<Ti
             };
             let seconds = quantity::whole(seconds, &rule, &sight.scope(input))?;
             check_delay(seconds)?;
-            Ok(Timestamp::from_millis(now.as_millis().saturating_add(millis(seconds.unsigned_abs()))))
+            Ok(Timestamp::from_millis(
+                now.as_millis()
+                    .saturating_add(millis(seconds.unsigned_abs())),
+            ))
         }
         Wait::Until(text) => {
             let until = instant(text, input, sight)?;
@@ -89,14 +92,20 @@ fn check_delay(seconds: i64) -> Result<(), Failure> {
 fn instant(text: &Text, input: &Value, sight: &Sight) -> Result<Timestamp, Refused> {
     let scope = sight.scope(input);
     match &text.source {
-        TextSource::Literal(literal) => Timestamp::parse(literal).ok_or_else(|| unparsable(literal)),
+        TextSource::Literal(literal) => {
+            Timestamp::parse(literal).ok_or_else(|| unparsable(literal))
+        }
         TextSource::Jsonata(expression) => match expression.evaluate(&scope, text.field)? {
             Value::String(value) => Timestamp::parse(&value).ok_or_else(|| unparsable(&value)),
             other => Err(expression.unexpected(text.field, "string", &other).into()),
         },
         TextSource::Path(path) => {
             let Some(value) = path.lookup(&scope) else {
-                let cause = format!("The {} parameter does not reference an input value: {}", text.field, path.text());
+                let cause = format!(
+                    "The {} parameter does not reference an input value: {}",
+                    text.field,
+                    path.text()
+                );
                 return Err(Failure::runtime(cause).into());
             };
             value.as_str().and_then(Timestamp::parse).ok_or_else(|| {
@@ -110,11 +119,15 @@ fn instant(text: &Text, input: &Value, sight: &Sight) -> Result<Timestamp, Refus
             })
         }
         // INVARIANT: validation admits no intrinsic function as Timestamp.
-        TextSource::Intrinsic(_) => Err(Failure::runtime("an intrinsic function is not a Timestamp").into()),
+        TextSource::Intrinsic(_) => {
+            Err(Failure::runtime("an intrinsic function is not a Timestamp").into())
+        }
     }
 }
 
 fn unparsable(text: &str) -> Refused {
-    let cause = format!("The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}");
+    let cause = format!(
+        "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+    );
     Refused::Unreadable(Failure::query(cause, Some("Timestamp".to_string())))
 }

@@ -45,7 +45,9 @@ fn a_condition_that_is_no_boolean_names_its_rule() {
 #[test]
 fn no_rule_and_no_default_is_a_runtime_error() {
     check(
-        &machine(r#""A": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "B"}]}, "B": {"Type": "Succeed"}"#),
+        &machine(
+            r#""A": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "B"}]}, "B": {"Type": "Succeed"}"#,
+        ),
         r#"{"n": 2}"#,
         &[],
         expect![[r#""#]],
@@ -55,7 +57,9 @@ fn no_rule_and_no_default_is_a_runtime_error() {
 #[test]
 fn a_fail_state_computes_its_texts() {
     check(
-        &machine(r#""A": {"Type": "Fail", "ErrorPath": "$.e", "CausePath": "States.Format('because of {}', $.c)"}"#),
+        &machine(
+            r#""A": {"Type": "Fail", "ErrorPath": "$.e", "CausePath": "States.Format('because of {}', $.c)"}"#,
+        ),
         r#"{"e": "Broken", "c": 7}"#,
         &[],
         expect![[r#""#]],
@@ -66,6 +70,16 @@ fn a_fail_state_computes_its_texts() {
         &[],
         expect![[r#""#]],
     );
-    check(&machine(r#""A": {"Type": "Fail"}"#), "{}", &[], expect![[r#""#]]);
-    check(&machine(r#""A": {"Type": "Fail", "ErrorPath": "$.none"}"#), "{}", &[], expect![[r#""#]]);
+    check(
+        &machine(r#""A": {"Type": "Fail"}"#),
+        "{}",
+        &[],
+        expect![[r#""#]],
+    );
+    check(
+        &machine(r#""A": {"Type": "Fail", "ErrorPath": "$.none"}"#),
+        "{}",
+        &[],
+        expect![[r#""#]],
+    );
 }

@@ -88,7 +88,10 @@ fn end_of(definition: &str, script: &[&str]) -> String {
     script.iter().for_each(|line| world.act(line));
     assert_ne!(world.execution.status(), Status::Running);
     let lines: Vec<&str> = world.text.lines().collect();
-    lines[lines.len() - 2..].iter().map(|line| format!("{}\n", line.chars().take(240).collect::<String>())).collect()
+    lines[lines.len() - 2..]
+        .iter()
+        .map(|line| format!("{}\n", line.chars().take(240).collect::<String>()))
+        .collect()
 }
 
 #[test]
@@ -101,7 +104,13 @@ fn a_task_result_over_the_limit_is_caught() {
     let just_right = format!("ok \"{}\"", "x".repeat(262_142));
     let mut world = World::start(&definition, "{}");
     world.act(&just_right);
-    assert_eq!(world.execution.output().map(|output| output.payload().text().len()), Some(262_144));
+    assert_eq!(
+        world
+            .execution
+            .output()
+            .map(|output| output.payload().text().len()),
+        Some(262_144)
+    );
 }
 
 #[test]

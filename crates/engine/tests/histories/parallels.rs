@@ -14,13 +14,20 @@ fn two_tasks(fields: &str) -> String {
 
 #[test]
 fn outputs_join_in_the_order_of_branches_not_of_their_ends() {
-    check(&two_tasks(r#""Parameters": {"n.$": "$.n"}, "ResultPath": "$.both", "Next": "Z","#), r#"{"n": 1, "rest": 2}"#, &["last 2", "ok 1"], expect![[r#""#]]);
+    check(
+        &two_tasks(r#""Parameters": {"n.$": "$.n"}, "ResultPath": "$.both", "Next": "Z","#),
+        r#"{"n": 1, "rest": 2}"#,
+        &["last 2", "ok 1"],
+        expect![[r#""#]],
+    );
 }
 
 #[test]
 fn a_result_selector_sees_the_array_of_outputs() {
     check(
-        &two_tasks(r#""ResultSelector": {"left.$": "$[0]", "count.$": "States.ArrayLength($)"}, "OutputPath": "$.left", "Next": "Z","#),
+        &two_tasks(
+            r#""ResultSelector": {"left.$": "$[0]", "count.$": "States.ArrayLength($)"}, "OutputPath": "$.left", "Next": "Z","#,
+        ),
         "{}",
         &["ok 1", "ok 2"],
         expect![[r#""#]],
@@ -30,7 +37,9 @@ fn a_result_selector_sees_the_array_of_outputs() {
 #[test]
 fn a_caught_failure_cancels_the_other_branch() {
     check(
-        &two_tasks(r#""Catch": [{"ErrorEquals": ["Broken"], "ResultPath": "$.error", "Next": "Z"}], "Next": "Z","#),
+        &two_tasks(
+            r#""Catch": [{"ErrorEquals": ["Broken"], "ResultPath": "$.error", "Next": "Z"}], "Next": "Z","#,
+        ),
         r#"{"n": 1}"#,
         &["fail Broken pipe", "again 2"],
         expect![[r#""#]],
@@ -40,7 +49,9 @@ fn a_caught_failure_cancels_the_other_branch() {
 #[test]
 fn a_retried_parallel_starts_all_branches_again() {
     check(
-        &two_tasks(r#""Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2}], "Next": "Z","#),
+        &two_tasks(
+            r#""Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2}], "Next": "Z","#,
+        ),
         "{}",
         &["ok 1", "fail Broken pipe", "wait 2", "ok 3", "ok 4"],
         expect![[r#""#]],

@@ -10,7 +10,9 @@ use crate::world::{TASK, World, check, machine};
 #[test]
 fn a_payload_that_passes_through_is_stored_once() {
     check(
-        &machine(r#""A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Result": 2, "ResultPath": "$.b", "End": true}"#),
+        &machine(
+            r#""A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Result": 2, "ResultPath": "$.b", "End": true}"#,
+        ),
         r#"{"a": 1}"#,
         &[],
         expect![[r#"
@@ -31,7 +33,13 @@ fn a_task_retries_with_backoff_then_succeeds() {
             r#""A": {{{TASK}, "Retry": [{{"ErrorEquals": ["Busy"], "IntervalSeconds": 2, "BackoffRate": 1.5, "MaxAttempts": 2}}], "End": true}}"#
         )),
         "{}",
-        &["fail Busy later", "wait 2", "fail Busy later", "wait 3", r#"ok {"x":1}"#],
+        &[
+            "fail Busy later",
+            "wait 2",
+            "fail Busy later",
+            "wait 3",
+            r#"ok {"x":1}"#,
+        ],
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
@@ -89,7 +97,9 @@ fn a_spent_retrier_leaves_the_error_to_the_catcher() {
 #[test]
 fn a_late_completion_changes_nothing() {
     check(
-        &machine(&format!(r#""A": {{{TASK}, "Next": "B"}}, "B": {{{TASK}, "End": true}}"#)),
+        &machine(&format!(
+            r#""A": {{{TASK}, "Next": "B"}}, "B": {{{TASK}, "End": true}}"#
+        )),
         "{}",
         &["ok 1", "again 2", "ok 3"],
         expect![[r#"
@@ -180,7 +190,13 @@ fn a_callback_waits_for_its_token_and_a_missed_heartbeat_is_a_timeout() {
                 "Catch": [{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "B"}], "End": true}, "B": {"Type": "Succeed"}"#,
         ),
         "{}",
-        &[r#"submit {"StatusCode":200}"#, "wait 9", "beat", "wait 9", "wait 1"],
+        &[
+            r#"submit {"StatusCode":200}"#,
+            "wait 9",
+            "beat",
+            "wait 9",
+            "wait 1",
+        ],
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
@@ -280,7 +296,8 @@ fn variables_of_jsonata_are_seen_from_the_next_state_on() {
 
 #[test]
 fn the_last_event_of_a_full_history_is_its_end() {
-    let definition = machine(r#""A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}"#);
+    let definition =
+        machine(r#""A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}"#);
     let looping = definition.replace(r#""Next": "A""#, r#""Next": "C""#).replace(
         r#""B": {"#,
         r#""C": {"Type": "Choice", "Choices": [{"Variable": "$.stop", "IsPresent": true, "Next": "D"}], "Default": "A"}, "D": {"Type": "Succeed"}, "B": {"#,
@@ -307,13 +324,23 @@ fn an_execution_goes_on_after_its_rows_were_read_back() {
     let mut world = World::start(&definition, r#"{"items": ["a", "b"]}"#);
     let definition = Arc::clone(world.execution.definition());
     let row = serde_json::to_string(&world.execution).expect("an execution is written");
-    let frames = world.execution.frames().values().map(|frame| serde_json::to_string(frame).expect("a frame is written"));
-    let frames = frames.map(|text| serde_json::from_str(&text).expect("a frame is read")).collect();
+    let frames = world
+        .execution
+        .frames()
+        .values()
+        .map(|frame| serde_json::to_string(frame).expect("a frame is written"));
+    let frames = frames
+        .map(|text| serde_json::from_str(&text).expect("a frame is read"))
+        .collect();
     let mut loaded: Execution = serde_json::from_str(&row).expect("an execution is read");
     loaded.attach(definition, frames);
     let wanted = loaded.unsupplied();
     for id in wanted {
-        let text = if id.0 == 1 { r#"{"items": ["a", "b"]}"# } else { "\"a\"" };
+        let text = if id.0 == 1 {
+            r#"{"items": ["a", "b"]}"#
+        } else {
+            "\"a\""
+        };
         loaded.supply(id, &Payload::from_text(text));
     }
     world.execution = loaded;

@@ -34,8 +34,18 @@ fn a_wait_in_jsonata_computes_its_seconds() {
 
 #[test]
 fn a_wait_that_is_no_time_fails() {
-    check(&machine(r#""A": {"Type": "Wait", "SecondsPath": "$.s", "End": true}"#), r#"{"s": -1}"#, &[], expect![[r#""#]]);
-    check(&machine(r#""A": {"Type": "Wait", "TimestampPath": "$.t", "End": true}"#), r#"{"t": "tomorrow"}"#, &[], expect![[r#""#]]);
+    check(
+        &machine(r#""A": {"Type": "Wait", "SecondsPath": "$.s", "End": true}"#),
+        r#"{"s": -1}"#,
+        &[],
+        expect![[r#""#]],
+    );
+    check(
+        &machine(r#""A": {"Type": "Wait", "TimestampPath": "$.t", "End": true}"#),
+        r#"{"t": "tomorrow"}"#,
+        &[],
+        expect![[r#""#]],
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use expect_test::Expect;
 use stepwell_engine::{
-    Body, Call, Definition, Details, Effect, Event, Execution, Identity, Input, MachineKind, Mode, Payload, Status, Ticket, Timestamp,
-    step,
+    Body, Call, Definition, Details, Effect, Event, Execution, Identity, Input, MachineKind, Mode,
+    Payload, Status, Ticket, Timestamp, step,
 };
 
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -34,7 +34,14 @@ impl World {
     pub fn start(definition: &str, input: &str) -> World {
         let definition = match Definition::parse(definition, MachineKind::Standard) {
             Ok(definition) => Arc::new(definition),
-            Err(problems) => panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+            Err(problems) => panic!(
+                "{}",
+                problems
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            ),
         };
         let identity = Identity {
             number: 1,
@@ -66,24 +73,40 @@ impl World {
         match verb {
             "ok" => {
                 let ticket = self.take_call();
-                self.feed(Input::Succeeded { ticket, output: Payload::from_text(rest) });
+                self.feed(Input::Succeeded {
+                    ticket,
+                    output: Payload::from_text(rest),
+                });
             }
             "last" => {
                 let ticket = self.open.pop().expect("a call is open").ticket;
-                self.feed(Input::Succeeded { ticket, output: Payload::from_text(rest) });
+                self.feed(Input::Succeeded {
+                    ticket,
+                    output: Payload::from_text(rest),
+                });
             }
             "again" => {
                 let ticket = self.last.expect("a call was completed before");
-                self.feed(Input::Succeeded { ticket, output: Payload::from_text(rest) });
+                self.feed(Input::Succeeded {
+                    ticket,
+                    output: Payload::from_text(rest),
+                });
             }
             "fail" => {
                 let (error, cause) = rest.split_once(' ').unwrap_or((rest, ""));
                 let ticket = self.take_call();
-                self.feed(Input::Failed { ticket, error: Some(error.to_string()), cause: Some(cause.to_string()) });
+                self.feed(Input::Failed {
+                    ticket,
+                    error: Some(error.to_string()),
+                    cause: Some(cause.to_string()),
+                });
             }
             "submit" => {
                 let ticket = self.open[0].ticket;
-                self.feed(Input::Submitted { ticket, output: Payload::from_text(rest) });
+                self.feed(Input::Submitted {
+                    ticket,
+                    output: Payload::from_text(rest),
+                });
             }
             "beat" => {
                 let ticket = self.open[0].ticket;
@@ -91,12 +114,16 @@ impl World {
             }
             "wait" => {
                 let seconds: f64 = rest.parse().expect("a number of seconds");
-                self.now = Timestamp::from_millis(self.now.as_millis() + (seconds * 1_000.0) as i64);
+                self.now =
+                    Timestamp::from_millis(self.now.as_millis() + (seconds * 1_000.0) as i64);
                 self.feed(Input::Due);
             }
             "stop" => {
                 let (error, cause) = rest.split_once(' ').unwrap_or((rest, ""));
-                self.feed(Input::Stop { error: Some(error.to_string()), cause: Some(cause.to_string()) });
+                self.feed(Input::Stop {
+                    error: Some(error.to_string()),
+                    cause: Some(cause.to_string()),
+                });
             }
             other => panic!("unknown verb {other}"),
         }
@@ -116,7 +143,8 @@ impl World {
         for effect in transition.effects {
             match effect {
                 Effect::Call(call) => {
-                    writeln!(self.text, "  call {} {}", call.resource, call.input.text()).expect("a string");
+                    writeln!(self.text, "  call {} {}", call.resource, call.input.text())
+                        .expect("a string");
                     self.open.push(*call);
                 }
                 Effect::Cancel(ticket) => {
@@ -125,7 +153,9 @@ impl World {
                 }
             }
         }
-        if let (Status::Running, Some(deadline)) = (self.execution.status(), self.execution.next_deadline()) {
+        if let (Status::Running, Some(deadline)) =
+            (self.execution.status(), self.execution.next_deadline())
+        {
             let seconds = (deadline.as_millis() - self.now.as_millis()) as f64 / 1_000.0;
             writeln!(self.text, "  due in {seconds} s").expect("a string");
         }
@@ -138,21 +168,41 @@ fn event_line(event: &Event) -> String {
         Body::Same(id) => format!("=#{}", id.0),
     };
     let failure = |error: &Option<String>, cause: &Option<String>| {
-        format!("{} | {}", error.as_deref().unwrap_or("-"), cause.as_deref().unwrap_or("-"))
+        format!(
+            "{} | {}",
+            error.as_deref().unwrap_or("-"),
+            cause.as_deref().unwrap_or("-")
+        )
     };
     let what = match &event.details {
-        Details::StateEntered { kind, name, input } => format!("{kind:?}StateEntered {name} {}", body(input)),
-        Details::StateExited { kind, name, output, assigned } => {
-            let variables: String = assigned.iter().map(|(name, value)| format!(" ${name}={value}")).collect();
+        Details::StateEntered { kind, name, input } => {
+            format!("{kind:?}StateEntered {name} {}", body(input))
+        }
+        Details::StateExited {
+            kind,
+            name,
+            output,
+            assigned,
+        } => {
+            let variables: String = assigned
+                .iter()
+                .map(|(name, value)| format!(" ${name}={value}"))
+                .collect();
             format!("{kind:?}StateExited {name} {}{variables}", body(output))
         }
         Details::ExecutionStarted { input } => format!("ExecutionStarted {}", body(input)),
         Details::ExecutionSucceeded { output } => format!("ExecutionSucceeded {}", body(output)),
-        Details::ExecutionFailed { error, cause } => format!("ExecutionFailed {}", failure(error, cause)),
-        Details::ExecutionAborted { error, cause } => format!("ExecutionAborted {}", failure(error, cause)),
+        Details::ExecutionFailed { error, cause } => {
+            format!("ExecutionFailed {}", failure(error, cause))
+        }
+        Details::ExecutionAborted { error, cause } => {
+            format!("ExecutionAborted {}", failure(error, cause))
+        }
         Details::FunctionScheduled { input, .. } => format!("FunctionScheduled {}", body(input)),
         Details::FunctionSucceeded { output } => format!("FunctionSucceeded {}", body(output)),
-        Details::FunctionFailed { error, cause } => format!("FunctionFailed {}", failure(error, cause)),
+        Details::FunctionFailed { error, cause } => {
+            format!("FunctionFailed {}", failure(error, cause))
+        }
         Details::TaskScheduled { parameters, .. } => format!("TaskScheduled {}", body(parameters)),
         Details::TaskSubmitted { output, .. } => format!("TaskSubmitted {}", body(output)),
         Details::TaskSucceeded { output, .. } => format!("TaskSucceeded {}", body(output)),
@@ -161,7 +211,8 @@ fn event_line(event: &Event) -> String {
     format!("{}<{} {what}", event.id.0, event.previous.0)
 }
 
-pub const TASK: &str = r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
+pub const TASK: &str =
+    r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f""#;
 
 pub fn machine(states: &str) -> String {
     format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#)

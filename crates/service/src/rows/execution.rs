@@ -30,7 +30,10 @@ pub(crate) fn execution_key(number: u64) -> Vec<u8> {
 }
 
 pub(crate) fn frame_key(number: u64, frame: FrameId) -> Vec<u8> {
-    key(Kind::Frame, &[Part::Number(number), Part::Number(u64::from(frame.0))])
+    key(
+        Kind::Frame,
+        &[Part::Number(number), Part::Number(u64::from(frame.0))],
+    )
 }
 
 pub(crate) fn frames_of(number: u64) -> Vec<u8> {

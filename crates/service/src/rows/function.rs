@@ -15,7 +15,10 @@ pub(crate) fn functions() -> Vec<u8> {
 
 /// One chunk of a package, named by its SHA-256.
 pub(crate) fn code_key(package: &str, chunk: u64) -> Vec<u8> {
-    key(Kind::FunctionCode, &[Part::Name(package), Part::Number(chunk)])
+    key(
+        Kind::FunctionCode,
+        &[Part::Name(package), Part::Number(chunk)],
+    )
 }
 
 pub(crate) fn code_of(package: &str) -> Vec<u8> {

@@ -6,7 +6,10 @@ use super::{Kind, Part, key};
 
 /// Execution name within its state machine to the execution's number.
 pub(crate) fn name_key(machine: &str, name: &str) -> Vec<u8> {
-    key(Kind::ExecutionName, &[Part::Name(machine), Part::Text(name)])
+    key(
+        Kind::ExecutionName,
+        &[Part::Name(machine), Part::Text(name)],
+    )
 }
 
 /// Executions of a state machine, newest first; the value is the status byte of [`StatusByte`].
@@ -14,7 +17,11 @@ pub(crate) fn list_key(machine: &str, started_ms: i64, number: u64) -> Vec<u8> {
     let newest_first = u64::MAX - started_ms.max(0).unsigned_abs();
     key(
         Kind::ExecutionList,
-        &[Part::Name(machine), Part::Number(newest_first), Part::Number(u64::MAX - number)],
+        &[
+            Part::Name(machine),
+            Part::Number(newest_first),
+            Part::Number(u64::MAX - number),
+        ],
     )
 }
 
@@ -30,7 +37,10 @@ pub(crate) fn number_in_list(key: &[u8]) -> Option<u64> {
 
 /// Executions of a state machine that have not ended.
 pub(crate) fn open_key(machine: &str, number: u64) -> Vec<u8> {
-    key(Kind::OpenExecution, &[Part::Name(machine), Part::Number(number)])
+    key(
+        Kind::OpenExecution,
+        &[Part::Name(machine), Part::Number(number)],
+    )
 }
 
 pub(crate) fn open_of(machine: &str) -> Vec<u8> {
@@ -39,7 +49,13 @@ pub(crate) fn open_of(machine: &str) -> Vec<u8> {
 
 /// When an execution has something to do by itself; one row an execution.
 pub(crate) fn timer_key(due_ms: i64, number: u64) -> Vec<u8> {
-    key(Kind::Timer, &[Part::Number(due_ms.max(0).unsigned_abs()), Part::Number(number)])
+    key(
+        Kind::Timer,
+        &[
+            Part::Number(due_ms.max(0).unsigned_abs()),
+            Part::Number(number),
+        ],
+    )
 }
 
 pub(crate) fn timers() -> Vec<u8> {
@@ -65,7 +81,10 @@ pub(crate) fn doubts() -> Vec<u8> {
 /// Attempts that were released and never started: they are safe to call after a restart.
 pub(crate) fn returned_key(number: u64, ticket: Ticket) -> Vec<u8> {
     let attempt = (u64::from(ticket.frame.0) << 32) | u64::from(ticket.attempt);
-    key(Kind::TaskReturned, &[Part::Number(number), Part::Number(attempt)])
+    key(
+        Kind::TaskReturned,
+        &[Part::Number(number), Part::Number(attempt)],
+    )
 }
 
 pub(crate) fn all_returned() -> Vec<u8> {

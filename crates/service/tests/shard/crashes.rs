@@ -31,12 +31,17 @@ const INPUT: &str = r#"{"items": [1, 2, 3, 4]}"#;
 /// What the function answers: the first attempt of every task is too much for it.
 fn performed(call: &FunctionCall) -> TaskOutcome {
     if call.ticket.attempt == 1 && call.function.ends_with(":double") {
-        return TaskOutcome::Failed { error: Some("Busy".to_string()), cause: Some("later".to_string()) };
+        return TaskOutcome::Failed {
+            error: Some("Busy".to_string()),
+            cause: Some("later".to_string()),
+        };
     }
     let n = call.payload.value()["n"].as_i64().expect("a number");
     let doubled = Payload::from_value(json!(n * 2));
     if call.function == "double" {
-        return TaskOutcome::Succeeded(Payload::from_value(json!({ "Payload": n * 2, "StatusCode": 200 })));
+        return TaskOutcome::Succeeded(Payload::from_value(
+            json!({ "Payload": n * 2, "StatusCode": 200 }),
+        ));
     }
     TaskOutcome::Succeeded(doubled)
 }
@@ -62,14 +67,23 @@ struct Run {
 impl Run {
     /// Runs the machine to its end; the process dies once, where `cut` says.
     fn to_the_end(cut: Cut, lost_task: LostTask) -> Run {
-        let mut run = Run { world: World::on(&Disk::new(), lost_task), cut, commits: 0, released: BTreeMap::new() };
+        let mut run = Run {
+            world: World::on(&Disk::new(), lost_task),
+            cut,
+            commits: 0,
+            released: BTreeMap::new(),
+        };
         run.world.create("m", "STANDARD", MACHINE);
         if let Cut::At(commit, fault) = cut {
             run.world.disk.fail(fault, commit - 1);
         }
         // A client repeats a start that was not acknowledged; the same name is the same execution.
         for _ in 0..2 {
-            run.world.apply(change("StartExecution", &start_body("m", "e", INPUT)).expect("decodes").expect("changes"));
+            run.world.apply(
+                change("StartExecution", &start_body("m", "e", INPUT))
+                    .expect("decodes")
+                    .expect("changes"),
+            );
             if run.commit() {
                 break;
             }
@@ -88,10 +102,18 @@ impl Run {
         if let Some(call) = self.world.open.first() {
             let (execution, ticket, outcome) = (call.execution, call.ticket, performed(call));
             self.world.open.remove(0);
-            self.world.apply(Request::CompleteTask { execution, ticket, outcome });
+            self.world.apply(Request::CompleteTask {
+                execution,
+                ticket,
+                outcome,
+            });
             return;
         }
-        let due = self.world.shard.next_deadline().expect("something is due or a call is open");
+        let due = self
+            .world
+            .shard
+            .next_deadline()
+            .expect("something is due or a call is open");
         self.world.now_ms = self.world.now_ms.max(due.as_millis());
         self.world.shard.tick(self.world.now());
     }
@@ -121,7 +143,10 @@ impl Run {
 
     fn note_released(&mut self, from: usize) {
         for call in &self.world.open[from..] {
-            *self.released.entry((call.execution, call.ticket)).or_default() += 1;
+            *self
+                .released
+                .entry((call.execution, call.ticket))
+                .or_default() += 1;
         }
     }
 
@@ -130,9 +155,17 @@ impl Run {
         let shown = self.world.describe("m", "e");
         assert_eq!(shown["output"], output, "{cut:?}: {shown}");
         check_history(&mut self.world, "m", "e");
-        assert!(self.released.values().all(|times| *times <= times_max), "{cut:?}: {:?}", self.released);
+        assert!(
+            self.released.values().all(|times| *times <= times_max),
+            "{cut:?}: {:?}",
+            self.released
+        );
         for kind in [5, 9, 10, 11, 15] {
-            assert_eq!(self.world.kinds().get(&kind), None, "{cut:?}: rows of kind {kind} are left");
+            assert_eq!(
+                self.world.kinds().get(&kind),
+                None,
+                "{cut:?}: rows of kind {kind} are left"
+            );
         }
         assert_eq!(self.world.shard.next_deadline(), None, "{cut:?}");
     }
@@ -141,13 +174,22 @@ impl Run {
 /// Ids 1..n, predecessors before their successors, one end and nothing after it.
 pub fn check_history(world: &mut World, machine: &str, name: &str) {
     let body = json!({ "executionArn": execution_arn(machine, name), "maxResults": 1000 });
-    let page: Value = serde_json::from_str(&world.ask("GetExecutionHistory", &body.to_string())).expect("a page");
+    let page: Value =
+        serde_json::from_str(&world.ask("GetExecutionHistory", &body.to_string())).expect("a page");
     let events = page["events"].as_array().expect("events");
     for (event, id) in events.iter().zip(1..) {
         assert_eq!(event["id"], json!(id), "ids have a gap");
-        assert!(event["previousEventId"].as_u64() < event["id"].as_u64(), "{event}");
+        assert!(
+            event["previousEventId"].as_u64() < event["id"].as_u64(),
+            "{event}"
+        );
     }
-    let ends = ["ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"];
+    let ends = [
+        "ExecutionSucceeded",
+        "ExecutionFailed",
+        "ExecutionAborted",
+        "ExecutionTimedOut",
+    ];
     let is_end = |event: &Value| ends.iter().any(|end| event["type"] == *end);
     assert_eq!(events.iter().filter(|event| is_end(event)).count(), 1);
     assert!(events.last().is_some_and(is_end));
@@ -156,12 +198,22 @@ pub fn check_history(world: &mut World, machine: &str, name: &str) {
 #[test]
 fn a_crash_at_any_commit_changes_no_output() {
     let mut fault_free = Run::to_the_end(Cut::Never, LostTask::Fail);
-    let output = fault_free.world.describe("m", "e")["output"].as_str().expect("an output").to_string();
-    assert_eq!(output, r#"{"items":[1,2,3,4],"doubled":[2,4,6,8],"both":[{"first":2,"mine":1},4],"last":4}"#);
+    let output = fault_free.world.describe("m", "e")["output"]
+        .as_str()
+        .expect("an output")
+        .to_string();
+    assert_eq!(
+        output,
+        r#"{"items":[1,2,3,4],"doubled":[2,4,6,8],"both":[{"first":2,"mine":1},4],"last":4}"#
+    );
     fault_free.check(&output, 1);
     assert!(fault_free.commits > 15, "{}", fault_free.commits);
     for commit in 1..=fault_free.commits {
-        for cut in [Cut::After(commit), Cut::At(commit, Fault::BeforeWrite), Cut::At(commit, Fault::AfterWrite)] {
+        for cut in [
+            Cut::After(commit),
+            Cut::At(commit, Fault::BeforeWrite),
+            Cut::At(commit, Fault::AfterWrite),
+        ] {
             // An attempt runs at most once, whatever happens.
             Run::to_the_end(cut, LostTask::Fail).check(&output, 1);
             // Where that is asked for, an attempt in doubt runs again.
@@ -173,9 +225,18 @@ fn a_crash_at_any_commit_changes_no_output() {
 #[test]
 fn the_same_commands_times_and_entropy_give_the_same_rows() {
     let rows = || -> Vec<Vec<Row>> {
-        let mut run = Run { world: World::new(), cut: Cut::Never, commits: 0, released: BTreeMap::new() };
+        let mut run = Run {
+            world: World::new(),
+            cut: Cut::Never,
+            commits: 0,
+            released: BTreeMap::new(),
+        };
         run.world.create("m", "STANDARD", MACHINE);
-        run.world.create("x", "EXPRESS", r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"End":true}}}"#);
+        run.world.create(
+            "x",
+            "EXPRESS",
+            r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"End":true}}}"#,
+        );
         run.world.start("m", "e", INPUT);
         run.world.start("x", "e", "{}");
         let body = json!({ "stateMachineArn": crate::world::machine_arn("m"), "input": INPUT });
@@ -196,7 +257,12 @@ fn the_same_commands_times_and_entropy_give_the_same_rows() {
 #[test]
 fn a_store_that_forgets_idle_executions_runs_them_as_well() {
     // An execution in the middle of everything, read back from its rows before every single input.
-    let mut run = Run { world: World::on(&Disk::new(), LostTask::Retry), cut: Cut::Never, commits: 0, released: BTreeMap::new() };
+    let mut run = Run {
+        world: World::on(&Disk::new(), LostTask::Retry),
+        cut: Cut::Never,
+        commits: 0,
+        released: BTreeMap::new(),
+    };
     run.world.create("m", "STANDARD", MACHINE);
     run.world.start("m", "e", INPUT);
     while run.world.describe("m", "e")["status"] == "RUNNING" {
@@ -204,7 +270,8 @@ fn a_store_that_forgets_idle_executions_runs_them_as_well() {
         run.go_on();
         run.commit();
     }
-    let output = r#"{"items":[1,2,3,4],"doubled":[2,4,6,8],"both":[{"first":2,"mine":1},4],"last":4}"#;
+    let output =
+        r#"{"items":[1,2,3,4],"doubled":[2,4,6,8],"both":[{"first":2,"mine":1},4],"last":4}"#;
     assert_eq!(run.world.describe("m", "e")["output"], output);
     check_history(&mut run.world, "m", "e");
 }

@@ -1,9 +1,9 @@
 //! Executions: start, run, stop, and what comes out of which commit.
 
+use crate::world::{World, check};
 use expect_test::expect;
 use stepwell_service::{Payload, Request, TaskOutcome};
 use stepwell_store::Fault;
-use crate::world::{World, check};
 
 const TASK: &str = r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}"#;
 
@@ -88,14 +88,31 @@ fn a_start_is_checked_in_the_order_of_arn_machine_name_input() {
 #[test]
 fn an_unnamed_execution_gets_a_uuid() {
     let mut world = World::new();
-    world.create("m", "STANDARD", r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#);
-    let body = format!(r#"{{"stateMachineArn": "{}"}}"#, crate::world::machine_arn("m"));
+    world.create(
+        "m",
+        "STANDARD",
+        r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#,
+    );
+    let body = format!(
+        r#"{{"stateMachineArn": "{}"}}"#,
+        crate::world::machine_arn("m")
+    );
     let names = [0, 1].map(|_| {
-        let answer: serde_json::Value = serde_json::from_str(&world.ask("StartExecution", &body)).expect("an answer");
-        answer["executionArn"].as_str().and_then(|arn| arn.rsplit(':').next()).expect("an ARN").to_string()
+        let answer: serde_json::Value =
+            serde_json::from_str(&world.ask("StartExecution", &body)).expect("an answer");
+        answer["executionArn"]
+            .as_str()
+            .and_then(|arn| arn.rsplit(':').next())
+            .expect("an ARN")
+            .to_string()
     });
     assert_ne!(names[0], names[1]);
-    assert!(names.iter().all(|name| name.len() == 36 && name.as_bytes()[14] == b'4'), "{names:?}");
+    assert!(
+        names
+            .iter()
+            .all(|name| name.len() == 36 && name.as_bytes()[14] == b'4'),
+        "{names:?}"
+    );
 }
 
 #[test]
@@ -177,16 +194,38 @@ fn nothing_comes_out_before_the_commit() {
     let mut world = World::new();
     world.create("m", "STANDARD", TASK);
     let rows = world.rows();
-    let request = crate::world::change("StartExecution", &crate::world::start_body("m", "e", "{}")).expect("decodes").expect("changes");
+    let request = crate::world::change("StartExecution", &crate::world::start_body("m", "e", "{}"))
+        .expect("decodes")
+        .expect("changes");
     let id = world.apply(request);
     assert_eq!(world.rows(), rows, "an applied command is not durable");
     assert!(world.open.is_empty());
     let committed = world.commit();
-    assert_eq!(committed.answers.iter().map(|(answered, _)| *answered).collect::<Vec<_>>(), [id]);
-    assert_eq!(committed.events.iter().map(|live| live.events.len()).collect::<Vec<_>>(), [4]);
-    assert_eq!(world.calls, ["arn:aws:lambda:us-east-1:123456789012:function:f {}"]);
+    assert_eq!(
+        committed
+            .answers
+            .iter()
+            .map(|(answered, _)| *answered)
+            .collect::<Vec<_>>(),
+        [id]
+    );
+    assert_eq!(
+        committed
+            .events
+            .iter()
+            .map(|live| live.events.len())
+            .collect::<Vec<_>>(),
+        [4]
+    );
+    assert_eq!(
+        world.calls,
+        ["arn:aws:lambda:us-east-1:123456789012:function:f {}"]
+    );
     let again = world.commit();
-    assert!(again.answers.is_empty() && again.effects.is_empty() && again.events.is_empty(), "a release happens once");
+    assert!(
+        again.answers.is_empty() && again.effects.is_empty() && again.events.is_empty(),
+        "a release happens once"
+    );
 }
 
 #[test]
@@ -196,7 +235,11 @@ fn one_commit_carries_many_commands() {
     let commits = world.disk.commits();
     for number in 0..100 {
         let body = crate::world::start_body("m", &format!("e{number}"), "{}");
-        world.apply(crate::world::change("StartExecution", &body).expect("decodes").expect("changes"));
+        world.apply(
+            crate::world::change("StartExecution", &body)
+                .expect("decodes")
+                .expect("changes"),
+        );
     }
     assert_eq!(world.commit().answers.len(), 100);
     assert_eq!(world.disk.commits(), commits + 1);
@@ -212,16 +255,39 @@ fn a_late_or_second_completion_changes_nothing() {
     let (execution, late) = (world.open[0].execution, world.open[0].ticket);
     world.wait_ms(5_000);
     world.wait_ms(1_000);
-    assert_eq!(world.calls.len(), 2, "the attempt that timed out is tried again");
+    assert_eq!(
+        world.calls.len(),
+        2,
+        "the attempt that timed out is tried again"
+    );
     let before = world.rows();
     let succeeded = |text: &str| TaskOutcome::Succeeded(Payload::from_text(text));
-    world.send(Request::CompleteTask { execution, ticket: late, outcome: succeeded("1") });
-    world.send(Request::ReturnTask { execution, ticket: late });
-    world.send(Request::CompleteTask { execution: 999, ticket: late, outcome: succeeded("1") });
+    world.send(Request::CompleteTask {
+        execution,
+        ticket: late,
+        outcome: succeeded("1"),
+    });
+    world.send(Request::ReturnTask {
+        execution,
+        ticket: late,
+    });
+    world.send(Request::CompleteTask {
+        execution: 999,
+        ticket: late,
+        outcome: succeeded("1"),
+    });
     assert_eq!(world.describe("m", "e")["status"], "RUNNING");
-    assert_eq!(world.rows().len(), before.len(), "nothing is left behind by what came too late");
+    assert_eq!(
+        world.rows().len(),
+        before.len(),
+        "nothing is left behind by what came too late"
+    );
     let ticket = world.complete(succeeded("2"));
-    world.send(Request::CompleteTask { execution, ticket, outcome: succeeded("3") });
+    world.send(Request::CompleteTask {
+        execution,
+        ticket,
+        outcome: succeeded("3"),
+    });
     assert_eq!(world.describe("m", "e")["output"], "2");
 }
 
@@ -233,20 +299,48 @@ fn a_commit_that_fails_ends_the_shard_and_releases_nothing() {
         world.fail_next_commit(fault);
         let start = |world: &mut World, name: &str| {
             let body = crate::world::start_body("m", name, "{}");
-            world.apply(crate::world::change("StartExecution", &body).expect("decodes").expect("changes"));
+            world.apply(
+                crate::world::change("StartExecution", &body)
+                    .expect("decodes")
+                    .expect("changes"),
+            );
         };
         start(&mut world, "e");
         assert!(world.try_commit().is_err(), "{fault:?}");
         start(&mut world, "later");
-        world.shard.tick(stepwell_service::Timestamp::from_millis(world.now_ms + 1));
-        assert!(world.try_commit().is_err(), "{fault:?}: a spent shard goes on refusing");
-        assert!(world.calls.is_empty() && world.events.is_empty(), "{fault:?}: nothing was released");
+        world
+            .shard
+            .tick(stepwell_service::Timestamp::from_millis(world.now_ms + 1));
+        assert!(
+            world.try_commit().is_err(),
+            "{fault:?}: a spent shard goes on refusing"
+        );
+        assert!(
+            world.calls.is_empty() && world.events.is_empty(),
+            "{fault:?}: nothing was released"
+        );
 
         world.crash();
-        let found = world.ask("DescribeExecution", &format!(r#"{{"executionArn": "{}"}}"#, crate::world::execution_arn("m", "e")));
+        let found = world.ask(
+            "DescribeExecution",
+            &format!(
+                r#"{{"executionArn": "{}"}}"#,
+                crate::world::execution_arn("m", "e")
+            ),
+        );
         // Durable or not is unknown to the caller; either way the world is whole.
-        assert_eq!(found.starts_with('{'), fault == Fault::AfterWrite, "{found}");
-        let later = world.ask("DescribeExecution", &format!(r#"{{"executionArn": "{}"}}"#, crate::world::execution_arn("m", "later")));
+        assert_eq!(
+            found.starts_with('{'),
+            fault == Fault::AfterWrite,
+            "{found}"
+        );
+        let later = world.ask(
+            "DescribeExecution",
+            &format!(
+                r#"{{"executionArn": "{}"}}"#,
+                crate::world::execution_arn("m", "later")
+            ),
+        );
         assert!(later.starts_with("! ExecutionDoesNotExist"), "{later}");
         world.start("m", "after", "{}");
         world.complete(TaskOutcome::Succeeded(Payload::from_text("1")));
@@ -257,12 +351,20 @@ fn a_commit_that_fails_ends_the_shard_and_releases_nothing() {
 #[test]
 fn large_inputs_ask_for_a_commit_before_a_batch_is_too_large() {
     let mut world = World::new();
-    world.create("m", "STANDARD", r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#);
+    world.create(
+        "m",
+        "STANDARD",
+        r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#,
+    );
     let input = format!("\"{}\"", "x".repeat(250_000));
     let mut commits = 0;
     for number in 0..600 {
         let body = crate::world::start_body("m", &format!("e{number}"), &input);
-        world.apply(crate::world::change("StartExecution", &body).expect("decodes").expect("changes"));
+        world.apply(
+            crate::world::change("StartExecution", &body)
+                .expect("decodes")
+                .expect("changes"),
+        );
         if world.shard.is_full() {
             world.commit();
             commits += 1;

@@ -1,7 +1,7 @@
 //! State machines: create, update, describe, list, delete.
 
-use expect_test::expect;
 use crate::world::check;
+use expect_test::expect;
 
 #[test]
 fn the_same_create_again_answers_with_the_machine_that_is_there() {
@@ -207,19 +207,32 @@ fn a_machine_is_deleting_until_its_last_execution_ends() {
 fn machines_are_listed_by_name_a_page_at_a_time() {
     let mut world = crate::world::World::new();
     for name in ["c", "a", "b", "ab", "d"] {
-        world.create(name, "STANDARD", r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#);
+        world.create(
+            name,
+            "STANDARD",
+            r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#,
+        );
     }
     let mut names = Vec::new();
     let mut body = serde_json::json!({ "maxResults": 2 });
     for _ in 0..3 {
-        let page: serde_json::Value = serde_json::from_str(&world.ask("ListStateMachines", &body.to_string())).expect("a page");
+        let page: serde_json::Value =
+            serde_json::from_str(&world.ask("ListStateMachines", &body.to_string()))
+                .expect("a page");
         let items = page["stateMachines"].as_array().expect("a list");
-        names.push(items.iter().map(|item| item["name"].as_str().expect("a name").to_string()).collect::<Vec<_>>().join(" "));
+        names.push(
+            items
+                .iter()
+                .map(|item| item["name"].as_str().expect("a name").to_string())
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
         if page["nextToken"].is_null() {
             break;
         }
         body["nextToken"] = page["nextToken"].clone();
     }
     assert_eq!(names, ["a ab", "b c", "d"]);
-    expect!["! InvalidToken: Invalid Token: 'Invalid token'"].assert_eq(&world.ask("ListStateMachines", r#"{"nextToken": "bad!"}"#));
+    expect!["! InvalidToken: Invalid Token: 'Invalid token'"]
+        .assert_eq(&world.ask("ListStateMachines", r#"{"nextToken": "bad!"}"#));
 }

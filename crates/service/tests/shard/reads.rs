@@ -9,7 +9,8 @@ use crate::world::{World, execution_arn, machine_arn};
 fn pages(world: &mut World, operation: &str, mut body: Value, items: &str) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     loop {
-        let page: Value = serde_json::from_str(&world.ask(operation, &body.to_string())).expect("a page");
+        let page: Value =
+            serde_json::from_str(&world.ask(operation, &body.to_string())).expect("a page");
         pages.push(page[items].as_array().expect("a list").clone());
         assert!(pages.len() < 1_000, "a list without end");
         match page.get("nextToken") {
@@ -37,24 +38,49 @@ fn long_history() -> World {
 fn a_history_reads_the_same_in_pages_of_any_size_and_both_directions() {
     let mut world = long_history();
     let arn = execution_arn("m", "e");
-    let whole = pages(&mut world, "GetExecutionHistory", json!({ "executionArn": arn, "maxResults": 1000 }), "events").concat();
-    let ids: Vec<u64> = whole.iter().filter_map(|event| event["id"].as_u64()).collect();
+    let whole = pages(
+        &mut world,
+        "GetExecutionHistory",
+        json!({ "executionArn": arn, "maxResults": 1000 }),
+        "events",
+    )
+    .concat();
+    let ids: Vec<u64> = whole
+        .iter()
+        .filter_map(|event| event["id"].as_u64())
+        .collect();
     assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
-    assert!(ids.len() > 250 && world.kinds()[&6] > 40, "{} events in {} rows", ids.len(), world.kinds()[&6]);
+    assert!(
+        ids.len() > 250 && world.kinds()[&6] > 40,
+        "{} events in {} rows",
+        ids.len(),
+        world.kinds()[&6]
+    );
     for size in [1, 2, 7, 100, 999] {
         for reverse in [false, true] {
             let body = json!({ "executionArn": arn, "maxResults": size, "reverseOrder": reverse });
             let mut read = pages(&mut world, "GetExecutionHistory", body, "events");
             let is_full = |page: &Vec<Value>| page.len() == size;
-            assert!(read[..read.len() - 1].iter().all(is_full), "pages of {size}");
+            assert!(
+                read[..read.len() - 1].iter().all(is_full),
+                "pages of {size}"
+            );
             if reverse {
                 read.iter_mut().for_each(|page| page.reverse());
                 read.reverse();
             }
-            assert!(read.concat() == whole, "pages of {size}, reverse: {reverse}");
+            assert!(
+                read.concat() == whole,
+                "pages of {size}, reverse: {reverse}"
+            );
         }
     }
-    let default = pages(&mut world, "GetExecutionHistory", json!({ "executionArn": arn }), "events");
+    let default = pages(
+        &mut world,
+        "GetExecutionHistory",
+        json!({ "executionArn": arn }),
+        "events",
+    );
     assert_eq!(default[0].len(), 100);
 }
 
@@ -63,18 +89,37 @@ fn a_history_without_execution_data_shows_no_payload() {
     let mut world = long_history();
     let body = json!({ "executionArn": execution_arn("m", "e"), "includeExecutionData": false });
     let page = world.ask("GetExecutionHistory", &body.to_string());
-    assert!(!page.contains("\"input\"") && !page.contains("\"output\""), "{page}");
+    assert!(
+        !page.contains("\"input\"") && !page.contains("\"output\""),
+        "{page}"
+    );
     let bad = json!({ "executionArn": execution_arn("m", "e"), "nextToken": "x" });
-    assert!(world.ask("GetExecutionHistory", &bad.to_string()).starts_with("! InvalidToken"));
+    assert!(
+        world
+            .ask("GetExecutionHistory", &bad.to_string())
+            .starts_with("! InvalidToken")
+    );
     let missing = json!({ "executionArn": execution_arn("m", "none") });
-    assert!(world.ask("GetExecutionHistory", &missing.to_string()).starts_with("! ExecutionDoesNotExist"));
+    assert!(
+        world
+            .ask("GetExecutionHistory", &missing.to_string())
+            .starts_with("! ExecutionDoesNotExist")
+    );
 }
 
 #[test]
 fn executions_are_listed_newest_first_and_by_status() {
     let mut world = World::new();
-    world.create("m", "STANDARD", r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}}"#);
-    world.create("mm", "STANDARD", r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}}"#);
+    world.create(
+        "m",
+        "STANDARD",
+        r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}}"#,
+    );
+    world.create(
+        "mm",
+        "STANDARD",
+        r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}}"#,
+    );
     for number in 0..23 {
         world.start("m", &format!("e{number:02}"), "{}");
         world.start("mm", &format!("other{number:02}"), "{}");
@@ -87,9 +132,19 @@ fn executions_are_listed_newest_first_and_by_status() {
         }
     }
     let names = |pages: Vec<Vec<Value>>| -> Vec<String> {
-        pages.concat().iter().filter_map(|item| item["name"].as_str().map(str::to_string)).collect()
+        pages
+            .concat()
+            .iter()
+            .filter_map(|item| item["name"].as_str().map(str::to_string))
+            .collect()
     };
-    let wanted = |keep: fn(u32) -> bool| -> Vec<String> { (0..23).rev().filter(|number| keep(*number)).map(|number| format!("e{number:02}")).collect() };
+    let wanted = |keep: fn(u32) -> bool| -> Vec<String> {
+        (0..23)
+            .rev()
+            .filter(|number| keep(*number))
+            .map(|number| format!("e{number:02}"))
+            .collect()
+    };
     for size in [1, 4, 100] {
         let mut list = |filter: Option<&str>| {
             let mut body = json!({ "stateMachineArn": machine_arn("m"), "maxResults": size });
@@ -99,25 +154,44 @@ fn executions_are_listed_newest_first_and_by_status() {
             names(pages(&mut world, "ListExecutions", body, "executions"))
         };
         assert_eq!(list(None), wanted(|_| true), "pages of {size}");
-        assert_eq!(list(Some("ABORTED")), wanted(|number| number % 3 == 0), "pages of {size}");
-        assert_eq!(list(Some("RUNNING")), wanted(|number| number % 3 != 0), "pages of {size}");
+        assert_eq!(
+            list(Some("ABORTED")),
+            wanted(|number| number % 3 == 0),
+            "pages of {size}"
+        );
+        assert_eq!(
+            list(Some("RUNNING")),
+            wanted(|number| number % 3 != 0),
+            "pages of {size}"
+        );
         assert!(list(Some("SUCCEEDED")).is_empty() && list(Some("PENDING_REDRIVE")).is_empty());
     }
     world.wait_ms(60_000);
     let body = json!({ "stateMachineArn": machine_arn("m"), "statusFilter": "SUCCEEDED" });
-    assert_eq!(names(pages(&mut world, "ListExecutions", body, "executions")), wanted(|number| number % 3 != 0));
+    assert_eq!(
+        names(pages(&mut world, "ListExecutions", body, "executions")),
+        wanted(|number| number % 3 != 0)
+    );
 }
 
 #[test]
 fn a_token_of_another_list_is_refused() {
     let mut world = World::new();
     for name in ["a", "b"] {
-        world.create(name, "STANDARD", r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#);
+        world.create(
+            name,
+            "STANDARD",
+            r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#,
+        );
         world.start(name, "e1", "{}");
         world.start(name, "e2", "{}");
     }
     let body = json!({ "stateMachineArn": machine_arn("a"), "maxResults": 1 });
-    let page: Value = serde_json::from_str(&world.ask("ListExecutions", &body.to_string())).expect("a page");
+    let page: Value =
+        serde_json::from_str(&world.ask("ListExecutions", &body.to_string())).expect("a page");
     let body = json!({ "stateMachineArn": machine_arn("b"), "maxResults": 1, "nextToken": page["nextToken"] });
-    assert_eq!(world.ask("ListExecutions", &body.to_string()), "! InvalidToken: Invalid Token: 'Invalid token'");
+    assert_eq!(
+        world.ask("ListExecutions", &body.to_string()),
+        "! InvalidToken: Invalid Token: 'Invalid token'"
+    );
 }

@@ -1,8 +1,8 @@
 //! Task tokens, and tasks whose server went away.
 
+use crate::world::{check, check_with};
 use expect_test::expect;
 use stepwell_service::LostTask;
-use crate::world::{check, check_with};
 
 #[test]
 fn a_token_completes_its_task_once() {
@@ -81,11 +81,20 @@ fn a_token_that_was_not_handed_out_is_invalid() {
     let machine = r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","Parameters":{"FunctionName":"f","Payload":{"t.$":"$$.Task.Token"}},"End":true}}}"#;
     world.create("m", "STANDARD", machine);
     world.start("m", "e", "{}");
-    let payload: serde_json::Value = serde_json::from_str(world.open[0].payload.text()).expect("a payload");
+    let payload: serde_json::Value =
+        serde_json::from_str(world.open[0].payload.text()).expect("a payload");
     let token = payload["t"].as_str().expect("a token");
-    for forged in [token.replace(&token[60..], "000000"), format!("01{:016x}{}", 77, &token[18..]), format!("02{}", &token[2..])] {
+    for forged in [
+        token.replace(&token[60..], "000000"),
+        format!("01{:016x}{}", 77, &token[18..]),
+        format!("02{}", &token[2..]),
+    ] {
         let body = serde_json::json!({ "taskToken": forged, "output": "1" });
-        assert_eq!(world.ask("SendTaskSuccess", &body.to_string()), "! InvalidToken: Invalid Token: 'Invalid token'", "{forged}");
+        assert_eq!(
+            world.ask("SendTaskSuccess", &body.to_string()),
+            "! InvalidToken: Invalid Token: 'Invalid token'",
+            "{forged}"
+        );
     }
     let body = serde_json::json!({ "taskToken": token, "output": "1" });
     assert_eq!(world.ask("SendTaskSuccess", &body.to_string()), "{}");
@@ -179,7 +188,9 @@ const ONE: &str = r#"
 
 #[test]
 fn a_task_in_doubt_fails_after_a_crash() {
-    check(ONE, expect![[r#"
+    check(
+        ONE,
+        expect![[r#"
         > create m {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
           {"stateMachineArn":"@stateMachine:m","creationDate":1700000000.0}
         > start m e {"n":1}
@@ -190,12 +201,16 @@ fn a_task_in_doubt_fails_after_a_crash() {
           FAILED Lambda.SdkClientException | The server stopped while the task was running; whether it took effect is unknown. Stepwell does not run a task twice unless Retry says so (see --on-lost-task).
         > rows
           {1: 1, 2: 1, 3: 1, 4: 1, 6: 2, 7: 1, 8: 1}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_task_in_doubt_is_called_again_where_that_is_asked_for() {
-    check_with(LostTask::Retry, &format!("{ONE}\n ok 5\n show m e\n history m e\n rows"), expect![[r#"
+    check_with(
+        LostTask::Retry,
+        &format!("{ONE}\n ok 5\n show m e\n history m e\n rows"),
+        expect![[r#"
         > create m {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
           {"stateMachineArn":"@stateMachine:m","creationDate":1700000000.0}
         > start m e {"n":1}
@@ -214,7 +229,8 @@ fn a_task_in_doubt_is_called_again_where_that_is_asked_for() {
           1<0 ExecutionStarted 2<0 +T 3<2 FunctionScheduled 4<3 FunctionStarted 5<4 FunctionSucceeded 6<5 -T 7<6 ExecutionSucceeded
         > rows
           {1: 1, 2: 1, 3: 1, 4: 1, 6: 2, 7: 1, 8: 1}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -34,8 +34,13 @@ fn every_wait_ends_once(count: u64, seconds: impl Fn(u64) -> u64, reopen: impl F
         }
         let early = due.as_millis() - 1;
         if early > world.now_ms {
-            world.shard.tick(stepwell_service::Timestamp::from_millis(early));
-            assert!(world.commit().events.is_empty(), "something ended before its deadline");
+            world
+                .shard
+                .tick(stepwell_service::Timestamp::from_millis(early));
+            assert!(
+                world.commit().events.is_empty(),
+                "something ended before its deadline"
+            );
         }
         world.now_ms = world.now_ms.max(due.as_millis());
         world.shard.tick(world.now());
@@ -43,9 +48,17 @@ fn every_wait_ends_once(count: u64, seconds: impl Fn(u64) -> u64, reopen: impl F
     }
     let mut ended = BTreeMap::new();
     for (arn, events) in &world.events {
-        let exits = events.iter().filter(|event| matches!(event.details, Details::StateExited { .. }));
+        let exits = events
+            .iter()
+            .filter(|event| matches!(event.details, Details::StateExited { .. }));
         let times: Vec<i64> = exits.map(|event| event.timestamp_ms).collect();
-        ended.insert(arn.rsplit(":e").next().and_then(|number| number.parse::<u64>().ok()).expect("a name"), times);
+        ended.insert(
+            arn.rsplit(":e")
+                .next()
+                .and_then(|number| number.parse::<u64>().ok())
+                .expect("a name"),
+            times,
+        );
     }
     for number in 0..count {
         let due = START_MS + i64::try_from(seconds(number) * 1_000).expect("a short time");
@@ -57,7 +70,9 @@ fn every_wait_ends_once(count: u64, seconds: impl Fn(u64) -> u64, reopen: impl F
 
 fn start(number: u64, seconds: u64) -> Request {
     let body = start_body("m", &format!("e{number}"), &seconds.to_string());
-    change("StartExecution", &body).expect("decodes").expect("changes")
+    change("StartExecution", &body)
+        .expect("decodes")
+        .expect("changes")
 }
 
 #[test]
@@ -78,7 +93,11 @@ fn waits_of_many_lengths_end_in_order() {
 
 #[test]
 fn waits_of_many_lengths_survive_reopening() {
-    every_wait_ends_once(MANY, |number| 1 + number * 7_919 % 97, |step| step % 10 == 1);
+    every_wait_ends_once(
+        MANY,
+        |number| 1 + number * 7_919 % 97,
+        |step| step % 10 == 1,
+    );
 }
 
 #[test]
@@ -104,15 +123,32 @@ fn a_timer_that_moves_is_forgotten_where_it_was() {
     let mut world = World::new();
     world.create("m", "STANDARD", machine);
     world.start("m", "e", "{}");
-    let due = |world: &World| world.shard.next_deadline().map(|due| (due.as_millis() - START_MS) / 1_000);
+    let due = |world: &World| {
+        world
+            .shard
+            .next_deadline()
+            .map(|due| (due.as_millis() - START_MS) / 1_000)
+    };
     assert_eq!(due(&world), Some(5));
-    world.complete(stepwell_service::TaskOutcome::Succeeded(stepwell_service::Payload::from_text("1")));
+    world.complete(stepwell_service::TaskOutcome::Succeeded(
+        stepwell_service::Payload::from_text("1"),
+    ));
     assert_eq!(due(&world), Some(10), "the time-out is gone");
     world.crash();
     world.wait_ms(10_000);
     assert_eq!(due(&world), Some(110));
-    assert_eq!(world.kinds().get(&10), Some(&1), "one timer row an execution");
-    world.ask("StopExecution", &format!(r#"{{"executionArn": "{}"}}"#, crate::world::execution_arn("m", "e")));
+    assert_eq!(
+        world.kinds().get(&10),
+        Some(&1),
+        "one timer row an execution"
+    );
+    world.ask(
+        "StopExecution",
+        &format!(
+            r#"{{"executionArn": "{}"}}"#,
+            crate::world::execution_arn("m", "e")
+        ),
+    );
     assert_eq!(due(&world), None);
     assert_eq!(world.kinds().get(&10), None);
 }

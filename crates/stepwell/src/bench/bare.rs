@@ -5,14 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use stepwell_functions::{Configuration, Invocation, PackageId, PackageSource, Pool, PoolOptions, package};
+use stepwell_functions::{
+    Configuration, Invocation, PackageId, PackageSource, Pool, PoolOptions, package,
+};
 
 /// Invocations that warm each environment before the clock runs.
 const WARM_UP: usize = 20;
 
 /// Invocations a second of the function in `zip`, from as many callers as there are clients.
 pub fn rate(zip: &[u8], cache: &Path, clients: usize, time: Duration) -> anyhow::Result<f64> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let pool = Pool::new(PoolOptions::new(cache.to_path_buf(), Arc::new(drop)))?;
         let configuration = Arc::new(configuration(package::id(zip)));
@@ -21,7 +26,15 @@ pub fn rate(zip: &[u8], cache: &Path, clients: usize, time: Duration) -> anyhow:
         run(&pool, &configuration, &source, clients, None, &calls).await?;
         calls.store(0, Ordering::Relaxed);
         let began = Instant::now();
-        run(&pool, &configuration, &source, clients, Some((began, time)), &calls).await?;
+        run(
+            &pool,
+            &configuration,
+            &source,
+            clients,
+            Some((began, time)),
+            &calls,
+        )
+        .await?;
         let rate = calls.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
         pool.shutdown().await;
         Ok(rate)
@@ -37,7 +50,12 @@ async fn run(
     calls: &Arc<AtomicU64>,
 ) -> anyhow::Result<()> {
     let callers = (0..clients).map(|_| {
-        let (pool, configuration, source, calls) = (pool.clone(), Arc::clone(configuration), Arc::clone(source), Arc::clone(calls));
+        let (pool, configuration, source, calls) = (
+            pool.clone(),
+            Arc::clone(configuration),
+            Arc::clone(source),
+            Arc::clone(calls),
+        );
         tokio::spawn(async move {
             for number in 0u64.. {
                 let is_over = match until {
@@ -54,7 +72,8 @@ async fn run(
                     client_context: None,
                     log_tail: false,
                 };
-                pool.invoke(&configuration, source.as_ref(), invocation).await?;
+                pool.invoke(&configuration, source.as_ref(), invocation)
+                    .await?;
                 calls.fetch_add(1, Ordering::Relaxed);
             }
             Ok::<(), stepwell_functions::InvokeError>(())

@@ -30,7 +30,13 @@ impl Done {
 ///
 /// - `endpoint`: `http://HOST:PORT`.
 /// - Errors: a connection that breaks, or an answer other than HTTP 200.
-pub fn run(endpoint: &str, target: &str, body: &str, clients: usize, time: Duration) -> anyhow::Result<Done> {
+pub fn run(
+    endpoint: &str,
+    target: &str,
+    body: &str,
+    clients: usize,
+    time: Duration,
+) -> anyhow::Result<Done> {
     let address = endpoint.trim_start_matches("http://");
     let request = format!(
         "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-1.0\r\n\
@@ -39,7 +45,8 @@ pub fn run(endpoint: &str, target: &str, body: &str, clients: usize, time: Durat
     );
     let began = Instant::now();
     let client = || -> anyhow::Result<Vec<u32>> {
-        let mut connection = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        let mut connection =
+            TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
         connection.set_nodelay(true)?;
         let mut latencies = Vec::new();
         let mut buffer = Vec::with_capacity(ANSWER_BYTES_MAX);
@@ -53,7 +60,9 @@ pub fn run(endpoint: &str, target: &str, body: &str, clients: usize, time: Durat
     };
     let all = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join().expect("a benchmark thread does not panic"));
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a benchmark thread does not panic"));
         joined.collect::<anyhow::Result<Vec<_>>>()
     })?;
     let elapsed = began.elapsed();
@@ -73,8 +82,13 @@ fn read_answer(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Resu
         let read = connection.read(&mut chunk)?;
         ensure!(read > 0, "the server closed the connection");
         buffer.extend_from_slice(&chunk[..read]);
-        ensure!(buffer.len() <= ANSWER_BYTES_MAX, "an answer has more than {ANSWER_BYTES_MAX} bytes");
-        let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        ensure!(
+            buffer.len() <= ANSWER_BYTES_MAX,
+            "an answer has more than {ANSWER_BYTES_MAX} bytes"
+        );
+        let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
         let text = std::str::from_utf8(&buffer[..head]).context("an answer's head is not text")?;
         let length = text
             .lines()
@@ -85,7 +99,11 @@ fn read_answer(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Resu
         if buffer.len() < head + 4 + length {
             continue;
         }
-        ensure!(text.starts_with("HTTP/1.1 200"), "the server answered {}", String::from_utf8_lossy(buffer));
+        ensure!(
+            text.starts_with("HTTP/1.1 200"),
+            "the server answered {}",
+            String::from_utf8_lossy(buffer)
+        );
         return Ok(());
     }
 }

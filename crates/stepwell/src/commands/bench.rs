@@ -60,13 +60,22 @@ pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
 fn transitions(endpoint: &str, arguments: &Bench) -> anyhow::Result<Value> {
     let states: Vec<String> = (0..PASS_STATES)
         .map(|index| match index + 1 < PASS_STATES {
-            true => format!(r#""S{index}": {{"Type": "Pass", "Next": "S{}"}}"#, index + 1),
+            true => format!(
+                r#""S{index}": {{"Type": "Pass", "Next": "S{}"}}"#,
+                index + 1
+            ),
             false => format!(r#""S{index}": {{"Type": "Pass", "End": true}}"#),
         })
         .collect();
     let arn = machine(endpoint, &states)?;
     let input = json!({ "stateMachineArn": arn, "input": "{\"order\": 1}" }).to_string();
-    let started = load::run(endpoint, "AWSStepFunctions.StartExecution", &input, usize::from(arguments.clients), arguments.time())?;
+    let started = load::run(
+        endpoint,
+        "AWSStepFunctions.StartExecution",
+        &input,
+        usize::from(arguments.clients),
+        arguments.time(),
+    )?;
     let per_second = started.calls as f64 / started.elapsed.as_secs_f64();
     Ok(json!({
         "workload": "transitions",
@@ -87,16 +96,27 @@ fn tasks(endpoint: &str, arguments: &Bench, data: &Path) -> anyhow::Result<Value
         "Role": "arn:aws:iam::123456789012:role/bench", "Timeout": 30,
     });
     let function = client.create_function(&configuration, &package.zip)?;
-    let function = function["FunctionArn"].as_str().context("CreateFunction answered without an ARN")?;
+    let function = function["FunctionArn"]
+        .as_str()
+        .context("CreateFunction answered without an ARN")?;
     let states: Vec<String> = (0..TASK_STATES)
         .map(|index| {
-            let next = if index + 1 < TASK_STATES { format!(r#""Next": "S{}""#, index + 1) } else { r#""End": true"#.to_owned() };
+            let next = if index + 1 < TASK_STATES {
+                format!(r#""Next": "S{}""#, index + 1)
+            } else {
+                r#""End": true"#.to_owned()
+            };
             format!(r#""S{index}": {{"Type": "Task", "Resource": "{function}", {next}}}"#)
         })
         .collect();
     let arn = machine(endpoint, &states)?;
     let through = through_states(&client, &arn, arguments)?;
-    let bare = bare::rate(&package.zip, &data.join("bare"), usize::from(arguments.clients), arguments.time())?;
+    let bare = bare::rate(
+        &package.zip,
+        &data.join("bare"),
+        usize::from(arguments.clients),
+        arguments.time(),
+    )?;
     Ok(json!({
         "workload": "tasks",
         "clients": arguments.clients,
@@ -110,20 +130,27 @@ fn tasks(endpoint: &str, arguments: &Bench, data: &Path) -> anyhow::Result<Value
 fn through_states(client: &Client, arn: &str, arguments: &Bench) -> anyhow::Result<f64> {
     let run_one = |client: &Client| -> anyhow::Result<()> {
         let started = client.states("StartExecution", &json!({ "stateMachineArn": arn }))?;
-        let describe = json!({ "executionArn": started["executionArn"], "includedData": "METADATA_ONLY" });
+        let describe =
+            json!({ "executionArn": started["executionArn"], "includedData": "METADATA_ONLY" });
         loop {
             let status = client.states("DescribeExecution", &describe)?["status"].clone();
             if status == "SUCCEEDED" {
                 return Ok(());
             }
-            anyhow::ensure!(status == "RUNNING", "an execution of the benchmark ended {status}");
+            anyhow::ensure!(
+                status == "RUNNING",
+                "an execution of the benchmark ended {status}"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     };
     // Warm: every environment that will be used has been started.
     std::thread::scope(|scope| {
-        let warm: Vec<_> = (0..arguments.clients).map(|_| scope.spawn(|| run_one(client))).collect();
-        warm.into_iter().try_for_each(|thread| thread.join().expect("a benchmark thread does not panic"))
+        let warm: Vec<_> = (0..arguments.clients)
+            .map(|_| scope.spawn(|| run_one(client)))
+            .collect();
+        warm.into_iter()
+            .try_for_each(|thread| thread.join().expect("a benchmark thread does not panic"))
     })?;
     let began = Instant::now();
     let runs = std::thread::scope(|scope| {
@@ -139,16 +166,24 @@ fn through_states(client: &Client, arn: &str, arguments: &Bench) -> anyhow::Resu
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a benchmark thread does not panic")).sum::<anyhow::Result<u64>>()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a benchmark thread does not panic"))
+            .sum::<anyhow::Result<u64>>()
     })?;
     Ok((runs * TASK_STATES as u64) as f64 / began.elapsed().as_secs_f64())
 }
 
 fn machine(endpoint: &str, states: &[String]) -> anyhow::Result<String> {
-    let definition = format!(r#"{{"StartAt": "S0", "States": {{{}}}}}"#, states.join(", "));
+    let definition = format!(
+        r#"{{"StartAt": "S0", "States": {{{}}}}}"#,
+        states.join(", ")
+    );
     let input = json!({ "name": "bench", "definition": definition, "roleArn": "arn:aws:iam::123456789012:role/bench" });
     let created = Client::new(endpoint)?.states("CreateStateMachine", &input)?;
-    let arn = created["stateMachineArn"].as_str().context("CreateStateMachine answered without an ARN")?;
+    let arn = created["stateMachineArn"]
+        .as_str()
+        .context("CreateStateMachine answered without an ARN")?;
     Ok(arn.to_owned())
 }
 
@@ -168,7 +203,8 @@ fn fdatasync_rate(directory: &Path) -> anyhow::Result<f64> {
 
 fn tempdir(below: &Path) -> anyhow::Result<std::path::PathBuf> {
     let directory = below.join(format!("stepwell-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
 
@@ -178,10 +214,14 @@ fn report(mut measured: Value, syncs: f64, is_json: bool) {
         terminal::put_json(&measured);
         return;
     }
-    let Value::Object(members) = measured else { return };
+    let Value::Object(members) = measured else {
+        return;
+    };
     for (name, value) in members {
         let text = match value {
-            Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
+            Value::Number(number) if number.is_f64() => {
+                format!("{:.2}", number.as_f64().unwrap_or_default())
+            }
             Value::String(text) => text,
             other => other.to_string(),
         };

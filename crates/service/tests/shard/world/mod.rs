@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use stepwell_api::states;
 use stepwell_service::{
-    Answer, Answered, Command, Committed, Effect, FunctionCall, LostTask, Reader, Refusal, Request, RequestId, Settings, Shard,
-    TaskOutcome, Ticket, Timestamp,
+    Answer, Answered, Command, Committed, Effect, FunctionCall, LostTask, Reader, Refusal, Request,
+    RequestId, Settings, Shard, TaskOutcome, Ticket, Timestamp,
 };
 use stepwell_store::{Batch, Direction, Disk, Error, Fault, Memory, Snapshot, Store as _};
 
@@ -78,7 +78,8 @@ impl World {
     /// The process dies and starts again: what was not durable is gone, and so are the calls in flight.
     pub fn crash(&mut self) {
         self.open.clear();
-        self.shard = Shard::open(Box::new(self.disk.crash()), self.settings.clone()).expect("a shard opens");
+        self.shard =
+            Shard::open(Box::new(self.disk.crash()), self.settings.clone()).expect("a shard opens");
         self.recover();
     }
 
@@ -103,7 +104,14 @@ impl World {
         let mut entropy = [0; 32];
         entropy[..8].copy_from_slice(&self.commands.to_be_bytes());
         let now = self.now();
-        self.shard.apply(now, entropy, Command { id: Some(id), request });
+        self.shard.apply(
+            now,
+            entropy,
+            Command {
+                id: Some(id),
+                request,
+            },
+        );
         id
     }
 
@@ -116,18 +124,25 @@ impl World {
         for effect in std::mem::take(&mut committed.effects) {
             match effect {
                 Effect::InvokeFunction(call) => {
-                    self.calls.push(format!("{} {}", call.function, call.payload.text()));
+                    self.calls
+                        .push(format!("{} {}", call.function, call.payload.text()));
                     self.open.push(*call);
                 }
                 Effect::CancelTask { execution, ticket } => {
-                    self.open.retain(|call| (call.execution, call.ticket) != (execution, ticket));
-                    committed.effects.push(Effect::CancelTask { execution, ticket });
+                    self.open
+                        .retain(|call| (call.execution, call.ticket) != (execution, ticket));
+                    committed
+                        .effects
+                        .push(Effect::CancelTask { execution, ticket });
                 }
                 other => committed.effects.push(other),
             }
         }
         for live in &committed.events {
-            self.events.entry(live.execution_arn.clone()).or_default().extend(live.events.iter().cloned());
+            self.events
+                .entry(live.execution_arn.clone())
+                .or_default()
+                .extend(live.events.iter().cloned());
         }
         Ok(committed)
     }
@@ -136,13 +151,19 @@ impl World {
     pub fn send(&mut self, request: Request) -> Option<Answer> {
         let id = self.apply(request);
         let committed = self.commit();
-        committed.answers.into_iter().find(|(answered, _)| *answered == id).map(|(_, answer)| answer)
+        committed
+            .answers
+            .into_iter()
+            .find(|(answered, _)| *answered == id)
+            .map(|(_, answer)| answer)
     }
 
     /// Sends an operation as JSON; the text of its answer or refusal.
     pub fn ask(&mut self, operation: &str, body: &str) -> String {
         match change(operation, body) {
-            Ok(Some(request)) => self.send(request).map_or_else(|| "(no answer yet)".to_string(), answer_text),
+            Ok(Some(request)) => self
+                .send(request)
+                .map_or_else(|| "(no answer yet)".to_string(), answer_text),
             Ok(None) => self.read(operation, body),
             Err(error) => error_text(error.name(), &error.message),
         }
@@ -198,7 +219,11 @@ impl World {
     pub fn complete(&mut self, outcome: TaskOutcome) -> Ticket {
         let call = self.open.remove(0);
         let (execution, ticket) = (call.execution, call.ticket);
-        self.send(Request::CompleteTask { execution, ticket, outcome });
+        self.send(Request::CompleteTask {
+            execution,
+            ticket,
+            outcome,
+        });
         ticket
     }
 
@@ -238,21 +263,28 @@ impl World {
 }
 
 pub fn rows(snapshot: &dyn Snapshot) -> Vec<Row> {
-    let found = snapshot.scan(&[], &[u8::MAX; 8], Direction::Ascending, usize::MAX).expect("rows can be read");
-    found.into_iter().map(|(key, value)| (key, value.to_vec())).collect()
+    let found = snapshot
+        .scan(&[], &[u8::MAX; 8], Direction::Ascending, usize::MAX)
+        .expect("rows can be read");
+    found
+        .into_iter()
+        .map(|(key, value)| (key, value.to_vec()))
+        .collect()
 }
 
 /// A store with exactly these rows.
 pub fn store_of(rows: &[Row]) -> Memory {
     let mut store = Memory::new();
     let mut batch = Batch::new();
-    rows.iter().for_each(|(key, value)| batch.put(key.clone(), value.clone()));
+    rows.iter()
+        .for_each(|(key, value)| batch.put(key.clone(), value.clone()));
     store.commit(batch).expect("memory takes rows");
     store
 }
 
 pub fn start_body(machine: &str, name: &str, input: &str) -> String {
-    serde_json::json!({ "stateMachineArn": machine_arn(machine), "name": name, "input": input }).to_string()
+    serde_json::json!({ "stateMachineArn": machine_arn(machine), "name": name, "input": input })
+        .to_string()
 }
 
 /// The request of an operation that changes something; `None` for one that reads.
@@ -275,7 +307,9 @@ pub fn change(operation: &str, body: &str) -> Result<Option<Request>, states::Er
 pub fn answer_text(answer: Answer) -> String {
     match answer {
         Ok(Answered::States(body)) => String::from_utf8(body).expect("an answer is JSON"),
-        Ok(Answered::Function(configuration)) => serde_json::to_string(&configuration).expect("a configuration is JSON"),
+        Ok(Answered::Function(configuration)) => {
+            serde_json::to_string(&configuration).expect("a configuration is JSON")
+        }
         Ok(Answered::FunctionDeleted) => "deleted".to_string(),
         Err(refusal) => refusal_text(refusal),
     }

@@ -28,7 +28,11 @@ pub fn check_with(lost_task: LostTask, script: &str, expected: Expect) {
         token: String::new(),
         text: String::new(),
     };
-    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
         run.act(line);
     }
     expected.assert_eq(&run.text);
@@ -122,7 +126,11 @@ impl Run {
     fn complete(&mut self, outcome: TaskOutcome) {
         let call = self.world.open.remove(0);
         let (execution, ticket) = (call.execution, call.ticket);
-        self.world.apply(Request::CompleteTask { execution, ticket, outcome });
+        self.world.apply(Request::CompleteTask {
+            execution,
+            ticket,
+            outcome,
+        });
         let committed = self.world.commit();
         for (_, answer) in committed.answers {
             let text = super::answer_text(answer);
@@ -133,8 +141,14 @@ impl Run {
     fn send_token(&mut self, verb: &str, rest: &str) {
         let token = self.token.clone();
         match verb {
-            "success" => self.ask("SendTaskSuccess", &json!({ "taskToken": token, "output": rest })),
-            "failure" => self.ask("SendTaskFailure", &json!({ "taskToken": token, "error": rest })),
+            "success" => self.ask(
+                "SendTaskSuccess",
+                &json!({ "taskToken": token, "output": rest }),
+            ),
+            "failure" => self.ask(
+                "SendTaskFailure",
+                &json!({ "taskToken": token, "error": rest }),
+            ),
             "beat" => self.ask("SendTaskHeartbeat", &json!({ "taskToken": token })),
             other => panic!("{other} is not something to do with a token"),
         }
@@ -145,7 +159,8 @@ impl Run {
         let mut text = text
             .replace("arn:aws:states:us-east-1:123456789012:", "@")
             .replace("arn:aws:lambda:us-east-1:123456789012:function:", "@f:");
-        let is_token = |word: &&str| word.len() == 66 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_token =
+            |word: &&str| word.len() == 66 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
         let found = text.split('"').find(is_token).map(str::to_string);
         if let Some(token) = found {
             text = text.replace(&token, "TOKEN");
@@ -161,9 +176,14 @@ impl Run {
             let name = match &event.details {
                 Details::StateEntered { name, .. } => format!("+{name}"),
                 Details::StateExited { name, .. } => format!("-{name}"),
-                other => format!("{other:?}").split([' ', '(', '{']).next().unwrap_or_default().to_string(),
+                other => format!("{other:?}")
+                    .split([' ', '(', '{'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_string(),
             };
-            write!(line, " {}<{} {name}", event.id.0, event.previous.0).expect("a string takes text");
+            write!(line, " {}<{} {name}", event.id.0, event.previous.0)
+                .expect("a string takes text");
         }
         self.print(&format!(" {line}"));
     }
