@@ -197,6 +197,21 @@ impl Details {
         )
     }
 
+    /// Bytes of the texts that this event stores, names and causes left out.
+    pub(crate) fn stored_bytes(&self) -> usize {
+        let body = match self.body() {
+            Some(Body::Text(text)) => text.len(),
+            _ => 0,
+        };
+        let assigned = match self {
+            Details::StateExited { assigned, .. } => {
+                assigned.iter().map(|(_, text)| text.len()).sum()
+            }
+            _ => 0,
+        };
+        body + assigned
+    }
+
     /// The input, output or parameters that this event carries, if it carries one.
     pub fn body(&self) -> Option<&Body> {
         match self {

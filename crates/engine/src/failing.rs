@@ -129,8 +129,12 @@ impl Stepper<'_> {
         }
         let state = self.execution.state_of(self.execution.frame(id));
         match state.kind {
-            Kind::Parallel(_) => drop(self.emit_in(id, Details::ParallelStateFailed)),
-            Kind::Map(_) => drop(self.emit_in(id, Details::MapStateFailed)),
+            Kind::Parallel(_) => {
+                self.emit_in(id, Details::ParallelStateFailed);
+            }
+            Kind::Map(_) => {
+                self.emit_in(id, Details::MapStateFailed);
+            }
             _ => {}
         }
         if self.execution.status != Status::Running {
@@ -318,12 +322,18 @@ impl Stepper<'_> {
         let was_entered = frame.entered != EventId::NONE && !matches!(frame.phase, Phase::Ready);
         if !is_done && (was_entered || has_failed) {
             match state.kind {
-                Kind::Task(_) => drop(self.emit(origin, Details::TaskStateAborted)),
-                Kind::Wait(_) if !has_failed => drop(self.emit(origin, Details::WaitStateAborted)),
-                Kind::Parallel(_) if !has_failed => {
-                    drop(self.emit(origin, Details::ParallelStateAborted))
+                Kind::Task(_) => {
+                    self.emit(origin, Details::TaskStateAborted);
                 }
-                Kind::Map(_) if !has_failed => drop(self.emit(origin, Details::MapStateAborted)),
+                Kind::Wait(_) if !has_failed => {
+                    self.emit(origin, Details::WaitStateAborted);
+                }
+                Kind::Parallel(_) if !has_failed => {
+                    self.emit(origin, Details::ParallelStateAborted);
+                }
+                Kind::Map(_) if !has_failed => {
+                    self.emit(origin, Details::MapStateAborted);
+                }
                 _ => {}
             }
         }

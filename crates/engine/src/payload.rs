@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::event::EventId;
@@ -91,11 +91,41 @@ impl Payload {
 /// A payload and the event that stores it.
 ///
 /// In a row only the event's id is kept: a payload is stored once, in the history row that produced it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A payload that no event stores yet is in the row itself.
+#[derive(Debug, Clone)]
 pub struct Slot {
     pub(crate) at: EventId,
-    #[serde(skip)]
     pub(crate) payload: Option<Payload>,
+}
+
+/// A slot as it stands in a row.
+#[derive(Serialize, Deserialize)]
+struct StoredSlot<T> {
+    at: EventId,
+    /// Only where `at` is none.
+    text: Option<T>,
+}
+
+impl Serialize for Slot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_fresh = self.at == EventId::NONE;
+        let text = self.payload.as_ref().filter(|_| is_fresh);
+        StoredSlot {
+            at: self.at,
+            text: text.map(|payload| payload.text().as_ref()),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slot {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Slot, D::Error> {
+        let stored = StoredSlot::<String>::deserialize(deserializer)?;
+        Ok(Slot {
+            at: stored.at,
+            payload: stored.text.map(Payload::from_text),
+        })
+    }
 }
 
 impl Slot {

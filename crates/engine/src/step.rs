@@ -18,6 +18,10 @@ use crate::states;
 /// A definition may loop for ever without waiting; a step may not.
 const WORK_PER_STEP_MAX: usize = 60_000;
 
+/// Bytes of payloads that one step may store before the rest is left for the next: all events of a step
+/// become durable together, and a batch has a largest size.
+const BYTES_PER_STEP_GOAL: usize = 16 << 20;
+
 /// What comes in.
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -112,6 +116,7 @@ pub fn step(execution: &mut Execution, now: Timestamp, input: Input) -> Transiti
         now,
         transition: Transition::default(),
         queue: VecDeque::new(),
+        stored_bytes: 0,
     };
     stepper.accept(input);
     stepper.run();
@@ -133,6 +138,7 @@ pub(crate) struct Stepper<'e> {
     pub(crate) now: Timestamp,
     pub(crate) transition: Transition,
     pub(crate) queue: VecDeque<Work>,
+    stored_bytes: usize,
 }
 
 impl Stepper<'_> {
@@ -283,7 +289,9 @@ impl Stepper<'_> {
             }
             match work {
                 // What a step has no room for stays `Ready` in its frame and is due at once.
-                Work::Enter(_) if budget == 0 => continue,
+                Work::Enter(_) if budget == 0 || self.stored_bytes >= BYTES_PER_STEP_GOAL => {
+                    continue;
+                }
                 Work::Enter(id) if self.execution.frames.contains_key(&id) => {
                     states::enter(self, id)
                 }
@@ -332,6 +340,7 @@ impl Stepper<'_> {
 
     fn push(&mut self, id: EventId, previous: EventId, details: Details) {
         self.execution.last_event = id;
+        self.stored_bytes += details.stored_bytes();
         self.transition.events.push(Event {
             id,
             previous,

@@ -42,6 +42,8 @@ async fn dispatch(
             Request::UpdateStateMachine(Box::new(states::decode(body)?))
         }
         Operation::DeleteStateMachine => Request::DeleteStateMachine(states::decode(body)?),
+        Operation::TagResource => Request::TagResource(states::decode(body)?),
+        Operation::UntagResource => Request::UntagResource(states::decode(body)?),
         Operation::StartExecution => Request::StartExecution(states::decode(body)?),
         Operation::StartSyncExecution => Request::StartSyncExecution(states::decode(body)?),
         Operation::StopExecution => Request::StopExecution(states::decode(body)?),
@@ -61,6 +63,18 @@ fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, s
         }
         Operation::ListStateMachines => settle(reader.list_state_machines(&states::decode(body)?)),
         Operation::DescribeExecution => settle(reader.describe_execution(&states::decode(body)?)),
+        Operation::ListTagsForResource => {
+            settle(reader.list_tags_for_resource(&states::decode(body)?))
+        }
+        Operation::DescribeStateMachineForExecution => {
+            settle(reader.describe_state_machine_for_execution(&states::decode(body)?))
+        }
+        Operation::ValidateStateMachineDefinition => {
+            let input = states::decode(body)?;
+            let output =
+                tokio::task::block_in_place(|| stepwell_service::validate_definition(&input));
+            Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"))
+        }
         Operation::ListExecutions => {
             let input = states::decode(body)?;
             settle(tokio::task::block_in_place(|| {

@@ -21,6 +21,8 @@ pub enum Request {
     CreateStateMachine(Box<states::CreateStateMachineInput>),
     UpdateStateMachine(Box<states::UpdateStateMachineInput>),
     DeleteStateMachine(states::DeleteStateMachineInput),
+    TagResource(states::TagResourceInput),
+    UntagResource(states::UntagResourceInput),
     StartExecution(states::StartExecutionInput),
     StartSyncExecution(states::StartSyncExecutionInput),
     StopExecution(states::StopExecutionInput),

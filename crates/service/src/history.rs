@@ -53,7 +53,7 @@ impl Look<'_> {
     fn details(&self) -> Option<states::HistoryEventExecutionDataDetails> {
         self.around
             .includes_data
-            .then(|| states::HistoryEventExecutionDataDetails {
+            .then_some(states::HistoryEventExecutionDataDetails {
                 truncated: Some(false),
             })
     }
@@ -117,11 +117,11 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 output: look.text(output),
                 output_details: look.details(),
                 assigned_variables: has_variables.then(|| assigned.iter().cloned().collect()),
-                assigned_variables_details: has_variables.then(|| {
+                assigned_variables_details: has_variables.then_some(
                     states::AssignedVariablesDetails {
                         truncated: Some(false),
-                    }
-                }),
+                    },
+                ),
             });
         }
         Details::MapStateStarted { length } => {

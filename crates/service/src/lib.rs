@@ -17,8 +17,10 @@ mod recovery;
 mod rows;
 mod shard;
 mod staging;
+mod tags;
 mod tasks;
 mod timers;
+mod validation;
 
 pub use command::{
     Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode,
@@ -30,3 +32,4 @@ pub use shard::Shard;
 pub use stepwell_engine::{
     Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,
 };
+pub use validation::validate_definition;

@@ -10,7 +10,7 @@ use stepwell_store::Direction;
 use crate::command::Answered;
 use crate::rows::machine::{Machine, machine_key};
 use crate::rows::{after, decode_json, encode_json, index};
-use crate::shard::{Done, Shard, body};
+use crate::shard::{Done, Shard, body, definition_hash};
 use crate::staging::Rows;
 
 impl Shard {
@@ -39,7 +39,7 @@ impl Shard {
             arn: arn.clone(),
             is_express: kind == MachineKind::Express,
             role_arn: input.role_arn,
-            definition: self.store_definition(definition, kind)?,
+            definition: definition_hash(&definition),
             revision_id: None,
             created_ms: now.as_millis(),
             updated_ms: None,
@@ -60,6 +60,7 @@ impl Shard {
         if let Some(existing) = self.machine(&input.name)? {
             return same_machine(&existing, &machine);
         }
+        self.store_definition(definition, kind)?;
         self.put_machine(&machine);
         Ok(created(&machine))
     }
@@ -170,7 +171,7 @@ impl Shard {
         Ok(machine)
     }
 
-    fn machine(&self, name: &str) -> Result<Option<Machine>, stepwell_store::Error> {
+    pub(crate) fn machine(&self, name: &str) -> Result<Option<Machine>, stepwell_store::Error> {
         let key = machine_key(name);
         self.staging
             .get(&key)?
@@ -178,7 +179,7 @@ impl Shard {
             .transpose()
     }
 
-    fn put_machine(&mut self, machine: &Machine) {
+    pub(crate) fn put_machine(&mut self, machine: &Machine) {
         self.staging
             .put(machine_key(&machine.name), encode_json(machine));
     }

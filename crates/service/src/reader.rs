@@ -21,6 +21,7 @@ use crate::rows::machine::{Machine, definition_key, machine_key, machines};
 use crate::rows::{after, decode, decode_json, index};
 use crate::shard::{Done, hash_kind};
 use crate::staging::Rows;
+use crate::tags;
 
 /// Results on a page when the caller does not say. Source: the API's documentation.
 const PAGE_DEFAULT: usize = 100;
@@ -84,7 +85,7 @@ impl Reader {
             }
             .to_string(),
             creation_date: EpochSeconds::from_ms(machine.created_ms),
-            logging_configuration: Some(logging_of(&machine)),
+            logging_configuration: Some(logging_of(Some(&machine))),
             tracing_configuration: Some(states::TracingConfiguration {
                 enabled: Some(machine.tracing_enabled),
             }),
@@ -93,6 +94,74 @@ impl Reader {
             // AWS: the description of a version; the machine itself has none.
             description: None,
             encryption_configuration: machine.encryption.clone(),
+            variable_references: (!references.is_empty()).then_some(references),
+        })
+    }
+
+    pub fn list_tags_for_resource(
+        &self,
+        input: &states::ListTagsForResourceInput,
+    ) -> Read<states::ListTagsForResourceOutput> {
+        settle(self.tags(&input.resource_arn))
+    }
+
+    fn tags(&self, arn: &str) -> Done<states::ListTagsForResourceOutput> {
+        let key = machine_key(&tags::tagged_name(arn)?);
+        let value = Rows::get(&self.snapshot, &key)?.ok_or_else(|| tags::missing(arn))?;
+        let machine: Machine = decode_json(&key, &value)?;
+        if machine.arn != arn {
+            return Err(tags::missing(arn).into());
+        }
+        Ok(states::ListTagsForResourceOutput {
+            tags: Some(tags::listed(&machine)),
+        })
+    }
+
+    pub fn describe_state_machine_for_execution(
+        &self,
+        input: &states::DescribeStateMachineForExecutionInput,
+    ) -> Read<states::DescribeStateMachineForExecutionOutput> {
+        settle(self.machine_of_execution(input))
+    }
+
+    /// AWS: the definition and role are those the execution runs with, not the machine's of now.
+    fn machine_of_execution(
+        &self,
+        input: &states::DescribeStateMachineForExecutionInput,
+    ) -> Done<states::DescribeStateMachineForExecutionOutput> {
+        let (_, row) = self.execution(&input.execution_arn)?;
+        let identity = &row.execution.identity;
+        let key = machine_key(&identity.state_machine_name);
+        let machine: Option<Machine> = Rows::get(&self.snapshot, &key)?
+            .map(|value| decode_json(&key, &value))
+            .transpose()?;
+        let text = self.definition_row(&row.definition, MachineKind::Standard)?;
+        let parsed = stepwell_engine::Definition::parse(&text, MachineKind::Standard).ok();
+        let references = parsed
+            .map(|definition| definition.variable_references().clone())
+            .unwrap_or_default();
+        let is_metadata = input.included_data.as_deref() == Some("METADATA_ONLY");
+        let updated = machine
+            .as_ref()
+            .map(|machine| machine.updated_ms.unwrap_or(machine.created_ms));
+        Ok(states::DescribeStateMachineForExecutionOutput {
+            state_machine_arn: identity.state_machine_arn.clone(),
+            name: identity.state_machine_name.clone(),
+            definition: if is_metadata { "{}".to_string() } else { text },
+            role_arn: identity.role_arn.clone(),
+            update_date: EpochSeconds::from_ms(updated.unwrap_or(identity.started_ms)),
+            logging_configuration: Some(logging_of(machine.as_ref())),
+            tracing_configuration: Some(states::TracingConfiguration {
+                enabled: Some(
+                    machine
+                        .as_ref()
+                        .is_some_and(|machine| machine.tracing_enabled),
+                ),
+            }),
+            map_run_arn: None,
+            label: None,
+            revision_id: row.revision_id.clone(),
+            encryption_configuration: machine.and_then(|machine| machine.encryption),
             variable_references: (!references.is_empty()).then_some(references),
         })
     }
@@ -212,13 +281,15 @@ impl Reader {
         let wanted = input.status_filter.as_deref().and_then(status_filter);
         let prefix = index::list_of(&machine.name);
         let from = page_start(input.next_token.as_deref(), prefix.clone())?;
-        let mut rows = self.snapshot.scan(
-            &from,
-            &after(&prefix),
-            Direction::Ascending,
-            FILTER_SCAN_MAX,
-        )?;
-        let is_scanned_out = rows.len() == FILTER_SCAN_MAX;
+        let scan_limit = if wanted.is_some() {
+            FILTER_SCAN_MAX
+        } else {
+            limit + 1
+        };
+        let mut rows =
+            self.snapshot
+                .scan(&from, &after(&prefix), Direction::Ascending, scan_limit)?;
+        let is_scanned_out = rows.len() == scan_limit;
         let last = rows.last().map(|(key, _)| key.clone());
         if let Some(wanted) = wanted {
             rows.retain(|(_, value)| value.get(1) == Some(&wanted));
@@ -320,7 +391,10 @@ impl Reader {
         let mut next = first;
         while next <= end {
             let before = events.len();
-            for segment in segments_from(&self.snapshot, number, EventId(next), SEGMENTS_MAX)? {
+            // A row has at least one event: no more rows than events are needed.
+            let wanted = usize::try_from(end - next + 1).unwrap_or(usize::MAX);
+            let limit = wanted.min(SEGMENTS_MAX);
+            for segment in segments_from(&self.snapshot, number, EventId(next), limit)? {
                 events.extend(
                     segment
                         .into_iter()
@@ -444,12 +518,11 @@ impl Reader {
     }
 
     fn definition_text(&self, machine: &Machine) -> Result<String, Error> {
-        let kind = if machine.is_express {
-            MachineKind::Express
-        } else {
-            MachineKind::Standard
-        };
-        let key = definition_key(&hash_kind(&machine.definition, kind));
+        self.definition_row(&machine.definition, machine_kind(machine))
+    }
+
+    fn definition_row(&self, hash: &str, kind: MachineKind) -> Result<String, Error> {
+        let key = definition_key(&hash_kind(hash, kind));
         let value =
             Rows::get(&self.snapshot, &key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
         decode(&key, &value)
@@ -478,8 +551,10 @@ impl Reader {
 }
 
 /// The logging configuration with AWS's defaults filled in.
-fn logging_of(machine: &Machine) -> states::LoggingConfiguration {
-    let logging = machine.logging.clone().unwrap_or_default();
+fn logging_of(machine: Option<&Machine>) -> states::LoggingConfiguration {
+    let logging = machine
+        .and_then(|machine| machine.logging.clone())
+        .unwrap_or_default();
     states::LoggingConfiguration {
         level: logging.level.or_else(|| Some("OFF".to_string())),
         include_execution_data: logging.include_execution_data.or(Some(false)),

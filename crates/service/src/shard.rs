@@ -128,6 +128,8 @@ impl Shard {
                 self.update_state_machine(now, &entropy, *input).map(Some)
             }
             Request::DeleteStateMachine(input) => self.delete_state_machine(&input).map(Some),
+            Request::TagResource(input) => self.tag_resource(input).map(Some),
+            Request::UntagResource(input) => self.untag_resource(&input).map(Some),
             Request::StartExecution(input) => self.start_execution(now, entropy, input).map(Some),
             Request::StartSyncExecution(input) => {
                 self.start_sync_execution(now, entropy, id, input)
@@ -314,7 +316,7 @@ impl Shard {
         definition: Arc<Definition>,
         kind: MachineKind,
     ) -> Result<String, Error> {
-        let hash = hex(&Sha256::digest(definition.text().as_bytes()));
+        let hash = definition_hash(&definition);
         let key = machine::definition_key(&hash_kind(&hash, kind));
         if self.staging.get(&key)?.is_none() {
             self.staging.put(key, encode(&definition.text().as_ref()));
@@ -343,6 +345,11 @@ fn spent() -> Error {
     Error::Stopped {
         place: "the shard".to_string(),
     }
+}
+
+/// Names a definition: SHA-256 of its text.
+pub(crate) fn definition_hash(definition: &Definition) -> String {
+    hex(&Sha256::digest(definition.text().as_bytes()))
 }
 
 /// Express and Standard validate differently, so their rows differ.

@@ -9,6 +9,9 @@ use stepwell_store::{Batch, Direction, Error, Snapshot};
 /// command that goes over it is carried out whole.
 const STAGED_BYTES_GOAL: usize = 16 << 20;
 
+/// Key and value.
+pub(crate) type Row = (Vec<u8>, Vec<u8>);
+
 /// Something that rows can be read from.
 pub(crate) trait Rows {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
@@ -19,7 +22,7 @@ pub(crate) trait Rows {
         to: &[u8],
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error>;
+    ) -> Result<Vec<Row>, Error>;
 }
 
 impl Rows for Arc<dyn Snapshot> {
@@ -33,7 +36,7 @@ impl Rows for Arc<dyn Snapshot> {
         to: &[u8],
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Vec<Row>, Error> {
         let rows = self.as_ref().scan(from, to, direction, limit)?;
         Ok(rows
             .into_iter()
@@ -110,7 +113,7 @@ impl Rows for Staging {
         to: &[u8],
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Vec<Row>, Error> {
         if from >= to {
             return Ok(Vec::new());
         }

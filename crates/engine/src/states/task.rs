@@ -346,7 +346,7 @@ pub(crate) fn timed_out(stepper: &mut Stepper, id: FrameId) -> Option<Fault> {
     let now_ms = stepper.now.as_millis();
     let attempt = attempt_mut(stepper, id)?;
     let number = attempt.number;
-    let missed_heartbeat = !attempt.timeout_ms.is_some_and(|timeout| timeout <= now_ms);
+    let missed_heartbeat = attempt.timeout_ms.is_none_or(|timeout| timeout > now_ms);
     attempt.close();
     stepper.transition.effects.push(Effect::Cancel(Ticket {
         frame: id,

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::world::{START_MS, TASK, World, check, machine};
+use crate::world::{TASK, World, check, machine};
 
 #[test]
 fn states_all_does_not_see_a_runtime_error() {
@@ -12,7 +12,11 @@ fn states_all_does_not_see_a_runtime_error() {
         ),
         "{}",
         &[],
-        expect![[r#""#]],
+        expect![[r#"
+            1<0 ExecutionStarted {}
+            2<0 PassStateEntered A =#1
+            3<2 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Invalid path '$.none' : No results for path: $['none']
+        "#]],
     );
     check(
         &machine(&format!(
@@ -20,7 +24,11 @@ fn states_all_does_not_see_a_runtime_error() {
         )),
         "{}",
         &[],
-        expect![[r#""#]],
+        expect![[r#"
+            1<0 ExecutionStarted {}
+            2<0 TaskStateEntered A =#1
+            3<2 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). The JSONPath '$.none' specified for the field 'x.$' could not be found in the input '{}'
+        "#]],
     );
 }
 
@@ -35,13 +43,38 @@ fn task_failed_does_not_see_a_timeout() {
         &definition("States.TaskFailed"),
         "{}",
         &["wait 3"],
-        expect![[r#""#]],
+        expect![[r#"
+            1<0 ExecutionStarted {}
+            2<0 TaskStateEntered A =#1
+            3<2 FunctionScheduled {}
+            4<3 FunctionStarted
+              call arn:aws:lambda:us-east-1:123456789012:function:f {}
+              due in 3 s
+            > wait 3
+            5<4 FunctionTimedOut { error: Some("States.Timeout"), cause: None }
+            6<5 ExecutionFailed States.Timeout | -
+              cancel
+        "#]],
     );
     check(
         &definition("States.Timeout"),
         "{}",
         &["wait 3"],
-        expect![[r#""#]],
+        expect![[r#"
+            1<0 ExecutionStarted {}
+            2<0 TaskStateEntered A =#1
+            3<2 FunctionScheduled {}
+            4<3 FunctionStarted
+              call arn:aws:lambda:us-east-1:123456789012:function:f {}
+              due in 3 s
+            > wait 3
+            5<4 FunctionTimedOut { error: Some("States.Timeout"), cause: None }
+            6<5 TaskStateExited A {"Error":"States.Timeout","Cause":""}
+            7<6 SucceedStateEntered B =#6
+            8<7 SucceedStateExited B =#6
+            9<8 ExecutionSucceeded =#6
+              cancel
+        "#]],
     );
 }
 
@@ -60,7 +93,33 @@ fn the_first_retrier_that_matches_counts_for_itself() {
             "wait 5",
             "fail Busy 3",
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            1<0 ExecutionStarted {}
+            2<0 TaskStateEntered A =#1
+            3<2 FunctionScheduled {}
+            4<3 FunctionStarted
+              call arn:aws:lambda:us-east-1:123456789012:function:f {}
+            > fail Busy 1
+            5<4 FunctionFailed Busy | 1
+              due in 1 s
+            > wait 1
+            6<5 FunctionScheduled {}
+            7<6 FunctionStarted
+              call arn:aws:lambda:us-east-1:123456789012:function:f {}
+            > fail Other 2
+            8<7 FunctionFailed Other | 2
+              due in 5 s
+            > wait 5
+            9<8 FunctionScheduled {}
+            10<9 FunctionStarted
+              call arn:aws:lambda:us-east-1:123456789012:function:f {}
+            > fail Busy 3
+            11<10 FunctionFailed Busy | 3
+            12<11 TaskStateExited A {"Error":"Busy","Cause":"3"}
+            13<12 SucceedStateEntered B =#12
+            14<13 SucceedStateExited B =#12
+            15<14 ExecutionSucceeded =#12
+        "#]],
     );
 }
 
@@ -134,12 +193,24 @@ fn a_caught_error_in_jsonata_is_error_output() {
         ),
         "1",
         &["fail Broken pipe"],
-        expect![[r#""#]],
+        expect![[r#"
+            1<0 ExecutionStarted 1
+            2<0 TaskStateEntered A =#1
+            3<2 FunctionScheduled 1
+            4<3 FunctionStarted
+              call arn:aws:lambda:us-east-1:123456789012:function:f 1
+            > fail Broken pipe
+            5<4 FunctionFailed Broken | pipe
+            6<5 TaskStateExited A {"why":"Broken","in":1} $cause="pipe"
+            7<6 SucceedStateEntered B =#6
+            8<7 SucceedStateExited B "pipe"
+            9<8 ExecutionSucceeded =#8
+        "#]],
     );
 }
 
 #[test]
-fn an_expression_that_fails_is_caught_by_states_all() {
+fn an_expression_that_fails_can_be_caught() {
     check(
         &format!(
             r#"{{"QueryLanguage": "JSONata", "StartAt": "A", "States": {{
@@ -148,21 +219,14 @@ fn an_expression_that_fails_is_caught_by_states_all() {
         ),
         "{}",
         &[],
-        expect![[r#""#]],
-    );
-}
-
-#[test]
-fn a_stopped_clock_starts_at_the_start() {
-    // The script's clock is the machine's: nothing reads another one.
-    let world = World::start(
-        &machine(&format!(
-            r#""A": {{{TASK}, "TimeoutSeconds": 60, "End": true}}"#
-        )),
-        "{}",
-    );
-    assert_eq!(
-        world.execution.next_deadline().map(|due| due.as_millis()),
-        Some(START_MS + 60_000)
+        expect![[r#"
+            1<0 ExecutionStarted {}
+            2<0 TaskStateEntered A =#1
+            3<0 EvaluationFailed { error: "States.QueryEvaluationError", cause: "An error occurred while executing the state 'A' (entered at the event id #2). The JSONata expression '$states.input.none' specified for the field 'Arguments' returned nothing (undefined).", location: Some("Arguments"), state: "A" }
+            4<3 TaskStateExited A {"Error":"States.QueryEvaluationError","Cause":"An error occurred while executing the state 'A' (entered at the event id #2). The JSONata expression '$states.input.none' specified for the field 'Arguments' returned nothing (undefined)."}
+            5<4 SucceedStateEntered B =#4
+            6<5 SucceedStateExited B =#4
+            7<6 ExecutionSucceeded =#4
+        "#]],
     );
 }

@@ -1,9 +1,7 @@
 //! The spine: one claim about tasks, waits, choices and ends each.
 
-use std::sync::Arc;
-
 use expect_test::expect;
-use stepwell_engine::{Execution, Payload, Status};
+use stepwell_engine::Status;
 
 use crate::world::{TASK, World, check, machine};
 
@@ -322,28 +320,7 @@ fn an_execution_goes_on_after_its_rows_were_read_back() {
         r#""A": {{"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 1, "End": true, "ItemProcessor": {{"StartAt": "P", "States": {{"P": {{{TASK}, "End": true}}}}}}}}"#
     ));
     let mut world = World::start(&definition, r#"{"items": ["a", "b"]}"#);
-    let definition = Arc::clone(world.execution.definition());
-    let row = serde_json::to_string(&world.execution).expect("an execution is written");
-    let frames = world
-        .execution
-        .frames()
-        .values()
-        .map(|frame| serde_json::to_string(frame).expect("a frame is written"));
-    let frames = frames
-        .map(|text| serde_json::from_str(&text).expect("a frame is read"))
-        .collect();
-    let mut loaded: Execution = serde_json::from_str(&row).expect("an execution is read");
-    loaded.attach(definition, frames);
-    let wanted = loaded.unsupplied();
-    for id in wanted {
-        let text = if id.0 == 1 {
-            r#"{"items": ["a", "b"]}"#
-        } else {
-            "\"a\""
-        };
-        loaded.supply(id, &Payload::from_text(text));
-    }
-    world.execution = loaded;
+    world = world.reloaded(r#"{"items": ["a", "b"]}"#);
     world.text.clear();
     world.act("ok 1");
     world.act("ok 2");

@@ -1,5 +1,6 @@
 //! A definition, a script of what the world does, and the events that come of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use stepwell_engine::{
     Payload, Status, Ticket, Timestamp, step,
 };
 
-pub const START_MS: i64 = 1_700_000_000_000;
+const START_MS: i64 = 1_700_000_000_000;
 
 /// Runs `definition` on `input`, then the script, and compares the history.
 ///
@@ -28,6 +29,8 @@ pub struct World {
     open: Vec<Call>,
     last: Option<Ticket>,
     pub text: String,
+    /// Payloads by the event that stores them.
+    stored: BTreeMap<u64, String>,
 }
 
 impl World {
@@ -62,9 +65,35 @@ impl World {
             open: Vec::new(),
             last: None,
             text: String::new(),
+            stored: BTreeMap::new(),
         };
         world.feed(Input::Start);
         world
+    }
+
+    /// The same world after the execution was written to rows and read back; `input` is the execution's.
+    pub fn reloaded(mut self, input: &str) -> World {
+        let definition = Arc::clone(self.execution.definition());
+        let row = serde_json::to_string(&self.execution).expect("an execution is written");
+        let frames: Vec<String> = self
+            .execution
+            .frames()
+            .values()
+            .map(|frame| serde_json::to_string(frame).expect("a frame is written"))
+            .collect();
+        let mut loaded: Execution = serde_json::from_str(&row).expect("an execution is read");
+        let read = |text: &String| serde_json::from_str(text).expect("a frame is read");
+        loaded.attach(definition, frames.iter().map(read).collect());
+        for id in loaded.unsupplied() {
+            let text = if id.0 == 1 {
+                input
+            } else {
+                &self.stored[&id.0]
+            };
+            loaded.supply(id, &Payload::from_text(text));
+        }
+        self.execution = loaded;
+        self
     }
 
     pub fn act(&mut self, line: &str) {
@@ -138,6 +167,9 @@ impl World {
     fn feed(&mut self, input: Input) {
         let transition = step(&mut self.execution, self.now, input);
         for event in &transition.events {
+            if let Some(Body::Text(text)) = event.details.body() {
+                self.stored.insert(event.id.0, text.clone());
+            }
             writeln!(self.text, "{}", event_line(event)).expect("a string");
         }
         for effect in transition.effects {

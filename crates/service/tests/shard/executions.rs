@@ -402,3 +402,28 @@ fn a_resource_that_is_not_performed_fails_and_says_its_name() {
         "#]],
     );
 }
+
+#[test]
+fn an_execution_that_writes_more_than_one_batch_holds_takes_several() {
+    let machine = r#"{"StartAt":"A","States":{"A":{"Type":"Map","ItemsPath":"$.items","ItemSelector":{"i.$":"$$.Map.Item.Value","pad.$":"$.pad"},"End":true,
+        "ItemProcessor":{"StartAt":"P","States":{"P":{"Type":"Pass","OutputPath":"$.i","End":true}}}}}}"#;
+    let items: Vec<u32> = (0..600).collect();
+    let input = format!(
+        r#"{{"items": {items:?}, "pad": "{}"}}"#,
+        "x".repeat(250_000)
+    );
+    let mut world = World::new();
+    world.create("m", "STANDARD", machine);
+    world.start("m", "e", &input);
+    assert_eq!(world.describe("m", "e")["status"], "RUNNING");
+    world.shard.tick(world.now());
+    world.commit();
+    world.crash();
+    world.tick();
+    let shown = world.describe("m", "e");
+    assert_eq!(
+        shown["output"].as_str(),
+        serde_json::to_string(&items).ok().as_deref()
+    );
+    assert_eq!(world.kinds().get(&10), None, "no timer row is left");
+}

@@ -14,6 +14,7 @@ fn the_same_create_again_answers_with_the_machine_that_is_there() {
         CreateStateMachine {"name": "m", "type": "EXPRESS", "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
         CreateStateMachine {"name": "m", "tracingConfiguration": {"enabled": true}, "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
         DescribeStateMachine {"stateMachineArn": "@m"}
+        rows
         "#,
         expect![[r#"
             > CreateStateMachine {"name": "m", "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
@@ -29,6 +30,8 @@ fn the_same_create_again_answers_with_the_machine_that_is_there() {
               ! StateMachineAlreadyExists: State Machine Already Exists: '@stateMachine:m'
             > DescribeStateMachine {"stateMachineArn": "@m"}
               {"stateMachineArn":"@stateMachine:m","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false}}
+            > rows
+              {2: 1, 3: 1}
         "#]],
     );
 }

@@ -54,8 +54,9 @@ impl Run {
         let released = self.world.calls.len();
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         self.perform(verb, rest);
-        for call in self.world.calls[released..].to_vec() {
-            let readable = self.readable(&call);
+        let calls = self.world.calls[released..].to_vec();
+        for call in &calls {
+            let readable = self.readable(call);
             self.print(&format!("  call {readable}"));
         }
     }
