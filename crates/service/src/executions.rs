@@ -76,7 +76,7 @@ impl Shard {
             input.trace_header,
         )?;
         if start.machine.is_express {
-            if self.residents.len() >= EXPRESS_OPEN_MAX {
+            if self.open_express >= EXPRESS_OPEN_MAX {
                 return Err(throttled("open Express executions", EXPRESS_OPEN_MAX).into());
             }
             let number = self.next_execution_number();
@@ -111,7 +111,7 @@ impl Shard {
             )
             .into());
         }
-        if self.residents.len() >= EXPRESS_OPEN_MAX {
+        if self.open_express >= EXPRESS_OPEN_MAX {
             return Err(throttled("open Express executions", EXPRESS_OPEN_MAX).into());
         }
         let number = self.next_execution_number();
@@ -254,6 +254,9 @@ impl Shard {
             waiter,
             stored_frames: BTreeSet::new(),
         };
+        if !resident.is_durable() {
+            self.open_express += 1;
+        }
         self.residents.insert(number, resident);
         self.advance(now, number, Input::Start)?;
         Ok((arn, started_ms))
@@ -295,6 +298,7 @@ impl Shard {
             waiter: None,
             stored_frames: BTreeSet::new(),
         };
+        self.open_express += 1;
         self.residents.insert(number, resident);
         self.advance(now, number, Input::Start)
     }
@@ -498,8 +502,11 @@ impl Shard {
                 ));
                 self.finish_deleting(&identity.state_machine_name.clone())?;
             }
-            Mode::ExpressAsynchronous => self.staging.delete(index::express_key(identity.number)),
-            Mode::ExpressSynchronous => {}
+            Mode::ExpressAsynchronous => {
+                self.open_express -= 1;
+                self.staging.delete(index::express_key(identity.number));
+            }
+            Mode::ExpressSynchronous => self.open_express -= 1,
         }
         if let Some(waiter) = resident.waiter.take() {
             let answer = body(&crate::listing::sync_output(&resident.row));

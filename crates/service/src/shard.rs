@@ -35,6 +35,8 @@ pub struct Shard {
     pub(crate) staging: Staging,
     meta: Meta,
     pub(crate) residents: BTreeMap<u64, Resident>,
+    /// Residents that are Express and have not ended.
+    pub(crate) open_express: usize,
     definitions: BTreeMap<String, (u64, Arc<Definition>)>,
     definition_use: u64,
     timers: Timers,
@@ -82,6 +84,7 @@ impl Shard {
             settings,
             meta,
             residents: BTreeMap::new(),
+            open_express: 0,
             definitions: BTreeMap::new(),
             definition_use: 0,
             timers: Timers::unread(),

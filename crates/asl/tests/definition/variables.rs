@@ -49,7 +49,7 @@ fn variable_references_are_listed_by_state() {
                 "End": true}}}},
             "B": {"Type": "Choice", "Choices": [{"Variable": "$b", "StringEqualsPath": "$a.x", "Next": "D"}],
                 "Default": "D"},
-            "D": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $states.input.q + $count & $sum([1]) %}",
+            "D": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $states.input.q + $counter & $sum([1]) %}",
                 "End": true}}}"#,
     );
     expect![[r#"
@@ -66,7 +66,7 @@ fn variable_references_are_listed_by_state() {
                 "y",
             ],
             "D": [
-                "count",
+                "counter",
             ],
         }
     "#]]

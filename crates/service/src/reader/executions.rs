@@ -1,0 +1,284 @@
+//! Executions: describe, list, history.
+
+use std::collections::BTreeSet;
+
+use stepwell_api::{EpochSeconds, states};
+use stepwell_engine::{Body, Event, EventId, Execution, Status};
+use stepwell_store::{Direction, Error};
+
+use super::page::{
+    after_key, cut_page, invalid_token, page_size, page_start, read_token, token_of,
+};
+use super::{Read, Reader, settle};
+use crate::executions::status_byte;
+use crate::history::{self, Surroundings, Texts};
+use crate::listing::{included, status_name};
+use crate::machines::not_built;
+use crate::rows::history::{history_of, segments_from, text_at};
+use crate::rows::{after, index};
+use crate::shard::Done;
+use crate::staging::Rows;
+
+/// Index rows looked at for one page of a filtered list: a page may be short, its token goes on.
+const FILTER_SCAN_MAX: usize = 10_000;
+
+/// History rows read for one page.
+const SEGMENTS_MAX: usize = 1_024;
+
+impl Reader {
+    pub fn describe_execution(
+        &self,
+        input: &states::DescribeExecutionInput,
+    ) -> Read<states::DescribeExecutionOutput> {
+        settle(self.execution_description(input))
+    }
+
+    fn execution_description(
+        &self,
+        input: &states::DescribeExecutionInput,
+    ) -> Done<states::DescribeExecutionOutput> {
+        let (number, row) = self.execution(&input.execution_arn)?;
+        let execution = &row.execution;
+        let includes_data = input.included_data.as_deref() != Some("METADATA_ONLY");
+        let text = |event: EventId| -> Result<Option<String>, Error> {
+            if includes_data {
+                text_at(&self.snapshot, number, event)
+            } else {
+                Ok(None)
+            }
+        };
+        let output_event = execution.output().map(|_| execution.last_event());
+        let output = output_event.map(text).transpose()?.flatten();
+        let identity = &execution.identity;
+        let redrive = redrive_status(execution);
+        Ok(states::DescribeExecutionOutput {
+            execution_arn: identity.arn.clone(),
+            state_machine_arn: identity.state_machine_arn.clone(),
+            name: Some(identity.name.clone()),
+            status: status_name(execution.status()).to_string(),
+            start_date: EpochSeconds::from_ms(identity.started_ms),
+            stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
+            input: text(EventId(1))?,
+            input_details: Some(included()),
+            output_details: output.is_some().then(included),
+            output,
+            trace_header: row.trace_header.clone(),
+            map_run_arn: None,
+            error: execution.error().map(str::to_string),
+            cause: execution.cause().map(str::to_string),
+            state_machine_version_arn: row.version_arn.clone(),
+            state_machine_alias_arn: row.alias_arn.clone(),
+            redrive_count: Some(i32::try_from(row.redrive_count).unwrap_or(i32::MAX)),
+            redrive_date: row.redriven_ms.map(EpochSeconds::from_ms),
+            redrive_status: Some(redrive.0.to_string()),
+            redrive_status_reason: redrive.1.map(str::to_string),
+        })
+    }
+
+    pub fn list_executions(
+        &self,
+        input: &states::ListExecutionsInput,
+    ) -> Read<states::ListExecutionsOutput> {
+        settle(self.execution_list(input))
+    }
+
+    fn execution_list(
+        &self,
+        input: &states::ListExecutionsInput,
+    ) -> Done<states::ListExecutionsOutput> {
+        if input.map_run_arn.is_some() {
+            return Err(not_built("ListExecutions with mapRunArn").into());
+        }
+        let Some(arn) = &input.state_machine_arn else {
+            let text =
+                "1 validation error detected: Must specify either stateMachineArn or mapRunArn";
+            return Err(states::Error::validation_exception(text).into());
+        };
+        let machine = self.machine(arn)?;
+        if machine.is_express {
+            let text = "This operation is not supported by this type of state machine";
+            return Err(states::Error::state_machine_type_not_supported(text).into());
+        }
+        let limit = page_size(input.max_results);
+        let wanted = input.status_filter.as_deref().and_then(status_filter);
+        let prefix = index::list_of(&machine.name);
+        let from = page_start(input.next_token.as_deref(), prefix.clone())?;
+        let scan_limit = if wanted.is_some() {
+            FILTER_SCAN_MAX
+        } else {
+            limit + 1
+        };
+        let mut rows =
+            self.snapshot
+                .scan(&from, &after(&prefix), Direction::Ascending, scan_limit)?;
+        let is_scanned_out = rows.len() == scan_limit;
+        let last = rows.last().map(|(key, _)| key.clone());
+        if let Some(wanted) = wanted {
+            rows.retain(|(_, value)| value.get(1) == Some(&wanted));
+        }
+        let mut next_token = cut_page(&mut rows, limit);
+        if next_token.is_none() && is_scanned_out {
+            next_token = last.map(|key| token_of(&after_key(&key)));
+        }
+        let numbers: Vec<u64> = rows
+            .iter()
+            .filter_map(|(key, _)| index::number_in_list(key))
+            .collect();
+        let executions = numbers
+            .into_iter()
+            .map(|number| self.execution_item(number))
+            .collect::<Result<Vec<_>, Error>>()?;
+        Ok(states::ListExecutionsOutput {
+            executions,
+            next_token,
+        })
+    }
+
+    fn execution_item(&self, number: u64) -> Result<states::ExecutionListItem, Error> {
+        let row = self.row(number)?;
+        let execution = &row.execution;
+        let identity = &execution.identity;
+        Ok(states::ExecutionListItem {
+            execution_arn: identity.arn.clone(),
+            state_machine_arn: identity.state_machine_arn.clone(),
+            name: identity.name.clone(),
+            status: status_name(execution.status()).to_string(),
+            start_date: EpochSeconds::from_ms(identity.started_ms),
+            stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
+            map_run_arn: None,
+            item_count: None,
+            state_machine_version_arn: row.version_arn.clone(),
+            state_machine_alias_arn: row.alias_arn.clone(),
+            redrive_count: Some(i32::try_from(row.redrive_count).unwrap_or(i32::MAX)),
+            redrive_date: row.redriven_ms.map(EpochSeconds::from_ms),
+        })
+    }
+
+    pub fn get_execution_history(
+        &self,
+        input: &states::GetExecutionHistoryInput,
+    ) -> Read<states::GetExecutionHistoryOutput> {
+        settle(self.history(input))
+    }
+
+    fn history(
+        &self,
+        input: &states::GetExecutionHistoryInput,
+    ) -> Done<states::GetExecutionHistoryOutput> {
+        let (number, row) = self.execution(&input.execution_arn)?;
+        let limit = page_size(input.max_results) as u64;
+        let last = row.execution.last_event().0;
+        let is_reverse = input.reverse_order == Some(true);
+        let start = match &input.next_token {
+            None if is_reverse => last,
+            None => 1,
+            Some(token) => read_token(token)
+                .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
+                .ok_or_else(invalid_token)?,
+        };
+        let (first, end) = if is_reverse {
+            (start.saturating_sub(limit - 1).max(1), start)
+        } else {
+            (start, start.saturating_add(limit - 1).min(last))
+        };
+        let mut events = self.events(number, first, end)?;
+        let texts = self.texts(number, &events)?;
+        if is_reverse {
+            events.reverse();
+        }
+        let around = Surroundings {
+            region: &self.settings.region,
+            role_arn: &row.execution.identity.role_arn,
+            version_arn: row.version_arn.as_deref(),
+            alias_arn: row.alias_arn.as_deref(),
+            includes_data: input.include_execution_data != Some(false),
+        };
+        let next = if is_reverse {
+            (first > 1).then(|| first - 1)
+        } else {
+            (end < last).then_some(end + 1)
+        };
+        Ok(states::GetExecutionHistoryOutput {
+            events: events
+                .iter()
+                .map(|event| history::wire(event, &texts, &around))
+                .collect(),
+            next_token: next.map(|id| token_of(&id.to_be_bytes())),
+        })
+    }
+
+    /// Events `first..=end`, ascending.
+    fn events(&self, number: u64, first: u64, end: u64) -> Result<Vec<Event>, Error> {
+        let mut events: Vec<Event> = Vec::new();
+        let mut next = first;
+        while next <= end {
+            let before = events.len();
+            // A row has at least one event: no more rows than events are needed.
+            let wanted = usize::try_from(end - next + 1).unwrap_or(usize::MAX);
+            let limit = wanted.min(SEGMENTS_MAX);
+            for segment in segments_from(&self.snapshot, number, EventId(next), limit)? {
+                events.extend(
+                    segment
+                        .into_iter()
+                        .filter(|event| event.id.0 >= next && event.id.0 <= end),
+                );
+            }
+            if events.len() == before {
+                return Err(Error::Corrupt {
+                    key: history_of(number),
+                });
+            }
+            next = events.last().map_or(end, |event| event.id.0) + 1;
+        }
+        Ok(events)
+    }
+
+    /// The texts that `events` refer to.
+    fn texts(&self, number: u64, events: &[Event]) -> Result<Texts, Error> {
+        let wanted: BTreeSet<EventId> = events
+            .iter()
+            .filter_map(|event| match event.details.body() {
+                Some(Body::Same(origin)) => Some(*origin),
+                _ => None,
+            })
+            .collect();
+        let mut texts = Texts::new();
+        for id in wanted {
+            if let Some(text) = text_at(&self.snapshot, number, id)? {
+                texts.insert(id, text);
+            }
+        }
+        Ok(texts)
+    }
+}
+
+/// AWS's redrive status and, where it cannot be redriven, the reason.
+fn redrive_status(execution: &Execution) -> (&'static str, Option<&'static str>) {
+    match execution.status() {
+        Status::Running => (
+            "NOT_REDRIVABLE",
+            Some("Execution is RUNNING and cannot be redriven"),
+        ),
+        Status::Succeeded => (
+            "NOT_REDRIVABLE",
+            Some("Execution is SUCCEEDED and cannot be redriven"),
+        ),
+        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
+    }
+}
+
+fn status_filter(name: &str) -> Option<u8> {
+    let all = [
+        Status::Running,
+        Status::Succeeded,
+        Status::Failed,
+        Status::TimedOut,
+        Status::Aborted,
+    ];
+    // A status that Stepwell's executions never have (PENDING_REDRIVE) matches none of them.
+    Some(
+        all.into_iter()
+            .find(|status| status_name(*status) == name)
+            .map_or(0, status_byte),
+    )
+}

@@ -1,0 +1,87 @@
+//! Functions: look up, list, packages.
+
+use stepwell_api::lambda;
+use stepwell_store::{Direction, Error};
+
+use super::page::{cut_page, read_token};
+use super::{Read, Reader, settle};
+use crate::functions::{FunctionRow, function_name, missing_function};
+use crate::rows::function::{code_of, function_key, functions};
+use crate::rows::{after, decode_json};
+use crate::shard::Done;
+use crate::staging::Rows;
+
+impl Reader {
+    /// The function that a name, partial ARN or ARN means; a qualifier must be `$LATEST`.
+    pub fn function(&self, text: &str, qualifier: Option<&str>) -> Read<FunctionRow> {
+        settle(self.function_row(text, qualifier))
+    }
+
+    fn function_row(&self, text: &str, qualifier: Option<&str>) -> Done<FunctionRow> {
+        let name = function_name(text)?;
+        let inline = text
+            .split_once(":function:")
+            .and_then(|(_, rest)| rest.split_once(':'))
+            .map(|(_, qualifier)| qualifier);
+        let qualifier = qualifier.or(inline).unwrap_or("$LATEST");
+        let key = function_key(&name);
+        let arn = format!(
+            "arn:aws:lambda:{}:{}:function:{name}",
+            self.settings.region, self.settings.account
+        );
+        let found = Rows::get(&self.snapshot, &key)?;
+        match found {
+            Some(value) if qualifier == "$LATEST" => Ok(decode_json(&key, &value)?),
+            _ => Err(missing_function(&format!("{arn}:{qualifier}")).into()),
+        }
+    }
+
+    /// All functions by name, a page at a time; the marker is the last page's.
+    pub fn list_functions(
+        &self,
+        marker: Option<&str>,
+        limit: usize,
+    ) -> Read<(Vec<FunctionRow>, Option<String>)> {
+        settle(self.function_list(marker, limit))
+    }
+
+    fn function_list(
+        &self,
+        marker: Option<&str>,
+        limit: usize,
+    ) -> Done<(Vec<FunctionRow>, Option<String>)> {
+        let invalid =
+            || lambda::Error::invalid_parameter_value_exception("The provided Marker is not valid");
+        let from = match marker {
+            None => functions(),
+            Some(marker) => read_token(marker)
+                .filter(|key| key.starts_with(&functions()))
+                .ok_or_else(invalid)?,
+        };
+        let mut rows =
+            self.snapshot
+                .scan(&from, &after(&functions()), Direction::Ascending, limit + 1)?;
+        let next = cut_page(&mut rows, limit);
+        let rows = rows
+            .iter()
+            .map(|(key, value)| decode_json(key, value))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok((rows, next))
+    }
+
+    /// The zip of a package.
+    pub fn package(&self, package: &str) -> Result<Vec<u8>, Error> {
+        let prefix = code_of(package);
+        let rows = Rows::scan(
+            &self.snapshot,
+            &prefix,
+            &after(&prefix),
+            Direction::Ascending,
+            usize::MAX,
+        )?;
+        if rows.is_empty() {
+            return Err(Error::Corrupt { key: prefix });
+        }
+        Ok(rows.into_iter().flat_map(|(_, chunk)| chunk).collect())
+    }
+}

@@ -1,0 +1,186 @@
+//! State machines: describe, list, tags.
+
+use stepwell_api::{EpochSeconds, states};
+use stepwell_engine::MachineKind;
+use stepwell_store::Direction;
+
+use super::page::{cut_page, page_size, page_start};
+use super::{Read, Reader, settle};
+use crate::machines::machine_kind;
+use crate::rows::machine::{Machine, machine_key, machines};
+use crate::rows::{after, decode_json};
+use crate::shard::Done;
+use crate::staging::Rows;
+use crate::tags;
+
+impl Reader {
+    pub fn describe_state_machine(
+        &self,
+        input: &states::DescribeStateMachineInput,
+    ) -> Read<states::DescribeStateMachineOutput> {
+        settle(self.machine_description(input))
+    }
+
+    fn machine_description(
+        &self,
+        input: &states::DescribeStateMachineInput,
+    ) -> Done<states::DescribeStateMachineOutput> {
+        let machine = self.machine(&input.state_machine_arn)?;
+        let text = self.definition_text(&machine)?;
+        let is_metadata = input.included_data.as_deref() == Some("METADATA_ONLY");
+        let parsed = stepwell_engine::Definition::parse(&text, machine_kind(&machine)).ok();
+        let references = parsed
+            .as_ref()
+            .map(|definition| definition.variable_references().clone())
+            .unwrap_or_default();
+        Ok(states::DescribeStateMachineOutput {
+            state_machine_arn: machine.arn.clone(),
+            name: machine.name.clone(),
+            status: Some(
+                if machine.is_deleting {
+                    "DELETING"
+                } else {
+                    "ACTIVE"
+                }
+                .to_string(),
+            ),
+            definition: if is_metadata { "{}".to_string() } else { text },
+            role_arn: machine.role_arn.clone(),
+            r#type: if machine.is_express {
+                "EXPRESS"
+            } else {
+                "STANDARD"
+            }
+            .to_string(),
+            creation_date: EpochSeconds::from_ms(machine.created_ms),
+            logging_configuration: Some(logging_of(Some(&machine))),
+            tracing_configuration: Some(states::TracingConfiguration {
+                enabled: Some(machine.tracing_enabled),
+            }),
+            label: None,
+            revision_id: machine.revision_id.clone(),
+            // AWS: the description of a version; the machine itself has none.
+            description: None,
+            encryption_configuration: machine.encryption.clone(),
+            variable_references: (!references.is_empty()).then_some(references),
+        })
+    }
+
+    pub fn list_tags_for_resource(
+        &self,
+        input: &states::ListTagsForResourceInput,
+    ) -> Read<states::ListTagsForResourceOutput> {
+        settle(self.tags(&input.resource_arn))
+    }
+
+    fn tags(&self, arn: &str) -> Done<states::ListTagsForResourceOutput> {
+        let key = machine_key(&tags::tagged_name(arn)?);
+        let value = Rows::get(&self.snapshot, &key)?.ok_or_else(|| tags::missing(arn))?;
+        let machine: Machine = decode_json(&key, &value)?;
+        if machine.arn != arn {
+            return Err(tags::missing(arn).into());
+        }
+        Ok(states::ListTagsForResourceOutput {
+            tags: Some(tags::listed(&machine)),
+        })
+    }
+
+    pub fn describe_state_machine_for_execution(
+        &self,
+        input: &states::DescribeStateMachineForExecutionInput,
+    ) -> Read<states::DescribeStateMachineForExecutionOutput> {
+        settle(self.machine_of_execution(input))
+    }
+
+    /// AWS: the definition and role are those the execution runs with, not the machine's of now.
+    fn machine_of_execution(
+        &self,
+        input: &states::DescribeStateMachineForExecutionInput,
+    ) -> Done<states::DescribeStateMachineForExecutionOutput> {
+        let (_, row) = self.execution(&input.execution_arn)?;
+        let identity = &row.execution.identity;
+        let key = machine_key(&identity.state_machine_name);
+        let machine: Option<Machine> = Rows::get(&self.snapshot, &key)?
+            .map(|value| decode_json(&key, &value))
+            .transpose()?;
+        let text = self.definition_row(&row.definition, MachineKind::Standard)?;
+        let parsed = stepwell_engine::Definition::parse(&text, MachineKind::Standard).ok();
+        let references = parsed
+            .map(|definition| definition.variable_references().clone())
+            .unwrap_or_default();
+        let is_metadata = input.included_data.as_deref() == Some("METADATA_ONLY");
+        let updated = machine
+            .as_ref()
+            .map(|machine| machine.updated_ms.unwrap_or(machine.created_ms));
+        Ok(states::DescribeStateMachineForExecutionOutput {
+            state_machine_arn: identity.state_machine_arn.clone(),
+            name: identity.state_machine_name.clone(),
+            definition: if is_metadata { "{}".to_string() } else { text },
+            role_arn: identity.role_arn.clone(),
+            update_date: EpochSeconds::from_ms(updated.unwrap_or(identity.started_ms)),
+            logging_configuration: Some(logging_of(machine.as_ref())),
+            tracing_configuration: Some(states::TracingConfiguration {
+                enabled: Some(
+                    machine
+                        .as_ref()
+                        .is_some_and(|machine| machine.tracing_enabled),
+                ),
+            }),
+            map_run_arn: None,
+            label: None,
+            revision_id: row.revision_id.clone(),
+            encryption_configuration: machine.and_then(|machine| machine.encryption),
+            variable_references: (!references.is_empty()).then_some(references),
+        })
+    }
+
+    pub fn list_state_machines(
+        &self,
+        input: &states::ListStateMachinesInput,
+    ) -> Read<states::ListStateMachinesOutput> {
+        settle(self.machine_list(input))
+    }
+
+    fn machine_list(
+        &self,
+        input: &states::ListStateMachinesInput,
+    ) -> Done<states::ListStateMachinesOutput> {
+        let limit = page_size(input.max_results);
+        let from = page_start(input.next_token.as_deref(), machines())?;
+        let mut rows =
+            self.snapshot
+                .scan(&from, &after(&machines()), Direction::Ascending, limit + 1)?;
+        let next_token = cut_page(&mut rows, limit);
+        let items = rows
+            .iter()
+            .map(|(key, value)| decode_json::<Machine>(key, value))
+            .collect::<Result<Vec<_>, _>>()?;
+        let item = |machine: Machine| states::StateMachineListItem {
+            state_machine_arn: machine.arn,
+            name: machine.name,
+            r#type: if machine.is_express {
+                "EXPRESS"
+            } else {
+                "STANDARD"
+            }
+            .to_string(),
+            creation_date: EpochSeconds::from_ms(machine.created_ms),
+        };
+        Ok(states::ListStateMachinesOutput {
+            state_machines: items.into_iter().map(item).collect(),
+            next_token,
+        })
+    }
+}
+
+/// The logging configuration with AWS's defaults filled in.
+fn logging_of(machine: Option<&Machine>) -> states::LoggingConfiguration {
+    let logging = machine
+        .and_then(|machine| machine.logging.clone())
+        .unwrap_or_default();
+    states::LoggingConfiguration {
+        level: logging.level.or_else(|| Some("OFF".to_string())),
+        include_execution_data: logging.include_execution_data.or(Some(false)),
+        destinations: logging.destinations,
+    }
+}
