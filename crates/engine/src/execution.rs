@@ -64,7 +64,8 @@ pub struct Identity {
 /// One execution.
 ///
 /// The row of an execution is this value without its frames; every frame is a row of its own.
-/// After reading rows: [`Execution::attach`], then supply the payloads that [`Execution::unsupplied`] names.
+/// After reading rows: [`Execution::attach`], then [`Execution::supply_all`] with the payloads that
+/// [`Execution::unsupplied`] names.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Execution {
     pub identity: Identity,
@@ -140,14 +141,24 @@ impl Execution {
             .collect()
     }
 
-    /// Fills every slot that refers to `event` with `payload`.
-    pub fn supply(&mut self, event: EventId, payload: &Payload) {
+    /// Fills every slot that refers to one of the events, and recomputes the items of every Map.
+    pub fn supply_all(&mut self, payloads: &BTreeMap<EventId, Payload>) {
         let own = std::iter::once(&mut self.input).chain(self.output.as_mut());
         let framed = self.frames.values_mut().flat_map(Frame::slots_mut);
         for slot in own.chain(framed) {
-            if slot.at == event && slot.payload.is_none() {
-                slot.payload = Some(payload.clone());
+            if slot.payload.is_none() {
+                slot.payload = payloads.get(&slot.at).cloned();
             }
+        }
+        // Outer frames have smaller ids: an inner Map's items may depend on the outer item.
+        let maps: Vec<FrameId> = self
+            .frames
+            .values()
+            .filter(|frame| frame.is_fork())
+            .map(|frame| frame.id)
+            .collect();
+        for id in maps {
+            crate::states::map::load_items(self, id);
         }
     }
 
@@ -323,6 +334,8 @@ pub struct Frame {
     pub(crate) phase: Phase,
     #[serde(with = "variable_texts")]
     pub(crate) variables: Variables,
+    /// Bytes of the variables as JSON text.
+    pub(crate) variable_bytes: usize,
     /// Items of a Map, recomputed when the frame is loaded.
     #[serde(skip)]
     pub(crate) items: Option<Arc<Vec<Value>>>,
@@ -356,6 +369,8 @@ pub(crate) enum Phase {
         finished: u32,
         concurrency: u32,
         started_ms: i64,
+        /// `MapStateStarted`: the event that the evaluation of the items belongs to.
+        started: EventId,
     },
     /// A branch or an iteration that has ended; its parent collects the output.
     Done { output: Slot },
@@ -397,6 +412,25 @@ impl Frame {
             Phase::Calling(attempt) if attempt.stage != Stage::Closed => Some(attempt.number),
             _ => None,
         }
+    }
+
+    /// Sets variables; bounded by the caller.
+    pub(crate) fn assign(&mut self, assigned: Vec<(String, Value)>) {
+        if assigned.is_empty() {
+            return;
+        }
+        self.variables.extend(assigned);
+        let texts = self.variables.values().map(Value::to_string);
+        self.variable_bytes = texts.map(|text| text.len()).sum();
+    }
+
+    /// Whether frames can be below this one.
+    pub(crate) fn is_fork(&self) -> bool {
+        // A failed Parallel or Map waits in `Backoff` with no frames below.
+        matches!(
+            self.phase,
+            Phase::Branches { .. } | Phase::Iterations { .. }
+        )
     }
 
     /// When this frame has something to do by itself.

@@ -5,7 +5,7 @@ use stepwell_asl::definition::{Flow, Kind, Template};
 use stepwell_asl::{Failure, Scope};
 
 use crate::event::{Details, EventId};
-use crate::execution::{FrameId, Phase, Place, Status};
+use crate::execution::{Frame, FrameId, Phase, Place, Status};
 use crate::flow::{self, Outcome, Sight};
 use crate::payload::Payload;
 use crate::retry;
@@ -115,6 +115,23 @@ impl Stepper<'_> {
             "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
             state.name
         );
+        self.data_limit_exceeded(id, cause);
+    }
+
+    /// What the state was about to hand to its task, branch or iteration is over the limit.
+    pub(crate) fn input_too_large(&mut self, id: FrameId) {
+        let state = self.execution.state_of(self.execution.frame(id));
+        self.data_limit_exceeded(
+            id,
+            format!(
+                "The state '{}' produced an input with a size exceeding the maximum number of bytes service limit.",
+                state.name
+            ),
+        );
+    }
+
+    /// A data limit that nothing catches.
+    pub(crate) fn data_limit_exceeded(&mut self, id: FrameId, cause: String) {
         let fault = Fault {
             is_fatal: true,
             ..Fault::of_task(Some("States.DataLimitExceeded".to_string()), Some(cause))
@@ -290,6 +307,23 @@ impl Stepper<'_> {
         let mut children = self.execution.children(parent);
         children.retain(|child| *child != failed);
         children.insert(0, failed);
+        self.abort_children(children, Some(failed), name, origin);
+    }
+
+    /// Ends every frame below a Map whose next iteration cannot be started.
+    pub(crate) fn abort_iterations(&mut self, parent: FrameId, name: &str) {
+        let origin = self.execution.frame(parent).previous;
+        let children = self.execution.children(parent);
+        self.abort_children(children, None, name, origin);
+    }
+
+    fn abort_children(
+        &mut self,
+        children: Vec<FrameId>,
+        failed: Option<FrameId>,
+        name: &str,
+        origin: EventId,
+    ) {
         for child in children {
             let Some(frame) = self.execution.frames.get(&child) else {
                 continue;
@@ -297,7 +331,7 @@ impl Stepper<'_> {
             let place = frame.place;
             if let (Place::Iteration(index), false, true) = (
                 place,
-                child == failed,
+                Some(child) == failed,
                 !matches!(frame.phase, Phase::Done { .. }),
             ) {
                 let index = u64::from(index);
@@ -309,7 +343,7 @@ impl Stepper<'_> {
                     },
                 );
             }
-            self.abort_frame(child, child == failed, origin);
+            self.abort_frame(child, Some(child) == failed, origin);
         }
     }
 
@@ -337,8 +371,10 @@ impl Stepper<'_> {
                 _ => {}
             }
         }
-        for child in self.execution.children(id) {
-            self.abort_frame(child, false, origin);
+        if self.execution.frames.get(&id).is_some_and(Frame::is_fork) {
+            for child in self.execution.children(id) {
+                self.abort_frame(child, false, origin);
+            }
         }
         self.drop_frame(id);
     }

@@ -28,11 +28,22 @@ impl Sight {
         now: Timestamp,
         token: Option<&str>,
     ) -> Sight {
+        Sight::at(execution, frame, now, token, execution.last_event.0 + 1)
+    }
+
+    /// As [`Sight::new`], for an evaluation that belongs to the event `event_id`.
+    pub(crate) fn at(
+        execution: &Execution,
+        frame: FrameId,
+        now: Timestamp,
+        token: Option<&str>,
+        event_id: u64,
+    ) -> Sight {
         let current = execution.frame(frame);
         Sight {
             context: context::object(execution, current, token),
             variables: visible_variables(execution, current),
-            entropy: Entropy::derive(&execution.identity.seed, execution.last_event.0 + 1),
+            entropy: Entropy::derive(&execution.identity.seed, event_id),
             now,
         }
     }

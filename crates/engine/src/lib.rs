@@ -22,7 +22,7 @@ pub use execution::{
     Execution, Frame, FrameId, HISTORY_EVENTS_MAX, INLINE_MAP_CONCURRENCY_MAX, Identity, Mode,
     Status,
 };
-pub use payload::{PAYLOAD_BYTES_MAX, Payload, Slot};
+pub use payload::{PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, Payload, Slot};
 pub use step::{Call, CallPattern, Effect, Input, Ticket, Transition, step};
 pub use stepwell_asl::definition::{MachineKind, MapMode};
 pub use stepwell_asl::{Definition, Diagnostic, Severity, Timestamp};

@@ -12,6 +12,11 @@ use crate::event::EventId;
 /// AWS: quota "Maximum input or output size for a task, state, or execution".
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 
+/// Deepest nesting of arrays and objects in a payload.
+///
+/// The parser reads at most 127 levels; what one state adds must still be readable.
+pub const PAYLOAD_DEPTH_MAX: usize = 120;
+
 /// A JSON text and, once somebody asked, its parsed value. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Payload {
@@ -22,6 +27,7 @@ pub struct Payload {
 struct Inner {
     text: Arc<str>,
     value: OnceLock<Value>,
+    depth: OnceLock<usize>,
 }
 
 impl Payload {
@@ -31,35 +37,39 @@ impl Payload {
             inner: Arc::new(Inner {
                 text: text.into(),
                 value: OnceLock::new(),
+                depth: OnceLock::new(),
             }),
         }
     }
 
     /// From a text of unknown origin.
     ///
-    /// - Errors: the parser's, with line and column, when the text is not one JSON value.
+    /// - Errors: the parser's, with line and column, when the text is not one JSON value; also when it
+    ///   nests deeper than [`PAYLOAD_DEPTH_MAX`].
     pub fn parse(text: impl Into<Arc<str>>) -> Result<Payload, serde_json::Error> {
         let text = text.into();
         let value: Value = serde_json::from_str(&text)?;
-        let parsed = OnceLock::new();
-        parsed.set(value).expect("a new cell is empty");
+        let depth = depth_of(&text);
+        if depth > PAYLOAD_DEPTH_MAX {
+            let error = format!("the JSON nests {depth} levels, at most {PAYLOAD_DEPTH_MAX}");
+            return Err(serde::de::Error::custom(error));
+        }
         Ok(Payload {
             inner: Arc::new(Inner {
                 text,
-                value: parsed,
+                value: OnceLock::from(value),
+                depth: OnceLock::from(depth),
             }),
         })
     }
 
     /// From a value; the text is its compact form.
     pub fn from_value(value: Value) -> Payload {
-        let text = value.to_string();
-        let parsed = OnceLock::new();
-        parsed.set(value).expect("a new cell is empty");
         Payload {
             inner: Arc::new(Inner {
-                text: text.into(),
-                value: parsed,
+                text: value.to_string().into(),
+                value: OnceLock::from(value),
+                depth: OnceLock::new(),
             }),
         }
     }
@@ -82,10 +92,31 @@ impl Payload {
         })
     }
 
-    /// Whether the text is over [`PAYLOAD_BYTES_MAX`].
+    /// Whether the text is over [`PAYLOAD_BYTES_MAX`] or [`PAYLOAD_DEPTH_MAX`].
     pub fn is_oversize(&self) -> bool {
-        self.inner.text.len() > PAYLOAD_BYTES_MAX
+        let depth = || *self.inner.depth.get_or_init(|| depth_of(&self.inner.text));
+        self.inner.text.len() > PAYLOAD_BYTES_MAX || depth() > PAYLOAD_DEPTH_MAX
     }
+}
+
+/// How deep arrays and objects nest in a text that is known to be JSON.
+fn depth_of(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0usize);
+    let (mut in_text, mut is_escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// A payload and the event that stores it.

@@ -1,6 +1,6 @@
 //! One transition: an input comes in, events and effects come out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use stepwell_asl::definition::{BlockId, Pattern};
@@ -15,12 +15,18 @@ use crate::states;
 
 /// Pieces of work done in one step before the rest is left for the next.
 ///
-/// A definition may loop for ever without waiting; a step may not.
-const WORK_PER_STEP_MAX: usize = 60_000;
+/// A definition may loop for ever without waiting; a step may not, and other executions wait for it.
+const WORK_PER_STEP_MAX: usize = 512;
 
 /// Bytes of payloads that one step may store before the rest is left for the next: all events of a step
 /// become durable together, and a batch has a largest size.
 const BYTES_PER_STEP_GOAL: usize = 16 << 20;
+
+/// Characters of an error name that are kept. Source: the API's `SensitiveError`.
+pub(crate) const ERROR_CHARS_MAX: usize = 256;
+
+/// Characters of a cause that are kept. Source: the API's `SensitiveCause`.
+pub(crate) const CAUSE_CHARS_MAX: usize = 32_768;
 
 /// What comes in.
 #[derive(Debug, Clone)]
@@ -116,6 +122,7 @@ pub fn step(execution: &mut Execution, now: Timestamp, input: Input) -> Transiti
         now,
         transition: Transition::default(),
         queue: VecDeque::new(),
+        scheduled: BTreeMap::new(),
         stored_bytes: 0,
     };
     stepper.accept(input);
@@ -138,6 +145,8 @@ pub(crate) struct Stepper<'e> {
     pub(crate) now: Timestamp,
     pub(crate) transition: Transition,
     pub(crate) queue: VecDeque<Work>,
+    /// Calls of tasks that are scheduled and not started: a task aborted before its start is never called.
+    pub(crate) scheduled: BTreeMap<FrameId, Box<Call>>,
     stored_bytes: usize,
 }
 
@@ -162,6 +171,7 @@ impl Stepper<'_> {
                 cause,
             } => {
                 if self.open(ticket).is_some() {
+                    let (error, cause) = (cut(error, ERROR_CHARS_MAX), cut(cause, CAUSE_CHARS_MAX));
                     states::task::failed(self, ticket.frame, error, cause);
                 }
             }
@@ -385,6 +395,7 @@ impl Stepper<'_> {
             attempts: 0,
             phase: Phase::Ready,
             variables: Default::default(),
+            variable_bytes: 0,
             items: None,
         });
         self.queue.push_back(Work::Enter(id));
@@ -436,15 +447,39 @@ impl Stepper<'_> {
         let Some(frame) = self.execution.remove_frame(id) else {
             return;
         };
-        if let Some(attempt) = frame.open_attempt() {
+        let was_called = self.scheduled.remove(&id).is_none();
+        if let Some(attempt) = frame.open_attempt()
+            && was_called
+        {
             self.transition
                 .effects
                 .push(Effect::Cancel(Ticket { frame: id, attempt }));
         }
     }
 
+    /// Removes a frame and every frame below it.
+    pub(crate) fn drop_tree(&mut self, id: FrameId) {
+        let has_children = self.execution.frames.get(&id).is_some_and(Frame::is_fork);
+        if has_children {
+            for child in self.execution.children(id) {
+                self.drop_tree(child);
+            }
+        }
+        self.drop_frame(id);
+    }
+
     /// Entropy for evaluations that belong to the next event.
     pub(crate) fn entropy(&self) -> Entropy {
         Entropy::derive(&self.execution.identity.seed, self.next_id().0)
     }
+}
+
+/// The first `limit` characters of a text.
+pub(crate) fn cut(text: Option<String>, limit: usize) -> Option<String> {
+    text.map(|mut text| {
+        if let Some((end, _)) = text.char_indices().nth(limit) {
+            text.truncate(end);
+        }
+        text
+    })
 }

@@ -1,6 +1,6 @@
 //! Executions: start, stop, and what one transition writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stepwell_api::arn::{self, StateMachineArn};
 use stepwell_api::{EpochSeconds, states};
@@ -386,12 +386,14 @@ impl Shard {
             .map(|(key, value)| decode(key, value))
             .collect::<Result<Vec<_>, _>>()?;
         row.execution.attach(definition, frames);
+        let mut payloads = BTreeMap::new();
         for event in row.execution.unsupplied() {
             let text = text_at(&self.staging, number, event)?.ok_or_else(|| Error::Corrupt {
                 key: history_key(number, event),
             })?;
-            row.execution.supply(event, &Payload::from_text(text));
+            payloads.insert(event, Payload::from_text(text));
         }
+        row.execution.supply_all(&payloads);
         let stored_frames = row.execution.frames().keys().copied().collect();
         Ok(Some(Resident {
             due_ms: row.execution.next_deadline().map(Timestamp::as_millis),
@@ -528,7 +530,15 @@ impl Shard {
                 execution: number,
                 ticket,
             }),
-            EngineEffect::Call(call) => self.release_call(now, number, *call, trace_header)?,
+            EngineEffect::Call(call) => {
+                // An earlier call of the same transition may have ended the execution.
+                let is_open = self.residents.get(&number).is_some_and(|resident| {
+                    resident.row.execution.scheduled_at(call.ticket).is_some()
+                });
+                if is_open {
+                    self.release_call(now, number, *call, trace_header)?;
+                }
+            }
         }
         Ok(())
     }

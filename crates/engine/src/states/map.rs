@@ -26,7 +26,7 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map
         Err(failure) => return stepper.evaluation_failed(id, failure),
     };
     let length = u32::try_from(items.len()).expect("256 KiB of input hold fewer items");
-    stepper.emit_in(
+    let started = stepper.emit_in(
         id,
         Details::MapStateStarted {
             length: u64::from(length),
@@ -44,6 +44,7 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map
         finished: 0,
         concurrency,
         started_ms,
+        started,
     };
     if length == 0 {
         states::join(stepper, id, Details::MapStateSucceeded);
@@ -56,35 +57,28 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map
 ///
 /// AWS: iterations that start together all write `MapIterationStarted` before any of them enters a state.
 pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
-    let mut previous = stepper.execution.frame(id).previous;
-    loop {
-        let frame = stepper.execution.frame(id);
-        let Phase::Iterations {
-            length,
-            next,
-            finished,
-            concurrency,
-            ..
-        } = frame.phase
-        else {
-            return;
-        };
-        if next >= length
-            || next - finished >= concurrency
-            || stepper.execution.status() != Status::Running
-        {
-            return;
-        }
-        let state = stepper.execution.state_of(frame);
-        let stepwell_asl::definition::Kind::Map(map) = &state.kind else {
-            return;
-        };
-        let raw = frame.input.payload().clone();
-        load_items(stepper.execution, id);
-        let input = match item_input(stepper, id, &state, map, &raw, next) {
+    load_items(stepper.execution, id);
+    let frame = stepper.execution.frame(id);
+    let state = stepper.execution.state_of(frame);
+    let stepwell_asl::definition::Kind::Map(map) = &state.kind else {
+        return;
+    };
+    let raw = frame.input.payload().clone();
+    // Selected once: every item's selector sees the same effective input.
+    let mut effective = None;
+    while let Some(next) = next_iteration(stepper, id) {
+        let input = match item_input(stepper, id, &state, map, &raw, &mut effective, next) {
             Ok(input) => input,
-            Err(failure) => return stepper.evaluation_failed(id, failure),
+            Err(failure) => {
+                stepper.abort_iterations(id, &state.name);
+                return stepper.evaluation_failed(id, failure);
+            }
         };
+        if input.is_oversize() {
+            stepper.abort_iterations(id, &state.name);
+            return stepper.input_too_large(id);
+        }
+        let previous = stepper.execution.frame(id).previous;
         let details = Details::MapIterationStarted {
             name: state.name.to_string(),
             index: u64::from(next),
@@ -96,14 +90,25 @@ pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
         if let Phase::Iterations { next, .. } = &mut stepper.execution.frame_mut(id).phase {
             *next += 1;
         }
-        stepper.open_frame(
-            Some(id),
-            Place::Iteration(next),
-            map.processor,
-            Slot::fresh(input),
-            started,
-        );
-        previous = stepper.execution.frame(id).previous;
+        let place = Place::Iteration(next);
+        stepper.open_frame(Some(id), place, map.processor, Slot::fresh(input), started);
+    }
+}
+
+/// The iteration to start next, if the Map may start one now.
+fn next_iteration(stepper: &Stepper, id: FrameId) -> Option<u32> {
+    if stepper.execution.status() != Status::Running {
+        return None;
+    }
+    match stepper.execution.frame(id).phase {
+        Phase::Iterations {
+            length,
+            next,
+            finished,
+            concurrency,
+            ..
+        } if next < length && next.saturating_sub(finished) < concurrency => Some(next),
+        _ => None,
     }
 }
 
@@ -143,7 +148,12 @@ pub(crate) fn iteration_done(stepper: &mut Stepper, parent: FrameId, index: u32,
 /// Recomputes the items of a Map that came back from its row.
 pub(crate) fn load_items(execution: &mut Execution, id: FrameId) {
     let frame = execution.frame(id);
-    let Phase::Iterations { started_ms, .. } = frame.phase else {
+    let Phase::Iterations {
+        started_ms,
+        started,
+        ..
+    } = frame.phase
+    else {
         return;
     };
     if frame.items.is_some() {
@@ -154,8 +164,9 @@ pub(crate) fn load_items(execution: &mut Execution, id: FrameId) {
         return;
     };
     let raw = frame.input.payload().clone();
-    let sight = Sight::new(execution, id, Timestamp::from_millis(started_ms), None);
-    // INVARIANT: the same input, variables and instant gave these items when the Map began.
+    let now = Timestamp::from_millis(started_ms);
+    let sight = Sight::at(execution, id, now, None, started.0);
+    // INVARIANT: the same input, variables, instant and entropy gave these items when the Map began.
     let loaded = items(&state, map, &raw, &sight).unwrap_or_default();
     if let Some(frame) = execution.frames.get_mut(&id) {
         frame.items = Some(Arc::new(loaded));
@@ -201,27 +212,35 @@ fn array_input(state: &State, value: Value) -> Result<Vec<Value>, Failure> {
 }
 
 /// The input of one iteration: the item, or what `ItemSelector` makes of it.
+///
+/// - `effective`: the Map's input after `InputPath`, once it is known.
 fn item_input(
     stepper: &Stepper,
     id: FrameId,
     state: &State,
     map: &Map,
     raw: &Payload,
+    effective: &mut Option<Payload>,
     index: u32,
 ) -> Result<Payload, Failure> {
-    let frame = stepper.execution.frame(id);
-    let items = frame
-        .items
-        .as_ref()
-        .expect("items are loaded before iterations start");
-    let item = &items[index as usize];
+    let items = stepper.execution.frame(id).items.as_ref();
+    let Some(item) = items.and_then(|items| items.get(index as usize)) else {
+        let cause = format!("The Map has no item {index} any more.");
+        return Err(Failure::runtime(cause));
+    };
     let Some(selector) = &map.item_selector else {
         return Ok(Payload::from_value(item.clone()));
     };
     let sight = Sight::new(stepper.execution, id, stepper.now, None)
         .of_item(context::item_object(index, item));
-    let effective = flow::selected_input(state, raw, &sight)?;
-    let scope: Scope = sight.scope(effective.value());
+    let selected = match effective {
+        Some(selected) => selected.clone(),
+        None => {
+            let selected = flow::selected_input(state, raw, &sight)?;
+            effective.insert(selected).clone()
+        }
+    };
+    let scope: Scope = sight.scope(selected.value());
     flow::template_value(selector, &scope).map(Payload::from_value)
 }
 

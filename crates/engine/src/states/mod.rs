@@ -13,7 +13,7 @@ use stepwell_asl::definition::{Kind, StateIndex};
 use crate::event::{Details, StateKind, body_of};
 use crate::execution::{FrameId, Phase, Place, Status};
 use crate::flow::{Outcome, Sight};
-use crate::payload::{Payload, Slot};
+use crate::payload::{PAYLOAD_BYTES_MAX, Payload, Slot};
 use crate::step::{Stepper, Work};
 
 /// Enters the frame's state and starts its work.
@@ -42,7 +42,7 @@ pub(crate) fn enter(stepper: &mut Stepper, id: FrameId) {
 pub(crate) fn again(stepper: &mut Stepper, id: FrameId) {
     // A retried Parallel or Map starts with fresh branches or iterations.
     for child in stepper.execution.children(id) {
-        stepper.drop_frame(child);
+        stepper.drop_tree(child);
     }
     work(stepper, id);
 }
@@ -81,6 +81,10 @@ fn exit_from(
         stepper.output_too_large(id);
         return;
     }
+    if let Some(cause) = variables_over_limit(stepper, id, &outcome.assigned) {
+        stepper.data_limit_exceeded(id, cause);
+        return;
+    }
     let frame = stepper.execution.frame(id);
     let state = stepper.execution.state_of(frame);
     let mut output = slot_for(&[Some(&frame.input), result], outcome.output);
@@ -99,16 +103,58 @@ fn exit_from(
     if stepper.execution.status() != Status::Running {
         return;
     }
-    stepper
-        .execution
-        .frame_mut(id)
-        .variables
-        .extend(outcome.assigned);
+    stepper.execution.frame_mut(id).assign(outcome.assigned);
     match next {
         Some(next) => go_to(stepper, id, next, output),
         None => end(stepper, id, output),
     }
 }
+
+/// Why the variables of an `Assign` may not be kept; `None` if they may.
+///
+/// AWS: 256 KiB a variable, 256 KiB an Assign, 10 MiB an execution (here: what the state can see).
+fn variables_over_limit(
+    stepper: &Stepper,
+    id: FrameId,
+    assigned: &[(String, Value)],
+) -> Option<String> {
+    if assigned.is_empty() {
+        return None;
+    }
+    let mut bytes = 0;
+    for (name, value) in assigned {
+        let payload = Payload::from_value(value.clone());
+        if payload.is_oversize() {
+            return Some(format!(
+                "The variable '{name}' exceeds the maximum size of {PAYLOAD_BYTES_MAX} bytes."
+            ));
+        }
+        bytes += payload.text().len();
+    }
+    if bytes > PAYLOAD_BYTES_MAX {
+        return Some(format!(
+            "The variables assigned by the state exceed the maximum size of {PAYLOAD_BYTES_MAX} bytes."
+        ));
+    }
+    let frames = stepper.execution.frames().values();
+    let stored: usize = frames.map(|frame| frame.variable_bytes).sum();
+    let before = stepper.execution.frame(id);
+    let replaced: usize = assigned
+        .iter()
+        .filter_map(|(name, _)| before.variables.get(name))
+        .map(|value| value.to_string().len())
+        .sum();
+    (stored + bytes - replaced.min(stored) > VARIABLES_BYTES_MAX).then(|| {
+        format!(
+            "The variables of the execution exceed the maximum size of {VARIABLES_BYTES_MAX} bytes."
+        )
+    })
+}
+
+/// Bytes of all variables of an execution, as JSON text.
+///
+/// AWS: quota "Maximum total size of all stored variables of an execution".
+const VARIABLES_BYTES_MAX: usize = 10 << 20;
 
 /// The slot of an output: a payload that an event stores already keeps that event.
 fn slot_for(stored: &[Option<&Slot>], output: Payload) -> Slot {
@@ -170,7 +216,7 @@ pub(crate) fn join(stepper: &mut Stepper, id: FrameId, succeeded: Details) {
     let children = stepper.execution.children(id);
     children
         .into_iter()
-        .for_each(|child| stepper.drop_frame(child));
+        .for_each(|child| stepper.drop_tree(child));
     if result.is_oversize() {
         stepper.output_too_large(id);
         return;

@@ -17,6 +17,9 @@ pub(crate) fn fork(stepper: &mut Stepper, id: FrameId, state: &State, parallel: 
         Ok(input) => input,
         Err(failure) => return stepper.evaluation_failed(id, failure),
     };
+    if input.is_oversize() {
+        return stepper.input_too_large(id);
+    }
     let started = stepper.emit_in(id, Details::ParallelStateStarted);
     if stepper.execution.status() != Status::Running {
         return;

@@ -9,7 +9,7 @@ use crate::failing::Fault;
 use crate::flow::{self, Sight};
 use crate::payload::Payload;
 use crate::states;
-use crate::step::Stepper;
+use crate::step::{CAUSE_CHARS_MAX, ERROR_CHARS_MAX, Stepper, cut};
 
 pub(crate) fn pass(stepper: &mut Stepper, id: FrameId, state: &State, pass: &Pass) {
     let raw = stepper.execution.frame(id).input.payload().clone();
@@ -52,7 +52,10 @@ pub(crate) fn fail(stepper: &mut Stepper, id: FrameId, fail: &Fail) {
     };
     let texts = text(&fail.error).and_then(|error| text(&fail.cause).map(|cause| (error, cause)));
     match texts {
-        Ok((error, cause)) => stepper.state_failed(id, Fault::of_task(error, cause)),
+        Ok((error, cause)) => {
+            let (error, cause) = (cut(error, ERROR_CHARS_MAX), cut(cause, CAUSE_CHARS_MAX));
+            stepper.state_failed(id, Fault::of_task(error, cause));
+        }
         Err(failure) => stepper.evaluation_failed(id, failure),
     }
 }

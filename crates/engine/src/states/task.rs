@@ -27,6 +27,9 @@ pub(crate) fn schedule(stepper: &mut Stepper, id: FrameId, state: &State, task: 
         Ok(prepared) => prepared,
         Err(failure) => return stepper.evaluation_failed(id, failure),
     };
+    if prepared.input.is_oversize() {
+        return stepper.input_too_large(id);
+    }
     let scheduled = stepper.emit_in(id, scheduled_event(&task.resource, &prepared));
     if stepper.execution.status() != Status::Running {
         return;
@@ -51,10 +54,7 @@ pub(crate) fn schedule(stepper: &mut Stepper, id: FrameId, state: &State, task: 
         token,
         prepared.timeout_seconds,
     );
-    stepper
-        .transition
-        .effects
-        .push(Effect::Call(Box::new(call)));
+    stepper.scheduled.insert(id, Box::new(call));
     stepper.queue.push_back(Work::StartTask(id));
 }
 
@@ -180,36 +180,38 @@ pub(crate) fn start(stepper: &mut Stepper, id: FrameId) {
     let Some(resource) = resource_in(stepper, id) else {
         return;
     };
-    if matches!(resource, Resource::Activity { .. }) {
-        // AWS: ActivityStarted comes when a worker takes the task; the time-out runs from the schedule.
-        run_clocks(stepper, id);
+    let Some(call) = stepper.scheduled.remove(&id) else {
         return;
-    }
+    };
     let details = match &resource {
-        Resource::Function { .. } => Details::FunctionStarted,
-        Resource::Activity { .. } => return,
+        Resource::Function { .. } => Some(Details::FunctionStarted),
+        // AWS: ActivityStarted comes when a worker takes the task; the time-out runs from the schedule.
+        Resource::Activity { .. } => None,
         Resource::Integration { .. } => {
             let (resource_type, resource) = names(&resource);
-            Details::TaskStarted {
+            Some(Details::TaskStarted {
                 resource_type,
                 resource,
-            }
+            })
         }
     };
-    stepper.emit_in(id, details);
-    run_clocks(stepper, id);
+    if let Some(details) = details {
+        stepper.emit_in(id, details);
+    }
+    if stepper.execution.status() != Status::Running {
+        return;
+    }
+    stepper.transition.effects.push(Effect::Call(call));
+    run_timeout(stepper, id);
 }
 
-fn run_clocks(stepper: &mut Stepper, id: FrameId) {
+fn run_timeout(stepper: &mut Stepper, id: FrameId) {
     let now_ms = stepper.now.as_millis();
     let Some(attempt) = attempt_mut(stepper, id) else {
         return;
     };
     attempt.timeout_ms = attempt
         .timeout_seconds
-        .map(|seconds| now_ms.saturating_add(millis(seconds)));
-    attempt.heartbeat_ms = attempt
-        .heartbeat_seconds
         .map(|seconds| now_ms.saturating_add(millis(seconds)));
 }
 
@@ -220,7 +222,8 @@ pub(crate) fn taken(stepper: &mut Stepper, id: FrameId, worker_name: Option<Stri
         return;
     };
     attempt.stage = Stage::Submitted;
-    run_clocks(stepper, id);
+    run_timeout(stepper, id);
+    heartbeat(stepper, id);
 }
 
 /// The call of a callback or `.sync` task has returned; the task waits for its token.
@@ -237,14 +240,11 @@ pub(crate) fn submitted(stepper: &mut Stepper, id: FrameId, output: &Payload) {
         output: body_text(output),
     };
     stepper.emit_in(id, details);
-    let now_ms = stepper.now.as_millis();
     let Some(attempt) = attempt_mut(stepper, id) else {
         return;
     };
     attempt.stage = Stage::Submitted;
-    attempt.heartbeat_ms = attempt
-        .heartbeat_seconds
-        .map(|seconds| now_ms.saturating_add(millis(seconds)));
+    heartbeat(stepper, id);
 }
 
 /// A worker is alive.

@@ -2,6 +2,7 @@
 
 mod choices;
 mod data_flow;
+mod limits;
 mod maps;
 mod parallels;
 mod retries;

@@ -201,7 +201,7 @@ fn a_callback_waits_for_its_token_and_a_missed_heartbeat_is_a_timeout() {
             3<2 TaskScheduled {"FunctionName":"f","Payload":{"n":1}}
             4<3 TaskStarted { resource_type: "lambda", resource: "invoke.waitForTaskToken" }
               call arn:aws:states:::lambda:invoke.waitForTaskToken {"FunctionName":"f","Payload":{"n":1}}
-              due in 10 s
+              due in 60 s
             > submit {"StatusCode":200}
             5<4 TaskSubmitted {"StatusCode":200}
               due in 10 s
@@ -303,7 +303,7 @@ fn the_last_event_of_a_full_history_is_its_end() {
     let mut world = World::start(&looping, "{}");
     let mut last = world.text.lines().last().map(str::to_string);
     // A loop is left after as much work as one step may do; it goes on when it is due again.
-    for _ in 0..10 {
+    for _ in 0..100 {
         if world.execution.status() != Status::Running {
             break;
         }

@@ -84,14 +84,16 @@ impl World {
         let mut loaded: Execution = serde_json::from_str(&row).expect("an execution is read");
         let read = |text: &String| serde_json::from_str(text).expect("a frame is read");
         loaded.attach(definition, frames.iter().map(read).collect());
+        let mut payloads = std::collections::BTreeMap::new();
         for id in loaded.unsupplied() {
             let text = if id.0 == 1 {
                 input
             } else {
                 &self.stored[&id.0]
             };
-            loaded.supply(id, &Payload::from_text(text));
+            payloads.insert(id, Payload::from_text(text));
         }
+        loaded.supply_all(&payloads);
         self.execution = loaded;
         self
     }
