@@ -57,6 +57,11 @@ pub enum Input {
         error: Option<String>,
         cause: Option<String>,
     },
+    /// The execution cannot go on for a reason outside its definition.
+    Fail {
+        error: Option<String>,
+        cause: Option<String>,
+    },
 }
 
 /// Names one attempt of one task of an execution. A ticket whose attempt is no longer open changes nothing.
@@ -187,6 +192,10 @@ impl Stepper<'_> {
                 if self.open(ticket).is_some() {
                     states::task::heartbeat(self, ticket.frame);
                 }
+            }
+            Input::Fail { error, cause } => {
+                let previous = self.execution.last_event;
+                self.fail(error, cause, previous);
             }
             Input::Stop { error, cause } => {
                 let details = Details::ExecutionAborted {

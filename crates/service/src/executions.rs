@@ -1,22 +1,19 @@
 //! Executions: start, stop, and what one transition writes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use stepwell_api::arn::{self, StateMachineArn};
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{
-    Call, CallPattern, Effect as EngineEffect, EventId, Execution, FrameId, Identity, Input,
-    MachineKind, Mode, Payload, Status, Timestamp, Transition, step,
+    Call, CallPattern, Effect as EngineEffect, EventId, Execution, Identity, Input, MachineKind,
+    Mode, Payload, Status, Timestamp, Transition, step,
 };
-use stepwell_store::{Direction, Error};
+use stepwell_store::Error;
 
 use crate::command::{Answered, Effect, LiveEvents, RequestId};
-use crate::rows::execution::{
-    ExecutionRow, OwnedExecutionRow, execution_key, frame_key, frames_of,
-};
-use crate::rows::history::{history_key, text_at};
+use crate::residents::Resident;
+use crate::rows::execution::{ExecutionRow, execution_key, frame_key};
+use crate::rows::history::history_key;
 use crate::rows::machine::Machine;
-use crate::rows::{VERSION, after, decode, encode, index};
+use crate::rows::{VERSION, decode, encode, index};
 use crate::shard::{Done, Shard, body};
 use crate::staging::Rows;
 use crate::tasks;
@@ -26,33 +23,6 @@ const EXPRESS_SECONDS_MAX: u64 = 300;
 
 /// Express executions open at once: they live in memory.
 const EXPRESS_OPEN_MAX: usize = 10_000;
-
-/// An execution in memory.
-pub(crate) struct Resident {
-    pub(crate) row: OwnedExecutionRow,
-    /// Due instant of its timer as it stands in rows and window.
-    due_ms: Option<i64>,
-    is_in_doubt: bool,
-    /// Answer to give when a synchronous execution ends.
-    waiter: Option<RequestId>,
-    /// Frames that have rows.
-    stored_frames: BTreeSet<FrameId>,
-}
-
-impl Resident {
-    /// Whether its state is in rows; Express lives in memory alone.
-    pub(crate) fn is_durable(&self) -> bool {
-        self.row.execution.identity.mode == Mode::Standard
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        self.row.execution.status() != Status::Running
-    }
-
-    pub(crate) fn has_call_in_flight(&self) -> bool {
-        self.is_in_doubt
-    }
-}
 
 /// What a caller asks to start.
 struct Start {
@@ -189,7 +159,9 @@ impl Shard {
         } else {
             MachineKind::Standard
         };
-        let definition = self.definition(&machine.definition, kind)?;
+        let definition = self
+            .definition(&machine.definition, kind)?
+            .map_err(states::Error::invalid_definition)?;
         let drawn = stepwell_engine::entropy(&entropy);
         let name = start.name.unwrap_or_else(|| drawn.draw_uuid());
         let arn = match mode {
@@ -247,13 +219,7 @@ impl Shard {
             );
             self.staging.put(index::express_key(number), encode(&again));
         }
-        let resident = Resident {
-            row,
-            due_ms: None,
-            is_in_doubt: false,
-            waiter,
-            stored_frames: BTreeSet::new(),
-        };
+        let resident = Resident::unstored(row, waiter);
         if !resident.is_durable() {
             self.open_express += 1;
         }
@@ -270,8 +236,12 @@ impl Shard {
         input: String,
         definition: String,
     ) -> Done<()> {
-        let parsed = self.definition(&definition, MachineKind::Express)?;
         let number = identity.number;
+        let Ok(parsed) = self.definition(&definition, MachineKind::Express)? else {
+            // An Express execution has no rows to fail in.
+            self.staging.delete(index::express_key(number));
+            return Ok(());
+        };
         let own = parsed
             .timeout_seconds()
             .map_or(EXPRESS_SECONDS_MAX, |own| own.min(EXPRESS_SECONDS_MAX));
@@ -291,13 +261,7 @@ impl Shard {
             forked_from: None,
             retries_lost_tasks: None,
         };
-        let resident = Resident {
-            row,
-            due_ms: None,
-            is_in_doubt: false,
-            waiter: None,
-            stored_frames: BTreeSet::new(),
-        };
+        let resident = Resident::unstored(row, None);
         self.open_express += 1;
         self.residents.insert(number, resident);
         self.advance(now, number, Input::Start)
@@ -312,6 +276,12 @@ impl Shard {
         let Some(number) = self.number_of(parsed.state_machine_name(), parsed.name())? else {
             return Err(missing_execution(&input.execution_arn).into());
         };
+        let is_named = self
+            .resident(number)?
+            .is_some_and(|resident| resident.row.execution.identity.arn == input.execution_arn);
+        if !is_named {
+            return Err(missing_execution(&input.execution_arn).into());
+        }
         self.advance(
             now,
             number,
@@ -346,68 +316,20 @@ impl Shard {
             self.staging.delete(index::timer_key(due_ms, number));
             return Ok(());
         }
-        self.advance(now, number, Input::Due)?;
-        // A step that ran out of its budget leaves the same instant behind: it goes on in a later tick.
-        if let Some(resident) = self
-            .residents
-            .get(&number)
-            .filter(|resident| resident.due_ms == Some(due_ms))
-        {
-            let is_durable = resident.is_durable();
-            self.wake_again(due_ms, number, is_durable);
-        }
-        Ok(())
-    }
-
-    /// The execution in memory, read from its rows if need be; `None` if there is none.
-    pub(crate) fn resident(&mut self, number: u64) -> Result<Option<&mut Resident>, Error> {
-        if !self.residents.contains_key(&number) {
-            let Some(loaded) = self.load(number)? else {
-                return Ok(None);
-            };
-            self.residents.insert(number, loaded);
-        }
-        Ok(self.residents.get_mut(&number))
-    }
-
-    fn load(&mut self, number: u64) -> Result<Option<Resident>, Error> {
-        let key = execution_key(number);
-        let Some(value) = self.staging.get(&key)? else {
-            return Ok(None);
-        };
-        let mut row: OwnedExecutionRow = decode(&key, &value)?;
-        let definition = self.definition(&row.definition, MachineKind::Standard)?;
-        let prefix = frames_of(number);
-        let rows = self
-            .staging
-            .scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
-        let frames = rows
-            .iter()
-            .map(|(key, value)| decode(key, value))
-            .collect::<Result<Vec<_>, _>>()?;
-        row.execution.attach(definition, frames);
-        let mut payloads = BTreeMap::new();
-        for event in row.execution.unsupplied() {
-            let text = text_at(&self.staging, number, event)?.ok_or_else(|| Error::Corrupt {
-                key: history_key(number, event),
-            })?;
-            payloads.insert(event, Payload::from_text(text));
-        }
-        row.execution.supply_all(&payloads);
-        let stored_frames = row.execution.frames().keys().copied().collect();
-        Ok(Some(Resident {
-            due_ms: row.execution.next_deadline().map(Timestamp::as_millis),
-            is_in_doubt: !row.execution.attempts_in_doubt().is_empty(),
-            waiter: None,
-            stored_frames,
-            row,
-        }))
+        self.advance(now, number, Input::Due)
     }
 
     /// One transition of an execution: step it, stage its rows, release its effects.
     pub(crate) fn advance(&mut self, now: Timestamp, number: u64, input: Input) -> Done<()> {
         let Some(resident) = self.resident(number)? else {
             return Ok(());
+        };
+        let input = match (&resident.unreadable, input) {
+            (Some(reason), input) if !matches!(input, Input::Stop { .. }) => Input::Fail {
+                error: Some("States.Runtime".to_string()),
+                cause: Some(reason.clone()),
+            },
+            (_, input) => input,
         };
         let transition = step(&mut resident.row.execution, now, input);
         self.stage(now, number, transition)
@@ -464,6 +386,11 @@ impl Shard {
         let (changed, removed) = resident.row.execution.take_changes();
         for id in removed {
             if resident.stored_frames.remove(&id) {
+                self.staging.delete(frame_key(number, id));
+            }
+        }
+        if resident.unreadable.is_some() && resident.is_over() {
+            for id in std::mem::take(&mut resident.stored_frames) {
                 self.staging.delete(frame_key(number, id));
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use stepwell_api::arn::{FunctionArn, Scope};
 use stepwell_api::lambda;
 use stepwell_engine::Timestamp;
 use stepwell_store::{Direction, Error};
@@ -236,10 +237,7 @@ impl Shard {
         input: &lambda::DeleteFunctionRequest,
     ) -> Done<Answered> {
         if input.qualifier.is_some() {
-            return Err(lambda::Error::not_implemented(
-                "Stepwell does not implement function versions yet",
-            )
-            .into());
+            return Err(not_versioned().into());
         }
         let row = self.existing_function(&input.function_name)?;
         self.staging.delete(function_key(&row.name));
@@ -293,11 +291,21 @@ impl Shard {
         Ok(())
     }
 
+    /// The function that a change names: ours, and not a version or an alias of it.
     fn existing_function(&self, text: &str) -> Done<FunctionRow> {
         let name = function_name(text)?;
+        let scope = Scope::new(
+            self.settings.region.as_str(),
+            self.settings.account.as_str(),
+        );
+        let named = FunctionArn::resolve(&scope, text)?;
+        if named.qualifier().is_some_and(|name| name != "$LATEST") {
+            return Err(not_versioned().into());
+        }
+        let arn = named.unqualified();
         match self.function(&name)? {
-            Some(row) => Ok(row),
-            None => Err(missing_function(&self.function_arn(&name)).into()),
+            Some(row) if row.arn == arn.as_str() => Ok(row),
+            _ => Err(missing_function(arn.as_str()).into()),
         }
     }
 
@@ -347,6 +355,10 @@ pub(crate) fn function_name(text: &str) -> Result<String, lambda::Error> {
 
 pub(crate) fn missing_function(arn: &str) -> lambda::Error {
     lambda::Error::resource_not_found_exception(format!("Function not found: {arn}"))
+}
+
+fn not_versioned() -> lambda::Error {
+    lambda::Error::not_implemented("Stepwell does not implement function versions yet")
 }
 
 fn check(row: &FunctionRow) -> Result<(), lambda::Error> {

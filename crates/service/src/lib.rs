@@ -14,6 +14,7 @@ mod listing;
 mod machines;
 mod reader;
 mod recovery;
+mod residents;
 mod rows;
 mod shard;
 mod staging;

@@ -35,11 +35,11 @@ pub(crate) fn sync_output(row: &OwnedExecutionRow) -> states::StartSyncExecution
         error: execution.error().map(str::to_string),
         cause: execution.cause().map(str::to_string),
         input: Some(execution.input().payload().text().to_string()),
-        input_details: Some(included()),
+        input_details: Some(included(true)),
         output: execution
             .output()
             .map(|output| output.payload().text().to_string()),
-        output_details: Some(included()),
+        output_details: Some(included(true)),
         trace_header: row.trace_header.clone(),
         billing_details: Some(states::BillingDetails {
             billed_memory_used_in_mb: Some(64),
@@ -49,9 +49,9 @@ pub(crate) fn sync_output(row: &OwnedExecutionRow) -> states::StartSyncExecution
     }
 }
 
-/// `{included: true}`.
-pub(crate) fn included() -> states::CloudWatchEventsExecutionDataDetails {
+/// Whether a payload that there is was put into the answer.
+pub(crate) fn included(is_included: bool) -> states::CloudWatchEventsExecutionDataDetails {
     states::CloudWatchEventsExecutionDataDetails {
-        included: Some(true),
+        included: Some(is_included),
     }
 }

@@ -132,7 +132,14 @@ impl Shard {
         input: &states::DeleteStateMachineInput,
     ) -> Done<Answered> {
         let parsed = StateMachineArn::parse(&input.state_machine_arn)?;
-        if let Some(mut machine) = self.machine(parsed.name())? {
+        if *parsed.qualifier() != Qualifier::None {
+            return Err(not_built("state machine versions and aliases").into());
+        }
+        // AWS: deleting what is not there succeeds; so does a machine of another account or region.
+        let named = self
+            .machine(parsed.name())?
+            .filter(|machine| machine.arn == input.state_machine_arn);
+        if let Some(mut machine) = named {
             machine.is_deleting = true;
             self.put_machine(&machine);
             self.finish_deleting(&machine.name)?;

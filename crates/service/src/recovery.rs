@@ -54,7 +54,7 @@ impl Shard {
             if let Some(number) = index::sole_number(key) {
                 self.recover_tasks(now, number)?;
             }
-            if self.staging.is_full() {
+            if self.is_full() {
                 return Ok(Some(next_key(key)));
             }
         }
@@ -75,6 +75,9 @@ impl Shard {
         for (key, value) in &starts {
             let (identity, input, definition): (Identity, String, String) = decode(key, value)?;
             self.begin_again(now, identity, input, definition)?;
+            if self.is_full() {
+                return Ok(Some(next_key(key)));
+            }
         }
         if starts.len() == RECOVER_BATCH {
             return Ok(starts.last().map(|(key, _)| next_key(key)));
@@ -95,6 +98,7 @@ impl Shard {
     }
 
     fn recover_tasks(&mut self, now: Timestamp, number: u64) -> Done<()> {
+        let default = self.settings.lost_task;
         let Some(resident) = self.resident(number)? else {
             return Ok(());
         };
@@ -102,7 +106,11 @@ impl Shard {
         let retries = resident
             .row
             .retries_lost_tasks
-            .unwrap_or(self.settings.lost_task == LostTask::Retry);
+            .unwrap_or(default == LostTask::Retry);
+        if resident.unreadable.is_some() {
+            return self.advance(now, number, Input::Due);
+        }
+        let mut called_again = Vec::new();
         for ticket in tickets {
             let returned = index::returned_key(number, ticket);
             let was_returned = self.staging.get(&returned)?.is_some();
@@ -110,15 +118,31 @@ impl Shard {
                 self.staging.delete(returned);
             }
             if retries || was_returned {
-                self.call_again(now, number, ticket)?;
+                called_again.push(ticket);
             } else {
                 self.advance(now, number, lost(ticket))?;
             }
         }
+        for ticket in called_again {
+            self.call_again(now, number, ticket)?;
+        }
         Ok(())
     }
 
+    /// An attempt whose time ran out while the server was down times out instead: it would run a second
+    /// time as the retry of its own time-out.
     fn call_again(&mut self, now: Timestamp, number: u64, ticket: Ticket) -> Done<()> {
+        let Some(resident) = self.resident(number)? else {
+            return Ok(());
+        };
+        let is_due = resident
+            .row
+            .execution
+            .next_deadline()
+            .is_some_and(|deadline| deadline <= now);
+        if is_due {
+            self.advance(now, number, Input::Due)?;
+        }
         let Some(resident) = self.resident(number)? else {
             return Ok(());
         };

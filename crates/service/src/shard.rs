@@ -1,20 +1,20 @@
 //! The shard: one writer over its rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use stepwell_engine::{Definition, MachineKind, Timestamp};
+use stepwell_engine::{Body, Definition, Diagnostic, Event, MachineKind, Timestamp};
 use stepwell_store::{Error, Snapshot, Store};
 
 use crate::command::{
     Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings,
 };
-use crate::executions::Resident;
+use crate::residents::Resident;
 use crate::rows::meta::{Meta, meta_key};
 use crate::rows::{decode, encode, index, machine};
 use crate::staging::{Rows, Staging};
-use crate::timers::Timers;
+use crate::timers::{Timer, Timers};
 
 /// Parsed definitions kept in memory.
 const DEFINITIONS_MAX: usize = 512;
@@ -24,6 +24,9 @@ const RESIDENTS_MAX: usize = 10_000;
 
 /// Executions that become due in one tick; the rest is due in the next.
 const DUE_PER_TICK_MAX: usize = 1_024;
+
+/// Bytes of events waiting for the commit after which it should come first.
+const RELEASED_BYTES_GOAL: usize = 16 << 20;
 
 /// One shard: apply commands, commit once, release what the commit made durable.
 ///
@@ -41,6 +44,8 @@ pub struct Shard {
     definition_use: u64,
     timers: Timers,
     released: Committed,
+    /// About how much memory the events in `released` hold.
+    released_bytes: usize,
     failure: Option<Error>,
 }
 
@@ -89,6 +94,7 @@ impl Shard {
             definition_use: 0,
             timers: Timers::unread(),
             released: Committed::default(),
+            released_bytes: 0,
             failure: None,
         })
     }
@@ -168,8 +174,10 @@ impl Shard {
 
     /// Whether so much is staged that the caller should commit before it applies more: a batch that
     /// is too large for the store would be the end of the shard.
+    ///
+    /// The events of Express executions have no rows, but they wait in memory for the commit all the same.
     pub fn is_full(&self) -> bool {
-        self.staging.is_full()
+        self.staging.is_full() || self.released_bytes >= RELEASED_BYTES_GOAL
     }
 
     /// Does what is due at `now`: waits, time-outs, heartbeats, retries.
@@ -181,15 +189,42 @@ impl Shard {
         }
     }
 
+    /// One step at most for each execution: one that is due again at once, because its step ran out of
+    /// budget, goes on in the next tick, when the clock has moved and what it released is gone.
     fn fire_timers(&mut self, now: Timestamp) -> Done<()> {
+        let mut stepped = BTreeSet::new();
+        let mut due_again = Vec::new();
+        let fired = self.fire_each_once(now, &mut stepped, &mut due_again);
+        for (timer, is_durable) in due_again {
+            self.timers.insert(timer, is_durable);
+        }
+        fired
+    }
+
+    fn fire_each_once(
+        &mut self,
+        now: Timestamp,
+        stepped: &mut BTreeSet<u64>,
+        due_again: &mut Vec<(Timer, bool)>,
+    ) -> Done<()> {
         for _ in 0..DUE_PER_TICK_MAX {
-            if self.staging.is_full() {
+            if self.is_full() {
                 return Ok(());
             }
             let Some((due_ms, number)) = self.timers.take_due(&self.staging, now)? else {
                 return Ok(());
             };
-            self.execution_due(now, number, due_ms)?;
+            if stepped.insert(number) {
+                self.execution_due(now, number, due_ms)?;
+            }
+            // What moved its timer has put the new one in already.
+            if let Some(resident) = self
+                .residents
+                .get(&number)
+                .filter(|resident| resident.due_ms == Some(due_ms))
+            {
+                due_again.push(((due_ms, number), resident.is_durable()));
+            }
         }
         Ok(())
     }
@@ -225,11 +260,6 @@ impl Shard {
         }
     }
 
-    /// Puts a timer back that has fired without moving.
-    pub(crate) fn wake_again(&mut self, due_ms: i64, number: u64, is_durable: bool) {
-        self.timers.insert((due_ms, number), is_durable);
-    }
-
     /// One durable batch of everything applied since the last commit; only now do answers and effects exist.
     ///
     /// - Errors: the store's, or the one that stopped an earlier call. Nothing is released then.
@@ -247,6 +277,7 @@ impl Shard {
             self.staging.rebase(self.store.snapshot());
         }
         self.let_idle_executions_go();
+        self.released_bytes = 0;
         Ok(std::mem::take(&mut self.released))
     }
 
@@ -284,33 +315,37 @@ impl Shard {
     }
 
     pub(crate) fn release_events(&mut self, events: LiveEvents) {
+        self.released_bytes += events.events.iter().map(event_bytes).sum::<usize>();
         self.released.events.push(events);
     }
 
-    /// The parsed definition with this hash.
+    /// The parsed definition with this hash, or why this release does not take it.
     ///
-    /// INVARIANT: a definition's row is written once and was validated before.
+    /// A definition's row is written once and was validated before, but by the release of its time: one
+    /// that a later release refuses must not stop the shard.
     pub(crate) fn definition(
         &mut self,
         hash: &str,
         kind: MachineKind,
-    ) -> Result<Arc<Definition>, Error> {
+    ) -> Result<Result<Arc<Definition>, String>, Error> {
         self.definition_use += 1;
         let now_used = self.definition_use;
         let key = machine::definition_key(&hash_kind(hash, kind));
         if let Some((used, definition)) = self.definitions.get_mut(hash_kind(hash, kind).as_str()) {
             *used = now_used;
-            return Ok(Arc::clone(definition));
+            return Ok(Ok(Arc::clone(definition)));
         }
         let value = self
             .staging
             .get(&key)?
             .ok_or_else(|| Error::Corrupt { key: key.clone() })?;
         let text: String = decode(&key, &value)?;
-        let definition = Definition::parse(&text, kind).map_err(|_| Error::Corrupt { key })?;
-        let definition = Arc::new(definition);
+        let definition = match Definition::parse(&text, kind) {
+            Ok(definition) => Arc::new(definition),
+            Err(diagnostics) => return Ok(Err(unreadable(&diagnostics))),
+        };
         self.keep_definition(hash_kind(hash, kind), Arc::clone(&definition));
-        Ok(definition)
+        Ok(Ok(definition))
     }
 
     /// Writes a definition's row once; returns its hash.
@@ -341,6 +376,23 @@ impl Shard {
             oldest.map(|key| self.definitions.remove(&key));
         }
     }
+}
+
+fn unreadable(diagnostics: &[Diagnostic]) -> String {
+    let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    format!(
+        "The stored definition is not valid in this release of Stepwell: {}",
+        texts.join(", ")
+    )
+}
+
+/// About how much memory an event holds.
+fn event_bytes(event: &Event) -> usize {
+    let text = match event.details.body() {
+        Some(Body::Text(text)) => text.len(),
+        Some(Body::Same(_)) | None => 0,
+    };
+    size_of::<Event>() + text
 }
 
 /// What a shard answers after a failure.

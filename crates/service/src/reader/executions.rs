@@ -14,16 +14,13 @@ use crate::executions::status_byte;
 use crate::history::{self, Surroundings, Texts};
 use crate::listing::{included, status_name};
 use crate::machines::not_built;
-use crate::rows::history::{history_of, segments_from, text_at};
+use crate::rows::history::{events_between, text_at, texts_at};
 use crate::rows::{after, index};
 use crate::shard::Done;
 use crate::staging::Rows;
 
 /// Index rows looked at for one page of a filtered list: a page may be short, its token goes on.
 const FILTER_SCAN_MAX: usize = 10_000;
-
-/// History rows read for one page.
-const SEGMENTS_MAX: usize = 1_024;
 
 impl Reader {
     pub fn describe_execution(
@@ -59,8 +56,8 @@ impl Reader {
             start_date: EpochSeconds::from_ms(identity.started_ms),
             stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
             input: text(EventId(1))?,
-            input_details: Some(included()),
-            output_details: output.is_some().then(included),
+            input_details: Some(included(includes_data)),
+            output_details: output_event.map(|_| included(includes_data)),
             output,
             trace_header: row.trace_header.clone(),
             map_run_arn: None,
@@ -174,6 +171,7 @@ impl Reader {
             None => 1,
             Some(token) => read_token(token)
                 .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
+                .filter(|id| (1..=last).contains(id))
                 .ok_or_else(invalid_token)?,
         };
         let (first, end) = if is_reverse {
@@ -181,8 +179,13 @@ impl Reader {
         } else {
             (start, start.saturating_add(limit - 1).min(last))
         };
-        let mut events = self.events(number, first, end)?;
-        let texts = self.texts(number, &events)?;
+        let mut events = events_between(&self.snapshot, number, EventId(first), EventId(end))?;
+        let includes_data = input.include_execution_data != Some(false);
+        let texts = if includes_data {
+            self.texts(number, &events)?
+        } else {
+            Texts::new()
+        };
         if is_reverse {
             events.reverse();
         }
@@ -191,7 +194,7 @@ impl Reader {
             role_arn: &row.execution.identity.role_arn,
             version_arn: row.version_arn.as_deref(),
             alias_arn: row.alias_arn.as_deref(),
-            includes_data: input.include_execution_data != Some(false),
+            includes_data,
         };
         let next = if is_reverse {
             (first > 1).then(|| first - 1)
@@ -207,47 +210,26 @@ impl Reader {
         })
     }
 
-    /// Events `first..=end`, ascending.
-    fn events(&self, number: u64, first: u64, end: u64) -> Result<Vec<Event>, Error> {
-        let mut events: Vec<Event> = Vec::new();
-        let mut next = first;
-        while next <= end {
-            let before = events.len();
-            // A row has at least one event: no more rows than events are needed.
-            let wanted = usize::try_from(end - next + 1).unwrap_or(usize::MAX);
-            let limit = wanted.min(SEGMENTS_MAX);
-            for segment in segments_from(&self.snapshot, number, EventId(next), limit)? {
-                events.extend(
-                    segment
-                        .into_iter()
-                        .filter(|event| event.id.0 >= next && event.id.0 <= end),
-                );
-            }
-            if events.len() == before {
-                return Err(Error::Corrupt {
-                    key: history_of(number),
-                });
-            }
-            next = events.last().map_or(end, |event| event.id.0) + 1;
-        }
-        Ok(events)
-    }
-
     /// The texts that `events` refer to.
     fn texts(&self, number: u64, events: &[Event]) -> Result<Texts, Error> {
-        let wanted: BTreeSet<EventId> = events
+        let mut wanted: BTreeSet<EventId> = events
             .iter()
             .filter_map(|event| match event.details.body() {
                 Some(Body::Same(origin)) => Some(*origin),
                 _ => None,
             })
             .collect();
-        let mut texts = Texts::new();
-        for id in wanted {
-            if let Some(text) = text_at(&self.snapshot, number, id)? {
-                texts.insert(id, text);
-            }
-        }
+        // Most of them are stored on the same page.
+        let mut texts: Texts = events
+            .iter()
+            .filter(|event| wanted.contains(&event.id))
+            .filter_map(|event| match event.details.body() {
+                Some(Body::Text(text)) => Some((event.id, text.clone())),
+                _ => None,
+            })
+            .collect();
+        wanted.retain(|id| !texts.contains_key(id));
+        texts.extend(texts_at(&self.snapshot, number, &wanted)?);
         Ok(texts)
     }
 }

@@ -1,10 +1,12 @@
 //! History: events that became durable together are one row.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use stepwell_engine::{Body, Event, EventId};
 use stepwell_store::{Direction, Error};
 
-use super::{Kind, Part, after, decode, key};
-use crate::staging::Rows;
+use super::{Kind, Part, decode, key};
+use crate::staging::{Row, Rows};
 
 /// Key of the row whose first event is `first`.
 pub(crate) fn history_key(number: u64, first: EventId) -> Vec<u8> {
@@ -19,38 +21,62 @@ pub(crate) fn history_of(number: u64) -> Vec<u8> {
 }
 
 /// The row that holds the event `id`.
-pub(crate) fn segment_with(
-    rows: &dyn Rows,
-    number: u64,
-    id: EventId,
-) -> Result<Option<Vec<Event>>, Error> {
-    let to = history_key(number, EventId(id.0 + 1));
-    let found = rows.scan(&history_of(number), &to, Direction::Descending, 1)?;
-    found
-        .first()
-        .map(|(key, value)| decode(key, value))
-        .transpose()
+fn segment_with(rows: &dyn Rows, number: u64, id: EventId) -> Result<Option<Vec<Event>>, Error> {
+    let found = row_with(rows, number, id)?;
+    found.map(|(key, value)| decode(&key, &value)).transpose()
 }
 
-/// Rows from the one that holds `id` on, ascending, at most `limit`.
-pub(crate) fn segments_from(
+fn row_with(rows: &dyn Rows, number: u64, id: EventId) -> Result<Option<Row>, Error> {
+    let to = history_key(number, EventId(id.0 + 1));
+    let found = rows.scan(&history_of(number), &to, Direction::Descending, 1)?;
+    Ok(found.into_iter().next())
+}
+
+/// Events `first..=last`, ascending. Only rows that hold one of them are read.
+///
+/// - Errors: `Corrupt` where one of them is missing.
+pub(crate) fn events_between(
     rows: &dyn Rows,
     number: u64,
-    id: EventId,
-    limit: usize,
-) -> Result<Vec<Vec<Event>>, Error> {
-    let prefix = history_of(number);
-    let to = history_key(number, EventId(id.0 + 1));
-    let found = rows.scan(&prefix, &to, Direction::Descending, 1)?;
-    let from = found
-        .into_iter()
-        .next()
-        .map_or(prefix.clone(), |(key, _)| key);
-    let found = rows.scan(&from, &after(&prefix), Direction::Ascending, limit)?;
-    found
-        .iter()
-        .map(|(key, value)| decode(key, value))
-        .collect()
+    first: EventId,
+    last: EventId,
+) -> Result<Vec<Event>, Error> {
+    let corrupt = || Error::Corrupt {
+        key: history_key(number, first),
+    };
+    let (from, _) = row_with(rows, number, first)?.ok_or_else(corrupt)?;
+    let to = history_key(number, EventId(last.0 + 1));
+    let mut events = Vec::new();
+    for (key, value) in rows.scan(&from, &to, Direction::Ascending, usize::MAX)? {
+        let segment: Vec<Event> = decode(&key, &value)?;
+        let wanted = |event: &Event| first <= event.id && event.id <= last;
+        events.extend(segment.into_iter().filter(wanted));
+    }
+    let is_whole = (first.0..=last.0).eq(events.iter().map(|event| event.id.0));
+    if is_whole { Ok(events) } else { Err(corrupt()) }
+}
+
+/// The texts that these events store themselves; an event that stores none is left out.
+///
+/// Every row is read once, however many of the events it holds.
+pub(crate) fn texts_at(
+    rows: &dyn Rows,
+    number: u64,
+    wanted: &BTreeSet<EventId>,
+) -> Result<BTreeMap<EventId, String>, Error> {
+    let mut left = wanted.clone();
+    let mut texts = BTreeMap::new();
+    while let Some(next) = left.first().copied() {
+        for event in segment_with(rows, number, next)?.unwrap_or_default() {
+            if left.remove(&event.id)
+                && let Some(Body::Text(text)) = event.details.body()
+            {
+                texts.insert(event.id, text.clone());
+            }
+        }
+        left.remove(&next);
+    }
+    Ok(texts)
 }
 
 /// The text that the event `id` carries, wherever it is stored.

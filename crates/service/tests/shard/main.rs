@@ -5,6 +5,7 @@ mod executions;
 mod express;
 mod functions;
 mod golden;
+mod hardening;
 mod machines;
 mod reads;
 mod tasks;

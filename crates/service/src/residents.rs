@@ -1,0 +1,130 @@
+//! Executions in memory, and how they come there from their rows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use stepwell_engine::{Definition, FrameId, MachineKind, Mode, Payload, Status, Timestamp};
+use stepwell_store::{Direction, Error};
+
+use crate::command::RequestId;
+use crate::rows::execution::{OwnedExecutionRow, execution_key, frames_of};
+use crate::rows::history::{history_key, texts_at};
+use crate::rows::{after, decode};
+use crate::shard::Shard;
+use crate::staging::Rows;
+
+/// What is attached where the stored definition cannot be read: nothing ever runs it.
+const PLACEHOLDER: &str =
+    r#"{"StartAt": "Unreadable", "States": {"Unreadable": {"Type": "Fail"}}}"#;
+
+/// An execution in memory.
+pub(crate) struct Resident {
+    pub(crate) row: OwnedExecutionRow,
+    /// Due instant of its timer as it stands in rows and window.
+    pub(crate) due_ms: Option<i64>,
+    pub(crate) is_in_doubt: bool,
+    /// Answer to give when a synchronous execution ends.
+    pub(crate) waiter: Option<RequestId>,
+    /// Frames that have rows.
+    pub(crate) stored_frames: BTreeSet<FrameId>,
+    /// Why this release cannot read its definition: whatever comes in ends it.
+    pub(crate) unreadable: Option<String>,
+}
+
+impl Resident {
+    /// An execution that has no rows yet.
+    pub(crate) fn unstored(row: OwnedExecutionRow, waiter: Option<RequestId>) -> Resident {
+        Resident {
+            row,
+            due_ms: None,
+            is_in_doubt: false,
+            waiter,
+            stored_frames: BTreeSet::new(),
+            unreadable: None,
+        }
+    }
+
+    /// Whether its state is in rows; Express lives in memory alone.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.row.execution.identity.mode == Mode::Standard
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.row.execution.status() != Status::Running
+    }
+
+    pub(crate) fn has_call_in_flight(&self) -> bool {
+        self.is_in_doubt
+    }
+}
+
+impl Shard {
+    /// The execution in memory, read from its rows if need be; `None` if there is none.
+    pub(crate) fn resident(&mut self, number: u64) -> Result<Option<&mut Resident>, Error> {
+        if !self.residents.contains_key(&number) {
+            let Some(loaded) = self.load(number)? else {
+                return Ok(None);
+            };
+            self.residents.insert(number, loaded);
+        }
+        Ok(self.residents.get_mut(&number))
+    }
+
+    fn load(&mut self, number: u64) -> Result<Option<Resident>, Error> {
+        let key = execution_key(number);
+        let Some(value) = self.staging.get(&key)? else {
+            return Ok(None);
+        };
+        let row: OwnedExecutionRow = decode(&key, &value)?;
+        let (definition, unreadable) =
+            match self.definition(&row.definition, MachineKind::Standard)? {
+                Ok(definition) => (definition, None),
+                Err(reason) => (placeholder(), Some(reason)),
+            };
+        let mut resident = Resident {
+            unreadable,
+            ..Resident::unstored(row, None)
+        };
+        let prefix = frames_of(number);
+        let rows = self
+            .staging
+            .scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
+        let frames = rows
+            .iter()
+            .map(|(key, value)| decode(key, value))
+            .collect::<Result<Vec<_>, _>>()?;
+        let execution = &mut resident.row.execution;
+        execution.attach(Arc::clone(&definition), frames);
+        resident.due_ms = execution.next_deadline().map(Timestamp::as_millis);
+        resident.is_in_doubt = !execution.attempts_in_doubt().is_empty();
+        resident.stored_frames = execution.frames().keys().copied().collect();
+        if resident.unreadable.is_some() {
+            // Its frames are places in a definition that is not there.
+            execution.attach(definition, Vec::new());
+        }
+        self.supply(number, &mut resident)?;
+        Ok(Some(resident))
+    }
+
+    /// Gives an execution the payloads that its history stores.
+    fn supply(&self, number: u64, resident: &mut Resident) -> Result<(), Error> {
+        let wanted = resident.row.execution.unsupplied();
+        let texts = texts_at(&self.staging, number, &wanted)?;
+        if let Some(missing) = wanted.iter().find(|event| !texts.contains_key(event)) {
+            return Err(Error::Corrupt {
+                key: history_key(number, *missing),
+            });
+        }
+        let payloads = texts
+            .into_iter()
+            .map(|(event, text)| (event, Payload::from_text(text)))
+            .collect();
+        resident.row.execution.supply_all(&payloads);
+        Ok(())
+    }
+}
+
+fn placeholder() -> Arc<Definition> {
+    let definition = Definition::parse(PLACEHOLDER, MachineKind::Standard);
+    Arc::new(definition.expect("a constant that is valid"))
+}
