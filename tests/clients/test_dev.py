@@ -1,11 +1,16 @@
 """`stepwell dev`: a save is the next version; what runs keeps its own."""
 
 import json
+import os
+import shlex
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from harness import REPOSITORY, Dev, wait_until
+from harness import PATIENCE_SECONDS, REPOSITORY, Dev, Process, wait_until
 
 ORDER = REPOSITORY / "tests" / "tutorial-app" / "events" / "order.json"
 
@@ -79,3 +84,34 @@ def test_an_execution_in_a_wait_keeps_its_definition_when_it_changes(dev, applic
     assert dev.states.describe_execution(executionArn=running)["status"] == "RUNNING"
     assert dev.end(dev.start(machine, {"seconds": 0}))["output"] == '"new"'
     assert dev.end(running)["output"] == '"old"'
+
+
+@pytest.mark.parametrize("client", ["aws", "boto3"])
+def test_the_printed_exports_are_all_a_client_needs(application, tmp_path, client):
+    dev = Process("dev", application, "--port", "0")
+    try:
+        line = dev.next_line(120).strip()
+        while not line.startswith("export "):
+            line = dev.next_line(120).strip()
+        exports = dict(word.split("=", 1) for word in shlex.split(line)[1:])
+        home = tmp_path / "home"
+        home.mkdir()
+        endpoint = exports["AWS_ENDPOINT_URL"]
+        if client == "aws":
+            command = [str(Path(sys.executable).with_name("aws")), "stepfunctions", "list-state-machines", "--endpoint-url", endpoint]
+        else:
+            ask = f"boto3.client('stepfunctions', endpoint_url={endpoint!r}).list_state_machines()['stateMachines']"
+            command = ["-c", f"import boto3, json; print(json.dumps({{'stateMachines': [m['name'] for m in {ask}]}}))"]
+        answer = subprocess.run(
+            [sys.executable, *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            env={"PATH": os.environ["PATH"], "HOME": str(home), **exports},
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert len(json.loads(answer.stdout)["stateMachines"]) == 1
+    finally:
+        dev.kill()

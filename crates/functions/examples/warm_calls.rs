@@ -64,7 +64,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                             client_context: None,
                             log_tail: false,
                         };
-                        let reply = pool.invoke(&configuration, &*source, invocation).await;
+                        let reply = pool
+                            .invoke(&configuration, source.clone(), invocation)
+                            .await;
                         assert!(
                             reply.is_ok_and(|reply| reply.function_error.is_none()),
                             "the echo failed"

@@ -81,6 +81,9 @@ pub enum InvokeError {
     /// Did not run: this machine could not start an environment (500 `ServiceException`).
     #[error("{0}")]
     Service(String),
+    /// Did not run: its caller took it back while it waited for a place.
+    #[error("the invocation was taken back before it began")]
+    Revoked,
     /// The pool is stopping. `started` says whether the handler may have run.
     #[error("the function pool is shutting down")]
     ShuttingDown {

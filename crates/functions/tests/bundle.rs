@@ -8,7 +8,9 @@ use std::sync::Mutex;
 
 use harness::World;
 use serde_json::json;
-use stepwell_functions::bundle::{BuildProperties, Built, BundleError, Project, bundle};
+use stepwell_functions::bundle::{
+    BuildProperties, Built, BundleError, Installation, Project, Stop, bundle,
+};
 use stepwell_functions::package;
 
 /// Files of a project in a directory of its own.
@@ -42,6 +44,8 @@ fn build(
         cache_dir: &cache(),
         installs_dependencies: false,
         notice: &notice,
+        installation: &Installation::default(),
+        stop: &Stop::default(),
     };
     bundle(&project, properties, out)
 }
@@ -88,12 +92,10 @@ async fn enums_decorators_aliases_and_classes_run_and_traces_name_the_source() {
     );
     let error = world.fail(&function, "{}").await;
     assert_eq!(error["errorType"], "ValidationError");
+    let place = format!("{}:7:", root.join("src/app.ts").display());
     assert!(
-        error["trace"][1]
-            .as_str()
-            .unwrap()
-            .contains("src/app.ts:7:"),
-        "{error}"
+        error["trace"][1].as_str().unwrap().contains(&place),
+        "{error} does not name {place}"
     );
 }
 
@@ -193,4 +195,35 @@ fn missing_entry_points_dependencies_and_bad_flags_say_what_to_do() {
         "{:?}",
         built.warnings
     );
+}
+
+#[test]
+fn a_stopped_build_starts_no_tool_and_an_installation_that_failed_is_not_tried_again() {
+    let directory = project(&[("app.ts", "export const handler = async () => 1")]);
+    let properties = BuildProperties::for_handler(directory.path(), "app.handler").unwrap();
+    let (empty, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let notices = Mutex::new(0);
+    let installation = Installation::default();
+    let failure = |stop: &Stop| {
+        let project = Project {
+            project_dir: directory.path(),
+            code_dir: directory.path(),
+            handler: Some("app.handler"),
+            cache_dir: empty.path(),
+            installs_dependencies: false,
+            notice: &|_| *notices.lock().unwrap() += 1,
+            installation: &installation,
+            stop,
+        };
+        bundle(&project, &properties, out.path())
+            .unwrap_err()
+            .to_string()
+    };
+    let stop = Stop::default();
+    stop.stop();
+    let first = failure(&stop);
+    assert!(first.ends_with(": stopped"), "{first}");
+    // Even a build that may run tools does not install a second time.
+    assert_eq!(failure(&Stop::default()), first);
+    assert_eq!(*notices.lock().unwrap(), 1);
 }

@@ -314,6 +314,34 @@ async fn limits_throttle_and_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_invocation_is_revoked_while_it_waits_and_never_once_it_runs() {
+    let world = World::with(|options| options.environments_max = 1);
+    let function = world.code("exports.handler = async (e) => { console.log('in', e.n); await new Promise((r) => setTimeout(r, 300)); return e.n }");
+    let configuration = std::sync::Arc::new(function.clone());
+    let call = |n: &str, revoked| {
+        let invocation = harness::invocation(&format!(r#"{{"n":"{n}"}}"#), n);
+        let packages = world.packages.clone();
+        world
+            .pool
+            .invoke_unless(&configuration, packages, invocation, revoked)
+    };
+    let (revoke, revoked) = tokio::sync::watch::channel(());
+    let told = || {
+        let mut revoked = revoked.clone();
+        async move { drop(revoked.changed().await) }
+    };
+    let (running, waiting, ()) =
+        tokio::join!(call("first", told()), call("second", told()), async {
+            wait_until(|| world.log().iter().any(|line| line.ends_with("\tin first"))).await;
+            revoke.send(()).unwrap();
+        });
+    assert_eq!(text(&running.unwrap()), "\"first\"");
+    assert_eq!(waiting, Err(InvokeError::Revoked));
+    assert_eq!(world.succeed(&function, r#"{"n":"third"}"#).await, "third");
+    assert!(!world.log().iter().any(|line| line.contains("in second")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn idle_environments_end() {
     let world = World::with(|options| options.idle_after = Duration::from_millis(100));
     let function = world.code("exports.handler = async () => process.pid");

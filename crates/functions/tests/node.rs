@@ -235,7 +235,7 @@ async fn the_context_is_complete() {
     call.client_context = Some("eyJjdXN0b20iOnsiayI6InYifX0=".to_owned());
     let reply = world
         .pool
-        .invoke(&Arc::new(function.clone()), &*world.packages, call)
+        .invoke(&Arc::new(function.clone()), world.packages.clone(), call)
         .await
         .unwrap();
     let mut context: serde_json::Value = serde_json::from_slice(&reply.payload).unwrap();

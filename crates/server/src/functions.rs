@@ -15,7 +15,7 @@ use stepwell_service::{Answered, FunctionCode, FunctionRow, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
 use crate::inbox::Refused;
-use crate::shard::Handle;
+use crate::shard::{FAILED, Handle};
 
 /// Functions on a page when the caller does not say. Source: ListFunctions.
 const PAGE_MAX: usize = 50;
@@ -60,6 +60,18 @@ impl Functions {
         qualifier: Option<&str>,
         invocation: Invocation,
     ) -> Result<InvokeReply, Unrun> {
+        self.invoke_unless(function, qualifier, invocation, std::future::pending())
+            .await
+    }
+
+    /// As [`Functions::invoke`], but if `revoked` ends before the function has a place to run in, it never runs.
+    pub(crate) async fn invoke_unless(
+        &self,
+        function: &str,
+        qualifier: Option<&str>,
+        invocation: Invocation,
+        revoked: impl Future<Output = ()> + Send,
+    ) -> Result<InvokeReply, Unrun> {
         let row = match self.handle.reader().function(function, qualifier) {
             Ok(Ok(row)) => row,
             Ok(Err(Refusal::Lambda(error))) => return Err(Unrun::Refused(error)),
@@ -67,9 +79,9 @@ impl Functions {
             Err(error) => return Err(Unrun::Store(error)),
         };
         let configuration = Arc::new(self.configuration(row));
-        let packages = StoredPackages(self.handle.clone());
+        let packages: Arc<dyn PackageSource> = Arc::new(StoredPackages(self.handle.clone()));
         self.pool
-            .invoke(&configuration, &packages, invocation)
+            .invoke_unless(&configuration, packages, invocation, revoked)
             .await
             .map_err(Unrun::Pool)
     }
@@ -124,27 +136,34 @@ impl Functions {
         };
         match operation {
             Operation::CreateFunction => {
-                let mut input: lambda::CreateFunctionRequest =
-                    lambda::decode(routed, &|name| header(name), body)?;
-                let zip = input.code.zip_file.take();
-                let code = code_of(
-                    zip.map(|blob| blob.0),
-                    input.code.s3_bucket.is_some(),
-                    input.code.image_uri.is_some(),
-                )?;
+                // Decoding, checking and hashing 50 MB takes its time.
+                let (input, code) = tokio::task::block_in_place(|| {
+                    let mut input: lambda::CreateFunctionRequest =
+                        lambda::decode(routed, &|name| header(name), body)?;
+                    let zip = input.code.zip_file.take();
+                    let code = code_of(
+                        zip.map(|blob| blob.0),
+                        input.code.s3_bucket.is_some(),
+                        input.code.image_uri.is_some(),
+                    )?;
+                    Ok::<_, lambda::Error>((input, code))
+                })?;
                 self.change(Request::CreateFunction(Box::new(input), code))
                     .await
                     .map(configured)
             }
             Operation::UpdateFunctionCode => {
-                let mut input: lambda::UpdateFunctionCodeRequest =
-                    lambda::decode(routed, &|name| header(name), body)?;
-                let zip = input.zip_file.take();
-                let code = code_of(
-                    zip.map(|blob| blob.0),
-                    input.s3_bucket.is_some(),
-                    input.image_uri.is_some(),
-                )?;
+                let (input, code) = tokio::task::block_in_place(|| {
+                    let mut input: lambda::UpdateFunctionCodeRequest =
+                        lambda::decode(routed, &|name| header(name), body)?;
+                    let zip = input.zip_file.take();
+                    let code = code_of(
+                        zip.map(|blob| blob.0),
+                        input.s3_bucket.is_some(),
+                        input.image_uri.is_some(),
+                    )?;
+                    Ok::<_, lambda::Error>((input, code))
+                })?;
                 self.change(Request::UpdateFunctionCode(Box::new(input), code))
                     .await
                     .map(configured)
@@ -223,6 +242,7 @@ impl Functions {
         let receiver = self.handle.send(request).map_err(|refused| match refused {
             Refused::Full => lambda::Error::too_many_requests_exception("Rate exceeded"),
             Refused::Closed => lambda::Error::service_unavailable("the server is stopping"),
+            Refused::Failed => lambda::Error::service_exception(FAILED),
         })?;
         match receiver.await {
             Ok(Ok(answered)) => Ok(answered),
@@ -230,9 +250,7 @@ impl Functions {
             Ok(Err(Refusal::States(_))) => {
                 unreachable!("the service answers an operation of Lambda as one")
             }
-            Err(_) => Err(lambda::Error::service_exception(
-                "the store has failed; nothing can be acknowledged until the server restarts",
-            )),
+            Err(_) => Err(lambda::Error::service_exception(FAILED)),
         }
     }
 
@@ -384,7 +402,7 @@ fn unrun_error(unrun: Unrun) -> lambda::Error {
                 lambda::Error::request_too_large_exception(error.to_string())
             }
             InvokeError::Service(text) => lambda::Error::service_exception(text),
-            InvokeError::ShuttingDown { .. } => {
+            InvokeError::Revoked | InvokeError::ShuttingDown { .. } => {
                 lambda::Error::service_unavailable(error.to_string())
             }
         },

@@ -16,10 +16,10 @@ use stepwell_api::{Reply, lambda};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use crate::body::{self, Unreadable};
+use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
 use crate::functions::Functions;
 use crate::logs::Logs;
-use crate::{shard, states, sts};
+use crate::{caller, shard, states, sts};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
 /// takes up to twice its size and more.
@@ -36,8 +36,22 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything a request may need.
 pub(crate) struct Services {
-    pub(crate) functions: Functions,
-    pub(crate) logs: Arc<Logs>,
+    functions: Functions,
+    logs: Arc<Logs>,
+    room: Room,
+    /// Where the server listens.
+    address: SocketAddr,
+}
+
+impl Services {
+    pub(crate) fn new(functions: Functions, logs: Arc<Logs>, address: SocketAddr) -> Services {
+        Services {
+            functions,
+            logs,
+            room: Room::new(BODY_BYTES_MAX),
+            address,
+        }
+    }
 }
 
 /// Accepts connections until `stopping` says otherwise; then finishes those that are open.
@@ -112,6 +126,9 @@ async fn answer(services: &Services, request: Request<Incoming>) -> Response<Ful
 
 async fn route(services: &Services, request: Request<Incoming>, request_id: &str) -> Reply {
     let (parts, incoming) = request.into_parts();
+    if let Some(message) = caller::refusal(&parts.headers, services.address) {
+        return error(403, "AccessDeniedException", &message, request_id);
+    }
     let target = parts
         .headers
         .get("x-amz-target")
@@ -119,10 +136,15 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         .map(str::to_string);
     let path = parts.uri.path();
     if path == "/" && parts.method == Method::POST {
-        let body = match body::read(incoming, REQUEST_BYTES_MAX).await {
-            Ok(body) => body,
+        let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+        let (body, share) = match read {
+            Ok(read) => read,
             Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
         };
+        let runs_functions = target
+            .as_deref()
+            .is_some_and(|target| target.ends_with(".StartSyncExecution"));
+        let _share = held(share, runs_functions);
         return operation(services, target.as_deref(), &body, request_id).await;
     }
     if path == "/health" {
@@ -142,12 +164,14 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         Ok(routed) => routed,
         Err(error) => return error.reply(request_id),
     };
-    let body = match body::read(incoming, LAMBDA_REQUEST_BYTES_MAX).await {
-        Ok(body) => body,
+    let read = services.room.read(incoming, LAMBDA_REQUEST_BYTES_MAX).await;
+    let (body, share) = match read {
+        Ok(read) => read,
         Err(unreadable) => {
             return unreadable_reply(unreadable, LAMBDA_REQUEST_BYTES_MAX, request_id);
         }
     };
+    let _share = held(share, routed.operation == lambda::Operation::Invoke);
     let headers = parts.headers;
     services
         .functions
@@ -158,6 +182,14 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             request_id,
         )
         .await
+}
+
+/// The share that a request keeps until it is answered.
+///
+/// One that runs functions keeps none: what it waits for may call this server, and must find room. Its input is
+/// bounded by the number of executions and invocations.
+fn held(share: Share, runs_functions: bool) -> Option<Share> {
+    (!runs_functions).then_some(share)
 }
 
 /// One of the services that share `POST /`.
@@ -200,7 +232,8 @@ fn health(services: &Services, request_id: &str) -> Reply {
 /// The package that `GetFunction` gives a location for.
 fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply {
     let is_id = package.len() == 64 && package.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let found = is_id.then(|| services.functions.handle.reader().package(package));
+    let reader = services.functions.handle.reader();
+    let found = is_id.then(|| tokio::task::block_in_place(|| reader.package(package)));
     match found {
         Some(Ok(zip)) => Reply {
             status: 200,
@@ -219,24 +252,34 @@ fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply 
 }
 
 fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> Reply {
-    match unreadable {
-        Unreadable::TooLarge => {
-            let message = format!("the request body is over the limit of {limit} bytes");
-            json(
-                413,
-                &serde_json::json!({ "__type": "RequestEntityTooLargeException", "message": message }),
-                request_id,
-            )
-        }
-        Unreadable::Broken(error) => {
-            let message = format!("the request body broke off: {error}");
-            json(
-                400,
-                &serde_json::json!({ "__type": "SerializationException", "message": message }),
-                request_id,
-            )
-        }
-    }
+    let (status, kind, message) = match unreadable {
+        Unreadable::TooLarge => (
+            413,
+            "RequestEntityTooLargeException",
+            format!("the request body is over the limit of {limit} bytes"),
+        ),
+        Unreadable::TooSlow => (
+            408,
+            "RequestTimeoutException",
+            "the request body did not arrive in time".to_string(),
+        ),
+        Unreadable::NoRoom => (
+            503,
+            "ServiceUnavailable",
+            format!("request bodies of {BODY_BYTES_MAX} bytes are being read; send it again later"),
+        ),
+        Unreadable::Broken(error) => (
+            400,
+            "SerializationException",
+            format!("the request body broke off: {error}"),
+        ),
+    };
+    error(status, kind, &message, request_id)
+}
+
+fn error(status: u16, kind: &str, message: &str, request_id: &str) -> Reply {
+    let body = serde_json::json!({ "__type": kind, "message": message });
+    json(status, &body, request_id)
 }
 
 /// What is not built answers 501 and says its name.

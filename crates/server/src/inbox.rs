@@ -35,19 +35,27 @@ struct Queue {
     messages: VecDeque<Message>,
     requests: usize,
     is_closed: bool,
+    /// Nobody takes from it any more.
+    is_abandoned: bool,
 }
 
 /// Why a request was not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Full,
+    /// The server is stopping.
     Closed,
+    /// The shard has failed.
+    Failed,
 }
 
 impl Inbox {
     /// Puts a request in; refused when too many wait or the server is stopping.
     pub(crate) fn put_request(&self, message: Message) -> Result<(), Refused> {
         let mut queue = self.lock();
+        if queue.is_abandoned {
+            return Err(Refused::Failed);
+        }
         if queue.is_closed {
             return Err(Refused::Closed);
         }
@@ -61,14 +69,30 @@ impl Inbox {
         Ok(())
     }
 
-    /// Puts the outcome of a task in.
+    /// Puts the outcome of a task in; an abandoned inbox drops it, and the task is in doubt at the next start.
     pub(crate) fn put_outcome(&self, request: Request) {
         let message = Message {
             request,
             answer_to: None,
         };
-        self.lock().messages.push_back(message);
+        let mut queue = self.lock();
+        if queue.is_abandoned {
+            return;
+        }
+        queue.messages.push_back(message);
+        drop(queue);
         self.arrived.notify_one();
+    }
+
+    /// Nothing is accepted or taken any more; what waits is dropped, so that whoever awaits an answer is told.
+    pub(crate) fn abandon(&self) {
+        let mut queue = self.lock();
+        queue.is_closed = true;
+        queue.is_abandoned = true;
+        queue.requests = 0;
+        let dropped = std::mem::take(&mut queue.messages);
+        drop(queue);
+        drop(dropped);
     }
 
     /// No more requests are accepted; what waits is still taken.

@@ -6,6 +6,7 @@
 //! Read first: [`Server::start`].
 
 mod body;
+mod caller;
 mod functions;
 mod http;
 mod inbox;

@@ -1,63 +1,65 @@
 //! Performs what a commit released: calls functions and reports what became of them.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_service::{CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::functions::{Functions, Unrun};
 use crate::shard::uuid;
 
-/// Calls that are being performed.
+/// Calls that a commit has released and that have not ended.
 #[derive(Default)]
 pub(crate) struct InFlight {
-    calls: Mutex<BTreeSet<(u64, Ticket)>>,
+    /// The sender is dropped with its entry: that is how a call learns that nobody wants it any more. `None`
+    /// until the performer has taken the call up.
+    calls: Mutex<BTreeMap<CallKey, Option<oneshot::Sender<Infallible>>>>,
     ended: Notify,
 }
+
+/// Number of the execution, and the attempt.
+pub(crate) type CallKey = (u64, Ticket);
 
 impl InFlight {
     /// Returns once no call is in flight.
     pub(crate) async fn wait_until_empty(&self) {
         loop {
             let ended = self.ended.notified();
-            if self
-                .calls
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_empty()
-            {
+            if self.lock().is_empty() {
                 return;
             }
             ended.await;
         }
     }
 
-    fn begin(&self, key: (u64, Ticket)) {
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key);
+    /// Adds a call that has been released.
+    pub(crate) fn list(&self, key: CallKey) {
+        self.lock().insert(key, None);
     }
 
-    fn cancel(&self, key: (u64, Ticket)) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        // AWS: a function whose state timed out runs on; only its result is no longer wanted.
-        calls.remove(&key);
-        drop(calls);
+    /// Takes a listed call up; what is returned ends when the call is cancelled.
+    fn begin(&self, key: CallKey) -> oneshot::Receiver<Infallible> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().insert(key, Some(sender));
+        receiver
+    }
+
+    /// The call has ended, or its result is no longer wanted.
+    ///
+    /// AWS: a function whose state timed out runs on. One that has not begun yet never does.
+    pub(crate) fn end(&self, key: CallKey) {
+        drop(self.lock().remove(&key));
         self.ended.notify_waiters();
     }
 
-    fn end(&self, key: (u64, Ticket)) {
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&key);
-        self.ended.notify_waiters();
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CallKey, Option<oneshot::Sender<Infallible>>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,33 +76,46 @@ pub(crate) async fn run(
                     execution: call.execution,
                     ticket: call.ticket,
                 });
+                in_flight.end((call.execution, call.ticket));
             }
             Effect::InvokeFunction(call) => {
                 let key = (call.execution, call.ticket);
-                in_flight.begin(key);
+                let cancelled = in_flight.begin(key);
                 let functions = functions.clone();
                 let in_flight = Arc::clone(&in_flight);
                 tokio::spawn(async move {
-                    if let Some(request) = perform(&functions, *call).await {
+                    if let Some(request) = perform(&functions, *call, cancelled).await {
                         functions.handle.report(request);
                     }
                     in_flight.end(key);
                 });
             }
-            Effect::CancelTask { execution, ticket } => in_flight.cancel((execution, ticket)),
+            Effect::CancelTask { execution, ticket } => in_flight.end((execution, ticket)),
             Effect::RetireFunction { function_arn } => functions.pool.retire(&function_arn),
         }
     }
 }
 
 /// Calls a function; what to tell the shard.
-async fn perform(functions: &Functions, call: FunctionCall) -> Option<Request> {
+async fn perform(
+    functions: &Functions,
+    call: FunctionCall,
+    cancelled: oneshot::Receiver<Infallible>,
+) -> Option<Request> {
     let request_id = uuid();
     let (execution, ticket) = (call.execution, call.ticket);
     let outcome = match invocation(&call, &request_id) {
         Err(outcome) => outcome,
         Ok(invocation) => match functions
-            .invoke(&call.function, call.qualifier.as_deref(), invocation)
+            .invoke_unless(
+                &call.function,
+                call.qualifier.as_deref(),
+                invocation,
+                async {
+                    // INVARIANT: nothing is ever sent; the end of the sender is the news.
+                    let _ = cancelled.await;
+                },
+            )
             .await
         {
             Ok(reply) => outcome_of(&call, &reply, &request_id),
@@ -108,7 +123,10 @@ async fn perform(functions: &Functions, call: FunctionCall) -> Option<Request> {
             Err(Unrun::Pool(InvokeError::ShuttingDown { started: false })) => {
                 return Some(Request::ReturnTask { execution, ticket });
             }
-            Err(Unrun::Pool(InvokeError::ShuttingDown { started: true })) => return None,
+            // The execution has gone on without it, or its outcome is unknown.
+            Err(Unrun::Pool(
+                InvokeError::Revoked | InvokeError::ShuttingDown { started: true },
+            )) => return None,
             Err(unrun) => unrun_outcome(unrun, &request_id),
         },
     };
@@ -293,9 +311,9 @@ fn unrun_outcome(unrun: Unrun, request_id: &str) -> TaskOutcome {
                 InvokeError::InvalidZipFile(_) => ("InvalidZipFileException", 502),
                 InvokeError::InvalidRequestContent(_) => ("InvalidRequestContentException", 400),
                 InvokeError::RequestTooLarge { .. } => ("RequestTooLargeException", 413),
-                InvokeError::Service(_) | InvokeError::ShuttingDown { .. } => {
-                    ("ServiceException", 500)
-                }
+                InvokeError::Service(_)
+                | InvokeError::Revoked
+                | InvokeError::ShuttingDown { .. } => ("ServiceException", 500),
             };
             failed(
                 &format!("Lambda.{name}"),

@@ -15,10 +15,13 @@ use crate::functions::Functions;
 use crate::http::{self, Services};
 use crate::logs::Logs;
 use crate::performer::{self, InFlight};
-use crate::shard::{Handle, Thread};
+use crate::shard::{Handle, Run, Thread};
 
 /// Threads that serve connections and wait for functions.
 const WORKER_THREADS: usize = 2;
+
+/// How long calls that a stop has ended may take to tell the shard.
+const REPORT_GRACE: Duration = Duration::from_secs(1);
 
 /// What a server is told when it starts.
 #[derive(Debug, Clone)]
@@ -116,22 +119,24 @@ impl Server {
         let logs = Arc::new(Logs::default());
         let pool = runtime.block_on(async { pool(&options.data, &logs, options.stop_within) })?;
         let (effects, released) = mpsc::unbounded_channel();
-        let (thread, handle) = Thread::start(shard, settings, effects, |error| {
-            tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
-        })?;
+        let in_flight = Arc::new(InFlight::default());
+        let run = Run::new(shard, settings, effects, Arc::clone(&in_flight));
+        let handle = run.handle();
         let functions = Functions {
             handle: handle.clone(),
             pool: pool.clone(),
             endpoint_url: format!("http://{address}"),
         };
-        let in_flight = Arc::new(InFlight::default());
-        let (stopping, is_stopping) = watch::channel(false);
         runtime.spawn(performer::run(
             functions.clone(),
             released,
             Arc::clone(&in_flight),
         ));
-        let services = Services { functions, logs };
+        let thread = run.start(|error| {
+            tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
+        })?;
+        let (stopping, is_stopping) = watch::channel(false);
+        let services = Services::new(functions, logs, address);
         runtime.spawn(http::serve(listener, Arc::new(services), is_stopping));
         Ok(Server {
             address,
@@ -150,21 +155,24 @@ impl Server {
         self.address
     }
 
-    /// Whether the store has failed, so that only a restart helps.
+    /// Whether the store or the shard's thread has failed, so that only a restart helps.
     pub fn has_failed(&self) -> bool {
         self.handle.has_failed()
     }
 
     /// Stops: no new requests, no new calls; waits for calls in flight, commits, and returns.
     ///
-    /// A task that was not started yet is handed back and called after the restart.
+    /// - A task that was not started yet is handed back and called after the restart.
+    /// - Takes at most `stop_within`, and a few seconds to end what still runs then.
     pub fn stop(self) {
         // The listener may have ended by itself; then there is nobody to tell.
         let _ = self.stopping.send(true);
         self.handle.drain();
         let in_flight = Arc::clone(&self.in_flight);
+        // The pool refuses at once what waits in it, and kills what runs when the same time is over.
         let drained = self.runtime.block_on(async {
-            tokio::time::timeout(self.stop_within, in_flight.wait_until_empty()).await
+            let ended = tokio::time::timeout(self.stop_within, in_flight.wait_until_empty());
+            tokio::join!(ended, self.pool.shutdown()).0
         });
         if drained.is_err() {
             tracing::warn!(
@@ -172,7 +180,10 @@ impl Server {
                 self.stop_within
             );
         }
-        self.runtime.block_on(self.pool.shutdown());
+        // What was refused or killed just now still tells the shard. A call that cannot is one in doubt.
+        let _ = self.runtime.block_on(async {
+            tokio::time::timeout(REPORT_GRACE, in_flight.wait_until_empty()).await
+        });
         self.thread.stop();
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }

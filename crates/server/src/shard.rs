@@ -13,9 +13,14 @@ use stepwell_store::{Error, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::inbox::{Inbox, Message, Refused};
+use crate::performer::InFlight;
 
 /// Longest sleep of the shard's thread: a clock that jumps is noticed after this time.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// What callers are told once the shard's thread has failed.
+pub(crate) const FAILED: &str =
+    "the server has failed; nothing can be acknowledged until it restarts";
 
 /// A handle to the shard: send requests, read snapshots. Cheap to clone.
 #[derive(Clone)]
@@ -58,9 +63,9 @@ impl Handle {
         &self.settings
     }
 
-    /// Whether the store has failed: the process must restart and recover.
+    /// Whether the shard's thread has failed: the process must restart and recover.
     pub(crate) fn has_failed(&self) -> bool {
-        self.has_failed.load(Ordering::Relaxed)
+        self.has_failed.load(Ordering::SeqCst)
     }
 
     /// No more requests and no new calls; outcomes of tasks are still taken.
@@ -75,7 +80,7 @@ impl Handle {
     }
 }
 
-/// Runs a shard on a thread of its own.
+/// The thread that a shard runs on.
 pub(crate) struct Thread {
     thread: std::thread::JoinHandle<()>,
     stop: Arc<AtomicBool>,
@@ -83,60 +88,6 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    /// Recovers the shard and starts its thread; effects go to `effects`.
-    pub(crate) fn start(
-        mut shard: Shard,
-        settings: Settings,
-        effects: mpsc::UnboundedSender<Effect>,
-        on_failure: impl FnOnce(Error) + Send + 'static,
-    ) -> Result<(Thread, Handle), Error> {
-        recover(&mut shard, &effects)?;
-        let inbox = Arc::new(Inbox::default());
-        let handle = Handle {
-            inbox: Arc::clone(&inbox),
-            snapshot: Arc::new(RwLock::new(shard.snapshot())),
-            settings,
-            has_failed: Arc::new(AtomicBool::new(false)),
-            is_draining: Arc::new(AtomicBool::new(false)),
-        };
-        let stop = Arc::new(AtomicBool::new(false));
-        let run = Run {
-            shard,
-            handle: handle.clone(),
-            effects,
-            stop: Arc::clone(&stop),
-            waiting: BTreeMap::new(),
-            next_id: 0,
-            entropy: Entropy {
-                seed: entropy(),
-                drawn: 0,
-            },
-        };
-        let has_failed = Arc::clone(&handle.has_failed);
-        let body = move || {
-            if let Err(error) = run.run() {
-                has_failed.store(true, Ordering::Relaxed);
-                on_failure(error);
-            }
-        };
-        let thread = std::thread::Builder::new()
-            .name("shard-0".to_string())
-            .spawn(body)
-            .map_err(|cause| Error::Io {
-                action: "start the shard's thread",
-                place: "this process".to_string(),
-                cause,
-            })?;
-        Ok((
-            Thread {
-                thread,
-                stop,
-                inbox,
-            },
-            handle,
-        ))
-    }
-
     /// Takes what waits once more, commits it, and ends the thread.
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::SeqCst);
@@ -146,28 +97,31 @@ impl Thread {
     }
 }
 
-fn recover(shard: &mut Shard, effects: &mpsc::UnboundedSender<Effect>) -> Result<(), Error> {
-    let mut position = None;
-    loop {
-        position = shard.recover(now(), position)?;
-        for effect in shard.commit()?.effects {
-            // INVARIANT: the receiver lives as long as the server.
-            drop(effects.send(effect));
-        }
-        if position.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-struct Run {
+/// A shard with what its thread needs.
+pub(crate) struct Run {
     shard: Shard,
     handle: Handle,
     effects: mpsc::UnboundedSender<Effect>,
+    in_flight: Arc<InFlight>,
     stop: Arc<AtomicBool>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     next_id: u64,
     entropy: Entropy,
+}
+
+/// Tells everybody that the shard's thread has ended before it was asked to, by an error or by a panic.
+struct FailureGuard {
+    handle: Handle,
+    was_asked: bool,
+}
+
+impl Drop for FailureGuard {
+    fn drop(&mut self) {
+        if !self.was_asked {
+            self.handle.has_failed.store(true, Ordering::SeqCst);
+            self.handle.inbox.abandon();
+        }
+    }
 }
 
 /// Entropy for commands: drawn from the operating system once, then stretched by SHA-256.
@@ -187,7 +141,89 @@ impl Entropy {
 }
 
 impl Run {
-    fn run(mut self) -> Result<(), Error> {
+    /// A shard that nothing has happened to yet. Effects go to `effects`, calls are listed in `in_flight` first.
+    pub(crate) fn new(
+        shard: Shard,
+        settings: Settings,
+        effects: mpsc::UnboundedSender<Effect>,
+        in_flight: Arc<InFlight>,
+    ) -> Run {
+        let handle = Handle {
+            inbox: Arc::new(Inbox::default()),
+            snapshot: Arc::new(RwLock::new(shard.snapshot())),
+            settings,
+            has_failed: Arc::new(AtomicBool::new(false)),
+            is_draining: Arc::new(AtomicBool::new(false)),
+        };
+        Run {
+            shard,
+            handle,
+            effects,
+            in_flight,
+            stop: Arc::new(AtomicBool::new(false)),
+            waiting: BTreeMap::new(),
+            next_id: 0,
+            entropy: Entropy {
+                seed: entropy(),
+                drawn: 0,
+            },
+        }
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Recovers the shard and starts its thread.
+    ///
+    /// - Effects must be performed from before this on: a call of one batch of the recovery is durable before
+    ///   the next batch, and is in doubt if the process ends without having made it.
+    pub(crate) fn start(
+        mut self,
+        on_failure: impl FnOnce(Error) + Send + 'static,
+    ) -> Result<Thread, Error> {
+        self.recover()?;
+        let stop = Arc::clone(&self.stop);
+        let inbox = Arc::clone(&self.handle.inbox);
+        let body = move || {
+            let mut run = self;
+            // Dropped before `run`: who loses an answer with it finds the failure already told.
+            let mut guard = FailureGuard {
+                handle: run.handle(),
+                was_asked: false,
+            };
+            match run.run() {
+                Ok(()) => guard.was_asked = true,
+                Err(error) => on_failure(error),
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("shard-0".to_string())
+            .spawn(body)
+            .map_err(|cause| Error::Io {
+                action: "start the shard's thread",
+                place: "this process".to_string(),
+                cause,
+            })?;
+        Ok(Thread {
+            thread,
+            stop,
+            inbox,
+        })
+    }
+
+    fn recover(&mut self) -> Result<(), Error> {
+        let mut position = None;
+        loop {
+            position = self.shard.recover(now(), position)?;
+            self.commit()?;
+            if position.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
         loop {
             let is_last = self.stop.load(Ordering::SeqCst);
             let patience = if is_last {
@@ -257,16 +293,25 @@ impl Run {
             }
         }
         for effect in committed.effects {
-            match effect {
-                Effect::InvokeFunction(call) if self.handle.is_draining() => {
-                    self.handle.report(Request::ReturnTask {
-                        execution: call.execution,
-                        ticket: call.ticket,
-                    })
-                }
-                effect => drop(self.effects.send(effect)),
+            self.release_effect(effect);
+        }
+    }
+
+    fn release_effect(&self, effect: Effect) {
+        if let Effect::InvokeFunction(call) = &effect {
+            let (execution, ticket) = (call.execution, call.ticket);
+            // INVARIANT: listed before the question whether the server drains. A stop first says that it drains and
+            // then waits for this list, so it either waits for this call or the call is handed back here.
+            self.in_flight.list((execution, ticket));
+            if self.handle.is_draining() {
+                self.handle
+                    .report(Request::ReturnTask { execution, ticket });
+                self.in_flight.end((execution, ticket));
+                return;
             }
         }
+        // The receiver lives as long as the server.
+        drop(self.effects.send(effect));
     }
 }
 
@@ -300,4 +345,82 @@ pub(crate) fn uuid() -> String {
         &hex[16..20],
         &hex[20..]
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_service::LostTask;
+    use stepwell_store::{Batch, Memory, Store};
+
+    use super::*;
+
+    /// A store whose commits end as `commit` says once anything is written.
+    struct Broken {
+        memory: Memory,
+        commit: fn() -> Result<(), Error>,
+    }
+
+    impl Store for Broken {
+        fn snapshot(&self) -> Arc<dyn Snapshot> {
+            self.memory.snapshot()
+        }
+
+        fn commit(&mut self, batch: Batch) -> Result<(), Error> {
+            if batch.is_empty() {
+                return self.memory.commit(batch);
+            }
+            (self.commit)()
+        }
+    }
+
+    #[track_caller]
+    fn check(commit: fn() -> Result<(), Error>) {
+        let settings = Settings {
+            region: "us-east-1".to_string(),
+            account: "123456789012".to_string(),
+            lost_task: LostTask::Fail,
+        };
+        let store = Broken {
+            memory: Memory::new(),
+            commit,
+        };
+        let shard = Shard::open(Box::new(store), settings.clone()).expect("an empty store opens");
+        let (effects, _performed) = mpsc::unbounded_channel();
+        let run = Run::new(shard, settings, effects, Arc::default());
+        let handle = run.handle();
+        let machine = || {
+            let request = serde_json::json!({
+                "name": "m", "roleArn": "arn:aws:iam::123456789012:role/r",
+                "definition": r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#,
+            });
+            let body = request.to_string();
+            Request::CreateStateMachine(Box::new(
+                stepwell_api::states::decode(body.as_bytes()).expect("a request"),
+            ))
+        };
+        // Both are put in before the thread runs: one commit carries them.
+        let answers = [handle.send(machine()), handle.send(machine())];
+        let thread = run.start(drop).expect("nothing is there to recover");
+        for answer in answers {
+            let lost = answer.expect("the inbox takes it").blocking_recv();
+            assert!(lost.is_err(), "what is not durable is not acknowledged");
+        }
+        assert!(handle.has_failed(), "told before the answers are lost");
+        assert!(matches!(handle.send(machine()), Err(Refused::Failed)));
+        thread.stop();
+    }
+
+    #[test]
+    fn a_thread_that_fails_leaves_nobody_waiting() {
+        check(|| {
+            Err(Error::Stopped {
+                place: "here".to_string(),
+            })
+        });
+    }
+
+    #[test]
+    fn a_thread_that_panics_leaves_nobody_waiting() {
+        check(|| panic!("the store breaks an invariant"));
+    }
 }

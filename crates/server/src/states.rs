@@ -6,7 +6,7 @@ use stepwell_service::{Answer, Answered, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
 use crate::inbox::Refused;
-use crate::shard::Handle;
+use crate::shard::{FAILED, Handle};
 
 /// Answers one request.
 ///
@@ -59,7 +59,10 @@ fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, s
     let reader = handle.reader();
     match operation {
         Operation::DescribeStateMachine => {
-            settle(reader.describe_state_machine(&states::decode(body)?))
+            let input = states::decode(body)?;
+            settle(tokio::task::block_in_place(|| {
+                reader.describe_state_machine(&input)
+            }))
         }
         Operation::ListStateMachines => settle(reader.list_state_machines(&states::decode(body)?)),
         Operation::DescribeExecution => settle(reader.describe_execution(&states::decode(body)?)),
@@ -67,7 +70,10 @@ fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, s
             settle(reader.list_tags_for_resource(&states::decode(body)?))
         }
         Operation::DescribeStateMachineForExecution => {
-            settle(reader.describe_state_machine_for_execution(&states::decode(body)?))
+            let input = states::decode(body)?;
+            settle(tokio::task::block_in_place(|| {
+                reader.describe_state_machine_for_execution(&input)
+            }))
         }
         Operation::ValidateStateMachineDefinition => {
             let input = states::decode(body)?;
@@ -98,11 +104,14 @@ async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Erro
     let receiver = handle.send(request).map_err(|refused| match refused {
         Refused::Full => states::Error::throttling_exception("Rate exceeded"),
         Refused::Closed => states::Error::service_unavailable("the server is stopping"),
+        Refused::Failed => states::Error::internal_failure(FAILED),
     })?;
     match receiver.await {
         Ok(answer) => body_of(answer),
-        Err(_) => Err(states::Error::internal_failure(
-            "the store has failed; nothing can be acknowledged until the server restarts",
+        Err(_) if handle.has_failed() => Err(states::Error::internal_failure(FAILED)),
+        // StartSyncExecution is answered at its end, which a stop does not wait for.
+        Err(_) => Err(states::Error::service_unavailable(
+            "the server stopped before the execution ended",
         )),
     }
 }

@@ -19,8 +19,9 @@ use stepwell_template::{
 
 use crate::{
     arguments,
-    packaging::{self, Package},
+    packaging::{self, Installation, Package, Stop},
     plan::{self, Application},
+    report::Report,
     watch::Changes,
 };
 
@@ -28,6 +29,8 @@ use crate::{
 const TEMPLATE_NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 /// Builds that run at the same time.
 const BUILDS_MAX: usize = 4;
+/// How the names of the runtimes that run here begin.
+const RUNTIMES: [&str; 2] = ["nodejs", "provided."];
 /// Files beside the sources that change what a bundler makes of all of them.
 const BUILD_SETTINGS: [&str; 3] = ["package.json", "package-lock.json", "tsconfig.json"];
 
@@ -148,6 +151,7 @@ impl Source {
 /// Builds the functions of an application, and only those that a change concerns.
 pub struct Builder {
     directory: PathBuf,
+    stop: Stop,
     built: BTreeMap<String, Built>,
 }
 
@@ -157,10 +161,11 @@ struct Built {
 }
 
 impl Builder {
-    /// `directory`: where the template's paths start from.
-    pub fn new(directory: &Path) -> Self {
+    /// `directory`: where the template's paths start from. `stop` ends what is being built.
+    pub fn new(directory: &Path, stop: Stop) -> Self {
         Self {
             directory: directory.to_path_buf(),
+            stop,
             built: BTreeMap::new(),
         }
     }
@@ -173,15 +178,7 @@ impl Builder {
             .iter()
             .filter(|function| self.is_due(function, changes))
             .collect();
-        let mut packages = Vec::with_capacity(due.len());
-        // The very first one alone: it may have to install the bundler that all others then find.
-        let alone = usize::from(self.built.is_empty()).min(due.len());
-        packages.extend(
-            due[..alone]
-                .iter()
-                .map(|function| package(&self.directory, function)),
-        );
-        packages.extend(self.build_together(&due[alone..]));
+        let packages = self.build_together(&due);
         let mut ids = Vec::new();
         for (function, package) in due.into_iter().zip(packages) {
             let function = function.clone();
@@ -197,6 +194,7 @@ impl Builder {
     /// One package for each function, in their order.
     fn build_together(&self, functions: &[&Function]) -> Vec<Result<Package, String>> {
         let queue = Mutex::new(functions.iter().enumerate());
+        let installation = Installation::default();
         let done = Mutex::new(Vec::with_capacity(functions.len()));
         let threads = thread::available_parallelism()
             .map_or(1, NonZero::get)
@@ -211,7 +209,7 @@ impl Builder {
                             .expect("invariant: taking the next never panics")
                             .next();
                         let Some((index, function)) = next else { break };
-                        let package = package(&self.directory, function);
+                        let package = package(&self.directory, function, &installation, &self.stop);
                         done.lock()
                             .expect("invariant: pushing never panics")
                             .push((index, package));
@@ -226,8 +224,40 @@ impl Builder {
         done.into_iter().map(|(_, package)| package).collect()
     }
 
-    /// Why a function could not be built, or what its build warned of.
-    pub fn failure(&self, logical_id: &str) -> Option<&str> {
+    /// Tells what the builds of these functions warned of and why they failed; returns whether any did.
+    ///
+    /// Functions that failed for one reason, such as a bundler that is missing, are told together.
+    pub fn tell(&self, logical_ids: &[String], report: Report) -> bool {
+        let mut failures: Vec<(&str, Vec<&str>)> = Vec::new();
+        for id in logical_ids {
+            for warning in self.warnings(id) {
+                report.warning(&format!("function {id}: {warning}"));
+            }
+            let Some(reason) = self.failure(id) else {
+                continue;
+            };
+            match failures.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, ids)) => ids.push(id),
+                None => failures.push((reason, vec![id])),
+            }
+        }
+        for (reason, ids) in &failures {
+            let noun = if ids.len() == 1 {
+                "function"
+            } else {
+                "functions"
+            };
+            report.failure(&format!("{noun} {}", ids.join(", ")), reason);
+        }
+        !failures.is_empty()
+    }
+
+    /// Whether building was ended from outside.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
+    }
+
+    fn failure(&self, logical_id: &str) -> Option<&str> {
         self.built
             .get(logical_id)?
             .package
@@ -236,7 +266,7 @@ impl Builder {
             .map(String::as_str)
     }
 
-    pub fn warnings(&self, logical_id: &str) -> &[String] {
+    fn warnings(&self, logical_id: &str) -> &[String] {
         self.built
             .get(logical_id)
             .and_then(|built| built.package.as_ref().ok())
@@ -316,6 +346,15 @@ impl Builder {
 pub fn shortfalls(stack: &Stack) -> Vec<String> {
     let mut found = Vec::new();
     for function in &stack.functions {
+        if !RUNTIMES
+            .iter()
+            .any(|prefix| function.runtime.starts_with(prefix))
+        {
+            found.push(format!(
+                "function {}: runtime {} cannot run here, its invocations will fail (nodejs*, provided.* run here)",
+                function.logical_id, function.runtime
+            ));
+        }
         if !function.layers.is_empty() {
             found.push(format!(
                 "function {}: layers are not supported; their files will be missing",
@@ -332,7 +371,12 @@ pub fn shortfalls(stack: &Stack) -> Vec<String> {
     found
 }
 
-fn package(directory: &Path, function: &Function) -> Result<Package, String> {
+fn package(
+    directory: &Path,
+    function: &Function,
+    installation: &Installation,
+    stop: &Stop,
+) -> Result<Package, String> {
     match &function.code {
         Code::Directory(code) => packaging::directory(&packaging::Source {
             project: directory,
@@ -342,6 +386,8 @@ fn package(directory: &Path, function: &Function) -> Result<Package, String> {
                 .build
                 .as_ref()
                 .map(|build| (build.method.as_str(), &build.properties)),
+            installation,
+            stop,
         }),
         Code::ZipFile(path) => packaging::archive(&directory.join(path)),
         Code::Inline(source) => packaging::inline(source),

@@ -7,8 +7,11 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use stepwell_server::{Error, LostTask, Options, Server};
+
+/// How often a command asks its server whether it still works.
+pub const HEALTH_CHECK: Duration = Duration::from_millis(500);
 
 /// What to serve, where, for whom.
 pub struct Settings {
@@ -25,6 +28,7 @@ pub struct Settings {
 /// A server that answers calls until [`Embedded::stop`].
 pub struct Embedded {
     server: Server,
+    data: PathBuf,
 }
 
 impl Embedded {
@@ -49,16 +53,24 @@ impl Embedded {
             Some(next) => anyhow::anyhow!("{error}\nnext: {next}"),
             None => error.into(),
         })?;
-        Ok(Self { server })
+        Ok(Self { server, data })
     }
 
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
-    /// Whether the store has failed: nothing is acknowledged any more, and only a restart helps.
-    pub fn has_failed(&self) -> bool {
-        self.server.has_failed()
+    /// An error once the server has failed: nothing is acknowledged any more, and only a restart helps.
+    ///
+    /// To be asked every [`HEALTH_CHECK`].
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.server.has_failed() {
+            bail!(
+                "the server on {} has failed; see the log above\nnext: start again, which recovers it",
+                self.data.display()
+            );
+        }
+        Ok(())
     }
 
     /// Lets running tasks finish, for as long as the settings say, then ends.

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// Exit code of a program that a second SIGINT ended (128 + SIGINT), as shells report it.
-const EXIT_INTERRUPTED: i32 = 130;
+pub const EXIT_INTERRUPTED: i32 = 130;
 
 /// Calls `ask` at the first signal; a second one ends the process. Signals are held from the return on.
 pub fn on_interrupt(ask: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
+pub use stepwell_functions::bundle::{Installation, Stop};
 use stepwell_functions::{
     bundle::{BuildProperties, Project, bundle},
     package,
@@ -53,6 +54,9 @@ pub struct Source<'a> {
     pub handler: &'a str,
     /// `BuildMethod` and `BuildProperties` of the template's metadata.
     pub build: Option<(&'a str, &'a Value)>,
+    /// Of the bundler, shared by the functions of one build.
+    pub installation: &'a Installation,
+    pub stop: &'a Stop,
 }
 
 /// The package of a function whose code is a directory.
@@ -153,6 +157,8 @@ fn bundled(source: &Source<'_>, properties: &BuildProperties) -> Result<Package,
         // Builds run at the same time, and each would install into the same directory.
         installs_dependencies: false,
         notice: &|told| eprintln!("{told}"),
+        installation: source.installation,
+        stop: source.stop,
     };
     let package = bundle(&project, properties, &out_directory)
         .map_err(|error| error.to_string())
@@ -264,6 +270,8 @@ mod tests {
                 directory: &directory,
                 handler,
                 build,
+                installation: &Installation::default(),
+                stop: &Stop::default(),
             };
             build_properties(&source)
                 .map(|properties| properties.map(|properties| properties.entry_points))
@@ -325,6 +333,8 @@ mod tests {
                 directory: &directory,
                 handler: "index.handler",
                 build: None,
+                installation: &Installation::default(),
+                stop: &Stop::default(),
             })
             .unwrap()
         };

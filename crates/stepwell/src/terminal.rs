@@ -144,6 +144,16 @@ impl Live {
     }
 }
 
+/// What a shell needs so that the AWS CLI, an SDK and `stepwell` find this server.
+///
+/// The region in both variables: the SDK for JavaScript reads the first, the AWS CLI and boto3 the second.
+pub fn exports(endpoint: &str, region: &str) -> String {
+    format!(
+        "export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} AWS_DEFAULT_REGION={region} \
+         AWS_ACCESS_KEY_ID=stepwell AWS_SECRET_ACCESS_KEY=stepwell"
+    )
+}
+
 /// This program as it was called, for commands that can be pasted.
 pub fn program() -> String {
     env::args()

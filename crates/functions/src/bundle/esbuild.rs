@@ -5,19 +5,22 @@ use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use super::BundleError;
+use super::{BundleError, Project, Stop};
 use crate::environment::host::find_on_path;
 use crate::environment::process::kill_group;
 
+/// One attempt to install esbuild, shared by the builds that need it.
+#[derive(Debug, Default)]
+pub struct Installation {
+    /// Why it failed; locked while it runs, so that others wait for it.
+    failure: Mutex<Option<String>>,
+}
+
 /// The esbuild to use: the project's own, else ours, which is installed on first use.
-pub(super) fn find(
-    code_dir: &Path,
-    cache_dir: &Path,
-    notice: &dyn Fn(&str),
-) -> Result<PathBuf, BundleError> {
+pub(super) fn find(project: &Project<'_>, code_dir: &Path) -> Result<PathBuf, BundleError> {
     let package = package()?;
     let below = Path::new("node_modules").join(package).join("bin/esbuild");
     if let Some(own) = code_dir
@@ -27,11 +30,21 @@ pub(super) fn find(
     {
         return Ok(own);
     }
-    let home = cache_dir.join("esbuild").join(VERSION);
+    let home = project.cache_dir.join("esbuild").join(VERSION);
     let kept = home.join(&below);
+    let mut failure = project
+        .installation
+        .failure
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     if !kept.is_file() {
-        install(package, &home, notice)?;
+        if let Some(reason) = failure.as_ref() {
+            return Err(BundleError::Tool(reason.clone()));
+        }
+        install(package, &home, project.notice, project.stop)
+            .inspect_err(|error| *failure = Some(error.to_string()))?;
     }
+    drop(failure);
     // esbuild runs in another directory.
     Ok(kept.canonicalize()?)
 }
@@ -40,6 +53,7 @@ pub(super) fn find(
 pub(super) fn install_dependencies(
     directory: &Path,
     notice: &dyn Fn(&str),
+    stop: &Stop,
 ) -> Result<(), BundleError> {
     let verb = if directory.join("package-lock.json").is_file() {
         "ci"
@@ -55,10 +69,16 @@ pub(super) fn install_dependencies(
         .arg(verb)
         .args(["--no-audit", "--no-fund"])
         .current_dir(directory);
-    npm_run(command, &format!("npm {verb} in {}", directory.display()))
+    let title = format!("npm {verb} in {}", directory.display());
+    npm_run(command, &title, stop)
 }
 
-fn install(package: &str, home: &Path, notice: &dyn Fn(&str)) -> Result<(), BundleError> {
+fn install(
+    package: &str,
+    home: &Path,
+    notice: &dyn Fn(&str),
+    stop: &Stop,
+) -> Result<(), BundleError> {
     notice(&format!(
         "installing esbuild {VERSION} (once) with npm into {}",
         home.display()
@@ -80,7 +100,7 @@ fn install(package: &str, home: &Path, notice: &dyn Fn(&str)) -> Result<(), Bund
         .arg(&unfinished)
         .arg(format!("{package}@{VERSION}"))
         .current_dir(&unfinished);
-    let installed = npm_run(command, &format!("npm install {package}@{VERSION}"));
+    let installed = npm_run(command, &format!("npm install {package}@{VERSION}"), stop);
     let placed = installed.and_then(|()| match fs::rename(&unfinished, home) {
         // Another server, or another thread, was faster.
         Err(_) if home.join("node_modules").is_dir() => Ok(()),
@@ -101,8 +121,9 @@ fn npm(purpose: &str) -> Result<PathBuf, BundleError> {
     })
 }
 
-fn npm_run(command: Command, title: &str) -> Result<(), BundleError> {
-    let finished = run(command, INSTALL_MAX)
+fn npm_run(mut command: Command, title: &str, stop: &Stop) -> Result<(), BundleError> {
+    command.arg("--loglevel=error");
+    let finished = run(command, INSTALL_MAX, stop)
         .map_err(|error| BundleError::Tool(format!("{title}: {error}")))?;
     if finished.is_success {
         Ok(())
@@ -122,13 +143,19 @@ pub(super) struct Finished {
 }
 
 /// Runs `command` in its own process group, for `limit` at most, keeping [`OUTPUT_BYTES_MAX`] of its messages.
-pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<Finished> {
+pub(super) fn run(mut command: Command, limit: Duration, stop: &Stop) -> io::Result<Finished> {
+    let stopped = || io::Error::new(io::ErrorKind::Interrupted, "stopped");
+    if stop.is_stopped() {
+        return Err(stopped());
+    }
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
+    let group = i32::try_from(child.id()).map_err(io::Error::other)?;
+    let watched = stop.watch(group);
     let mut stderr = child.stderr.take().expect("standard error is piped");
     let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::Builder::new()
@@ -143,8 +170,10 @@ pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<Finished>
             // Nobody listens after a timeout.
             let _ = sender.send(read.map(|_| kept));
         })?;
-    let Ok(read) = receiver.recv_timeout(limit) else {
-        kill_group(i32::try_from(child.id()).map_err(io::Error::other)?);
+    let read = receiver.recv_timeout(limit);
+    drop(watched);
+    let Ok(read) = read else {
+        kill_group(group);
         child.wait()?;
         return Err(io::Error::new(
             io::ErrorKind::TimedOut,
@@ -152,6 +181,9 @@ pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<Finished>
         ));
     };
     let status = child.wait()?;
+    if !status.success() && stop.is_stopped() {
+        return Err(stopped());
+    }
     Ok(Finished {
         is_success: status.success(),
         output: String::from_utf8_lossy(&read?).into_owned(),

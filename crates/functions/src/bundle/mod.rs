@@ -7,6 +7,8 @@ mod esbuild;
 mod layout;
 mod problem;
 mod properties;
+mod source_map;
+mod stop;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,8 +19,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use esbuild::Installation;
 pub use problem::Problem;
 pub use properties::BuildProperties;
+pub use stop::Stop;
 
 pub(crate) use layout::handler_module;
 
@@ -36,6 +40,10 @@ pub struct Project<'a> {
     pub installs_dependencies: bool,
     /// Told, in one sentence, before something slow is done (an installation).
     pub notice: &'a (dyn Fn(&str) + Sync),
+    /// Shared by builds that belong together, so that esbuild is installed, or fails to be, once for all of them.
+    pub installation: &'a Installation,
+    /// Ends the build from another thread.
+    pub stop: &'a Stop,
 }
 
 /// A finished bundle.
@@ -80,6 +88,7 @@ pub enum BundleError {
 /// - The files lie as esbuild lays them out: below the lowest shared directory of the entry points. One exception:
 ///   if that is not where the handler string looks and an entry point has the handler's file name, that entry point
 ///   goes where the handler looks (`src/app.handler` finds `src/app.ts` built alone, which esbuild puts at `app.js`).
+/// - Source maps name the project's files by `file:` URLs, so that traces do, wherever the bundle runs.
 /// - An ES module bundle gets a `package.json` with `"type": "module"`, so that `.js` files load.
 /// - Blocks; the caller chooses the thread.
 pub fn bundle(
@@ -89,30 +98,46 @@ pub fn bundle(
 ) -> Result<Built, BundleError> {
     let code_dir = canonical(project.code_dir)?;
     let entries = layout::entries(&code_dir, properties, project.handler)?;
-    let binary = esbuild::find(&code_dir, project.cache_dir, project.notice)?;
+    let binary = esbuild::find(project, &code_dir)?;
     if out_dir.exists() {
         fs::remove_dir_all(out_dir)?;
     }
     fs::create_dir_all(out_dir)?;
     let out_dir = canonical(out_dir)?;
-    let mut run = run(&binary, &code_dir, properties, &entries.arguments, &out_dir)?;
-    if let Some(directory) = dependencies_missing(&run.problems, &code_dir) {
+    let run = || {
+        let arguments = &entries.arguments;
+        run(
+            &binary,
+            &code_dir,
+            properties,
+            arguments,
+            &out_dir,
+            project.stop,
+        )
+    };
+    let mut finished = run()?;
+    if let Some(directory) = dependencies_missing(&finished.problems, &code_dir) {
         if !project.installs_dependencies {
             return Err(BundleError::DependenciesMissing {
                 directory,
-                problems: run.problems,
+                problems: finished.problems,
             });
         }
-        esbuild::install_dependencies(&directory, project.notice)?;
-        run = self::run(&binary, &code_dir, properties, &entries.arguments, &out_dir)?;
+        esbuild::install_dependencies(&directory, project.notice, project.stop)?;
+        finished = run()?;
     }
-    if !run.is_success {
-        return Err(BundleError::Problems(run.problems));
+    if !finished.is_success {
+        return Err(BundleError::Problems(finished.problems));
     }
-    let (files, inputs) = read_metafile(&run.metafile, &code_dir)?;
+    let (files, inputs) = read_metafile(&finished.metafile, &code_dir)?;
+    source_map::make_absolute(&files)?;
     let files = finish_files(files, properties, &out_dir)?;
     let inputs = with_manifests(inputs, &code_dir, project.project_dir);
-    let warnings = run.problems.into_iter().chain(entries.warning).collect();
+    let warnings = finished
+        .problems
+        .into_iter()
+        .chain(entries.warning)
+        .collect();
     Ok(Built {
         files,
         warnings,
@@ -132,6 +157,7 @@ fn run(
     properties: &BuildProperties,
     entries: &[String],
     out_dir: &Path,
+    stop: &Stop,
 ) -> Result<Run, BundleError> {
     let metafile = out_dir.join(METAFILE);
     let mut command = Command::new(binary);
@@ -150,7 +176,7 @@ fn run(
         .arg(format!("--outdir={}", out_dir.display()))
         .arg(format!("--metafile={}", metafile.display()))
         .args(entries);
-    let finished = esbuild::run(command, BUILD_MAX).map_err(|error| {
+    let finished = esbuild::run(command, BUILD_MAX, stop).map_err(|error| {
         BundleError::Tool(format!(
             "cannot run esbuild at {}: {error}",
             binary.display()

@@ -50,9 +50,9 @@ impl Packages {
 
     /// The unpacked package, unpacking it if need be.
     pub(crate) async fn get(
-        &self,
+        self: &Arc<Packages>,
         id: &PackageId,
-        source: &dyn PackageSource,
+        source: Arc<dyn PackageSource>,
     ) -> Result<Arc<Unpacked>, InvokeError> {
         if let Some(unpacked) = self.find(id) {
             return Ok(unpacked);
@@ -65,25 +65,27 @@ impl Packages {
         if let Some(unpacked) = self.find(id) {
             return Ok(unpacked);
         }
-        let zip = source.zip(id);
-        let zip = zip
-            .map_err(|error| InvokeError::Service(format!("cannot read package {id}: {error}")))?;
-        self.prune();
-        let (id_owned, root) = (id.clone(), self.root.clone());
-        let unpacked = tokio::task::spawn_blocking(move || unpack(&zip, &id_owned, &root)).await;
-        match unpacked
-            .map_err(|error| InvokeError::Service(format!("cannot unpack package {id}: {error}")))?
-        {
-            Ok(()) => {}
-            Err(Error::Invalid(reason)) => return Err(InvokeError::InvalidZipFile(reason)),
-            Err(Error::Io(error)) => {
-                return Err(InvokeError::Service(format!(
-                    "cannot unpack package {id}: {error}"
-                )));
-            }
-        }
+        let (packages, wanted) = (Arc::clone(self), id.clone());
+        let placed = tokio::task::spawn_blocking(move || packages.place(&wanted, &*source)).await;
+        placed.map_err(|error| {
+            InvokeError::Service(format!("cannot unpack package {id}: {error}"))
+        })??;
         self.find(id).ok_or_else(|| {
             InvokeError::Service(format!("package {id} was removed while it was unpacked"))
+        })
+    }
+
+    /// Reads the zip and unpacks it. Blocks.
+    fn place(&self, id: &PackageId, source: &dyn PackageSource) -> Result<(), InvokeError> {
+        let zip = source
+            .zip(id)
+            .map_err(|error| InvokeError::Service(format!("cannot read package {id}: {error}")))?;
+        self.prune();
+        unpack(&zip, id, &self.root).map_err(|error| match error {
+            Error::Invalid(reason) => InvokeError::InvalidZipFile(reason),
+            Error::Io(error) => {
+                InvokeError::Service(format!("cannot unpack package {id}: {error}"))
+            }
         })
     }
 
@@ -104,9 +106,16 @@ impl Packages {
 
     /// Removes the oldest unused directories beyond [`PACKAGES_MAX`]. What cannot be removed is tried again next time.
     fn prune(&self) {
+        for path in self.retire_surplus() {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+
+    /// Renames what [`Packages::prune`] removes, so that nobody finds it any more; the lock is held for that only.
+    fn retire_surplus(&self) -> Vec<PathBuf> {
         let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(entries) = fs::read_dir(&self.root) else {
-            return;
+            return Vec::new();
         };
         let age = |path: &Path| {
             fs::metadata(path)
@@ -120,18 +129,21 @@ impl Packages {
         let mut packages: Vec<_> = directories.map(|path| (age(&path), path)).collect();
         packages.sort();
         let surplus = packages.len().saturating_sub(PACKAGES_MAX);
+        let mut retired = Vec::new();
         for (_, path) in packages.into_iter().take(surplus) {
-            let id = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .and_then(PackageId::parse);
-            let is_used = id
-                .and_then(|id| in_use.get(&id).cloned())
-                .is_some_and(|weak| weak.strong_count() > 0);
-            if !is_used {
-                let _ = fs::remove_dir_all(&path);
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some(id) = name.and_then(PackageId::parse) else {
+                // Left by a process that was killed: half unpacked, or half removed.
+                retired.push(path);
+                continue;
+            };
+            let is_used = in_use.get(&id).is_some_and(|weak| weak.strong_count() > 0);
+            let aside = self.root.join(format!("{id}.removed"));
+            if !is_used && fs::rename(&path, &aside).is_ok() {
+                retired.push(aside);
             }
         }
+        retired
     }
 }
 

@@ -66,7 +66,7 @@ pub struct Pool {
 
 struct Inner {
     host: Host,
-    packages: Packages,
+    packages: Arc<Packages>,
     shutdown_grace: Duration,
     idle_after: Duration,
     /// The origin of the plan's time.
@@ -124,7 +124,7 @@ impl Pool {
         };
         let inner = Inner {
             host,
-            packages: Packages::open(&options.cache_dir)?,
+            packages: Arc::new(Packages::open(&options.cache_dir)?),
             shutdown_grace: options.shutdown_grace,
             idle_after: options.idle_after,
             started: Instant::now(),
@@ -144,8 +144,23 @@ impl Pool {
     pub async fn invoke(
         &self,
         configuration: &Arc<Configuration>,
-        package: &dyn PackageSource,
+        package: Arc<dyn PackageSource>,
         invocation: Invocation,
+    ) -> Result<InvokeReply, InvokeError> {
+        self.invoke_unless(configuration, package, invocation, std::future::pending())
+            .await
+    }
+
+    /// As [`Pool::invoke`], but `revoked` takes back an invocation that has no environment yet.
+    ///
+    /// - One that waits leaves the queue with [`InvokeError::Revoked`] as soon as `revoked` ends.
+    /// - One that has its environment runs to its end, whatever `revoked` says.
+    pub async fn invoke_unless(
+        &self,
+        configuration: &Arc<Configuration>,
+        package: Arc<dyn PackageSource>,
+        invocation: Invocation,
+        revoked: impl Future<Output = ()>,
     ) -> Result<InvokeReply, InvokeError> {
         let invocation = checked(invocation)?;
         if Runtime::parse(&configuration.runtime).is_none() {
@@ -154,7 +169,12 @@ impl Pool {
                 configuration.runtime, configuration.function_name
             )));
         }
-        let (lease, environment) = self.lease(configuration).await?;
+        let (lease, environment) = tokio::select! {
+            // First: of two that are ready, being unwanted counts.
+            biased;
+            () = revoked => return Err(InvokeError::Revoked),
+            leased = self.lease(configuration) => leased?,
+        };
         match environment {
             Some(environment) => {
                 self.run_warm(lease, *environment, configuration, package, &invocation)
@@ -289,7 +309,7 @@ impl Pool {
         lease: Lease,
         mut environment: Environment,
         configuration: &Arc<Configuration>,
-        package: &dyn PackageSource,
+        package: Arc<dyn PackageSource>,
         invocation: &Invocation,
     ) -> Result<InvokeReply, InvokeError> {
         environment.begin(invocation);
@@ -311,10 +331,12 @@ impl Pool {
         &self,
         lease: Lease,
         configuration: &Arc<Configuration>,
-        package: &dyn PackageSource,
+        package: Arc<dyn PackageSource>,
         invocation: &Invocation,
     ) -> Result<InvokeReply, InvokeError> {
-        let mut environment = self.start(&lease, configuration, package).await?;
+        let mut environment = self
+            .start(&lease, configuration, Arc::clone(&package))
+            .await?;
         environment.begin(invocation);
         let started = Instant::now();
         let ran = match environment.init(started + INIT_MAX).await {
@@ -367,7 +389,7 @@ impl Pool {
         &self,
         lease: &Lease,
         configuration: &Arc<Configuration>,
-        package: &dyn PackageSource,
+        package: Arc<dyn PackageSource>,
     ) -> Result<Environment, InvokeError> {
         let unpacked = self
             .inner

@@ -119,7 +119,7 @@ impl World {
         self.pool
             .invoke(
                 &Arc::new(configuration.clone()),
-                &*self.packages,
+                self.packages.clone(),
                 invocation,
             )
             .await

@@ -114,7 +114,7 @@ impl Client {
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
         self.write(&format!(
-            "{line} HTTP/1.1\r\nhost: h\r\n{headers}content-length: {}\r\n\r\n{body}",
+            "{line} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {}\r\n\r\n{body}",
             body.len()
         ));
         self.read()

@@ -120,13 +120,13 @@ fn a_body_over_the_limit_is_refused_whether_its_length_is_announced_or_not() {
     let world = World::start();
     let over = (8 << 20) + 1;
     let mut announced = world.client();
-    announced.write(&format!("POST / HTTP/1.1\r\nhost: h\r\nx-amz-target: AWSStepFunctions.ListStateMachines\r\ncontent-length: {over}\r\n\r\n"));
+    announced.write(&format!("POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: AWSStepFunctions.ListStateMachines\r\ncontent-length: {over}\r\n\r\n"));
     let answer = announced.read();
     assert_eq!(answer.status, 413);
     assert!(answer.body.contains("8388608 bytes"), "{}", answer.body);
 
     let mut chunked = world.client();
-    chunked.write("POST / HTTP/1.1\r\nhost: h\r\nx-amz-target: AWSStepFunctions.ListStateMachines\r\ntransfer-encoding: chunked\r\n\r\n");
+    chunked.write("POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: AWSStepFunctions.ListStateMachines\r\ntransfer-encoding: chunked\r\n\r\n");
     chunked.write(&format!("{over:x}\r\n{}", "x".repeat(over)));
     assert_eq!(chunked.read().status, 413);
     assert_eq!(world.client().send("GET /health", &[], "").status, 200);
@@ -227,4 +227,34 @@ fn lambda_paths_are_routed_and_what_is_missing_is_named() {
             .status,
         404
     );
+}
+
+#[test]
+fn a_web_page_is_refused_whatever_it_asks_for() {
+    let world = World::start();
+    let mut client = world.client();
+    for origin in ["http://evil.example", "http://localhost:3000", "null"] {
+        for line in ["POST /", "GET /health", "POST /2015-03-31/functions"] {
+            let refused = client.send(
+                line,
+                &[("origin", origin), ("content-type", "text/plain")],
+                "{}",
+            );
+            assert_eq!(
+                refused.status, 403,
+                "{line} from {origin}: {}",
+                refused.body
+            );
+            assert!(refused.body.contains(origin), "{}", refused.body);
+        }
+    }
+    client.write("GET /health HTTP/1.1\r\nhost: evil.example:8333\r\n\r\n");
+    let rebound = client.read();
+    assert_eq!(rebound.status, 403);
+    assert!(
+        rebound.body.contains("evil.example:8333"),
+        "{}",
+        rebound.body
+    );
+    assert_eq!(client.send("GET /health", &[], "").status, 200);
 }

@@ -21,7 +21,7 @@ pub fn rate(zip: &[u8], cache: &Path, clients: usize, time: Duration) -> anyhow:
     runtime.block_on(async {
         let pool = Pool::new(PoolOptions::new(cache.to_path_buf(), Arc::new(drop)))?;
         let configuration = Arc::new(configuration(package::id(zip)));
-        let source = Arc::new(OnePackage(zip.to_vec()));
+        let source: Arc<dyn PackageSource> = Arc::new(OnePackage(zip.to_vec()));
         let calls = Arc::new(AtomicU64::new(0));
         run(&pool, &configuration, &source, clients, None, &calls).await?;
         calls.store(0, Ordering::Relaxed);
@@ -44,7 +44,7 @@ pub fn rate(zip: &[u8], cache: &Path, clients: usize, time: Duration) -> anyhow:
 async fn run(
     pool: &Pool,
     configuration: &Arc<Configuration>,
-    source: &Arc<OnePackage>,
+    source: &Arc<dyn PackageSource>,
     clients: usize,
     until: Option<(Instant, Duration)>,
     calls: &Arc<AtomicU64>,
@@ -72,7 +72,7 @@ async fn run(
                     client_context: None,
                     log_tail: false,
                 };
-                pool.invoke(&configuration, source.as_ref(), invocation)
+                pool.invoke(&configuration, source.clone(), invocation)
                     .await?;
                 calls.fetch_add(1, Ordering::Relaxed);
             }

@@ -12,7 +12,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::{deploy, orders, serve::log_to_stderr};
+use super::{
+    deploy, orders,
+    serve::{self, log_to_stderr},
+};
 use crate::{
     Verdict,
     arguments::{self, Demo},
@@ -20,6 +23,7 @@ use crate::{
     client::Client,
     embedded::{Embedded, Settings},
     interrupt,
+    packaging::Stop,
     report::Report,
     terminal,
 };
@@ -57,13 +61,19 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         report.style.bold(&directory.display().to_string()),
         data.path.display()
     ));
-    let verdict = deploy_and_run(&source, &directory, &endpoint, &asked, report, begun);
+    let goes_on = || {
+        if asked.try_recv().is_ok() {
+            bail!("interrupted");
+        }
+        server.check()
+    };
+    let verdict = deploy_and_run(&source, &directory, &endpoint, &goes_on, report, begun);
     if matches!(verdict, Ok(Verdict::Well)) {
         say_next(&directory, &endpoint, arguments.keep, report);
     }
     if verdict.is_ok() && arguments.keep {
         report.say(&format!("\n{}", report.style.dim("Serving until Ctrl-C.")));
-        let _ = asked.recv();
+        serve::wait(&server, &asked)?;
     }
     server.stop();
     drop(data);
@@ -74,12 +84,12 @@ fn deploy_and_run(
     source: &Source,
     directory: &Path,
     endpoint: &str,
-    asked: &mpsc::Receiver<()>,
+    goes_on: &dyn Fn() -> anyhow::Result<()>,
     report: Report,
     begun: Instant,
 ) -> anyhow::Result<Verdict> {
     let client = Client::new(endpoint)?;
-    let Some(application) = deploy::build(source, report)? else {
+    let Some(application) = deploy::build(source, report, Stop::default())? else {
         return Ok(Verdict::Badly);
     };
     if deploy::bring(&client, &application, report)? == Verdict::Badly {
@@ -96,7 +106,7 @@ fn deploy_and_run(
         terminal::duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX))
     ));
     let orders = orders::read(&directory.join("events"))?;
-    orders::run(client, &machine.arn, orders, asked, report)
+    orders::run(client, &machine.arn, orders, goes_on, report)
 }
 
 fn source(directory: &Path) -> anyhow::Result<Source> {
@@ -234,10 +244,9 @@ fn say_next(directory: &Path, endpoint: &str, is_kept: bool, report: Report) {
     let program = terminal::program();
     let mut lines = Vec::new();
     if is_kept {
-        let credentials = "AWS_ACCESS_KEY_ID=stepwell AWS_SECRET_ACCESS_KEY=stepwell";
         report.say(&format!(
-            "  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={} {credentials}",
-            arguments::DEFAULT_REGION
+            "  {}",
+            terminal::exports(endpoint, arguments::DEFAULT_REGION)
         ));
         lines.push((format!("{program} list"), "what ran just now"));
         lines.push((

@@ -1,5 +1,7 @@
 //! `stepwell deploy`: builds a template and brings a server to it.
 
+use std::process;
+
 use serde_json::json;
 
 use crate::{
@@ -7,7 +9,8 @@ use crate::{
     arguments::Deploy,
     assembly::{Builder, Error, Source, shortfalls},
     client::Client,
-    deployment,
+    deployment, interrupt,
+    packaging::Stop,
     plan::Application,
     report::Report,
     watch::Changes,
@@ -17,7 +20,14 @@ pub fn run(arguments: &Deploy, is_json: bool) -> anyhow::Result<Verdict> {
     let client = Client::new(&arguments.connection.endpoint())?;
     let source = Source::new(&arguments.template, &arguments.stack, &arguments.owner)?;
     let report = Report::new(is_json);
-    let Some(application) = build(&source, report)? else {
+    let stop = Stop::default();
+    let ended = stop.clone();
+    interrupt::on_interrupt(move || {
+        // Tools run in process groups of their own, which the terminal's Ctrl-C does not reach.
+        ended.stop();
+        process::exit(interrupt::EXIT_INTERRUPTED);
+    })?;
+    let Some(application) = build(&source, report, stop)? else {
         return Ok(Verdict::Badly);
     };
     let verdict = bring(&client, &application, report)?;
@@ -29,7 +39,7 @@ pub fn run(arguments: &Deploy, is_json: bool) -> anyhow::Result<Verdict> {
 }
 
 /// The built application, or `None` after its problems were told.
-pub fn build(source: &Source, report: Report) -> anyhow::Result<Option<Application>> {
+pub fn build(source: &Source, report: Report, stop: Stop) -> anyhow::Result<Option<Application>> {
     let resolved = match source.resolve() {
         Ok(resolved) => resolved,
         Err(Error::Unreadable(reason)) => return Err(reason),
@@ -50,18 +60,10 @@ pub fn build(source: &Source, report: Report) -> anyhow::Result<Option<Applicati
     {
         report.warning(&warning);
     }
-    let mut builder = Builder::new(source.directory());
-    let mut is_built = true;
-    for id in builder.build(&stack.functions, &Changes::default()) {
-        for warning in builder.warnings(&id) {
-            report.warning(&format!("function {id}: {warning}"));
-        }
-        if let Some(reason) = builder.failure(&id) {
-            report.failure(&format!("function {id}"), reason);
-            is_built = false;
-        }
-    }
-    Ok(is_built.then(|| builder.application(stack)))
+    let mut builder = Builder::new(source.directory(), stop);
+    let built = builder.build(&stack.functions, &Changes::default());
+    let has_failed = builder.tell(&built, report);
+    Ok((!has_failed).then(|| builder.application(stack)))
 }
 
 /// Deploys and tells every change.

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use super::serve::log_to_stderr;
@@ -18,8 +19,9 @@ use crate::{
     assembly::{self, Builder, Resolved, Source, shortfalls},
     client::Client,
     deployment::{self, Change},
-    embedded::{Embedded, Settings},
+    embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, names,
+    packaging::Stop,
     plan::{self, Application, Function, StateMachine},
     report::Report,
     terminal,
@@ -52,26 +54,34 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
     let report = Report::new(is_json);
     let (wake, woken) = mpsc::sync_channel(WAKES_MAX);
     let ask = wake.clone();
+    let stop = Stop::default();
+    let ended = stop.clone();
     interrupt::on_interrupt(move || {
+        // A build that runs, and perhaps installs, is not waited for.
+        ended.stop();
         let _ = ask.send(Wake::Stop);
     })?;
     let mut watch = Watch::new(source.directory(), move || {
         // A full channel already holds the news.
         let _ = wake.try_send(Wake::Changed);
     })?;
+    let data = arguments.dir.join(DATA_DIRECTORY);
+    create_data_directory(&data)
+        .with_context(|| format!("cannot create the data directory {}", data.display()))?;
     let server = Embedded::start(Settings {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)),
-        data: arguments.dir.join(DATA_DIRECTORY),
+        data,
         region: source.region.clone(),
         account: source.account.clone(),
         retries_lost_tasks: false,
         stop_within: STOP_WITHIN,
     })?;
-    let mut session = Session::new(Client::new(&server.endpoint())?, source, report);
+    let endpoint = server.endpoint();
+    let mut session = Session::new(Client::new(&endpoint)?, source, report, stop);
     session.reload(&Changes::default(), begun)?;
     watch.cover(&session.watched_files())?;
-    session.greet(&server.endpoint(), begun);
-    session.serve(&mut watch, &woken)?;
+    session.greet(&endpoint, begun);
+    session.serve(&server, &mut watch, &woken)?;
     report.say("stopping");
     server.stop();
     Ok(Verdict::Well)
@@ -86,29 +96,44 @@ struct Session {
     files: BTreeSet<PathBuf>,
     is_template_broken: bool,
     warned: Vec<String>,
+    is_greeted: bool,
     /// By name, as last deployed.
     functions: BTreeMap<String, Function>,
     state_machines: BTreeMap<String, StateMachine>,
 }
 
 impl Session {
-    fn new(client: Client, source: Source, report: Report) -> Self {
+    fn new(client: Client, source: Source, report: Report, stop: Stop) -> Self {
         Self {
-            builder: Builder::new(source.directory()),
+            builder: Builder::new(source.directory(), stop),
             files: BTreeSet::from([source.template.clone()]),
             client,
             source,
             report,
             is_template_broken: false,
             warned: Vec::new(),
+            is_greeted: false,
             functions: BTreeMap::new(),
             state_machines: BTreeMap::new(),
         }
     }
 
     /// Reloads after every save until asked to stop.
-    fn serve(&mut self, watch: &mut Watch, woken: &Receiver<Wake>) -> anyhow::Result<()> {
-        while let Ok(Wake::Changed) = woken.recv() {
+    fn serve(
+        &mut self,
+        server: &Embedded,
+        watch: &mut Watch,
+        woken: &Receiver<Wake>,
+    ) -> anyhow::Result<()> {
+        loop {
+            match woken.recv_timeout(HEALTH_CHECK) {
+                Ok(Wake::Changed) => {}
+                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    server.check()?;
+                    continue;
+                }
+            }
             let begun = Instant::now();
             if !wait_for_quiet(woken, begun) {
                 return Ok(());
@@ -116,6 +141,9 @@ impl Session {
             let changes = watch.take();
             if self.is_relevant(&changes) {
                 self.reload(&changes, begun)?;
+                if !self.is_greeted && !self.is_empty() {
+                    self.greet(&server.endpoint(), begun);
+                }
             }
             // A new directory can hold the source that is saved next.
             if changes.is_everything
@@ -125,7 +153,6 @@ impl Session {
                 watch.cover(&self.watched_files())?;
             }
         }
-        Ok(())
     }
 
     fn watched_files(&self) -> BTreeSet<PathBuf> {
@@ -157,21 +184,21 @@ impl Session {
         self.files.clone_from(&resolved.files);
         self.warn(&resolved);
         let built = self.builder.build(&resolved.stack.functions, changes);
-        let mut has_failed = false;
-        for id in &built {
-            for warning in self.builder.warnings(id) {
-                self.report.warning(&format!("function {id}: {warning}"));
-            }
-            if let Some(reason) = self.builder.failure(id) {
-                has_failed = true;
-                self.report.failure(&format!("function {id}"), reason);
-            }
+        if self.builder.is_stopped() {
+            return Ok(());
         }
+        let is_built = !self.builder.tell(&built, self.report);
         let fresh = self.fresh(self.builder.application(&resolved.stack));
         let is_same = fresh.functions.is_empty() && fresh.state_machines.is_empty();
-        self.bring(fresh, begun)?;
-        let removed = self.remove(&resolved, begun)?;
-        if is_same && !has_failed && removed == 0 {
+        let is_brought = self.bring(fresh, begun)?;
+        // What is deployed may still call what has left the template, so that goes only after all else is in place.
+        let is_whole = is_built && is_brought;
+        let removed = if is_whole {
+            self.remove(&resolved, begun)?
+        } else {
+            0
+        };
+        if is_same && is_whole && removed == 0 {
             self.report.say(&self.report.style.dim(&format!(
                 "nothing to update  {}",
                 terminal::duration(elapsed_ms(begun))
@@ -215,7 +242,8 @@ impl Session {
         }
     }
 
-    fn bring(&mut self, fresh: Application, begun: Instant) -> anyhow::Result<()> {
+    /// Whether the server took all of it.
+    fn bring(&mut self, fresh: Application, begun: Instant) -> anyhow::Result<bool> {
         let mut refused = BTreeSet::new();
         deployment::deploy(&self.client, &fresh, |change| {
             if change.has_failed() {
@@ -241,7 +269,7 @@ impl Session {
                 .filter(|machine| is_taken(&machine.name))
                 .map(|machine| (machine.name.clone(), machine)),
         );
-        Ok(())
+        Ok(refused.is_empty())
     }
 
     /// Deletes what has left the template, state machines first, since they name functions.
@@ -285,7 +313,25 @@ impl Session {
         Ok(count)
     }
 
-    fn greet(&self, endpoint: &str, begun: Instant) {
+    fn is_empty(&self) -> bool {
+        self.state_machines.is_empty() && self.functions.is_empty()
+    }
+
+    /// Says where what is deployed can be called, or that nothing is.
+    fn greet(&mut self, endpoint: &str, begun: Instant) {
+        if self.builder.is_stopped() {
+            return;
+        }
+        if self.is_empty() {
+            self.report
+                .document(&json!({ "event": "waiting", "endpoint": endpoint }));
+            self.report.say(&format!(
+                "\n{} at {endpoint}: nothing is deployed yet, the next save is tried. Ctrl-C stops.",
+                self.report.style.bold(&self.source.stack_name),
+            ));
+            return;
+        }
+        self.is_greeted = true;
         let machines: Vec<&str> = self
             .state_machines
             .values()
@@ -316,8 +362,8 @@ impl Session {
         self.report
             .say("\nFor the AWS CLI, an SDK or `stepwell` in another terminal:\n");
         self.report.say(&format!(
-            "  export AWS_ENDPOINT_URL={endpoint} AWS_REGION={} AWS_ACCESS_KEY_ID=stepwell AWS_SECRET_ACCESS_KEY=stepwell\n",
-            self.source.region
+            "  {}\n",
+            terminal::exports(endpoint, &self.source.region)
         ));
         if let Some(arn) = machines.first() {
             let sample = first_sample(self.source.directory())
@@ -335,6 +381,15 @@ impl Session {
             ),
         );
     }
+}
+
+/// A store of its own making inside the application's directory, which is often a repository, keeps itself out of it.
+fn create_data_directory(data: &Path) -> io::Result<()> {
+    if data.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(data)?;
+    fs::write(data.join(".gitignore"), "*\n")
 }
 
 /// Waits until nothing more is saved; false if asked to stop.
@@ -356,9 +411,20 @@ fn first_sample(directory: &Path) -> Option<PathBuf> {
         path.extension()
             .is_some_and(|extension| extension == "json")
     });
+    // What is expected is told from the plainest input on.
+    let expected = fs::read_to_string(directory.join("events/expected.json")).unwrap_or_default();
+    let rank = |path: &PathBuf| {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let place = expected.find(&format!("\"{name}\""));
+        (place.unwrap_or(usize::MAX), name)
+    };
     let first = samples
         .filter(|path| path.file_name().is_some_and(|name| name != "expected.json"))
-        .min()?;
+        .min_by_key(rank)?;
     let here = std::env::current_dir().ok();
     let relative = here.and_then(|here| first.strip_prefix(here).ok().map(Path::to_path_buf));
     Some(relative.unwrap_or(first))

@@ -16,6 +16,12 @@ Resources:
       Name: Orders
       DefinitionUri: orders.asl.json
 ";
+const TEMPLATE_PART: &str = "  NAME:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: NAME
+      DefinitionUri: returns.asl.json
+";
 const DEFINITION: &str = r#"{"StartAt":"Done","States":{"Done":{"Type":"Succeed"}}}"#;
 
 /// A server that keeps state machines by name.
@@ -66,6 +72,7 @@ impl Bench {
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("template.yaml"), TEMPLATE).unwrap();
         fs::write(directory.join("orders.asl.json"), DEFINITION).unwrap();
+        fs::write(directory.join("returns.asl.json"), DEFINITION).unwrap();
         let fake = server();
         let stack = Stack {
             parameters: Vec::new(),
@@ -80,6 +87,7 @@ impl Bench {
             Client::new(&fake.endpoint).unwrap(),
             source,
             Report::new(true),
+            Stop::default(),
         );
         Self {
             directory,
@@ -177,10 +185,62 @@ fn the_greeting_finds_a_sample_that_is_not_the_expectations() {
     let events = bench.directory.join("events");
     fs::create_dir_all(&events).unwrap();
     assert_eq!(first_sample(&bench.directory), None);
-    fs::write(events.join("expected.json"), "{}").unwrap();
-    fs::write(events.join("paid.json"), "{}").unwrap();
+    fs::write(
+        events.join("expected.json"),
+        r#"{"paid.json":{},"late.json":{}}"#,
+    )
+    .unwrap();
+    for name in ["another.json", "late.json", "paid.json"] {
+        fs::write(events.join(name), "{}").unwrap();
+    }
     assert_eq!(
         first_sample(&bench.directory),
         Some(events.join("paid.json"))
     );
+}
+
+#[test]
+fn nothing_is_deleted_while_anything_is_refused() {
+    let mut bench = Bench::new("kept");
+    let two = format!("{TEMPLATE}{}", TEMPLATE_PART.replace("NAME", "Returns"));
+    fs::write(bench.directory.join("template.yaml"), &two).unwrap();
+    assert_eq!(
+        bench.reload(&Changes::default()),
+        ["CreateStateMachine", "CreateStateMachine"]
+    );
+    bench.save("orders.asl.json", &DEFINITION.replace("Done", "Broken"));
+    assert_eq!(
+        bench.save("template.yaml", TEMPLATE),
+        ["UpdateStateMachine"],
+        "refused, so Returns stays"
+    );
+    assert_eq!(
+        bench.save("orders.asl.json", DEFINITION),
+        ["DeleteStateMachine"],
+        "all is as it was, so Returns may go"
+    );
+}
+
+#[test]
+fn a_greeting_waits_for_something_to_be_deployed() {
+    let mut bench = Bench::new("waiting");
+    fs::write(bench.directory.join("template.yaml"), "Resources: [").unwrap();
+    bench.reload(&Changes::default());
+    bench.session.greet("http://127.0.0.1:1", Instant::now());
+    assert!(!bench.session.is_greeted);
+    bench.save("template.yaml", TEMPLATE);
+    bench.session.greet("http://127.0.0.1:1", Instant::now());
+    assert!(bench.session.is_greeted);
+}
+
+#[test]
+fn a_store_that_dev_makes_is_ignored_by_git_and_an_existing_one_is_left_alone() {
+    let bench = Bench::new("ignored");
+    let data = bench.directory.join(DATA_DIRECTORY);
+    create_data_directory(&data).unwrap();
+    let file = data.join(".gitignore");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "*\n");
+    fs::remove_file(&file).unwrap();
+    create_data_directory(&data).unwrap();
+    assert!(!file.exists());
 }

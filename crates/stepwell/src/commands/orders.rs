@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{self, RecvTimeoutError, SyncSender},
     },
     thread,
     time::{Duration, Instant},
@@ -79,12 +79,12 @@ pub fn read(directory: &Path) -> anyhow::Result<Vec<Order>> {
 
 /// Runs all orders at the same time and tells how each ended.
 ///
-/// `asked`: a message means that the user wants to stop.
+/// `goes_on`: asked again and again; an error ends the run.
 pub fn run(
     client: Client,
     state_machine_arn: &str,
     orders: Vec<Order>,
-    asked: &Receiver<()>,
+    goes_on: &dyn Fn() -> anyhow::Result<()>,
     report: Report,
 ) -> anyhow::Result<Verdict> {
     let begun = Instant::now();
@@ -118,9 +118,7 @@ pub fn run(
     drop(sender);
     let mut board = Board::new(&orders, report);
     while board.has_open() {
-        if asked.try_recv().is_ok() {
-            bail!("interrupted");
-        }
+        goes_on()?;
         if begun.elapsed() > ORDERS_TIMEOUT {
             board.give_up();
             break;
@@ -543,12 +541,11 @@ mod tests {
     #[track_caller]
     fn check(orders: Vec<Order>, expected: Verdict) {
         let fake = server();
-        let (_ask, asked) = mpsc::sync_channel(1);
         let verdict = run(
             Client::new(&fake.endpoint).unwrap(),
             "machine",
             orders,
-            &asked,
+            &|| Ok(()),
             REPORT,
         )
         .unwrap();
@@ -571,12 +568,11 @@ mod tests {
     #[test]
     fn an_order_that_cannot_be_started_is_not_as_expected() {
         let fake = Fake::serve(|_: &Call| Answer::error("StateMachineDoesNotExist", "gone"));
-        let (_ask, asked) = mpsc::sync_channel(1);
         let verdict = run(
             Client::new(&fake.endpoint).unwrap(),
             "machine",
             vec![order("good", "SUCCEEDED")],
-            &asked,
+            &|| Ok(()),
             REPORT,
         )
         .unwrap();

@@ -2,23 +2,19 @@
 
 use std::{
     io,
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     time::Duration,
 };
 
-use anyhow::bail;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     Verdict,
     arguments::{LostTask, Serve},
-    embedded::{Embedded, Settings},
+    embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, terminal,
 };
-
-/// How often the server is asked whether its store still works.
-const HEALTH_CHECK: Duration = Duration::from_millis(500);
 
 pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     log_to_stderr();
@@ -35,26 +31,33 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         retries_lost_tasks: arguments.on_lost_task == LostTask::Retry,
         stop_within: Duration::from_secs(arguments.stop_within),
     })?;
+    if !arguments.listen.ip().is_loopback() {
+        eprintln!(
+            "warning: {} can be reached from other machines, and nothing is authenticated: whoever reaches it can run code here",
+            arguments.listen
+        );
+    }
     if is_json {
         terminal::put_json(&json!({ "event": "listening", "endpoint": server.endpoint() }));
     } else {
         terminal::put_line(&format!("listening on {}", server.endpoint()));
     }
-    // The sender lives in the signal thread; if that ever ended, stopping is right as well.
-    while asked.recv_timeout(HEALTH_CHECK) == Err(RecvTimeoutError::Timeout) {
-        if server.has_failed() {
-            bail!(
-                "the store in {} has failed; see the log above\nnext: start again, which recovers it",
-                arguments.data.display()
-            );
-        }
-    }
+    wait(&server, &asked)?;
     eprintln!(
         "stopping: running tasks may finish, for at most {} s (again to stop at once)",
         arguments.stop_within
     );
     server.stop();
     Ok(Verdict::Well)
+}
+
+/// Returns when the user asks to stop; an error when the server has failed.
+pub fn wait(server: &Embedded, asked: &Receiver<()>) -> anyhow::Result<()> {
+    // The sender lives in the signal thread; if that ever ended, stopping is right as well.
+    while asked.recv_timeout(HEALTH_CHECK) == Err(RecvTimeoutError::Timeout) {
+        server.check()?;
+    }
+    Ok(())
 }
 
 /// The server's own log, as much as `STEPWELL_LOG` asks for.

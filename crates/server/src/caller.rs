@@ -1,0 +1,93 @@
+//! Who may call: programs, never web pages.
+//!
+//! A page that a browser has open can send requests to this machine. Without these two rules it could create a
+//! function and run it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::header::{HOST, HeaderMap, ORIGIN};
+
+/// Why a request with these headers is refused, or `None`.
+///
+/// - A request with `Origin` comes from a page: no SDK and no command-line tool sends it.
+/// - `Host` must be a name that no page of the internet can have. Such a page could otherwise point its own name at
+///   this machine and read what it gets (DNS rebinding). That leaves addresses, `localhost` and names below it, and,
+///   when the server listens to other machines, names without a dot, as machines on one network have them.
+/// - The AWS SDKs write `sync-` before the host of `StartSyncExecution`.
+pub(crate) fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
+    if let Some(origin) = headers.get(ORIGIN) {
+        let origin = String::from_utf8_lossy(origin.as_bytes());
+        return Some(format!(
+            "requests of web pages are refused, and this one has the header Origin: {origin}"
+        ));
+    }
+    // Browsers always send it; what comes without is a program.
+    let host = String::from_utf8_lossy(headers.get(HOST)?.as_bytes());
+    if is_ours(&host, listen) {
+        return None;
+    }
+    let allowed = if listen.ip().is_loopback() {
+        "an IP address or localhost"
+    } else {
+        "an IP address, localhost, or a name without a dot"
+    };
+    Some(format!(
+        "the header Host: {host} does not name this server; use {allowed}"
+    ))
+}
+
+fn is_ours(host: &str, listen: SocketAddr) -> bool {
+    let host = host.strip_prefix("sync-").unwrap_or(host);
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    if name.parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let name = name.to_ascii_lowercase();
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    let is_neighbour = !listen.ip().is_loopback() && !name.is_empty() && !name.contains('.');
+    is_local || is_neighbour
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn is_refused(listen: &str, host: &'static str) -> bool {
+        let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
+        refusal(&headers, listen.parse().expect("an address")).is_some()
+    }
+
+    #[test]
+    fn only_names_that_no_page_can_have_are_answered() {
+        for host in [
+            "localhost",
+            "LOCALHOST:8333",
+            "127.0.0.1:8333",
+            "[::1]:8333",
+            "10.0.0.7",
+            "sync-localhost:8333",
+            "sync-127.0.0.1:8333",
+            "states.localhost:8333",
+        ] {
+            assert!(!is_refused("127.0.0.1:8333", host), "{host}");
+            assert!(!is_refused("0.0.0.0:8333", host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:8333",
+            "sync-evil.example",
+            "",
+        ] {
+            assert!(is_refused("127.0.0.1:8333", host), "{host}");
+            assert!(is_refused("0.0.0.0:8333", host), "{host}");
+        }
+        assert!(is_refused("127.0.0.1:8333", "stepwell:8333"));
+        assert!(!is_refused("0.0.0.0:8333", "stepwell:8333"));
+    }
+}
