@@ -74,8 +74,8 @@ mod tests {
     fn a_source_becomes_the_url_of_its_file() {
         let of = |path: &str| url(Path::new("/tmp/out/src"), path);
         assert_eq!(
-            of("../../../work/a b/src/x#1.ts").as_deref(),
-            Some("file:///work/a%20b/src/x%231.ts")
+            of("../../../apps/a b/src/x#1.ts").as_deref(),
+            Some("file:///apps/a%20b/src/x%231.ts")
         );
         assert_eq!(of("./x.ts").as_deref(), Some("file:///tmp/out/src/x.ts"));
         assert_eq!(of("/abs/100%.ts").as_deref(), Some("file:///abs/100%25.ts"));
