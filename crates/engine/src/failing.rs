@@ -74,13 +74,26 @@ impl Stepper<'_> {
     }
 
     fn failed_after(&mut self, previous: EventId, id: FrameId, failure: Failure) {
+        if let Some(fault) = self.evaluation_fault(previous, id, failure) {
+            self.state_failed(id, fault);
+        }
+    }
+
+    /// The fault of a failed evaluation; a JSONata failure writes its event after `previous`.
+    ///
+    /// - `None`: that event was the history's last, and the execution is over.
+    fn evaluation_fault(
+        &mut self,
+        previous: EventId,
+        id: FrameId,
+        failure: Failure,
+    ) -> Option<Fault> {
         let frame = self.execution.frame(id);
         let state = self.execution.state_of(frame);
-        let prefix = format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). ",
-            state.name, frame.entered.0
+        let cause = format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+            state.name, frame.entered.0, failure.cause
         );
-        let cause = format!("{prefix}{}", failure.cause);
         let is_query = failure.error == "States.QueryEvaluationError";
         if is_query {
             let details = Details::EvaluationFailed {
@@ -91,19 +104,18 @@ impl Stepper<'_> {
             };
             let event = self.emit(previous, details);
             if self.execution.status != Status::Running {
-                return;
+                return None;
             }
             self.execution.frame_mut(id).previous = event;
         }
-        let fault = Fault {
+        Some(Fault {
             error: failure.error.to_string(),
             cause: Some(cause),
             unnamed: false,
             is_fatal: !is_query,
             of_task: is_query,
             missed_heartbeat: false,
-        };
-        self.state_failed(id, fault);
+        })
     }
 
     /// The state's own output is over the limit: nothing catches that.
@@ -224,7 +236,8 @@ impl Stepper<'_> {
                     _ => None,
                 };
                 let fallback = Payload::from_value(error_output.clone());
-                let prefix = |failure: Failure| in_catcher(failure, index);
+                let prefix =
+                    |failure: Failure| flow::located_in(failure, &format!("Catch[{index}]"));
                 flow::jsonata_outcome(catcher.output.as_ref(), assign, &fallback, &scope)
                     .map_err(prefix)
             }
@@ -238,26 +251,9 @@ impl Stepper<'_> {
 
     /// A catcher's own expressions failed: nothing of this state catches that.
     fn catcher_failed(&mut self, id: FrameId, failure: Failure) {
-        let state = self.execution.state_of(self.execution.frame(id));
-        let frame = self.execution.frame(id);
-        let cause = format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            state.name, frame.entered.0, failure.cause
-        );
-        if failure.error == "States.QueryEvaluationError" {
-            let details = Details::EvaluationFailed {
-                error: failure.error.to_string(),
-                cause: cause.clone(),
-                location: failure.location,
-                state: state.name.to_string(),
-            };
-            self.emit_in(id, details);
-        }
-        if self.execution.status == Status::Running {
-            self.frame_failed(
-                id,
-                Fault::of_task(Some(failure.error.to_string()), Some(cause)),
-            );
+        let previous = self.execution.frame(id).previous;
+        if let Some(fault) = self.evaluation_fault(previous, id, failure) {
+            self.frame_failed(id, fault);
         }
     }
 
@@ -378,18 +374,4 @@ impl Stepper<'_> {
         }
         self.drop_frame(id);
     }
-}
-
-/// AWS: fields of a catcher are named `Catch[0]/Output`.
-fn in_catcher(mut failure: Failure, index: usize) -> Failure {
-    if let Some(location) = failure.location.take() {
-        let full = format!("Catch[{index}]/{location}");
-        failure.cause = failure.cause.replacen(
-            &format!("specified for the field '{location}'"),
-            &format!("specified for the field '{full}'"),
-            1,
-        );
-        failure.location = Some(full);
-    }
-    failure
 }

@@ -262,3 +262,17 @@ pub(crate) fn output_of_path(
 ) -> Result<Payload, Failure> {
     through_path(&flow.output_path, value, sight)
 }
+
+/// A failure whose field sits in an element such as `Catch[0]` or `Choices[0]`: location and sentence say so.
+pub(crate) fn located_in(mut failure: Failure, element: &str) -> Failure {
+    if let Some(location) = failure.location.take() {
+        let full = format!("{element}/{location}");
+        failure.cause = failure.cause.replacen(
+            &format!("for the field '{location}'"),
+            &format!("for the field '{full}'"),
+            1,
+        );
+        failure.location = Some(full);
+    }
+    failure
+}

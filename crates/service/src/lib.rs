@@ -34,3 +34,8 @@ pub use stepwell_engine::{
     Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,
 };
 pub use validation::validate_definition;
+
+/// A random (version 4) UUID from 32 bytes of entropy.
+pub fn uuid(entropy: &[u8; 32]) -> String {
+    stepwell_engine::entropy(entropy).draw_uuid()
+}

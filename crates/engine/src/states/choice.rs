@@ -96,15 +96,6 @@ fn rule_outcome(
 }
 
 /// AWS: fields of a rule are named `Choices[0]/Condition`.
-fn in_rule(mut failure: Failure, index: usize) -> Failure {
-    if let Some(location) = failure.location.take() {
-        let full = format!("Choices[{index}]/{location}");
-        let (from, to) = (
-            format!("for the field '{location}'"),
-            format!("for the field '{full}'"),
-        );
-        failure.cause = failure.cause.replacen(&from, &to, 1);
-        failure.location = Some(full);
-    }
-    failure
+fn in_rule(failure: Failure, index: usize) -> Failure {
+    flow::located_in(failure, &format!("Choices[{index}]"))
 }

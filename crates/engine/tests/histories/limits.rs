@@ -109,3 +109,17 @@ fn an_assign_over_the_limit_ends_the_execution() {
     expect!["The variables assigned by the state exceed the maximum size of 262144 bytes."]
         .assert_eq(world.execution.cause().expect("a cause"));
 }
+
+#[test]
+fn a_runtime_error_in_a_catcher_is_seen_by_no_catcher_around_it() {
+    let definition = machine(&format!(
+        r#""A": {{"Type": "Parallel", "Next": "Z", "Catch": [{{"ErrorEquals": ["States.ALL"], "Next": "Z"}}],
+            "Branches": [{{"StartAt": "T", "States": {{
+                "T": {{{TASK}, "Catch": [{{"ErrorEquals": ["States.ALL"], "Assign": {{"x.$": "$.missing"}}, "Next": "S"}}], "End": true}},
+                "S": {{"Type": "Succeed"}}}}}}]}}, "Z": {{"Type": "Succeed"}}"#
+    ));
+    let mut world = World::start(&definition, "{}");
+    world.act("fail Broken pipe");
+    assert_eq!(world.execution.status(), Status::Failed);
+    assert_eq!(world.execution.error(), Some("States.Runtime"));
+}
