@@ -24,7 +24,7 @@ Usage: cargo xtask COMMAND
 Commands:
   test [--rust-only]            everything a change must pass; --rust-only leaves out real clients
   tidy                          the house rules: crate graph, crate heads, banned calls, file sizes
-  codegen [--check|--refresh]   model/*.json -> crates/api/src/generated; --check only compares,
+  codegen [--check|--refresh]   shapes and names that come from the models; --check only compares,
                                 --refresh first takes new models from the botocore package
   conformance --report FILE     compares a conformance report with tests/conformance-baseline.json
   sim                           simulation (not built yet)

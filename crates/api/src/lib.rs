@@ -1,8 +1,8 @@
 //! The AWS wire of Stepwell: what a request must look like and what a reply looks like, to the byte.
 //!
 //! Lives here: the operations, shapes, constraints and errors of AWS Step Functions and AWS Lambda,
-//! generated from the public service models (`model/*.json`, `cargo xtask codegen`); decoding of
-//! requests and building of replies; ARNs and resource names.
+//! generated from the public service models (`model/*.json`, `cargo xtask codegen`); the catalogue of
+//! what tasks may call; decoding of requests and building of replies; ARNs and resource names.
 //!
 //! Never here: behaviour of a service, durable state, sockets, threads, clocks, configuration.
 //!
@@ -18,6 +18,7 @@ mod rest;
 mod scalar;
 
 pub mod arn;
+pub mod catalogue;
 
 pub use constraint::{Location, Member, Shape, Text, Unit};
 pub use error::{Code, Error, Fault};

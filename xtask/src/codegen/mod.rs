@@ -1,4 +1,5 @@
-//! `cargo xtask codegen`: Rust shapes of the AWS wire from the committed model facts.
+//! `cargo xtask codegen`: Rust shapes of the AWS wire from the committed model facts, and the names of
+//! the actions that tasks may call from the committed catalogue.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{read, root};
 
+mod catalogue;
 mod errors;
 mod model;
 mod names;
@@ -62,7 +64,7 @@ pub const SERVICES: [Service; 2] = [
 /// Writes the generated files.
 pub fn write() -> Result<()> {
     for (path, text) in generate()? {
-        if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+        if std::fs::read(&path).is_ok_and(|old| old == text) {
             println!("unchanged {}", path.display());
             continue;
         }
@@ -76,8 +78,8 @@ pub fn write() -> Result<()> {
 pub fn check() -> Result<()> {
     for (path, text) in generate()? {
         ensure!(
-            read(&path)? == text,
-            "{} is not what model/*.json gives; run `cargo xtask codegen`",
+            std::fs::read(&path).is_ok_and(|committed| committed == text),
+            "{} is not what its source gives; run `cargo xtask codegen`",
             path.display()
         );
     }
@@ -85,24 +87,25 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// Takes new models from the botocore package, then writes the generated files.
+/// Takes new models and a new catalogue from the botocore package, then writes the generated files.
 pub fn refresh() -> Result<()> {
     refresh::run()?;
     write()
 }
 
-fn generate() -> Result<Vec<(PathBuf, String)>> {
-    SERVICES.iter().map(generate_service).collect()
+fn generate() -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    let shapes = SERVICES.iter().map(generate_service);
+    shapes.chain([catalogue::actions()]).collect()
 }
 
-fn generate_service(service: &Service) -> Result<(PathBuf, String)> {
+fn generate_service(service: &Service) -> Result<(PathBuf, Vec<u8>)> {
     let source = root().join("model").join(format!("{}.json", service.model));
     let model: Model = serde_json::from_str(&read(&source)?)
         .with_context(|| format!("cannot read the model {}", source.display()))?;
     let text = rust::module(service, &model)
         .with_context(|| format!("cannot generate from {}", source.display()))?;
     let path = root().join(format!("crates/api/src/generated/{}.rs", service.module));
-    Ok((path, formatted(&text)?))
+    Ok((path, formatted(&text)?.into_bytes()))
 }
 
 fn formatted(text: &str) -> Result<String> {

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::{SERVICES, Service};
+use super::{SERVICES, Service, catalogue};
 use crate::root;
 
 /// Version of the package that the committed models come from.
@@ -24,7 +24,7 @@ text = gzip.decompress(wheel.read(name + '.gz')) if packed else wheel.read(name)
 sys.stdout.buffer.write(text)
 ";
 
-/// Writes `model/*.json`.
+/// Writes `model/*.json` and the catalogue of service actions.
 pub fn run() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("stepwell-codegen-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -56,19 +56,20 @@ fn run_in(folder: &Path) -> Result<()> {
             .arg(service.package_folder)
             .output()
             .context("cannot run python3")?;
-        ensure!(
-            output.status.success(),
-            "cannot read the model of {}: {}",
-            service.model,
-            String::from_utf8_lossy(&output.stderr)
-        );
+        ensure!(output.status.success(), python_error(&output));
         let model: Value = serde_json::from_slice(&output.stdout)?;
         let facts = facts(service, &model)?;
         let path = root().join("model").join(format!("{}.json", service.model));
         std::fs::write(&path, serde_json::to_string_pretty(&facts)? + "\n")?;
         println!("wrote {}", path.display());
     }
-    Ok(())
+    catalogue::refresh(folder)
+}
+
+/// What Python said when it failed to read the package.
+pub fn python_error(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    format!("cannot read the botocore package: {said}")
 }
 
 fn facts(service: &Service, model: &Value) -> Result<Value> {

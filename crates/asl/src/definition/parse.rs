@@ -3,6 +3,7 @@
 //! Two passes, as AWS answers: first the shape of every object (`SCHEMA_VALIDATION_FAILED`, expressions), and only
 //! when that is clean the graph (names, transition targets, terminal and unreachable states).
 
+mod actions;
 mod block;
 mod choice;
 mod distributed;

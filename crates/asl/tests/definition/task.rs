@@ -15,6 +15,8 @@ fn a_resource_is_one_that_step_functions_knows() {
         "arn:aws:states:::lambda:invoke.waitForTaskToken",
         "arn:aws:states:::states:startExecution.sync:2",
         "arn:aws:states:::aws-sdk:sfn:startSyncExecution",
+        "arn:aws:states:::aws-sdk:rds:describeDBInstances",
+        "arn:aws:states:::aws-sdk:cloudwatchlogs:putLogEvents.waitForTaskToken",
         "arn:aws:states:::http:invoke",
     ] {
         let state = format!(r#""Type": "Task", "Resource": "{known}", "Next": "Z""#);
@@ -33,6 +35,9 @@ fn a_resource_is_one_that_step_functions_knows() {
         "arn:aws:states:::lambda:invoke.sync",
         "arn:aws:states:::aws-sdk:sfn:startExecution.sync",
         "arn:aws:states:::aws-sdk:sfn:StartExecution",
+        "arn:aws:states:::aws-sdk:sfn:begin",
+        "arn:aws:states:::aws-sdk:stepfunctions:startExecution",
+        "arn:aws:states:::aws-sdk:kinesis:subscribeToShard",
         "arn:aws:s3:::bucket",
     ] {
         let state = format!(r#""Type": "Task", "Resource": "{unknown}", "Next": "Z""#);

@@ -1,5 +1,6 @@
 //! What a Task's `Resource` may name.
 
+use super::actions;
 use crate::definition::{Pattern, Resource};
 
 /// Patterns that an optimized integration knows beside request-response.
@@ -183,19 +184,11 @@ fn allows(patterns: Patterns, pattern: Pattern) -> bool {
     }
 }
 
-/// AWS knows over two hundred SDK services; here every well-formed name is one, and a call to a service that nobody
-/// performs fails when it is made.
+/// AWS SDK integrations have no `.sync` (developer guide, "Integrating optimized services").
 fn is_sdk_call(service: &str, action: &str, pattern: Pattern) -> bool {
-    let is_service = !service.is_empty()
-        && service
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let is_action = action.starts_with(|c: char| c.is_ascii_lowercase())
-        && action.chars().all(|c| c.is_ascii_alphanumeric());
-    is_service
-        && is_action
-        && matches!(
-            pattern,
-            Pattern::RequestResponse | Pattern::WaitForTaskToken
-        )
+    let is_pattern = matches!(
+        pattern,
+        Pattern::RequestResponse | Pattern::WaitForTaskToken
+    );
+    is_pattern && actions::is_known(service, action)
 }
