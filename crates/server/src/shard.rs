@@ -56,7 +56,7 @@ impl Handle {
                 .read()
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         );
-        Reader::new(snapshot, self.settings.clone())
+        Reader::new(snapshot, self.settings.clone(), now())
     }
 
     pub(crate) fn settings(&self) -> &Settings {

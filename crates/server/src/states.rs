@@ -42,6 +42,21 @@ async fn dispatch(
             Request::UpdateStateMachine(Box::new(states::decode(body)?))
         }
         Operation::DeleteStateMachine => Request::DeleteStateMachine(states::decode(body)?),
+        Operation::PublishStateMachineVersion => {
+            Request::PublishStateMachineVersion(states::decode(body)?)
+        }
+        Operation::DeleteStateMachineVersion => {
+            Request::DeleteStateMachineVersion(states::decode(body)?)
+        }
+        Operation::CreateStateMachineAlias => {
+            Request::CreateStateMachineAlias(states::decode(body)?)
+        }
+        Operation::UpdateStateMachineAlias => {
+            Request::UpdateStateMachineAlias(states::decode(body)?)
+        }
+        Operation::DeleteStateMachineAlias => {
+            Request::DeleteStateMachineAlias(states::decode(body)?)
+        }
         Operation::TagResource => Request::TagResource(states::decode(body)?),
         Operation::UntagResource => Request::UntagResource(states::decode(body)?),
         Operation::StartExecution => Request::StartExecution(states::decode(body)?),
@@ -66,6 +81,15 @@ fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, s
         }
         Operation::ListStateMachines => settle(reader.list_state_machines(&states::decode(body)?)),
         Operation::DescribeExecution => settle(reader.describe_execution(&states::decode(body)?)),
+        Operation::ListStateMachineVersions => {
+            settle(reader.list_state_machine_versions(&states::decode(body)?))
+        }
+        Operation::DescribeStateMachineAlias => {
+            settle(reader.describe_state_machine_alias(&states::decode(body)?))
+        }
+        Operation::ListStateMachineAliases => {
+            settle(reader.list_state_machine_aliases(&states::decode(body)?))
+        }
         Operation::ListTagsForResource => {
             settle(reader.list_tags_for_resource(&states::decode(body)?))
         }

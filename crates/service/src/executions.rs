@@ -1,6 +1,6 @@
 //! Executions: start, stop, and what one transition writes.
 
-use stepwell_api::arn::{self, StateMachineArn};
+use stepwell_api::arn;
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{
     Call, CallPattern, Effect as EngineEffect, EventId, Execution, Identity, Input, MachineKind,
@@ -9,13 +9,14 @@ use stepwell_engine::{
 use stepwell_store::Error;
 
 use crate::command::{Answered, Effect, LiveEvents, RequestId};
+use crate::machines::deleting;
 use crate::residents::Resident;
 use crate::rows::execution::{ExecutionRow, execution_key, frame_key};
 use crate::rows::history::history_key;
-use crate::rows::machine::Machine;
 use crate::rows::{VERSION, decode, encode, index};
 use crate::shard::{Done, Shard, body};
 use crate::staging::Rows;
+use crate::target::{self, Target};
 use crate::tasks;
 
 /// AWS: an Express execution may take five minutes.
@@ -26,7 +27,7 @@ const EXPRESS_OPEN_MAX: usize = 10_000;
 
 /// What a caller asks to start.
 struct Start {
-    machine: Machine,
+    target: Target,
     name: Option<String>,
     input: Payload,
     trace_header: Option<String>,
@@ -40,12 +41,13 @@ impl Shard {
         input: states::StartExecutionInput,
     ) -> Done<Answered> {
         let start = self.prepare_start(
+            &entropy,
             &input.state_machine_arn,
             input.name,
             input.input,
             input.trace_header,
         )?;
-        if start.machine.is_express {
+        if start.target.machine.is_express {
             if self.open_express >= EXPRESS_OPEN_MAX {
                 return Err(throttled("open Express executions", EXPRESS_OPEN_MAX).into());
             }
@@ -70,12 +72,13 @@ impl Shard {
         input: states::StartSyncExecutionInput,
     ) -> Done<Option<Answered>> {
         let start = self.prepare_start(
+            &entropy,
             &input.state_machine_arn,
             input.name,
             input.input,
             input.trace_header,
         )?;
-        if !start.machine.is_express {
+        if !start.target.machine.is_express {
             return Err(states::Error::state_machine_type_not_supported(
                 "This operation is not supported by this type of state machine",
             )
@@ -92,18 +95,15 @@ impl Shard {
     /// AWS's order: ARN form, the machine exists, name characters, input JSON.
     fn prepare_start(
         &mut self,
+        entropy: &[u8; 32],
         arn: &str,
         name: Option<String>,
         input: Option<String>,
         trace_header: Option<String>,
     ) -> Done<Start> {
-        let parsed = StateMachineArn::parse(arn)?;
-        let machine = self.machine_of(&parsed, arn)?;
-        if machine.is_deleting {
-            return Err(states::Error::state_machine_deleting(format!(
-                "State machine is being deleted: '{arn}'"
-            ))
-            .into());
+        let target = target::started(&self.staging, arn, entropy)?;
+        if target.machine.is_deleting {
+            return Err(deleting(arn).into());
         }
         if let Some(name) = &name {
             arn::check_name(name)?;
@@ -114,7 +114,7 @@ impl Shard {
         }
         let input = Payload::parse(text).map_err(|error| invalid_input(&error.to_string()))?;
         Ok(Start {
-            machine,
+            target,
             name,
             input,
             trace_header,
@@ -126,11 +126,15 @@ impl Shard {
         let Some(name) = &start.name else {
             return Ok(None);
         };
-        let key = index::name_key(&start.machine.name, name);
+        let key = index::name_key(&start.target.machine.name, name);
         let Some(value) = self.staging.get(&key)? else {
             return Ok(None);
         };
         let number: u64 = decode(&key, &value)?;
+        // A machine of this name was deleted; with it went the names of its executions.
+        if number < target::numbering(&self.staging, &start.target.machine.name)?.first_execution {
+            return Ok(None);
+        }
         let resident = self.resident(number)?.ok_or(Error::Corrupt { key })?;
         let execution = &resident.row.execution;
         let is_same = execution.input().payload().text() == start.input.text();
@@ -153,7 +157,7 @@ impl Shard {
         mode: Mode,
         waiter: Option<RequestId>,
     ) -> Done<(String, i64)> {
-        let machine = &start.machine;
+        let machine = &start.target.machine;
         let kind = if machine.is_express {
             MachineKind::Express
         } else {
@@ -197,8 +201,8 @@ impl Shard {
             execution: Execution::new(identity, definition, start.input, timeout),
             definition: machine.definition.clone(),
             revision_id: machine.revision_id.clone(),
-            version_arn: None,
-            alias_arn: None,
+            version_arn: start.target.version_arn,
+            alias_arn: start.target.alias_arn,
             trace_header: start.trace_header,
             redrive_count: 0,
             redriven_ms: None,

@@ -6,7 +6,9 @@
 //! `now` and entropy are arguments.
 //! Read first: [`Shard::apply`].
 
+mod aliases;
 mod command;
+mod configuration;
 mod executions;
 mod functions;
 mod history;
@@ -19,9 +21,11 @@ mod rows;
 mod shard;
 mod staging;
 mod tags;
+mod target;
 mod tasks;
 mod timers;
 mod validation;
+mod versions;
 
 pub use command::{
     Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode,

@@ -8,10 +8,14 @@ use stepwell_engine::{Definition, MachineKind, MapMode, Timestamp};
 use stepwell_store::Direction;
 
 use crate::command::Answered;
+use crate::configuration::{check_encryption, check_logging, check_role};
 use crate::rows::machine::{Machine, machine_key};
+use crate::rows::version::{Numbering, Version, alias_key, numbering_key, version_key};
 use crate::rows::{after, decode_json, encode_json, index};
 use crate::shard::{Done, Shard, body, definition_hash};
 use crate::staging::Rows;
+use crate::tags::tag_map;
+use crate::target;
 
 impl Shard {
     pub(crate) fn create_state_machine(
@@ -21,16 +25,9 @@ impl Shard {
     ) -> Done<Answered> {
         arn::check_name(&input.name)?;
         let kind = kind_of(input.r#type.as_deref());
-        if input.publish == Some(true) {
-            return Err(not_built("CreateStateMachine with publish").into());
-        }
-        if input.version_description.is_some() {
-            return Err(states::Error::validation_exception(
-                "Version description can only be set when publish is true",
-            )
-            .into());
-        }
+        let publishes = publishes(input.publish, input.version_description.as_ref())?;
         check_logging(input.logging_configuration.as_ref())?;
+        check_encryption(input.encryption_configuration.as_ref())?;
         check_role(&input.role_arn)?;
         let definition = parse(&input.definition, kind)?;
         let arn = self.machine_arn(&input.name);
@@ -50,19 +47,48 @@ impl Shard {
                 .and_then(|tracing| tracing.enabled)
                 .unwrap_or(false),
             encryption: input.encryption_configuration,
-            tags: input
-                .tags
-                .unwrap_or_default()
-                .into_iter()
-                .map(tag_pair)
-                .collect(),
+            tags: tag_map(input.tags.unwrap_or_default(), &arn)?,
         };
+        let description = input.version_description;
         if let Some(existing) = self.machine(&input.name)? {
-            return same_machine(&existing, &machine);
+            return self.same_machine(&existing, &machine, publishes, description);
         }
         self.store_definition(definition, kind)?;
         self.put_machine(&machine);
-        Ok(created(&machine))
+        let version = if publishes {
+            Some(self.publish(now, &machine, description)?)
+        } else {
+            None
+        };
+        Ok(created(&machine, version.as_ref()))
+    }
+
+    /// AWS: the same create again answers with the machine that is there; role and tags are not compared.
+    fn same_machine(
+        &self,
+        existing: &Machine,
+        wanted: &Machine,
+        publishes: bool,
+        description: Option<String>,
+    ) -> Done<Answered> {
+        if existing.is_deleting {
+            return Err(deleting(&existing.arn).into());
+        }
+        let first = target::version(&self.staging, &existing.name, 1)?
+            .filter(|version| version.created_ms == existing.created_ms);
+        let is_same = existing.definition == wanted.definition
+            && existing.is_express == wanted.is_express
+            && existing.logging == wanted.logging
+            && existing.tracing_enabled == wanted.tracing_enabled
+            && existing.encryption == wanted.encryption
+            && first.is_some() == publishes
+            && first
+                .as_ref()
+                .is_none_or(|version| version.description == description);
+        if !is_same {
+            return Err(states::Error::state_machine_already_exists(&existing.arn).into());
+        }
+        Ok(created(existing, first.as_ref()))
     }
 
     pub(crate) fn update_state_machine(
@@ -71,8 +97,8 @@ impl Shard {
         entropy: &[u8; 32],
         input: states::UpdateStateMachineInput,
     ) -> Done<Answered> {
-        let parsed = StateMachineArn::parse(&input.state_machine_arn)?;
-        let mut machine = self.machine_of(&parsed, &input.state_machine_arn)?;
+        let mut machine = target::machine(&self.staging, &input.state_machine_arn)?;
+        let publishes = publishes(input.publish, input.version_description.as_ref())?;
         let before = machine.clone();
         let has_change = input.definition.is_some()
             || input.role_arn.is_some()
@@ -86,17 +112,11 @@ impl Shard {
             .into());
         }
         if machine.is_deleting {
-            let text = format!(
-                "State machine is being deleted: '{}'",
-                input.state_machine_arn
-            );
-            return Err(states::Error::state_machine_deleting(text).into());
-        }
-        if input.publish == Some(true) {
-            return Err(not_built("UpdateStateMachine with publish").into());
+            return Err(deleting(&input.state_machine_arn).into());
         }
         let kind = machine_kind(&machine);
         check_logging(input.logging_configuration.as_ref())?;
+        check_encryption(input.encryption_configuration.as_ref())?;
         if let Some(role_arn) = input.role_arn {
             check_role(&role_arn)?;
             machine.role_arn = role_arn;
@@ -119,10 +139,15 @@ impl Shard {
         }
         machine.updated_ms = Some(now.as_millis());
         self.put_machine(&machine);
+        let version = if publishes {
+            Some(self.publish(now, &machine, input.version_description)?)
+        } else {
+            None
+        };
         Ok(body(&states::UpdateStateMachineOutput {
             update_date: EpochSeconds::from_ms(now.as_millis()),
+            state_machine_version_arn: version.map(|version| version.arn(&machine)),
             revision_id: machine.revision_id,
-            state_machine_version_arn: None,
         }))
     }
 
@@ -132,8 +157,16 @@ impl Shard {
         input: &states::DeleteStateMachineInput,
     ) -> Done<Answered> {
         let parsed = StateMachineArn::parse(&input.state_machine_arn)?;
-        if *parsed.qualifier() != Qualifier::None {
-            return Err(not_built("state machine versions and aliases").into());
+        match parsed.qualifier() {
+            Qualifier::None => {}
+            Qualifier::Label(_) => return Err(target::labelled(&input.state_machine_arn).into()),
+            Qualifier::Version(_) | Qualifier::Alias(_) => {
+                let text = format!(
+                    "DeleteStateMachine deletes no version and no alias: '{}'",
+                    input.state_machine_arn
+                );
+                return Err(states::Error::validation_exception(text).into());
+            }
         }
         // AWS: deleting what is not there succeeds; so does a machine of another account or region.
         let named = self
@@ -142,6 +175,7 @@ impl Shard {
         if let Some(mut machine) = named {
             machine.is_deleting = true;
             self.put_machine(&machine);
+            self.delete_versions_and_aliases(&machine.name)?;
             self.finish_deleting(&machine.name)?;
         }
         Ok(body(&states::DeleteStateMachineOutput {}))
@@ -161,21 +195,38 @@ impl Shard {
             .scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
         if open.is_empty() {
             self.staging.delete(machine_key(name));
+            self.close_numbering(name)?;
         }
         Ok(())
     }
 
-    /// The machine that an ARN names, or `StateMachineDoesNotExist`.
-    pub(crate) fn machine_of(&self, parsed: &StateMachineArn, arn: &str) -> Done<Machine> {
-        if *parsed.qualifier() != Qualifier::None {
-            return Err(not_built("state machine versions and aliases").into());
+    /// AWS: deleting a machine also deletes its versions and aliases.
+    fn delete_versions_and_aliases(&mut self, name: &str) -> Done<()> {
+        for version in target::versions(&self.staging, name)? {
+            self.staging.delete(version_key(name, version.number));
         }
-        let missing = || states::Error::state_machine_does_not_exist(arn);
-        let machine = self.machine(parsed.name())?.ok_or_else(missing)?;
-        if machine.arn != arn {
-            return Err(missing().into());
+        for alias in target::aliases(&self.staging, name)? {
+            self.staging.delete(alias_key(name, &alias.name));
         }
-        Ok(machine)
+        Ok(())
+    }
+
+    /// A later machine of this name starts anew: the executions of the one that goes now are not its own.
+    fn close_numbering(&mut self, name: &str) -> Done<()> {
+        let prefix = index::list_of(name);
+        let listed = self
+            .staging
+            .scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
+        if listed.is_empty() {
+            self.staging.delete(numbering_key(name));
+        } else {
+            let closed = Numbering {
+                first_execution: self.next_execution(),
+                ..Numbering::default()
+            };
+            self.staging.put(numbering_key(name), encode_json(&closed));
+        }
+        Ok(())
     }
 
     pub(crate) fn machine(&self, name: &str) -> Result<Option<Machine>, stepwell_store::Error> {
@@ -199,29 +250,26 @@ impl Shard {
     }
 }
 
-/// AWS: the same create again answers with the machine that is there; role and tags are not compared.
-fn same_machine(existing: &Machine, wanted: &Machine) -> Done<Answered> {
-    if existing.is_deleting {
-        let text = format!("State machine is being deleted: '{}'", existing.arn);
-        return Err(states::Error::state_machine_deleting(text).into());
-    }
-    let is_same = existing.definition == wanted.definition
-        && existing.is_express == wanted.is_express
-        && existing.logging == wanted.logging
-        && existing.tracing_enabled == wanted.tracing_enabled
-        && existing.encryption == wanted.encryption;
-    if !is_same {
-        return Err(states::Error::state_machine_already_exists(&existing.arn).into());
-    }
-    Ok(created(existing))
-}
-
-fn created(machine: &Machine) -> Answered {
+fn created(machine: &Machine, version: Option<&Version>) -> Answered {
     body(&states::CreateStateMachineOutput {
         state_machine_arn: machine.arn.clone(),
         creation_date: EpochSeconds::from_ms(machine.created_ms),
-        state_machine_version_arn: None,
+        state_machine_version_arn: version.map(|version| version.arn(machine)),
     })
+}
+
+/// Whether a create or an update publishes a version.
+fn publishes(publish: Option<bool>, description: Option<&String>) -> Result<bool, states::Error> {
+    let publishes = publish == Some(true);
+    if description.is_some() && !publishes {
+        let text = "Version description can only be set when publish is true";
+        return Err(states::Error::validation_exception(text));
+    }
+    Ok(publishes)
+}
+
+pub(crate) fn deleting(arn: &str) -> states::Error {
+    states::Error::state_machine_deleting(format!("State machine is being deleted: '{arn}'"))
 }
 
 /// A definition that AWS accepts and Stepwell can run.
@@ -239,29 +287,6 @@ fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
     Ok(Arc::new(definition))
 }
 
-/// AWS: one destination where logging is on.
-fn check_logging(logging: Option<&states::LoggingConfiguration>) -> Result<(), states::Error> {
-    let Some(logging) = logging else {
-        return Ok(());
-    };
-    let is_off = logging.level.as_deref().unwrap_or("OFF") == "OFF";
-    let destinations = logging.destinations.as_ref().map_or(0, Vec::len);
-    if destinations > 1 || (!is_off && destinations == 0) {
-        let text = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
-        return Err(states::Error::invalid_logging_configuration(text));
-    }
-    Ok(())
-}
-
-fn check_role(role_arn: &str) -> Result<(), states::Error> {
-    if role_arn.starts_with("arn:") {
-        return Ok(());
-    }
-    Err(states::Error::invalid_arn(format!(
-        "Invalid ARN prefix: {role_arn}"
-    )))
-}
-
 fn kind_of(text: Option<&str>) -> MachineKind {
     match text {
         Some("EXPRESS") => MachineKind::Express,
@@ -275,10 +300,6 @@ pub(crate) fn machine_kind(machine: &Machine) -> MachineKind {
     } else {
         MachineKind::Standard
     }
-}
-
-fn tag_pair(tag: states::Tag) -> (String, String) {
-    (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())
 }
 
 /// What is not built answers `NotImplemented` and says its name.

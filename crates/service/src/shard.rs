@@ -137,6 +137,21 @@ impl Shard {
                 self.update_state_machine(now, &entropy, *input).map(Some)
             }
             Request::DeleteStateMachine(input) => self.delete_state_machine(&input).map(Some),
+            Request::PublishStateMachineVersion(input) => {
+                self.publish_state_machine_version(now, input).map(Some)
+            }
+            Request::DeleteStateMachineVersion(input) => {
+                self.delete_state_machine_version(&input).map(Some)
+            }
+            Request::CreateStateMachineAlias(input) => {
+                self.create_state_machine_alias(now, input).map(Some)
+            }
+            Request::UpdateStateMachineAlias(input) => {
+                self.update_state_machine_alias(now, input).map(Some)
+            }
+            Request::DeleteStateMachineAlias(input) => {
+                self.delete_state_machine_alias(&input).map(Some)
+            }
             Request::TagResource(input) => self.tag_resource(input).map(Some),
             Request::UntagResource(input) => self.untag_resource(&input).map(Some),
             Request::StartExecution(input) => self.start_execution(now, entropy, input).map(Some),
@@ -304,6 +319,11 @@ impl Shard {
         self.meta.next_execution += 1;
         self.staging.put(meta_key(), encode(&self.meta));
         number
+    }
+
+    /// Number that the next execution will get.
+    pub(crate) fn next_execution(&self) -> u64 {
+        self.meta.next_execution
     }
 
     pub(crate) fn release_effect(&mut self, effect: Effect) {

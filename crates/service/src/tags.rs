@@ -1,5 +1,7 @@
 //! Tags of state machines.
 
+use std::collections::BTreeMap;
+
 use stepwell_api::arn::{Qualifier, StateMachineArn};
 use stepwell_api::states;
 
@@ -13,21 +15,7 @@ const TAGS_MAX: usize = 50;
 impl Shard {
     pub(crate) fn tag_resource(&mut self, input: states::TagResourceInput) -> Done<Answered> {
         let mut machine = self.tagged_machine(&input.resource_arn)?;
-        for tag in input.tags {
-            machine
-                .tags
-                .insert(tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
-        }
-        if machine.tags.len() > TAGS_MAX {
-            let text = format!(
-                "{} tags on {}, at most {TAGS_MAX}",
-                machine.tags.len(),
-                input.resource_arn
-            );
-            return Err(states::Error::too_many_tags(text)
-                .with_resource_name(input.resource_arn)
-                .into());
-        }
+        add_tags(&mut machine.tags, input.tags, &input.resource_arn)?;
         self.put_machine(&machine);
         Ok(body(&states::TagResourceOutput {}))
     }
@@ -67,6 +55,32 @@ pub(crate) fn tagged_name(arn: &str) -> Result<String, states::Error> {
 pub(crate) fn missing(arn: &str) -> states::Error {
     states::Error::resource_not_found(format!("Resource not found: '{arn}'"))
         .with_resource_name(arn)
+}
+
+fn add_tags(
+    map: &mut BTreeMap<String, String>,
+    tags: Vec<states::Tag>,
+    arn: &str,
+) -> Result<(), states::Error> {
+    let pair = |tag: states::Tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
+    map.extend(tags.into_iter().map(pair));
+    if map.len() <= TAGS_MAX {
+        return Ok(());
+    }
+    let text = format!("{} tags on {arn}, at most {TAGS_MAX}", map.len());
+    Err(states::Error::too_many_tags(text).with_resource_name(arn))
+}
+
+/// Tags given at creation.
+///
+/// - Errors: `TooManyTags` over [`TAGS_MAX`] keys.
+pub(crate) fn tag_map(
+    tags: Vec<states::Tag>,
+    arn: &str,
+) -> Result<BTreeMap<String, String>, states::Error> {
+    let mut map = BTreeMap::new();
+    add_tags(&mut map, tags, arn)?;
+    Ok(map)
 }
 
 /// A machine's tags as the API lists them.

@@ -2,25 +2,30 @@
 
 use std::collections::BTreeSet;
 
+use stepwell_api::arn::{Qualifier, StateMachineArn};
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{Body, Event, EventId, Execution, Status};
 use stepwell_store::{Direction, Error};
 
-use super::page::{
-    after_key, cut_page, invalid_token, page_size, page_start, read_token, token_of,
-};
+use super::page::{after_key, invalid_token, page_size};
 use super::{Read, Reader, settle};
 use crate::executions::status_byte;
 use crate::history::{self, Surroundings, Texts};
 use crate::listing::{included, status_name};
 use crate::machines::not_built;
+use crate::rows::execution::OwnedExecutionRow;
 use crate::rows::history::{events_between, text_at, texts_at};
+use crate::rows::machine::Machine;
 use crate::rows::{after, index};
 use crate::shard::Done;
 use crate::staging::Rows;
+use crate::target::{self, no_resource};
 
 /// Index rows looked at for one page of a filtered list: a page may be short, its token goes on.
 const FILTER_SCAN_MAX: usize = 10_000;
+
+/// The same where the filter needs the executions themselves.
+const FILTER_READ_MAX: usize = 1_000;
 
 impl Reader {
     pub fn describe_execution(
@@ -91,64 +96,95 @@ impl Reader {
                 "1 validation error detected: Must specify either stateMachineArn or mapRunArn";
             return Err(states::Error::validation_exception(text).into());
         };
-        let machine = self.machine(arn)?;
+        let (machine, started_from) = self.started_from(arn)?;
         if machine.is_express {
             let text = "This operation is not supported by this type of state machine";
             return Err(states::Error::state_machine_type_not_supported(text).into());
         }
-        let limit = page_size(input.max_results);
-        let wanted = input.status_filter.as_deref().and_then(status_filter);
-        let prefix = index::list_of(&machine.name);
-        let from = page_start(input.next_token.as_deref(), prefix.clone())?;
-        let scan_limit = if wanted.is_some() {
-            FILTER_SCAN_MAX
-        } else {
-            limit + 1
+        let status = input.status_filter.as_deref().map(status_filter);
+        if status == Some(None) {
+            let text = "statusFilter PENDING_REDRIVE can only be used with a mapRunArn";
+            return Err(states::Error::validation_exception(text).into());
+        }
+        let filter = ExecutionFilter {
+            first: target::numbering(&self.snapshot, &machine.name)?.first_execution,
+            status: status.flatten(),
+            started_from,
+            is_redriven: input
+                .redrive_filter
+                .as_deref()
+                .map(|filter| filter == "REDRIVEN"),
         };
-        let mut rows =
-            self.snapshot
-                .scan(&from, &after(&prefix), Direction::Ascending, scan_limit)?;
-        let is_scanned_out = rows.len() == scan_limit;
-        let last = rows.last().map(|(key, _)| key.clone());
-        if let Some(wanted) = wanted {
-            rows.retain(|(_, value)| value.get(1) == Some(&wanted));
+        let prefix = index::list_of(&machine.name);
+        let from = self.page_start(input.next_token.as_deref(), prefix.clone())?;
+        self.execution_page(
+            &from,
+            &after(&prefix),
+            page_size(input.max_results),
+            &filter,
+        )
+    }
+
+    fn execution_page(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        filter: &ExecutionFilter,
+    ) -> Done<states::ListExecutionsOutput> {
+        let scan_limit = filter.scan_limit(limit);
+        let rows = Rows::scan(&self.snapshot, from, to, Direction::Ascending, scan_limit)?;
+        let mut executions = Vec::new();
+        let mut next = (rows.len() == scan_limit)
+            .then(|| rows.last().map(|(key, _)| after_key(key)))
+            .flatten();
+        for (key, value) in &rows {
+            let Some(number) = index::number_in_list(key) else {
+                continue;
+            };
+            if !filter.takes_listed(number, value) {
+                continue;
+            }
+            let row = self.row(number)?;
+            if !filter.takes(&row) {
+                continue;
+            }
+            if executions.len() == limit {
+                next = Some(key.clone());
+                break;
+            }
+            executions.push(execution_item(&row));
         }
-        let mut next_token = cut_page(&mut rows, limit);
-        if next_token.is_none() && is_scanned_out {
-            next_token = last.map(|key| token_of(&after_key(&key)));
-        }
-        let numbers: Vec<u64> = rows
-            .iter()
-            .filter_map(|(key, _)| index::number_in_list(key))
-            .collect();
-        let executions = numbers
-            .into_iter()
-            .map(|number| self.execution_item(number))
-            .collect::<Result<Vec<_>, Error>>()?;
         Ok(states::ListExecutionsOutput {
             executions,
-            next_token,
+            next_token: next.map(|key| self.token_of(&key)),
         })
     }
 
-    fn execution_item(&self, number: u64) -> Result<states::ExecutionListItem, Error> {
-        let row = self.row(number)?;
-        let execution = &row.execution;
-        let identity = &execution.identity;
-        Ok(states::ExecutionListItem {
-            execution_arn: identity.arn.clone(),
-            state_machine_arn: identity.state_machine_arn.clone(),
-            name: identity.name.clone(),
-            status: status_name(execution.status()).to_string(),
-            start_date: EpochSeconds::from_ms(identity.started_ms),
-            stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
-            map_run_arn: None,
-            item_count: None,
-            state_machine_version_arn: row.version_arn.clone(),
-            state_machine_alias_arn: row.alias_arn.clone(),
-            redrive_count: Some(i32::try_from(row.redrive_count).unwrap_or(i32::MAX)),
-            redrive_date: row.redriven_ms.map(EpochSeconds::from_ms),
-        })
+    /// The machine of the list, and the version or alias that its executions were started from.
+    fn started_from(&self, arn: &str) -> Done<(Machine, Option<StartedFrom>)> {
+        let parsed = StateMachineArn::parse(arn)?;
+        let machine = match parsed.qualifier() {
+            Qualifier::None | Qualifier::Label(_) => {
+                return Ok((target::machine(&self.snapshot, arn)?, None));
+            }
+            _ => target::owner(&self.snapshot, &parsed, arn)?,
+        };
+        let (is_there, started_from) = match parsed.qualifier() {
+            Qualifier::Version(number) => (
+                target::version(&self.snapshot, &machine.name, *number)?.is_some(),
+                StartedFrom::Version(arn.to_string()),
+            ),
+            Qualifier::Alias(name) => (
+                target::alias(&self.snapshot, &machine.name, name)?.is_some(),
+                StartedFrom::Alias(arn.to_string()),
+            ),
+            Qualifier::None | Qualifier::Label(_) => unreachable!("returned above"),
+        };
+        if !is_there {
+            return Err(no_resource(arn).into());
+        }
+        Ok((machine, Some(started_from)))
     }
 
     pub fn get_execution_history(
@@ -169,7 +205,8 @@ impl Reader {
         let start = match &input.next_token {
             None if is_reverse => last,
             None => 1,
-            Some(token) => read_token(token)
+            Some(token) => self
+                .read_token(token)
                 .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
                 .filter(|id| (1..=last).contains(id))
                 .ok_or_else(invalid_token)?,
@@ -206,7 +243,7 @@ impl Reader {
                 .iter()
                 .map(|event| history::wire(event, &texts, &around))
                 .collect(),
-            next_token: next.map(|id| token_of(&id.to_be_bytes())),
+            next_token: next.map(|id| self.token_of(&id.to_be_bytes())),
         })
     }
 
@@ -234,6 +271,72 @@ impl Reader {
     }
 }
 
+/// What an execution in a list must have been started from.
+enum StartedFrom {
+    Version(String),
+    Alias(String),
+}
+
+/// Which executions of a machine a list takes.
+struct ExecutionFilter {
+    /// Executions below belong to an earlier machine of the name.
+    first: u64,
+    status: Option<u8>,
+    started_from: Option<StartedFrom>,
+    is_redriven: Option<bool>,
+}
+
+impl ExecutionFilter {
+    fn scan_limit(&self, limit: usize) -> usize {
+        if self.started_from.is_some() || self.is_redriven.is_some() {
+            FILTER_READ_MAX
+        } else if self.status.is_some() {
+            FILTER_SCAN_MAX
+        } else {
+            limit + 1
+        }
+    }
+
+    /// By what the list's own row says.
+    fn takes_listed(&self, number: u64, value: &[u8]) -> bool {
+        number >= self.first
+            && self
+                .status
+                .is_none_or(|status| value.get(1) == Some(&status))
+    }
+
+    fn takes(&self, row: &OwnedExecutionRow) -> bool {
+        let is_from = match &self.started_from {
+            None => true,
+            Some(StartedFrom::Version(arn)) => row.version_arn.as_ref() == Some(arn),
+            Some(StartedFrom::Alias(arn)) => row.alias_arn.as_ref() == Some(arn),
+        };
+        is_from
+            && self
+                .is_redriven
+                .is_none_or(|is_redriven| is_redriven == (row.redrive_count > 0))
+    }
+}
+
+fn execution_item(row: &OwnedExecutionRow) -> states::ExecutionListItem {
+    let execution = &row.execution;
+    let identity = &execution.identity;
+    states::ExecutionListItem {
+        execution_arn: identity.arn.clone(),
+        state_machine_arn: identity.state_machine_arn.clone(),
+        name: identity.name.clone(),
+        status: status_name(execution.status()).to_string(),
+        start_date: EpochSeconds::from_ms(identity.started_ms),
+        stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
+        map_run_arn: None,
+        item_count: None,
+        state_machine_version_arn: row.version_arn.clone(),
+        state_machine_alias_arn: row.alias_arn.clone(),
+        redrive_count: Some(i32::try_from(row.redrive_count).unwrap_or(i32::MAX)),
+        redrive_date: row.redriven_ms.map(EpochSeconds::from_ms),
+    }
+}
+
 /// AWS's redrive status and, where it cannot be redriven, the reason.
 fn redrive_status(execution: &Execution) -> (&'static str, Option<&'static str>) {
     match execution.status() {
@@ -249,6 +352,7 @@ fn redrive_status(execution: &Execution) -> (&'static str, Option<&'static str>)
     }
 }
 
+/// The byte of a status in the list's rows; `None` for PENDING_REDRIVE, which only executions of a map run have.
 fn status_filter(name: &str) -> Option<u8> {
     let all = [
         Status::Running,
@@ -257,10 +361,7 @@ fn status_filter(name: &str) -> Option<u8> {
         Status::TimedOut,
         Status::Aborted,
     ];
-    // A status that Stepwell's executions never have (PENDING_REDRIVE) matches none of them.
-    Some(
-        all.into_iter()
-            .find(|status| status_name(*status) == name)
-            .map_or(0, status_byte),
-    )
+    all.into_iter()
+        .find(|status| status_name(*status) == name)
+        .map(status_byte)
 }

@@ -3,7 +3,7 @@
 use stepwell_api::lambda;
 use stepwell_store::{Direction, Error};
 
-use super::page::{cut_page, read_token};
+use super::page::cut_page;
 use super::{Read, Reader, settle};
 use crate::functions::{FunctionRow, function_name, missing_function};
 use crate::rows::function::{code_of, function_key, functions};
@@ -54,14 +54,15 @@ impl Reader {
             || lambda::Error::invalid_parameter_value_exception("The provided Marker is not valid");
         let from = match marker {
             None => functions(),
-            Some(marker) => read_token(marker)
+            Some(marker) => self
+                .read_token(marker)
                 .filter(|key| key.starts_with(&functions()))
                 .ok_or_else(invalid)?,
         };
         let mut rows =
             self.snapshot
                 .scan(&from, &after(&functions()), Direction::Ascending, limit + 1)?;
-        let next = cut_page(&mut rows, limit);
+        let next = cut_page(&mut rows, limit).map(|key| self.token_of(&key));
         let rows = rows
             .iter()
             .map(|(key, value)| decode_json(key, value))

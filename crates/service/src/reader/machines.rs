@@ -1,17 +1,21 @@
 //! State machines: describe, list, tags.
 
+use stepwell_api::arn::{Qualifier, StateMachineArn};
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::MachineKind;
 use stepwell_store::Direction;
 
-use super::page::{cut_page, page_size, page_start};
+use super::page::{cut_page, page_size};
 use super::{Read, Reader, settle};
 use crate::machines::machine_kind;
+use crate::rows::execution::OwnedExecutionRow;
 use crate::rows::machine::{Machine, machine_key, machines};
+use crate::rows::version::Version;
 use crate::rows::{after, decode_json};
 use crate::shard::Done;
 use crate::staging::Rows;
 use crate::tags;
+use crate::target;
 
 impl Reader {
     pub fn describe_state_machine(
@@ -25,7 +29,7 @@ impl Reader {
         &self,
         input: &states::DescribeStateMachineInput,
     ) -> Done<states::DescribeStateMachineOutput> {
-        let machine = self.machine(&input.state_machine_arn)?;
+        let (machine, version) = self.described(&input.state_machine_arn)?;
         let text = self.definition_text(&machine)?;
         let is_metadata = input.included_data.as_deref() == Some("METADATA_ONLY");
         let parsed = stepwell_engine::Definition::parse(&text, machine_kind(&machine)).ok();
@@ -34,7 +38,10 @@ impl Reader {
             .map(|definition| definition.variable_references().clone())
             .unwrap_or_default();
         Ok(states::DescribeStateMachineOutput {
-            state_machine_arn: machine.arn.clone(),
+            state_machine_arn: match &version {
+                None => machine.arn.clone(),
+                Some(version) => version.arn(&machine),
+            },
             name: machine.name.clone(),
             status: Some(
                 if machine.is_deleting {
@@ -52,7 +59,11 @@ impl Reader {
                 "STANDARD"
             }
             .to_string(),
-            creation_date: EpochSeconds::from_ms(machine.created_ms),
+            creation_date: EpochSeconds::from_ms(
+                version
+                    .as_ref()
+                    .map_or(machine.created_ms, |version| version.created_ms),
+            ),
             logging_configuration: Some(logging_of(Some(&machine))),
             tracing_configuration: Some(states::TracingConfiguration {
                 enabled: Some(machine.tracing_enabled),
@@ -60,10 +71,22 @@ impl Reader {
             label: None,
             revision_id: machine.revision_id.clone(),
             // AWS: the description of a version; the machine itself has none.
-            description: None,
+            description: version.and_then(|version| version.description),
             encryption_configuration: machine.encryption.clone(),
             variable_references: (!references.is_empty()).then_some(references),
         })
+    }
+
+    /// The machine an ARN names, or a version of it.
+    fn described(&self, arn: &str) -> Done<(Machine, Option<Version>)> {
+        let parsed = StateMachineArn::parse(arn)?;
+        let Qualifier::Version(number) = *parsed.qualifier() else {
+            return Ok((target::machine(&self.snapshot, arn)?, None));
+        };
+        let machine = target::owner(&self.snapshot, &parsed, arn)?;
+        let version = target::version(&self.snapshot, &machine.name, number)?
+            .ok_or_else(|| states::Error::state_machine_does_not_exist(arn))?;
+        Ok((machine.at(&version), Some(version)))
     }
 
     pub fn list_tags_for_resource(
@@ -99,10 +122,7 @@ impl Reader {
     ) -> Done<states::DescribeStateMachineForExecutionOutput> {
         let (_, row) = self.execution(&input.execution_arn)?;
         let identity = &row.execution.identity;
-        let key = machine_key(&identity.state_machine_name);
-        let machine: Option<Machine> = Rows::get(&self.snapshot, &key)?
-            .map(|value| decode_json(&key, &value))
-            .transpose()?;
+        let machine = self.machine_behind(&row)?;
         let text = self.definition_row(&row.definition, MachineKind::Standard)?;
         let parsed = stepwell_engine::Definition::parse(&text, MachineKind::Standard).ok();
         let references = parsed
@@ -134,6 +154,25 @@ impl Reader {
         })
     }
 
+    /// The machine that an execution was started from: the version of it, where it was started from one.
+    fn machine_behind(&self, row: &OwnedExecutionRow) -> Done<Option<Machine>> {
+        let key = machine_key(&row.execution.identity.state_machine_name);
+        let Some(value) = Rows::get(&self.snapshot, &key)? else {
+            return Ok(None);
+        };
+        let machine: Machine = decode_json(&key, &value)?;
+        let parsed = row.version_arn.as_deref().map(StateMachineArn::parse);
+        let number = match parsed.transpose()?.as_ref().map(StateMachineArn::qualifier) {
+            Some(Qualifier::Version(number)) => *number,
+            _ => return Ok(Some(machine)),
+        };
+        let version = target::version(&self.snapshot, &machine.name, number)?;
+        Ok(Some(match version {
+            Some(version) => machine.at(&version),
+            None => machine,
+        }))
+    }
+
     pub fn list_state_machines(
         &self,
         input: &states::ListStateMachinesInput,
@@ -146,11 +185,11 @@ impl Reader {
         input: &states::ListStateMachinesInput,
     ) -> Done<states::ListStateMachinesOutput> {
         let limit = page_size(input.max_results);
-        let from = page_start(input.next_token.as_deref(), machines())?;
+        let from = self.page_start(input.next_token.as_deref(), machines())?;
         let mut rows =
             self.snapshot
                 .scan(&from, &after(&machines()), Direction::Ascending, limit + 1)?;
-        let next_token = cut_page(&mut rows, limit);
+        let next_token = cut_page(&mut rows, limit).map(|key| self.token_of(&key));
         let items = rows
             .iter()
             .map(|(key, value)| decode_json::<Machine>(key, value))

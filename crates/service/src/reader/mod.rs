@@ -4,20 +4,20 @@ mod executions;
 mod functions;
 mod machines;
 mod page;
+mod versions;
 
 use std::sync::Arc;
 
-use stepwell_api::arn::{ExecutionArn, Qualifier, StateMachineArn};
-use stepwell_api::states;
-use stepwell_engine::MachineKind;
+use stepwell_api::arn::ExecutionArn;
+use stepwell_engine::{MachineKind, Timestamp};
 use stepwell_store::{Error, Snapshot};
 
 use crate::command::{Refusal, Settings};
 use crate::executions::missing_execution;
-use crate::machines::{machine_kind, not_built};
+use crate::machines::machine_kind;
 use crate::rows::execution::{OwnedExecutionRow, execution_key};
-use crate::rows::machine::{Machine, definition_key, machine_key};
-use crate::rows::{decode, decode_json, index};
+use crate::rows::machine::{Machine, definition_key};
+use crate::rows::{decode, index};
 use crate::shard::{Done, hash_kind};
 use crate::staging::Rows;
 
@@ -25,29 +25,20 @@ use crate::staging::Rows;
 pub struct Reader {
     snapshot: Arc<dyn Snapshot>,
     settings: Settings,
+    now: Timestamp,
 }
 
 /// An answer, a refusal, or a failing store.
 pub type Read<T> = Result<Result<T, Refusal>, Error>;
 
 impl Reader {
-    pub fn new(snapshot: Arc<dyn Snapshot>, settings: Settings) -> Reader {
-        Reader { snapshot, settings }
-    }
-
-    fn machine(&self, arn: &str) -> Done<Machine> {
-        let parsed = StateMachineArn::parse(arn)?;
-        if *parsed.qualifier() != Qualifier::None {
-            return Err(not_built("state machine versions and aliases").into());
+    /// - `now`: how old the tokens of pages are, is reckoned from it.
+    pub fn new(snapshot: Arc<dyn Snapshot>, settings: Settings, now: Timestamp) -> Reader {
+        Reader {
+            snapshot,
+            settings,
+            now,
         }
-        let key = machine_key(parsed.name());
-        let missing = || states::Error::state_machine_does_not_exist(arn);
-        let value = Rows::get(&self.snapshot, &key)?.ok_or_else(missing)?;
-        let machine: Machine = decode_json(&key, &value)?;
-        if machine.arn != arn {
-            return Err(missing().into());
-        }
-        Ok(machine)
     }
 
     fn definition_text(&self, machine: &Machine) -> Result<String, Error> {

@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod index;
 pub(crate) mod machine;
 pub(crate) mod meta;
+pub(crate) mod version;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,8 @@ pub(crate) enum Kind {
     Function = 13,
     FunctionCode = 14,
     TaskReturned = 15,
+    StateMachineVersion = 16,
+    StateMachineAlias = 17,
 }
 
 /// Version of a value in the present format.

@@ -43,7 +43,7 @@ fn a_create_that_is_not_right_is_refused() {
         create bad {"StartAt": "B", "States": {"A": {"Type": "Succeed"}}}
         create a/b {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
         CreateStateMachine {"name": "m", "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "nobody"}
-        CreateStateMachine {"name": "m", "publish": true, "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
+        CreateStateMachine {"name": "m", "versionDescription": "one", "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
         CreateStateMachine {"name": "m", "loggingConfiguration": {"level": "ALL"}, "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
         create m {"StartAt": "A", "States": {"A": {"Type": "Map", "End": true, "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}}
         ListStateMachines {}
@@ -56,8 +56,8 @@ fn a_create_that_is_not_right_is_refused() {
               ! InvalidName: Invalid Name: 'a/b'
             > CreateStateMachine {"name": "m", "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "nobody"}
               ! InvalidArn: Invalid Arn: 'Invalid ARN prefix: nobody'
-            > CreateStateMachine {"name": "m", "publish": true, "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
-              ! NotImplemented: Stepwell does not implement CreateStateMachine with publish yet
+            > CreateStateMachine {"name": "m", "versionDescription": "one", "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
+              ! ValidationException: Version description can only be set when publish is true
             > CreateStateMachine {"name": "m", "loggingConfiguration": {"level": "ALL"}, "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
               ! InvalidLoggingConfiguration: Invalid Logging Configuration: Must specify exactly one Log Destination.
             > create m {"StartAt": "A", "States": {"A": {"Type": "Map", "End": true, "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}}
@@ -102,7 +102,7 @@ fn an_update_gets_a_revision_only_when_it_changes_something() {
             > UpdateStateMachine {"stateMachineArn": "@m", "definition": "{\"StartAt\":\"A\"}"}
               ! InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'
             > UpdateStateMachine {"stateMachineArn": "@m:1", "roleArn": "arn:aws:iam::123456789012:role/r"}
-              ! NotImplemented: Stepwell does not implement state machine versions and aliases yet
+              ! StateMachineDoesNotExist: State Machine Does Not Exist: '@stateMachine:m:1'
             > DescribeStateMachine {"stateMachineArn": "@m"}
               {"stateMachineArn":"@stateMachine:m","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"B\",\"States\":{\"B\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"revisionId":"08d02d1f-e167-409e-a23d-8f8d1c3d8cce"}
         "#]],

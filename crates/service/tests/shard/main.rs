@@ -10,4 +10,5 @@ mod machines;
 mod reads;
 mod tasks;
 mod timers;
+mod versions;
 mod world;

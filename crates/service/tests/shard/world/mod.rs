@@ -184,6 +184,10 @@ impl World {
         }
         match operation {
             "DescribeStateMachine" => read!(describe_state_machine),
+            "ListStateMachineVersions" => read!(list_state_machine_versions),
+            "DescribeStateMachineAlias" => read!(describe_state_machine_alias),
+            "ListStateMachineAliases" => read!(list_state_machine_aliases),
+            "ListTagsForResource" => read!(list_tags_for_resource),
             "ListStateMachines" => read!(list_state_machines),
             "DescribeExecution" => read!(describe_execution),
             "ListExecutions" => read!(list_executions),
@@ -193,7 +197,7 @@ impl World {
     }
 
     pub fn reader(&self) -> Reader {
-        Reader::new(self.shard.snapshot(), self.settings.clone())
+        Reader::new(self.shard.snapshot(), self.settings.clone(), self.now())
     }
 
     /// Creates a machine; panics when it is refused.
@@ -294,6 +298,13 @@ pub fn change(operation: &str, body: &str) -> Result<Option<Request>, states::Er
         "CreateStateMachine" => Request::CreateStateMachine(Box::new(states::decode(body)?)),
         "UpdateStateMachine" => Request::UpdateStateMachine(Box::new(states::decode(body)?)),
         "DeleteStateMachine" => Request::DeleteStateMachine(states::decode(body)?),
+        "PublishStateMachineVersion" => Request::PublishStateMachineVersion(states::decode(body)?),
+        "DeleteStateMachineVersion" => Request::DeleteStateMachineVersion(states::decode(body)?),
+        "CreateStateMachineAlias" => Request::CreateStateMachineAlias(states::decode(body)?),
+        "UpdateStateMachineAlias" => Request::UpdateStateMachineAlias(states::decode(body)?),
+        "DeleteStateMachineAlias" => Request::DeleteStateMachineAlias(states::decode(body)?),
+        "TagResource" => Request::TagResource(states::decode(body)?),
+        "UntagResource" => Request::UntagResource(states::decode(body)?),
         "StartExecution" => Request::StartExecution(states::decode(body)?),
         "StartSyncExecution" => Request::StartSyncExecution(states::decode(body)?),
         "StopExecution" => Request::StopExecution(states::decode(body)?),
@@ -328,5 +339,6 @@ fn error_text(name: &str, message: &str) -> String {
 
 /// A snapshot's reader, for a store that no shard has.
 pub fn reader_of(snapshot: Arc<dyn Snapshot>) -> Reader {
-    Reader::new(snapshot, settings(LostTask::Fail))
+    let now = Timestamp::from_millis(START_MS);
+    Reader::new(snapshot, settings(LostTask::Fail), now)
 }
