@@ -51,10 +51,7 @@ enum Content {
         field: String,
         path: ValuePath,
     },
-    Call {
-        field: String,
-        call: Intrinsic,
-    },
+    Call(Intrinsic),
 }
 
 impl PayloadTemplate {
@@ -179,7 +176,7 @@ fn member(
         Some(text) if text.starts_with('$') => {
             ValuePath::parse(text).map(|path| Content::Path { field, path })
         }
-        Some(text) => Intrinsic::parse(text).map(|call| Content::Call { field, call }),
+        Some(text) => Intrinsic::parse(text).map(Content::Call),
         None => Err(format!("{value} is not a string")),
     };
     match content {
@@ -221,8 +218,8 @@ fn evaluate(node: &Node, scope: &Scope<'_>, budget: &mut CopyBudget) -> Result<V
                         budget.spend(&value)?;
                         value.into_owned()
                     }
-                    Content::Call { field, call } => {
-                        let value = call.evaluate(scope, field)?;
+                    Content::Call(call) => {
+                        let value = call.evaluate(scope)?;
                         budget.spend(&value)?;
                         value
                     }
@@ -243,7 +240,7 @@ fn collect_variables(node: &Node, names: &mut BTreeSet<String>) {
                 match &member.content {
                     Content::Node(node) => collect_variables(node, names),
                     Content::Path { path, .. } => names.extend(path.variable().map(str::to_owned)),
-                    Content::Call { call, .. } => call.collect_variables(names),
+                    Content::Call(call) => call.collect_variables(names),
                 }
             }
         }

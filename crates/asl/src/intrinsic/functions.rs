@@ -63,6 +63,12 @@ functions! {
     Uuid "States.UUID" 0..=0,
 }
 
+/// A function refuses its arguments; what AWS adds to `Invalid arguments in States.Format`, mostly nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) &'static str);
+
+const REFUSED: Refused = Refused("");
+
 /// Arguments taken one after the other; the parser has checked their number.
 struct Arguments(std::vec::IntoIter<Value>);
 
@@ -73,32 +79,31 @@ impl Arguments {
             .expect("the parser checks the number of arguments")
     }
 
-    fn array(&mut self) -> Result<Vec<Value>, String> {
+    fn array(&mut self) -> Result<Vec<Value>, Refused> {
         match self.next() {
             Value::Array(items) => Ok(items),
-            other => Err(format!("an array is expected, not {other}")),
+            _ => Err(REFUSED),
         }
     }
 
-    fn text(&mut self) -> Result<String, String> {
+    fn text(&mut self) -> Result<String, Refused> {
         match self.next() {
             Value::String(text) => Ok(text),
-            other => Err(format!("a string is expected, not {other}")),
+            _ => Err(REFUSED),
         }
     }
 
-    fn object(&mut self) -> Result<Map<String, Value>, String> {
+    fn object(&mut self) -> Result<Map<String, Value>, Refused> {
         match self.next() {
             Value::Object(members) => Ok(members),
-            other => Err(format!("an object is expected, not {other}")),
+            _ => Err(REFUSED),
         }
     }
 
     /// AWS: a fraction is rounded as Java does, halves up.
-    fn whole(&mut self) -> Result<i64, String> {
-        let value = self.next();
-        let Value::Number(number) = &value else {
-            return Err(format!("a number is expected, not {value}"));
+    fn whole(&mut self) -> Result<i64, Refused> {
+        let Value::Number(number) = self.next() else {
+            return Err(REFUSED);
         };
         Ok(number
             .as_i64()
@@ -107,8 +112,10 @@ impl Arguments {
 }
 
 impl Function {
-    /// The result, or what is wrong with the arguments.
-    pub(super) fn call(self, values: Vec<Value>, scope: &Scope<'_>) -> Result<Value, String> {
+    /// The result.
+    ///
+    /// - Source of what is refused: the developer guide's "Input validation" of each function.
+    pub(super) fn call(self, values: Vec<Value>, scope: &Scope<'_>) -> Result<Value, Refused> {
         let mut arguments = Arguments(values.into_iter());
         match self {
             Function::Format => {
@@ -135,9 +142,7 @@ impl Function {
             }
             Function::Base64Decode => {
                 let text = limited(arguments.text()?)?;
-                let bytes = BASE64
-                    .decode(&text)
-                    .map_err(|_| format!("'{text}' is not valid Base64"))?;
+                let bytes = BASE64.decode(&text).map_err(|_| REFUSED)?;
                 Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
             }
             Function::Hash => {
@@ -145,7 +150,9 @@ impl Function {
                     Value::String(text) => text,
                     other => other.to_string(),
                 };
-                hash(&limited(subject)?, &arguments.text()?).map(Value::String)
+                hash(&limited(subject)?, &arguments.text()?)
+                    .map(Value::String)
+                    .ok_or(REFUSED)
             }
             Function::JsonMerge => {
                 let (left, right) = (arguments.object()?, arguments.object()?);
@@ -161,9 +168,7 @@ impl Function {
             }
             Function::MathAdd => {
                 let (left, right) = (arguments.whole()?, arguments.whole()?);
-                left.checked_add(right)
-                    .map(Value::from)
-                    .ok_or_else(|| format!("the sum of {left} and {right} is out of range"))
+                left.checked_add(right).map(Value::from).ok_or(REFUSED)
             }
             Function::StringSplit => Ok(split(&arguments.text()?, &arguments.text()?)),
             Function::Uuid => Ok(Value::String(scope.entropy.draw_uuid())),
@@ -172,7 +177,7 @@ impl Function {
 }
 
 /// `template` with each `{}` replaced by an argument; `\{`, `\}` and `\\` are escapes.
-fn format(template: &str, arguments: &[Value]) -> Result<String, String> {
+fn format(template: &str, arguments: &[Value]) -> Result<String, Refused> {
     let mut text = String::with_capacity(template.len());
     let mut rest = arguments.iter();
     let mut placeholders = 0usize;
@@ -187,43 +192,40 @@ fn format(template: &str, arguments: &[Value]) -> Result<String, String> {
                 placeholders += 1;
                 text.push_str(&rest.next().map(java_text).unwrap_or_default());
             }
-            '{' | '}' => return Err(format!("matching braces are expected in '{template}'")),
+            '{' | '}' => return Err(REFUSED),
             _ => text.push(c),
         }
     }
     if placeholders == arguments.len() {
         Ok(text)
     } else {
-        Err(format!(
-            "the number of arguments ({}) does not match the number of {{}} in the template ({placeholders})",
-            arguments.len()
+        Err(Refused(
+            ": number of arguments do not match the occurrences of {}",
         ))
     }
 }
 
 /// AWS: the empty text gives null.
-fn string_to_json(text: &str) -> Result<Value, String> {
+fn string_to_json(text: &str) -> Result<Value, Refused> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_str(text).map_err(|problem| format!("'{text}' is not valid JSON: {problem}"))
+    serde_json::from_str(text).map_err(|_| REFUSED)
 }
 
-fn partition(items: &[Value], size: i64) -> Result<Value, String> {
+fn partition(items: &[Value], size: i64) -> Result<Value, Refused> {
     match usize::try_from(size) {
         Ok(size) if size > 0 => {
             let parts = items.chunks(size).map(|part| Value::Array(part.to_vec()));
             Ok(Value::Array(parts.collect()))
         }
-        _ => Err(format!(
-            "the size of a part must be a positive integer, not {size}"
-        )),
+        _ => Err(REFUSED),
     }
 }
 
-fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {
+fn range(first: i64, last: i64, step: i64) -> Result<Value, Refused> {
     if step == 0 {
-        return Err("the step must not be 0".to_owned());
+        return Err(REFUSED);
     }
     let span = if step > 0 {
         i128::from(last) - i128::from(first)
@@ -235,22 +237,17 @@ fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {
     }
     let count = span / i128::from(step.unsigned_abs()) + 1;
     if count > i128::from(RANGE_ELEMENTS_MAX) {
-        return Err(format!(
-            "the range has {count} elements, at most {RANGE_ELEMENTS_MAX} are allowed"
-        ));
+        return Err(REFUSED);
     }
     let count = i64::try_from(count).expect("at most a thousand");
     let elements = (0..count).map(|n| Value::from(first + n * step));
     Ok(Value::Array(elements.collect()))
 }
 
-fn item(mut items: Vec<Value>, index: i64) -> Result<Value, String> {
+fn item(mut items: Vec<Value>, index: i64) -> Result<Value, Refused> {
     match usize::try_from(index) {
         Ok(place) if place < items.len() => Ok(items.swap_remove(place)),
-        _ => Err(format!(
-            "the index {index} is out of bounds for length {}",
-            items.len()
-        )),
+        _ => Err(REFUSED),
     }
 }
 
@@ -284,30 +281,26 @@ fn sorted_text(value: &Value) -> String {
     }
 }
 
-fn limited(text: String) -> Result<String, String> {
-    match text.chars().count() {
-        count if count > TEXT_CHARACTERS_MAX => Err(format!(
-            "the text has {count} characters, at most {TEXT_CHARACTERS_MAX} are allowed"
-        )),
-        _ => Ok(text),
+fn limited(text: String) -> Result<String, Refused> {
+    if text.chars().count() > TEXT_CHARACTERS_MAX {
+        return Err(REFUSED);
     }
+    Ok(text)
 }
 
-/// The digest of `text` in lower-case hexadecimal.
-pub(crate) fn hash(text: &str, algorithm: &str) -> Result<String, String> {
+/// The digest of `text` in lower-case hexadecimal; `None` for an algorithm that is none of the five.
+pub(crate) fn hash(text: &str, algorithm: &str) -> Option<String> {
     fn hex<D: Digest>(text: &str) -> String {
         let digest = D::digest(text.as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
     match algorithm {
-        "MD5" => Ok(hex::<Md5>(text)),
-        "SHA-1" => Ok(hex::<Sha1>(text)),
-        "SHA-256" => Ok(hex::<Sha256>(text)),
-        "SHA-384" => Ok(hex::<Sha384>(text)),
-        "SHA-512" => Ok(hex::<Sha512>(text)),
-        _ => Err(format!(
-            "the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512, not '{algorithm}'"
-        )),
+        "MD5" => Some(hex::<Md5>(text)),
+        "SHA-1" => Some(hex::<Sha1>(text)),
+        "SHA-256" => Some(hex::<Sha256>(text)),
+        "SHA-384" => Some(hex::<Sha384>(text)),
+        "SHA-512" => Some(hex::<Sha512>(text)),
+        _ => None,
     }
 }
 
@@ -316,19 +309,17 @@ fn merge(
     mut left: Map<String, Value>,
     right: Map<String, Value>,
     deep: &Value,
-) -> Result<Value, String> {
+) -> Result<Value, Refused> {
     if deep != &Value::Bool(false) {
-        return Err(format!(
-            "only shallow merging is supported: the third argument must be false, not {deep}"
-        ));
+        return Err(REFUSED);
     }
     left.extend(right);
     Ok(Value::Object(left))
 }
 
-fn random(low: i64, high: i64, seed: i64) -> Result<Value, String> {
+fn random(low: i64, high: i64, seed: i64) -> Result<Value, Refused> {
     if low >= high {
-        return Err(format!("the start {low} must be less than the end {high}"));
+        return Err(REFUSED);
     }
     Ok(Value::from(
         JavaRandom::seeded(seed).next_between(low, high),

@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::path::{CopyBudget, ValuePath};
 use crate::{Failure, Scope};
 
-use functions::Function;
 pub(crate) use functions::hash;
+use functions::{Function, Refused};
 pub(crate) use java::{JavaRandom, java_text};
 
 /// Deepest nesting of calls within calls (AWS, "Intrinsics for JSONPath states": 10).
@@ -78,10 +78,21 @@ impl Intrinsic {
 
     /// The function's result.
     ///
-    /// - `field`: the field as written, such as `value.$`; a missing path names it.
     /// - Errors: `States.Runtime`, for a missing path and for arguments that the function refuses;
     ///   `States.DataLimitExceeded` when the arguments are too large together.
-    pub fn evaluate(&self, scope: &Scope<'_>, field: &str) -> Result<Value, Failure> {
+    /// - AWS: the cause names the whole call, whichever call inside it fails (quoted by
+    ///   users of the service).
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
+        self.value(scope).map_err(|problem| match problem {
+            Problem::Data(failure) => failure,
+            Problem::Argument(sentence) => Failure::runtime(format!(
+                "The function '{}' had the following error: {sentence}",
+                self.text
+            )),
+        })
+    }
+
+    fn value(&self, scope: &Scope<'_>) -> Result<Value, Problem> {
         let mut values = Vec::with_capacity(self.arguments.len());
         let mut budget = CopyBudget::new();
         for (position, argument) in self.arguments.iter().enumerate() {
@@ -93,19 +104,35 @@ impl Intrinsic {
                     Value::String(template.clone())
                 }
                 Argument::Text { plain, .. } => Value::String(plain.clone()),
-                Argument::Path(path) => path.evaluate(scope, field)?.into_owned(),
-                Argument::Call(call) => call.evaluate(scope, field)?,
+                Argument::Path(path) => match path.lookup(scope) {
+                    Some(value) => value.into_owned(),
+                    None => return Err(missing(path, scope)),
+                },
+                Argument::Call(call) => call.value(scope)?,
             };
-            budget.spend(&value)?;
+            budget.spend(&value).map_err(Problem::Data)?;
             values.push(value);
         }
-        self.function.call(values, scope).map_err(|problem| {
-            Failure::runtime(format!(
-                "The function '{}' had the following error: {problem}",
-                self.text
-            ))
-        })
+        let refused = |Refused(why): Refused| {
+            Problem::Argument(format!("Invalid arguments in {}{why}", self.name()))
+        };
+        self.function.call(values, scope).map_err(refused)
     }
+}
+
+/// Why a call has no result.
+enum Problem {
+    /// What is wrong with an argument, in AWS's words.
+    Argument(String),
+    Data(Failure),
+}
+
+fn missing(path: &ValuePath, scope: &Scope<'_>) -> Problem {
+    Problem::Argument(format!(
+        "The JsonPath argument for the field '{}' could not be found in the input '{}'",
+        path.text(),
+        scope.input
+    ))
 }
 
 #[cfg(test)]

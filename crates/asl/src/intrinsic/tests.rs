@@ -27,7 +27,7 @@ fn called(call: &str) -> String {
     };
     match Intrinsic::parse(call) {
         Err(problem) => format!("refused: {problem}"),
-        Ok(intrinsic) => match intrinsic.evaluate(&scope, "value.$") {
+        Ok(intrinsic) => match intrinsic.evaluate(&scope) {
             Ok(value) => value.to_string(),
             Err(failure) => {
                 assert_eq!(failure.error, "States.Runtime");
@@ -65,13 +65,16 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "States.Format('{}')",
-        "failed: the number of arguments (0) does not match the number of {} in the template (1)",
+        "failed: Invalid arguments in States.Format: number of arguments do not match the occurrences of {}",
     ),
     (
         "States.Format('{', 1)",
-        "failed: matching braces are expected in '{'",
+        "failed: Invalid arguments in States.Format",
     ),
-    ("States.Format($.n)", "failed: a string is expected, not 3"),
+    (
+        "States.Format($.n)",
+        "failed: Invalid arguments in States.Format",
+    ),
     (
         r#"States.StringToJson('{"a": [1, 2.50]}')"#,
         r#"{"a":[1,2.5]}"#,
@@ -79,7 +82,7 @@ const CASES: &[(&str, &str)] = &[
     ("States.StringToJson($.empty)", "null"),
     (
         "States.StringToJson('{')",
-        "failed: '{' is not valid JSON: EOF while parsing an object at line 1 column 1",
+        "failed: Invalid arguments in States.StringToJson",
     ),
     (
         "States.JsonToString($.thing)",
@@ -95,7 +98,7 @@ const CASES: &[(&str, &str)] = &[
     ("States.ArrayPartition(States.Array(), 1)", "[]"),
     (
         "States.ArrayPartition($.list, 0)",
-        "failed: the size of a part must be a positive integer, not 0",
+        "failed: Invalid arguments in States.ArrayPartition",
     ),
     ("States.ArrayContains($.same, $.left)", "false"),
     ("States.ArrayContains($.same, States.Array(1))", "true"),
@@ -106,25 +109,25 @@ const CASES: &[(&str, &str)] = &[
     ("States.ArrayRange(5, 1, 1)", "[]"),
     (
         "States.ArrayRange(1, 3, 0)",
-        "failed: the step must not be 0",
+        "failed: Invalid arguments in States.ArrayRange",
     ),
     (
         "States.ArrayRange(1, 1001, 1)",
-        "failed: the range has 1001 elements, at most 1000 are allowed",
+        "failed: Invalid arguments in States.ArrayRange",
     ),
     ("States.ArrayGetItem($.list, 1)", "2"),
     (
         "States.ArrayGetItem($.list, 5)",
-        "failed: the index 5 is out of bounds for length 5",
+        "failed: Invalid arguments in States.ArrayGetItem",
     ),
     (
         "States.ArrayGetItem($.list, -1)",
-        "failed: the index -1 is out of bounds for length 5",
+        "failed: Invalid arguments in States.ArrayGetItem",
     ),
     ("States.ArrayLength($.list)", "5"),
     (
         "States.ArrayLength($.name)",
-        r#"failed: an array is expected, not "Ann""#,
+        "failed: Invalid arguments in States.ArrayLength",
     ),
     (
         "States.ArrayUnique($.same)",
@@ -134,11 +137,11 @@ const CASES: &[(&str, &str)] = &[
     ("States.Base64Decode('R3LDvMOfZQ==')", r#""Grüße""#),
     (
         "States.Base64Decode('*')",
-        "failed: '*' is not valid Base64",
+        "failed: Invalid arguments in States.Base64Decode",
     ),
     (
         "States.Base64Encode($.long)",
-        "failed: the text has 10001 characters, at most 10000 are allowed",
+        "failed: Invalid arguments in States.Base64Encode",
     ),
     (
         "States.Hash('a', 'MD5')",
@@ -154,7 +157,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "States.Hash('a', 'MD6')",
-        "failed: the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512, not 'MD6'",
+        "failed: Invalid arguments in States.Hash",
     ),
     (
         "States.JsonMerge($.left, $.right, false)",
@@ -162,7 +165,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "States.JsonMerge($.left, $.right, true)",
-        "failed: only shallow merging is supported: the third argument must be false, not true",
+        "failed: Invalid arguments in States.JsonMerge",
     ),
     ("States.MathAdd($.n, -1)", "2"),
     ("States.MathAdd(1.5, 1.51)", "4"),
@@ -172,12 +175,12 @@ const CASES: &[(&str, &str)] = &[
     ("States.MathAdd(-2.5, 0)", "-2"),
     (
         "States.MathAdd('1', 0)",
-        r#"failed: a number is expected, not "1""#,
+        "failed: Invalid arguments in States.MathAdd",
     ),
     ("States.MathRandom(3, 4)", "3"),
     (
         "States.MathRandom(4, 4)",
-        "failed: the start 4 must be less than the end 4",
+        "failed: Invalid arguments in States.MathRandom",
     ),
     ("States.StringSplit('1,2;;3,', ',;')", r#"["1","2","3"]"#),
     ("States.StringSplit($.name, '')", r#"["Ann"]"#),
@@ -187,7 +190,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "States.Array($.gone)",
-        "failed: The JSONPath '$.gone' specified for the field 'value.$' could not be found in the input",
+        "failed: The JsonPath argument for the field '$.gone' could not be found in the input",
     ),
     // What is no call.
     (

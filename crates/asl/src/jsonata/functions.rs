@@ -12,6 +12,9 @@ use crate::{Entropy, Scope, Timestamp};
 
 use super::{SEQUENCE_ITEMS_MAX, guard, values};
 
+/// Whole numbers below this are exact in the language's only kind of number.
+const WHOLE_MAX: f64 = 9e15;
+
 /// Makes those of our functions known to `evaluator` that `names` lists: each costs an allocation.
 pub(super) fn register(
     evaluator: &mut Evaluator,
@@ -81,9 +84,10 @@ fn refused<T>(function: &str, position: usize) -> Result<T, EvaluatorError> {
     )))
 }
 
+/// AWS: a fraction is rounded down (developer guide, "JSONata functions provided by Step Functions").
 fn whole(args: &[JValue], function: &str, position: usize) -> Result<i64, EvaluatorError> {
     match args.get(position - 1).and_then(JValue::as_f64) {
-        Some(number) if number.fract() == 0.0 && number.abs() < 9e15 => Ok(number as i64),
+        Some(number) if number.abs() < WHOLE_MAX => Ok(number.floor() as i64),
         _ => refused(function, position),
     }
 }
@@ -110,25 +114,21 @@ fn partition(args: &[JValue]) -> HostFnResult {
 ///
 /// AWS: the result is a sequence, so one number alone is not in an array.
 fn range(args: &[JValue]) -> HostFnResult {
-    let mut bounds = [0.0; 3];
-    for (position, bound) in bounds.iter_mut().enumerate() {
-        match args.get(position).and_then(JValue::as_f64) {
-            Some(number) if number.is_finite() => *bound = number,
-            _ => return refused("range", position + 1),
-        }
-    }
-    let [first, last, step] = bounds;
-    if step == 0.0 {
+    let first = whole(args, "range", 1)?;
+    let last = whole(args, "range", 2)?;
+    let step = whole(args, "range", 3)?;
+    if step == 0 {
         return refused("range", 3);
     }
-    let steps = ((last - first) / step).floor();
-    if steps < 0.0 {
+    let span = if step > 0 { last - first } else { first - last };
+    if span < 0 {
         return Ok(JValue::array(Vec::new()));
     }
-    if steps >= SEQUENCE_ITEMS_MAX as f64 {
+    let steps = span / step.abs();
+    if usize::try_from(steps).map_or(true, |steps| steps >= SEQUENCE_ITEMS_MAX) {
         return Err(failed(guard::MEMORY));
     }
-    let numbers = (0..=steps as u64).map(|n| JValue::Number(first + n as f64 * step));
+    let numbers = (0..=steps).map(|n| JValue::Number((first + n * step) as f64));
     Ok(JValue::sequence(numbers.collect()))
 }
 
@@ -137,8 +137,8 @@ fn digest(args: &[JValue]) -> HostFnResult {
     match args {
         [] | [JValue::Undefined, ..] => Ok(JValue::Undefined),
         [JValue::String(text), JValue::String(algorithm)] => hash(text, algorithm)
-            .map(JValue::string)
-            .or_else(|_| refused("hash", 2)),
+            .map(|digest| Ok(JValue::string(digest)))
+            .unwrap_or_else(|| refused("hash", 2)),
         [JValue::String(_), ..] => refused("hash", 2),
         _ => refused("hash", 1),
     }

@@ -66,7 +66,7 @@ fn text_of(field: &Text, input: &Value, sight: &Sight) -> Result<String, Failure
     let value = match &field.source {
         TextSource::Literal(text) => return Ok(text.clone()),
         TextSource::Path(path) => path.evaluate(&scope, field.field)?.into_owned(),
-        TextSource::Intrinsic(intrinsic) => intrinsic.evaluate(&scope, field.field)?,
+        TextSource::Intrinsic(intrinsic) => intrinsic.evaluate(&scope)?,
         TextSource::Jsonata(expression) => match expression.evaluate(&scope, field.field)? {
             Value::String(text) => return Ok(text),
             other => return Err(expression.unexpected(field.field, "string", &other)),
