@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::path::ValuePath;
+use crate::path::{self, ValuePath};
 
 use super::{Claim, Comparand, Family, Glob, Relation, TEST_DEPTH_MAX, Test, ValueKind};
 
@@ -126,7 +126,10 @@ impl Compiler {
     fn path(&mut self, value: &Value, pointer: &str) -> Option<ValuePath> {
         match value.as_str().map(ValuePath::parse) {
             Some(Ok(path)) => Some(path),
-            Some(Err(_)) => self.refuse(pointer, "Value is not a valid JSONPath"),
+            Some(Err(reason)) => {
+                let text = value.as_str().unwrap_or_default();
+                self.refuse(pointer, path::not_a_reference(text, &reason))
+            }
             None => self.refuse(pointer, "Expected value of type String"),
         }
     }

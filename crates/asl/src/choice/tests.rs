@@ -212,7 +212,7 @@ fn a_bad_rule_is_located() {
     );
     assert_eq!(
         problems(json!({"Variable": "x", "IsNull": true})),
-        "Value is not a valid JSONPath at /R/Variable"
+        "Value is not a Reference Path: Reference path didn't start with '$' at /R/Variable"
     );
     let mut deep = json!({"Variable": "$.x", "IsNull": true});
     for _ in 0..100 {

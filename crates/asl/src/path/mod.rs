@@ -198,6 +198,16 @@ impl ValuePath {
     }
 }
 
+/// AWS's sentence for a text that is no reference path; `reason` is ours.
+pub(crate) fn not_a_reference(text: &str, reason: &str) -> String {
+    let reason = if text.starts_with('$') {
+        reason
+    } else {
+        "Reference path didn't start with '$'"
+    };
+    format!("Value is not a Reference Path: {reason}")
+}
+
 /// Whether `c` may start the name of a variable (Unicode `ID_Start`, as far as the standard library tells).
 pub(crate) fn is_name_start(c: char) -> bool {
     c.is_alphabetic() || c == '_'

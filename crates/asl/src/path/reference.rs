@@ -114,6 +114,11 @@ fn step(text: &str, token: Token) -> Result<Step, String> {
     match token {
         Token::Properties(mut names) if names.len() == 1 => {
             let name = names.pop().expect("one name");
+            if name.ends_with("()") {
+                return Err(format!(
+                    "'{text}' is not a reference path: it may not call a function"
+                ));
+            }
             Ok(Step::Name(name))
         }
         Token::Indexes(indexes) if indexes.len() == 1 => match usize::try_from(indexes[0]) {

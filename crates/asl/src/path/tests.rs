@@ -133,7 +133,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "$.five.length()",
-        "refused: the function 'length' is not supported in a path",
+        "nothing: Expected to find an object with property ['length()'] in path $['five'] but found 'java.util.ArrayList'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
     ),
     ("$['a", "refused: the text 'a' lacks its closing '"),
     ("$[", "refused: the path ends inside '['"),
