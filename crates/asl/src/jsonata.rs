@@ -74,18 +74,40 @@ impl CompileProblem {
     }
 }
 
+/// What has come of a state's work when a field is evaluated: a member of `$states`, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing yet, or the state has no work.
+    None,
+    /// `$states.result`: `Output` and `Assign` of a Task, Parallel or Map.
+    Result,
+    /// `$states.errorOutput`: `Output` and `Assign` of a catcher.
+    Error,
+}
+
 impl Expression {
     /// Whether `text` is an expression: `{%` first, `%}` last.
     pub fn is_expression(text: &str) -> bool {
         text.len() >= 4 && text.starts_with("{%") && text.ends_with("%}")
     }
 
-    /// Compiles `text`, delimiters included.
-    pub fn compile(text: &str) -> Result<Expression, CompileProblem> {
+    /// Whether `text` is an expression or half of one: it starts as an expression does, or it ends so.
+    ///
+    /// - AWS: half an expression is refused, as one with blanks around it is (developer guide, "Writing JSONata
+    ///   expressions in JSON strings").
+    pub fn is_marked(text: &str) -> bool {
+        text.starts_with("{%") || text.ends_with("%}")
+    }
+
+    /// Compiles `text`, delimiters included, of a field that is evaluated when `outcome` is there.
+    ///
+    /// - AWS: a member of `$states` that a field cannot have is refused when the definition is created (developer
+    ///   guide, "Reserved variable: $states").
+    pub fn compile(text: &str, outcome: Outcome) -> Result<Expression, CompileProblem> {
         if !Expression::is_expression(text) {
             return Err(CompileProblem::Invalid {
                 message: format!(
-                    "a JSONata expression starts with '{{%' and ends with '%}}', not as in '{text}'"
+                    "An expression must start with '{{%' and end with '%}}', without blanks around it: {text}"
                 ),
             });
         }
@@ -94,12 +116,17 @@ impl Expression {
             Expression::parse_with_code(source).map_err(|message| CompileProblem::Invalid {
                 message: messages::syntax(&message),
             })?;
-        match &expression.references.unsupported {
-            Some(name) => Err(CompileProblem::Unsupported {
-                message: format!("Reference to '{name}' at the top level is not supported."),
-            }),
-            None => Ok(expression),
-        }
+        let message = match &expression.references {
+            References {
+                unsupported: Some(name),
+                ..
+            } => format!("Reference to '{name}' at the top level is not supported."),
+            references => match references.states.inaccessible(outcome) {
+                Some(name) => format!("Reference to '{name}' is not supported in this field."),
+                None => return Ok(expression),
+            },
+        };
+        Err(CompileProblem::Unsupported { message })
     }
 
     /// Compiles `source`, which may refer to the top level; the error's text starts with its code.
@@ -145,6 +172,14 @@ impl Expression {
         self.failure(
             location,
             format!("returned an unexpected result type. Expected '{expected}', but was '{found}' for value: {value}"),
+        )
+    }
+
+    /// The failure of a number field whose value breaks `bound`, such as `Minimum value is 1`.
+    pub fn out_of_range(&self, location: &str, bound: &str, number: f64) -> Failure {
+        self.failure(
+            location,
+            format!("returned a value out of range. {bound}, but was {number}"),
         )
     }
 

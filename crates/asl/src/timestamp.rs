@@ -38,6 +38,16 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// ISO 8601 in UTC with no more digits than the instant has, as the context object writes it.
+    ///
+    /// - AWS: a fraction of zero is left out (developer guide, "Timestamp format with fractional seconds").
+    pub fn shortest(self) -> String {
+        match DateTime::from_timestamp_millis(self.0) {
+            Some(instant) => instant.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            None => self.to_string(),
+        }
+    }
+
     /// Parses an RFC 3339 instant with an upper-case `T` and `Z` or an offset, as the language asks.
     ///
     /// - Returns `None` when the text is not such an instant.
@@ -52,7 +62,7 @@ impl Timestamp {
     }
 }
 
-/// ISO 8601 in UTC with milliseconds, as the context object writes it (`2026-01-31T10:00:00.123Z`).
+/// ISO 8601 in UTC with milliseconds, as JSONata's `$now` writes it (`2026-01-31T10:00:00.123Z`).
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::from_timestamp_millis(self.0) {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
+use super::Outcome;
+
 /// Names and functions that an expression uses.
 #[derive(Debug, Clone, Default)]
 pub(super) struct References {
@@ -104,6 +106,9 @@ pub(super) struct StatesParts {
     pub(super) error_output: bool,
     /// `$states` is read, if only for a member that it has not.
     named: bool,
+    /// `$states.result` and `$states.errorOutput` as they are written, not as parts of `$states` alone.
+    result_named: bool,
+    error_output_named: bool,
 }
 
 impl StatesParts {
@@ -116,8 +121,10 @@ impl StatesParts {
         match part {
             Some("input") => self.input = true,
             Some("context") => self.context = true,
-            Some("result") => self.result = true,
-            Some("errorOutput") => self.error_output = true,
+            Some("result") => (self.result, self.result_named) = (true, true),
+            Some("errorOutput") => {
+                (self.error_output, self.error_output_named) = (true, true);
+            }
             Some(_) => {}
             None => {
                 self.input = true;
@@ -128,12 +135,22 @@ impl StatesParts {
         }
     }
 
+    /// The first member of `$states` that is written out but is not there.
+    pub(super) fn inaccessible(self, outcome: Outcome) -> Option<&'static str> {
+        if self.result_named && outcome != Outcome::Result {
+            return Some("$states.result");
+        }
+        (self.error_output_named && outcome != Outcome::Error).then_some("$states.errorOutput")
+    }
+
     fn merge(&mut self, other: StatesParts) {
         self.input |= other.input;
         self.context |= other.context;
         self.result |= other.result;
         self.error_output |= other.error_output;
         self.named |= other.named;
+        self.result_named |= other.result_named;
+        self.error_output_named |= other.error_output_named;
     }
 }
 

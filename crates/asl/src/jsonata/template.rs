@@ -8,7 +8,7 @@ use crate::path::CopyBudget;
 use crate::{Failure, Scope};
 
 use super::references::References;
-use super::{Bindings, CompileProblem, Expression};
+use super::{Bindings, CompileProblem, Expression, Outcome};
 
 /// Deepest nesting of a template; serde_json reads at most 128 levels.
 const TEMPLATE_DEPTH_MAX: usize = 128;
@@ -45,12 +45,15 @@ impl JsonataTemplate {
     /// Compiles `value`, the content of `field`; every problem is reported.
     ///
     /// - `field`: the location of failures, such as `Output` or `Choices[0]/Condition`.
+    /// - `outcome`: as in [`Expression::compile`].
     pub fn compile(
         value: &Value,
         field: &str,
+        outcome: Outcome,
     ) -> Result<JsonataTemplate, Vec<TemplateCompileProblem>> {
         let mut compiler = Compiler {
             field,
+            outcome,
             pointer: String::new(),
             references: References::default(),
             problems: Vec::new(),
@@ -107,6 +110,7 @@ impl JsonataTemplate {
 
 struct Compiler<'f> {
     field: &'f str,
+    outcome: Outcome,
     pointer: String,
     references: References,
     problems: Vec<TemplateCompileProblem>,
@@ -120,7 +124,7 @@ impl Compiler<'_> {
             return Node::Literal(Value::Null);
         }
         match value {
-            Value::String(text) if Expression::is_expression(text) => self.expression(text),
+            Value::String(text) if Expression::is_marked(text) => self.expression(text),
             Value::Array(items) => {
                 let nodes: Vec<Node> = items
                     .iter()
@@ -160,7 +164,7 @@ impl Compiler<'_> {
     }
 
     fn expression(&mut self, text: &str) -> Node {
-        match Expression::compile(text) {
+        match Expression::compile(text, self.outcome) {
             Ok(expression) => {
                 self.references.merge(&expression.references);
                 Node::Expression(Box::new(expression))

@@ -39,7 +39,12 @@ fn cause(source: &str) -> String {
 }
 
 fn outcome(source: &str) -> Result<String, Failure> {
-    let expression = Expression::compile(&format!("{{% {source} %}}")).unwrap();
+    let state_outcome = if source.contains("errorOutput") {
+        Outcome::Error
+    } else {
+        Outcome::Result
+    };
+    let expression = Expression::compile(&format!("{{% {source} %}}"), state_outcome).unwrap();
     with_scope(|scope| expression.evaluate(scope, "Output")).map(|value| value.to_string())
 }
 
@@ -66,7 +71,6 @@ const VALUES: &[(&str, &str)] = &[
     // What AWS adds.
     ("$partition([1, 2, 3], 2)", "[[1,2],[3]]"),
     ("$range(1, 9, 9)", "1"),
-    ("$range(0, 1, 0.5)", "[0,0.5,1]"),
     ("$range(3, 1, -1)", "[3,2,1]"),
     ("$range(1, 0, 1)", "[]"),
     (
@@ -201,7 +205,8 @@ fn failures_speak_as_aws_does() {
 #[test]
 fn what_aws_refuses_is_refused_when_compiled() {
     let refused = |source: &str| {
-        let problem = Expression::compile(&format!("{{% {source} %}}")).unwrap_err();
+        let problem =
+            Expression::compile(&format!("{{% {source} %}}"), Outcome::Result).unwrap_err();
         format!("{}: {}", problem.code(), problem.message())
     };
     for (source, name) in [
@@ -248,14 +253,30 @@ fn what_aws_refuses_is_refused_when_compiled() {
         "[1][$ = 1]",
     ] {
         assert!(
-            Expression::compile(&format!("{{% {source} %}}")).is_ok(),
+            Expression::compile(&format!("{{% {source} %}}"), Outcome::Result).is_ok(),
+            "{source}"
+        );
+    }
+    for (outcome, source, name) in [
+        (Outcome::None, "$states.result.a", "$states.result"),
+        (Outcome::Error, "$states.result", "$states.result"),
+        (
+            Outcome::Result,
+            "$x & $states.errorOutput.Error",
+            "$states.errorOutput",
+        ),
+    ] {
+        let problem = Expression::compile(&format!("{{% {source} %}}"), outcome).unwrap_err();
+        assert_eq!(
+            problem.message(),
+            format!("Reference to '{name}' is not supported in this field."),
             "{source}"
         );
     }
     for text in ["$x", " {% 1 %}", "{% 1 %} ", "{%}"] {
         assert!(!Expression::is_expression(text), "{text}");
         assert!(matches!(
-            Expression::compile(text),
+            Expression::compile(text, Outcome::None),
             Err(CompileProblem::Invalid { .. })
         ));
     }
@@ -264,7 +285,7 @@ fn what_aws_refuses_is_refused_when_compiled() {
 #[test]
 fn only_state_variables_are_listed() {
     let source = "{% ($y := $a; $f := function($p) { $p + $b }; $map($c.items, $f) ~> $sum & $map($c, $string) & $states.input.x & $y) %}";
-    let expression = Expression::compile(source).unwrap();
+    let expression = Expression::compile(source, Outcome::Result).unwrap();
     assert_eq!(Vec::from_iter(expression.variables()), ["a", "b", "c"]);
     assert!(expression.references.states.input);
     assert!(!expression.references.states.context);
@@ -272,20 +293,21 @@ fn only_state_variables_are_listed() {
 }
 
 fn template(value: Value) -> Result<String, Failure> {
-    let template = JsonataTemplate::compile(&value, "Output").unwrap();
+    let template = JsonataTemplate::compile(&value, "Output", Outcome::Result).unwrap();
     with_scope(|scope| template.evaluate(scope)).map(|value| value.to_string())
 }
 
 #[test]
 fn templates_keep_what_is_no_expression() {
     let value = template(
-        json!({"a": "{% $rate %}", "b": ["x", "{%$states.input.one%}", " {% 1 %}", {"c": null}]}),
+        json!({"a": "{% $rate %}", "b": ["x", "{%$states.input.one%}", "a {% 1 %} b", {"c": null}]}),
     );
     assert_eq!(
         value.unwrap(),
-        r#"{"a":0.5,"b":["x",[7]," {% 1 %}",{"c":null}]}"#
+        r#"{"a":0.5,"b":["x",[7],"a {% 1 %} b",{"c":null}]}"#
     );
-    let literal = JsonataTemplate::compile(&json!([1, {"a": "$x"}]), "Output").unwrap();
+    let literal =
+        JsonataTemplate::compile(&json!([1, {"a": "$x"}]), "Output", Outcome::Result).unwrap();
     assert!(literal.is_literal());
 }
 
@@ -297,8 +319,12 @@ fn failures_of_templates_are_located() {
         failure.cause,
         "The JSONata expression '$gone' specified for the field 'Output/a/b[0][1]' returned nothing (undefined)."
     );
-    let problems =
-        JsonataTemplate::compile(&json!({"a": ["{% ( %}"], "b": "{% x %}"}), "Assign").unwrap_err();
+    let problems = JsonataTemplate::compile(
+        &json!({"a": ["{% ( %}"], "b": "{% x %}"}),
+        "Assign",
+        Outcome::None,
+    )
+    .unwrap_err();
     let shown: Vec<(&str, &str)> = problems
         .iter()
         .map(|p| (p.location.as_str(), p.pointer.as_str()))
@@ -308,7 +334,7 @@ fn failures_of_templates_are_located() {
 
 #[test]
 fn a_value_of_another_type_is_shown() {
-    let expression = Expression::compile("{% {'foo': 'bar'} %}").unwrap();
+    let expression = Expression::compile("{% {'foo': 'bar'} %}", Outcome::None).unwrap();
     assert_eq!(
         expression
             .unexpected("Items", "array", &json!({"foo": "bar"}))
@@ -354,6 +380,31 @@ fn expressions_nest_as_deep_as_on_aws() {
 }
 
 #[test]
+fn a_text_that_is_half_an_expression_is_refused() {
+    for text in [" {% 1 %}", "{% 1 %} ", "{% 1", "1 %}", "{%}"] {
+        let problems =
+            JsonataTemplate::compile(&json!({"a": text}), "Output", Outcome::None).expect_err(text);
+        assert_eq!(problems[0].location, "Output/a");
+        assert_eq!(problems[0].problem.code(), "INVALID_JSONATA_EXPRESSION");
+    }
+    for text in ["{ % 1 % }", "100 %", "a {% b %} c", "%}{%"] {
+        assert!(JsonataTemplate::compile(&json!(text), "Output", Outcome::None).is_ok());
+    }
+}
+
+#[test]
+fn functions_of_aws_round_their_whole_numbers_down() {
+    for (source, expected) in [
+        ("$partition([1, 2, 3], 2.9)", "[[1,2],[3]]"),
+        ("$range(0.9, 4.5, 2.2)", "[0,2,4]"),
+        ("$range(5, 1, -2)", "[5,3,1]"),
+        ("$random(42.9)", "0.7275636800328681"),
+    ] {
+        assert_eq!(value(source), expected, "{source}");
+    }
+}
+
+#[test]
 fn an_expression_too_deep_to_parse_is_refused() {
     let n = 100_000;
     for source in [
@@ -364,7 +415,8 @@ fn an_expression_too_deep_to_parse_is_refused() {
         format!("$x{}", ".a".repeat(n)),
         format!("$x{}", "[0]".repeat(n)),
     ] {
-        let problem = Expression::compile(&format!("{{% {source} %}}")).unwrap_err();
+        let problem =
+            Expression::compile(&format!("{{% {source} %}}"), Outcome::Result).unwrap_err();
         assert!(
             problem.message().contains("nesting depth"),
             "{}",

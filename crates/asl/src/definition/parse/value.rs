@@ -9,8 +9,8 @@ use super::variables::{self, Assigned};
 use crate::Timestamp;
 use crate::definition::{Quantity, QuantitySource, QueryLanguage, Template, Text, TextSource};
 use crate::intrinsic::Intrinsic;
-use crate::jsonata::{CompileProblem, Expression, JsonataTemplate};
-use crate::path::{ReferencePath, ValuePath};
+use crate::jsonata::{CompileProblem, Expression, JsonataTemplate, Outcome};
+use crate::path::{self, ReferencePath, ValuePath};
 use crate::payload_template::PayloadTemplate;
 
 /// Intrinsic functions that give a text, so that `ErrorPath` and `CausePath` may call them (developer guide, "Fail").
@@ -91,13 +91,8 @@ impl Parser<'_> {
     }
 
     fn refuse_reference(&mut self, pointer: &str, text: &str, reason: &str) {
-        let reason = if text.starts_with('$') {
-            reason
-        } else {
-            "Reference path didn't start with '$'"
-        };
         self.report
-            .schema(pointer, format!("Value is not a Reference Path: {reason}"));
+            .schema(pointer, path::not_a_reference(text, reason));
     }
 }
 
@@ -139,7 +134,7 @@ impl Parser<'_> {
         field: &'static str,
     ) -> Option<JsonataTemplate> {
         let value = fields.get(field)?;
-        match JsonataTemplate::compile(value, field) {
+        match JsonataTemplate::compile(value, field, outcome(fields, field)) {
             Ok(template) => {
                 self.note(template.variables());
                 Some(template)
@@ -185,7 +180,7 @@ impl Parser<'_> {
     }
 
     fn expression(&mut self, pointer: &str, text: &str) -> Option<Expression> {
-        match Expression::compile(text) {
+        match Expression::compile(text, Outcome::None) {
             Ok(expression) => {
                 self.note(expression.variables());
                 Some(expression)
@@ -206,6 +201,18 @@ impl Parser<'_> {
     pub(super) fn note<N: ToString>(&mut self, names: impl IntoIterator<Item = N>) {
         self.variables
             .extend(names.into_iter().map(|name| name.to_string()));
+    }
+}
+
+/// What `$states` holds when `field` is evaluated.
+fn outcome(fields: Fields<'_>, field: &str) -> Outcome {
+    if !matches!(field, "Output" | "Assign") {
+        return Outcome::None;
+    }
+    match fields.get("Type").and_then(Value::as_str) {
+        Some("Task" | "Parallel" | "Map") => Outcome::Result,
+        None if fields.has("ErrorEquals") => Outcome::Error,
+        _ => Outcome::None,
     }
 }
 
@@ -297,7 +304,7 @@ impl Parser<'_> {
         }
         let source = match fields.get(literal)? {
             Value::String(text)
-                if fields.language == QueryLanguage::Jsonata && Expression::is_expression(text) =>
+                if fields.language == QueryLanguage::Jsonata && Expression::is_marked(text) =>
             {
                 QuantitySource::Jsonata(self.expression(&fields.at(literal), text)?)
             }
@@ -329,7 +336,7 @@ impl Parser<'_> {
         }
         let text = fields.text("Timestamp", self.report)?;
         let pointer = fields.at("Timestamp");
-        if fields.language == QueryLanguage::Jsonata && Expression::is_expression(text) {
+        if fields.language == QueryLanguage::Jsonata && Expression::is_marked(text) {
             let source = TextSource::Jsonata(self.expression(&pointer, text)?);
             return Some(Text {
                 field: "Timestamp",
@@ -369,7 +376,7 @@ impl Parser<'_> {
         }
         let text = fields.text(literal, self.report)?;
         let source = match fields.language {
-            QueryLanguage::Jsonata if Expression::is_expression(text) => {
+            QueryLanguage::Jsonata if Expression::is_marked(text) => {
                 TextSource::Jsonata(self.expression(&fields.at(literal), text)?)
             }
             QueryLanguage::Jsonata => TextSource::Literal(text.to_owned()),
