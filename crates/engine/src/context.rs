@@ -17,7 +17,7 @@ pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) 
     let mut about_execution = json!({
         "Id": identity.arn,
         "Input": execution.input.payload().value(),
-        "StartTime": Timestamp::from_millis(identity.started_ms).to_string(),
+        "StartTime": Timestamp::from_millis(identity.started_ms).shortest(),
         "Name": identity.name,
         "RoleArn": identity.role_arn,
     });
@@ -44,7 +44,7 @@ fn state_object(execution: &Execution, frame: &Frame) -> Value {
     let state = execution.state_of(frame);
     let mut object = json!({
         "Name": state.name.as_ref(),
-        "EnteredTime": Timestamp::from_millis(frame.entered_ms).to_string(),
+        "EnteredTime": Timestamp::from_millis(frame.entered_ms).shortest(),
     });
     if matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_)) {
         object["RetryCount"] = json!(frame.retries.iter().sum::<u32>());

@@ -10,7 +10,7 @@ use crate::flow::{self, Outcome, Sight};
 use crate::payload::Payload;
 use crate::retry;
 use crate::states;
-use crate::step::Stepper;
+use crate::step::{CAUSE_CHARS_MAX, Stepper, shorten};
 
 /// A language error on its way through retriers and catchers.
 #[derive(Debug, Clone)]
@@ -90,10 +90,12 @@ impl Stepper<'_> {
     ) -> Option<Fault> {
         let frame = self.execution.frame(id);
         let state = self.execution.state_of(frame);
-        let cause = format!(
+        let mut cause = format!(
             "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
             state.name, frame.entered.0, failure.cause
         );
+        // A cause can quote the whole input.
+        shorten(&mut cause, CAUSE_CHARS_MAX);
         let is_query = failure.error == "States.QueryEvaluationError";
         if is_query {
             let details = Details::EvaluationFailed {

@@ -49,21 +49,46 @@ pub(crate) fn whole(quantity: &Quantity, rule: &Rule, scope: &Scope) -> Result<i
             let value = expression.evaluate(scope, field)?;
             match as_whole(&value) {
                 Some(number) => number,
+                None if value.is_number() => {
+                    return Err(expression.unexpected(field, "integer", &value));
+                }
                 None => return Err(expression.unexpected(field, "number", &value)),
             }
         }
     };
-    if number < rule.minimum as f64 || number > rule.maximum as f64 {
-        let cause = format!(
-            "The value of the field '{field}' must be between {} and {} but was {number}",
-            rule.minimum, rule.maximum
-        );
-        return Err(match &quantity.source {
-            QuantitySource::Jsonata(_) => Failure::query(cause, Some(field.to_string())),
-            _ => Failure::runtime(cause),
-        });
+    match rule.broken_by(number) {
+        None => Ok(number as i64),
+        Some(bound) => Err(out_of_range(quantity, number, &bound, scope)),
     }
-    Ok(number as i64)
+}
+
+impl Rule {
+    /// The bound that `number` breaks, in the words of a definition's diagnostics.
+    fn broken_by(&self, number: f64) -> Option<String> {
+        if number < self.minimum as f64 {
+            return Some(format!("Minimum value is {}", self.minimum));
+        }
+        (number > self.maximum as f64).then(|| format!("Maximum value is {}", self.maximum))
+    }
+}
+
+/// AWS: a value out of range fails as one of the wrong type does (developer guide, "Handling expression errors").
+fn out_of_range(quantity: &Quantity, number: f64, bound: &str, scope: &Scope) -> Failure {
+    let field = quantity.field;
+    match &quantity.source {
+        QuantitySource::Jsonata(expression) => expression.out_of_range(field, bound, number),
+        QuantitySource::Path(path) => {
+            let value = path.lookup(scope);
+            Failure::runtime(format!(
+                "The {field} parameter references a value out of range. {bound}: {} == {}",
+                path.text(),
+                value.map_or_else(|| number.to_string(), |value| plain(&value))
+            ))
+        }
+        QuantitySource::Literal(_) => Failure::runtime(format!(
+            "The value of the field '{field}' is out of range. {bound}"
+        )),
+    }
 }
 
 /// The failure of a whole template that gave a value of another type than its field needs.

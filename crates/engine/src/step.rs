@@ -486,9 +486,14 @@ impl Stepper<'_> {
 /// The first `limit` characters of a text.
 pub(crate) fn cut(text: Option<String>, limit: usize) -> Option<String> {
     text.map(|mut text| {
-        if let Some((end, _)) = text.char_indices().nth(limit) {
-            text.truncate(end);
-        }
+        shorten(&mut text, limit);
         text
     })
+}
+
+/// Cuts `text` to its first `limit` characters.
+pub(crate) fn shorten(text: &mut String, limit: usize) {
+    if let Some((end, _)) = text.char_indices().nth(limit) {
+        text.truncate(end);
+    }
 }

@@ -146,10 +146,7 @@ fn prepare(state: &State, task: &Task, raw: &Payload, sight: &Sight) -> Result<P
         None => None,
         Some(template) => {
             let value = flow::template_value(template, &sight.scope(selected.value()))?;
-            value
-                .get("RoleArn")
-                .and_then(Value::as_str)
-                .map(str::to_string)
+            Some(role_of(&value)?)
         }
     };
     Ok(Prepared {
@@ -158,6 +155,17 @@ fn prepare(state: &State, task: &Task, raw: &Payload, sight: &Sight) -> Result<P
         input,
         role_arn,
     })
+}
+
+/// The role that `Credentials` names.
+fn role_of(credentials: &Value) -> Result<String, Failure> {
+    match credentials.get("RoleArn") {
+        Some(Value::String(arn)) => Ok(arn.clone()),
+        other => Err(Failure::runtime(format!(
+            "The value for the field 'RoleArn' must be a STRING but was: {}",
+            other.unwrap_or(&Value::Null)
+        ))),
+    }
 }
 
 /// AWS: a token exists for callbacks, activities and also for `.sync` tasks.
