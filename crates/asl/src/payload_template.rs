@@ -142,6 +142,7 @@ fn compile(value: &Value, place: &mut Place<'_>, problems: &mut Vec<TemplateProb
             Node::Array(nodes)
         }
         Value::Object(members) => {
+            refuse_twins(members, place, problems);
             let compiled: Vec<Member> = members
                 .iter()
                 .filter_map(|(name, value)| member(name, value, place, problems))
@@ -155,6 +156,28 @@ fn compile(value: &Value, place: &mut Place<'_>, problems: &mut Vec<TemplateProb
             Node::Object(compiled)
         }
         scalar => Node::Literal(scalar.clone()),
+    }
+}
+
+/// Reports members that would give one name two values: `a` beside `a.$`.
+fn refuse_twins(
+    members: &Map<String, Value>,
+    place: &Place<'_>,
+    problems: &mut Vec<TemplateProblem>,
+) {
+    for name in members.keys() {
+        let twin = name
+            .strip_suffix(".$")
+            .filter(|twin| members.contains_key(*twin));
+        if let Some(twin) = twin {
+            problems.push(TemplateProblem {
+                pointer: place.pointer.clone(),
+                field: name.clone(),
+                message: format!(
+                    "There should only be one of the following fields: [{twin}, {name}]"
+                ),
+            });
+        }
     }
 }
 

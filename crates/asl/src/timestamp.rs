@@ -6,6 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
+/// Digits after the decimal point of a second.
+const FRACTION_DIGITS_MAX: usize = 9;
+
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -51,14 +54,19 @@ impl Timestamp {
     /// Parses an RFC 3339 instant with an upper-case `T` and `Z` or an offset, as the language asks.
     ///
     /// - Returns `None` when the text is not such an instant.
-    /// - AWS: fractions beyond milliseconds are cut off here; the wait ends on the millisecond.
+    /// - AWS: fractions beyond milliseconds are cut off here; the wait ends on the millisecond. Java, which reads
+    ///   it there, knows no leap seconds and at most nine digits.
     pub fn parse(text: &str) -> Option<Timestamp> {
         let date = text.get(..10)?;
         if text.as_bytes().get(10) != Some(&b'T') || text.contains('z') || !date.is_ascii() {
             return None;
         }
+        let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
         let instant = DateTime::parse_from_rfc3339(text).ok()?;
-        Some(Timestamp(instant.timestamp_millis()))
+        // A leap second is the second before with more than a thousand milliseconds.
+        let is_leap = instant.timestamp_subsec_nanos() >= 1_000_000_000;
+        (digits <= FRACTION_DIGITS_MAX && !is_leap).then(|| Timestamp(instant.timestamp_millis()))
     }
 }
 

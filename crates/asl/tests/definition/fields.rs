@@ -367,3 +367,77 @@ fn a_parallel_has_branches() {
     "#]],
     );
 }
+
+#[test]
+fn a_template_is_an_object_that_names_everything_once() {
+    check_state(
+        r#""Type": "Pass", "Next": "Z", "Parameters": "x""#,
+        expect![[r#"
+            Error SCHEMA_VALIDATION_FAILED: Expected value of type Object at /States/A/Parameters
+        "#]],
+    );
+    check_state(
+        r#""Type": "Pass", "Next": "Z", "Parameters": {"a": 1, "b": {"c.$": "$", "c": 2}, "a.$": "$"}"#,
+        expect![[r#"
+            Error SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [a, a.$] at /States/A/Parameters
+            Error SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [c, c.$] at /States/A/Parameters/b
+        "#]],
+    );
+    check_state(
+        r#""Type": "Pass", "Next": "Z", "Assign": {"a": 1, "a.$": "$"}"#,
+        expect![[r#"
+            Error SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [a, a.$] at /States/A/Assign
+        "#]],
+    );
+}
+
+#[test]
+fn parts_of_states_are_refused_where_they_are_not() {
+    let machine = |states: &str| {
+        format!(r#"{{"QueryLanguage": "JSONata", "StartAt": "A", "States": {{{states}}}}}"#)
+    };
+    check(
+        &machine(
+            r#""A": {"Type": "Parallel", "Arguments": "{% $states.result %}", "Output": "{% $states.result %}", "Assign": {"x": "{% $states.errorOutput %}"},
+                "Branches": [{"StartAt": "P", "States": {"P": {"Type": "Pass", "Output": {"a": ["{% $states.result.b %}"]}, "End": true}}}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput & $states.result %}", "Next": "Z"}], "Next": "Z"},
+               "Z": {"Type": "Fail", "Cause": "{% $states.errorOutput.Cause %}"}"#,
+        ),
+        expect![[r#"
+            Error UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$states.result' is not supported in this field. at /States/A/Arguments
+            Error UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$states.errorOutput' is not supported in this field. at /States/A/Assign/x
+            Error UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$states.result' is not supported in this field. at /States/A/Branches[0]/States/P/Output/a[0]
+            Error UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$states.result' is not supported in this field. at /States/A/Catch[0]/Output
+            Error UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$states.errorOutput' is not supported in this field. at /States/Z/Cause
+        "#]],
+    );
+    check(
+        &machine(
+            r#""A": {"Type": "Parallel", "Output": "{% $states.result %}", "Assign": {"x": "{% $states %}"},
+                "Branches": [{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Assign": {"y": "{% $states.errorOutput.Error %}"}, "Next": "Z"}],
+                "Next": "Z"},
+               "Z": {"Type": "Succeed"}"#,
+        ),
+        expect![[r#"
+            ok
+        "#]],
+    );
+}
+
+#[test]
+fn half_an_expression_is_refused() {
+    check_jsonata(
+        r#""Type": "Wait", "Seconds": "{% 1", "Output": [" {% 1 %}", "100 %"], "Next": "Z""#,
+        expect![[r#"
+            Error INVALID_JSONATA_EXPRESSION: An expression must start with '{%' and end with '%}', without blanks around it:  {% 1 %} at /States/A/Output[0]
+            Error INVALID_JSONATA_EXPRESSION: An expression must start with '{%' and end with '%}', without blanks around it: {% 1 at /States/A/Seconds
+        "#]],
+    );
+    check_jsonata(
+        r#""Type": "Choice", "Choices": [{"Condition": "true", "Next": "Z"}], "Default": "Z""#,
+        expect![[r#"
+            Error SCHEMA_VALIDATION_FAILED: Expected value of type Boolean at /States/A/Choices[0]/Condition
+        "#]],
+    );
+}

@@ -197,6 +197,13 @@ fn credentials_name_a_role() {
     "#]],
     );
     check_state(
+        &task(r#""Credentials": {"RoleArn": 1, "Region": "r"}"#),
+        expect![[r#"
+            Error SCHEMA_VALIDATION_FAILED: Field 'Region' is not supported at /States/A/Credentials
+            Error SCHEMA_VALIDATION_FAILED: Expected value of type String at /States/A/Credentials/RoleArn
+        "#]],
+    );
+    check_state(
         &task(r#""Credentials": {"RoleArn.$": "$.role"}"#),
         expect![[r#"
         ok
@@ -264,6 +271,12 @@ fn a_retrier_has_bounds() {
         ),
         expect![[r#"
             ok
+        "#]],
+    );
+    check_state(
+        &retry(r#"{"ErrorEquals": ["E"], "IntervalSeconds": 10, "MaxDelaySeconds": 9}"#),
+        expect![[r#"
+            Error SCHEMA_VALIDATION_FAILED: MaxDelaySeconds 9 must not be smaller than IntervalSeconds 10 at /States/A/Retry[0]/MaxDelaySeconds
         "#]],
     );
     check_state(

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use stepwell_asl::Failure;
-use stepwell_asl::definition::{Kind, Pattern, Quantity, Resource, State, Task};
+use stepwell_asl::definition::{Kind, Pattern, Quantity, QueryLanguage, Resource, State, Task};
 
 use crate::event::{Details, EventId, body_of, body_text};
 use crate::execution::{Attempt, Execution, FrameId, Identity, Phase, Stage, Status, millis};
@@ -146,7 +146,7 @@ fn prepare(state: &State, task: &Task, raw: &Payload, sight: &Sight) -> Result<P
         None => None,
         Some(template) => {
             let value = flow::template_value(template, &sight.scope(selected.value()))?;
-            Some(role_of(&value)?)
+            Some(role_of(state, &value)?)
         }
     };
     Ok(Prepared {
@@ -158,14 +158,16 @@ fn prepare(state: &State, task: &Task, raw: &Payload, sight: &Sight) -> Result<P
 }
 
 /// The role that `Credentials` names.
-fn role_of(credentials: &Value) -> Result<String, Failure> {
-    match credentials.get("RoleArn") {
-        Some(Value::String(arn)) => Ok(arn.clone()),
-        other => Err(Failure::runtime(format!(
-            "The value for the field 'RoleArn' must be a STRING but was: {}",
-            other.unwrap_or(&Value::Null)
-        ))),
+fn role_of(state: &State, credentials: &Value) -> Result<String, Failure> {
+    let value = credentials.get("RoleArn").unwrap_or(&Value::Null);
+    if let Value::String(arn) = value {
+        return Ok(arn.clone());
     }
+    let cause = format!("The value for the field 'RoleArn' must be a STRING but was: {value}");
+    Err(match state.query_language() {
+        QueryLanguage::JsonPath => Failure::runtime(cause),
+        QueryLanguage::Jsonata => Failure::query(cause, Some("Credentials/RoleArn".to_string())),
+    })
 }
 
 /// AWS: a token exists for callbacks, activities and also for `.sync` tasks.

@@ -2,6 +2,7 @@
 
 mod choices;
 mod data_flow;
+mod fields;
 mod limits;
 mod maps;
 mod parallels;

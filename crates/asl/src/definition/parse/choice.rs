@@ -7,6 +7,7 @@ use super::block::{Links, Scope};
 use super::fields::Fields;
 use crate::choice::Test;
 use crate::definition::{Choice, Condition, QueryLanguage, Rule};
+use crate::jsonata::Expression;
 
 impl Parser<'_> {
     pub(super) fn choice(
@@ -100,15 +101,21 @@ impl Parser<'_> {
             return None;
         }
         match fields.get("Condition") {
-            Some(Value::Bool(_) | Value::String(_)) => self
-                .jsonata_template(fields, "Condition")
-                .map(Condition::Jsonata),
+            Some(Value::Bool(_)) => self.jsonata_condition(fields),
+            Some(Value::String(text)) if Expression::is_marked(text) => {
+                self.jsonata_condition(fields)
+            }
             _ => {
                 self.report
                     .schema(&fields.at("Condition"), "Expected value of type Boolean");
                 None
             }
         }
+    }
+
+    fn jsonata_condition(&mut self, fields: Fields<'_>) -> Option<Condition> {
+        self.jsonata_template(fields, "Condition")
+            .map(Condition::Jsonata)
     }
 
     /// Reports fields that no rule has; returns whether there were any.

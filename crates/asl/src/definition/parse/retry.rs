@@ -50,6 +50,14 @@ impl Parser<'_> {
         let backoff_rate = fields.number("BackoffRate", 1.0, f64::MAX, self.report);
         let max_delay_seconds =
             fields.integer("MaxDelaySeconds", 1, MAX_DELAY_SECONDS_MAX, self.report);
+        if let (Some(interval), Some(max_delay)) = (interval_seconds, max_delay_seconds)
+            && max_delay < interval
+        {
+            let message = format!(
+                "MaxDelaySeconds {max_delay} must not be smaller than IntervalSeconds {interval}"
+            );
+            self.report.schema(&fields.at("MaxDelaySeconds"), message);
+        }
         let jitter = fields.one_of("JitterStrategy", &["FULL", "NONE"], self.report);
         Some(Retrier {
             error_equals: error_equals?,

@@ -67,19 +67,26 @@ impl Parser<'_> {
         Some(resource)
     }
 
+    /// `Credentials`: the role and nothing else.
     fn credentials(&mut self, fields: Fields<'_>) -> Option<Template> {
         let object = fields.object("Credentials", self.report)?;
+        let pointer = fields.at("Credentials");
+        let credentials = Fields {
+            object,
+            pointer: &pointer,
+            language: fields.language,
+        };
         let names: &[&str] = match fields.language {
             QueryLanguage::JsonPath => &["RoleArn", "RoleArn.$"],
             QueryLanguage::Jsonata => &["RoleArn"],
         };
-        if !names.iter().any(|name| object.contains_key(*name)) {
-            self.report.schema(
-                &fields.at("Credentials"),
-                "The field 'RoleArn' is required but was missing",
-            );
+        if !names.iter().any(|name| credentials.has(name)) {
+            self.report
+                .schema(&pointer, "The field 'RoleArn' is required but was missing");
             return None;
         }
+        credentials.allow_only(names, self.report);
+        credentials.text("RoleArn", self.report);
         self.template(fields, "Credentials")
     }
 }

@@ -110,7 +110,14 @@ impl Parser<'_> {
         fields: Fields<'_>,
         field: &'static str,
     ) -> Option<PayloadTemplate> {
-        let value = fields.get(field)?;
+        let value = match field {
+            // A fixed input is any JSON.
+            "BatchInput" => fields.get(field)?,
+            _ => {
+                fields.object(field, self.report)?;
+                fields.get(field)?
+            }
+        };
         let pointer = fields.at(field);
         self.warn_of_missing_dollar(&pointer, value);
         match PayloadTemplate::compile(value, field) {
