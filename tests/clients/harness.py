@@ -375,5 +375,7 @@ def check_history(history):
     # AWS: neither the start nor the first state has a predecessor.
     assert [event["previousEventId"] for event in history[:2]] == [0, 0]
     ends = [event for event in history if re.fullmatch(r"Execution(Succeeded|Failed|Aborted|TimedOut)", event["type"])]
-    assert ends == history[-1:], f"a history ends once, at its end: {types(history)}"
+    assert ends[-1:] == history[-1:], f"a history ends with its end: {types(history)}"
+    redrives = types(history).count("ExecutionRedriven")
+    assert len(ends) == 1 + redrives, f"a history ends once, and once more for every redrive: {types(history)}"
     assert [event["timestamp"] for event in history] == sorted(event["timestamp"] for event in history)

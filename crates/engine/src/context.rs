@@ -22,7 +22,10 @@ pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) 
         "RoleArn": identity.role_arn,
     });
     if identity.mode != Mode::ExpressSynchronous {
-        about_execution["RedriveCount"] = json!(0);
+        about_execution["RedriveCount"] = json!(execution.redrives.count);
+    }
+    if let Some(redriven_ms) = execution.redrives.last_ms {
+        about_execution["RedriveTime"] = json!(Timestamp::from_millis(redriven_ms).to_string());
     }
     let mut context = Map::new();
     context.insert("Execution".into(), about_execution);

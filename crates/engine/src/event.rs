@@ -183,6 +183,10 @@ pub enum Details {
         error: Option<String>,
         cause: Option<String>,
     },
+    ExecutionRedriven {
+        /// How often the execution was redriven, this time included.
+        redrive_count: u32,
+    },
 }
 
 impl Details {

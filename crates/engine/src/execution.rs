@@ -10,6 +10,7 @@ use stepwell_asl::{Timestamp, Variables};
 
 use crate::event::EventId;
 use crate::payload::{Payload, Slot};
+use crate::redrive::Redrives;
 
 /// Events a Standard execution can have; the last one is its end.
 ///
@@ -63,7 +64,8 @@ pub struct Identity {
 
 /// One execution.
 ///
-/// The row of an execution is this value without its frames; every frame is a row of its own.
+/// The row of an execution is this value without its frames; every frame is a row of its own. A Standard
+/// execution that ended without success keeps its frames, so that a redrive goes on from them.
 /// After reading rows: [`Execution::attach`], then [`Execution::supply_all`] with the payloads that
 /// [`Execution::unsupplied`] names.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,6 +81,9 @@ pub struct Execution {
     pub(crate) next_frame: u32,
     /// When the machine's own `TimeoutSeconds` (or Express's five minutes) runs out.
     pub(crate) deadline_ms: Option<i64>,
+    /// Kept beside the row: see [`Execution::restore_redrives`].
+    #[serde(skip)]
+    pub(crate) redrives: Redrives,
     #[serde(skip)]
     pub(crate) definition: Option<Arc<Definition>>,
     #[serde(skip)]
@@ -114,6 +119,7 @@ impl Execution {
             last_event: EventId::NONE,
             next_frame: 0,
             deadline_ms,
+            redrives: Redrives::default(),
             definition: None,
             needs_context: false,
             frames: BTreeMap::new(),
@@ -374,6 +380,8 @@ pub(crate) enum Phase {
     },
     /// A branch or an iteration that has ended; its parent collects the output.
     Done { output: Slot },
+    /// The state was entered and has done nothing yet that lasts: its fields are being evaluated, or they failed.
+    Entered,
 }
 
 /// An open attempt of a Task.
@@ -443,7 +451,10 @@ impl Frame {
                 .min(),
             // INVARIANT: a frame is left ready only when a step ran out of its budget; the next step is due at once.
             Phase::Ready => Some(self.entered_ms),
-            Phase::Branches { .. } | Phase::Iterations { .. } | Phase::Done { .. } => None,
+            Phase::Branches { .. }
+            | Phase::Iterations { .. }
+            | Phase::Done { .. }
+            | Phase::Entered => None,
         }
     }
 

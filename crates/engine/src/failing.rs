@@ -196,6 +196,8 @@ impl Stepper<'_> {
             return false;
         };
         let until_ms = self.now.as_millis().saturating_add(delay_ms);
+        // A retried Parallel or Map starts with fresh branches or iterations.
+        self.drop_children(id);
         let frame = self.execution.frame_mut(id);
         frame.retries.resize(state.retry.len(), 0);
         frame.retries[index] = spent + 1;
@@ -246,7 +248,10 @@ impl Stepper<'_> {
         };
         let next = catcher.next;
         match outcome {
-            Ok(outcome) => states::exit(self, id, outcome, Some(next)),
+            Ok(outcome) => {
+                self.drop_children(id);
+                states::exit(self, id, outcome, Some(next));
+            }
             Err(failure) => self.catcher_failed(id, failure),
         }
     }
@@ -296,7 +301,7 @@ impl Stepper<'_> {
         );
     }
 
-    /// Ends every frame below `parent` because `failed`, one of them, has failed at the event `origin`.
+    /// Ends every frame below `parent`, without removing it, because `failed`, one of them, has failed at the event `origin`.
     ///
     /// AWS (recorded: a Map whose tasks time out together): the failed iteration comes first, a Task state
     /// that was never left is aborted even where it is the one that failed, and all events have the failing
@@ -369,11 +374,12 @@ impl Stepper<'_> {
                 _ => {}
             }
         }
-        if self.execution.frames.get(&id).is_some_and(Frame::is_fork) {
+        // What is below a state that failed has been ended already.
+        if !has_failed && self.execution.frames.get(&id).is_some_and(Frame::is_fork) {
             for child in self.execution.children(id) {
                 self.abort_frame(child, false, origin);
             }
         }
-        self.drop_frame(id);
+        self.halt_frame(id);
     }
 }

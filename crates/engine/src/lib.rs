@@ -12,6 +12,7 @@ mod failing;
 mod flow;
 mod payload;
 mod quantity;
+mod redrive;
 mod retry;
 mod states;
 mod step;
@@ -23,6 +24,7 @@ pub use execution::{
     Status,
 };
 pub use payload::{PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, Payload, Slot};
+pub use redrive::Redrives;
 pub use step::{Call, CallPattern, Effect, Input, Ticket, Transition, step};
 pub use stepwell_asl::definition::{MachineKind, MapMode};
 pub use stepwell_asl::{Definition, Diagnostic, Severity, Timestamp};

@@ -62,6 +62,11 @@ pub enum Input {
         error: Option<String>,
         cause: Option<String>,
     },
+    /// RedriveExecution: an execution that ended without success goes on where it stopped.
+    Redrive {
+        /// When the execution times out from now on.
+        deadline: Option<Timestamp>,
+    },
 }
 
 /// Names one attempt of one task of an execution. A ticket whose attempt is no longer open changes nothing.
@@ -119,7 +124,11 @@ pub struct Transition {
 /// - Deterministic: the same execution, `now` and `input` give the same result.
 /// - After a step, [`Execution::take_changes`] names the frame rows to write.
 pub fn step(execution: &mut Execution, now: Timestamp, input: Input) -> Transition {
-    if execution.status != Status::Running {
+    let is_taken = match input {
+        Input::Redrive { .. } => execution.is_resumable(),
+        _ => execution.status == Status::Running,
+    };
+    if !is_taken {
         return Transition::default();
     }
     let mut stepper = Stepper {
@@ -142,6 +151,8 @@ pub(crate) enum Work {
     Enter(FrameId),
     /// Hand a scheduled task to its performer.
     StartTask(FrameId),
+    /// Do once more what the state of a frame in backoff does.
+    Again(FrameId),
 }
 
 /// One step in progress.
@@ -193,6 +204,7 @@ impl Stepper<'_> {
                     states::task::heartbeat(self, ticket.frame);
                 }
             }
+            Input::Redrive { deadline } => self.redrive(deadline),
             Input::Fail { error, cause } => {
                 let previous = self.execution.last_event;
                 self.fail(error, cause, previous);
@@ -268,7 +280,10 @@ impl Stepper<'_> {
                     timed_out.extend(states::task::timed_out(self, id).map(|fault| (id, fault)))
                 }
                 Phase::Ready => self.queue.push_back(Work::Enter(id)),
-                Phase::Branches { .. } | Phase::Iterations { .. } | Phase::Done { .. } => {}
+                Phase::Branches { .. }
+                | Phase::Iterations { .. }
+                | Phase::Done { .. }
+                | Phase::Entered => {}
             }
             if self.execution.status != Status::Running {
                 return;
@@ -307,10 +322,13 @@ impl Stepper<'_> {
                 return;
             }
             match work {
-                // What a step has no room for stays `Ready` in its frame and is due at once.
-                Work::Enter(_) if budget == 0 || self.stored_bytes >= BYTES_PER_STEP_GOAL => {
+                // What a step has no room for stays `Ready`, or in backoff, in its frame and is due at once.
+                Work::Enter(_) | Work::Again(_)
+                    if budget == 0 || self.stored_bytes >= BYTES_PER_STEP_GOAL =>
+                {
                     continue;
                 }
+                Work::Again(id) if self.execution.is_in_backoff(id) => states::again(self, id),
                 Work::Enter(id) if self.execution.frames.contains_key(&id) => {
                     states::enter(self, id)
                 }
@@ -445,25 +463,48 @@ impl Stepper<'_> {
         self.execution.cause = cause;
         self.execution.stopped_ms = Some(stopped.as_millis());
         self.queue.clear();
+        let may_be_redriven =
+            status != Status::Succeeded && self.execution.identity.mode == Mode::Standard;
         let all: Vec<FrameId> = self.execution.frames.keys().copied().collect();
         for id in all {
-            self.drop_frame(id);
+            if may_be_redriven {
+                self.halt_frame(id);
+            } else {
+                self.drop_frame(id);
+            }
+        }
+    }
+
+    /// Closes and cancels the frame's open attempt; the frame stays where it is.
+    pub(crate) fn halt_frame(&mut self, id: FrameId) {
+        let was_called = self.scheduled.remove(&id).is_none();
+        let open = self.execution.frames.get(&id).and_then(Frame::open_attempt);
+        let Some(attempt) = open else {
+            return;
+        };
+        states::task::close(self, id);
+        if was_called {
+            self.transition
+                .effects
+                .push(Effect::Cancel(Ticket { frame: id, attempt }));
         }
     }
 
     /// Removes one frame; cancels its open attempt.
     pub(crate) fn drop_frame(&mut self, id: FrameId) {
-        let Some(frame) = self.execution.remove_frame(id) else {
+        self.halt_frame(id);
+        self.execution.remove_frame(id);
+    }
+
+    /// Removes what is below a Parallel or Map state: worked on again, it starts from its beginning.
+    pub(crate) fn drop_children(&mut self, id: FrameId) {
+        if !self.execution.frame(id).is_fork() {
             return;
-        };
-        let was_called = self.scheduled.remove(&id).is_none();
-        if let Some(attempt) = frame.open_attempt()
-            && was_called
-        {
-            self.transition
-                .effects
-                .push(Effect::Cancel(Ticket { frame: id, attempt }));
         }
+        for child in self.execution.children(id) {
+            self.drop_tree(child);
+        }
+        self.execution.frame_mut(id).phase = Phase::Entered;
     }
 
     /// Removes a frame and every frame below it.

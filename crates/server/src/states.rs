@@ -62,6 +62,7 @@ async fn dispatch(
         Operation::StartExecution => Request::StartExecution(states::decode(body)?),
         Operation::StartSyncExecution => Request::StartSyncExecution(states::decode(body)?),
         Operation::StopExecution => Request::StopExecution(states::decode(body)?),
+        Operation::RedriveExecution => Request::RedriveExecution(states::decode(body)?),
         Operation::SendTaskSuccess => Request::SendTaskSuccess(states::decode(body)?),
         Operation::SendTaskFailure => Request::SendTaskFailure(states::decode(body)?),
         Operation::SendTaskHeartbeat => Request::SendTaskHeartbeat(states::decode(body)?),

@@ -31,6 +31,7 @@ pub enum Request {
     StartExecution(states::StartExecutionInput),
     StartSyncExecution(states::StartSyncExecutionInput),
     StopExecution(states::StopExecutionInput),
+    RedriveExecution(states::RedriveExecutionInput),
     SendTaskSuccess(states::SendTaskSuccessInput),
     SendTaskFailure(states::SendTaskFailureInput),
     SendTaskHeartbeat(states::SendTaskHeartbeatInput),

@@ -3,8 +3,8 @@
 use stepwell_api::arn;
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{
-    Call, CallPattern, Effect as EngineEffect, EventId, Execution, Identity, Input, MachineKind,
-    Mode, Payload, Status, Timestamp, Transition, step,
+    Call, CallPattern, Details, Effect as EngineEffect, EventId, Execution, Identity, Input,
+    MachineKind, Mode, Payload, Status, Timestamp, Transition, step,
 };
 use stepwell_store::Error;
 
@@ -21,6 +21,9 @@ use crate::tasks;
 
 /// AWS: an Express execution may take five minutes.
 const EXPRESS_SECONDS_MAX: u64 = 300;
+
+/// AWS: a Standard execution may take a year, its redrives included.
+const STANDARD_SECONDS_MAX: u64 = 365 * 24 * 60 * 60;
 
 /// Express executions open at once: they live in memory.
 const EXPRESS_OPEN_MAX: usize = 10_000;
@@ -182,7 +185,9 @@ impl Shard {
         };
         let own_timeout = definition.timeout_seconds();
         let timeout = match mode {
-            Mode::Standard => own_timeout,
+            Mode::Standard => {
+                Some(own_timeout.map_or(STANDARD_SECONDS_MAX, |own| own.min(STANDARD_SECONDS_MAX)))
+            }
             _ => Some(own_timeout.map_or(EXPRESS_SECONDS_MAX, |own| own.min(EXPRESS_SECONDS_MAX))),
         };
         let started_ms = now.as_millis();
@@ -349,6 +354,9 @@ impl Shard {
             .next_deadline()
             .map(Timestamp::as_millis);
         let is_in_doubt = !resident.row.execution.attempts_in_doubt().is_empty();
+        let redrives = resident.row.execution.redrives();
+        resident.row.redrive_count = redrives.count;
+        resident.row.redriven_ms = redrives.last_ms;
         let is_durable = resident.is_durable();
         self.move_timer(number, resident.due_ms, due_ms, is_durable);
         if is_durable {
@@ -411,12 +419,10 @@ impl Shard {
         self.staging
             .put(execution_key(number), encode(&resident.row));
         let identity = &resident.row.execution.identity;
-        if transition
-            .events
-            .first()
-            .is_some_and(|event| event.id == EventId(1))
-            || resident.is_over()
-        {
+        let opens = transition.events.first().is_some_and(|event| {
+            event.id == EventId(1) || matches!(event.details, Details::ExecutionRedriven { .. })
+        });
+        if opens || resident.is_over() {
             let status = status_byte(resident.row.execution.status());
             let key = index::list_key(&identity.state_machine_name, identity.started_ms, number);
             self.staging.put(key, vec![VERSION, status]);
@@ -503,6 +509,21 @@ impl Shard {
             ),
         }
     }
+}
+
+/// When a Standard execution times out that runs from `from_ms` on, in milliseconds since the epoch.
+///
+/// - `timeout_seconds`: the machine's own limit.
+pub(crate) fn standard_deadline(
+    started_ms: i64,
+    from_ms: i64,
+    timeout_seconds: Option<u64>,
+) -> i64 {
+    let after = |ms: i64, seconds: u64| {
+        ms.saturating_add(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX))
+    };
+    let latest = after(started_ms, STANDARD_SECONDS_MAX);
+    timeout_seconds.map_or(latest, |own| after(from_ms, own).min(latest))
 }
 
 fn started(arn: String, started_ms: i64) -> Answered {

@@ -98,6 +98,11 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
                 cause: cause.clone(),
             });
         }
+        Details::ExecutionRedriven { redrive_count } => {
+            wire.execution_redriven_event_details = Some(states::ExecutionRedrivenEventDetails {
+                redrive_count: Some(i32::try_from(*redrive_count).unwrap_or(i32::MAX)),
+            });
+        }
         Details::StateEntered { name, input, .. } => {
             wire.state_entered_event_details = Some(states::StateEnteredEventDetails {
                 name: name.clone(),
@@ -378,6 +383,7 @@ fn type_of(details: &Details) -> &'static str {
         Details::ActivitySucceeded { .. } => "ActivitySucceeded",
         Details::ActivityFailed { .. } => "ActivityFailed",
         Details::ActivityTimedOut { .. } => "ActivityTimedOut",
+        Details::ExecutionRedriven { .. } => "ExecutionRedriven",
     }
 }
 

@@ -16,6 +16,7 @@ mod listing;
 mod machines;
 mod reader;
 mod recovery;
+mod redrive;
 mod residents;
 mod rows;
 mod shard;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use stepwell_engine::{Definition, FrameId, MachineKind, Mode, Payload, Status, Timestamp};
+use stepwell_engine::{
+    Definition, FrameId, MachineKind, Mode, Payload, Redrives, Status, Timestamp,
+};
 use stepwell_store::{Direction, Error};
 
 use crate::command::RequestId;
@@ -93,8 +95,13 @@ impl Shard {
             .iter()
             .map(|(key, value)| decode(key, value))
             .collect::<Result<Vec<_>, _>>()?;
+        let redrives = Redrives {
+            count: resident.row.redrive_count,
+            last_ms: resident.row.redriven_ms,
+        };
         let execution = &mut resident.row.execution;
         execution.attach(Arc::clone(&definition), frames);
+        execution.restore_redrives(redrives);
         resident.due_ms = execution.next_deadline().map(Timestamp::as_millis);
         resident.is_in_doubt = !execution.attempts_in_doubt().is_empty();
         resident.stored_frames = execution.frames().keys().copied().collect();

@@ -159,6 +159,7 @@ impl Shard {
                 self.start_sync_execution(now, entropy, id, input)
             }
             Request::StopExecution(input) => self.stop_execution(now, input).map(Some),
+            Request::RedriveExecution(input) => self.redrive_execution(now, input).map(Some),
             Request::SendTaskSuccess(input) => self.send_task_success(now, input).map(Some),
             Request::SendTaskFailure(input) => self.send_task_failure(now, input).map(Some),
             Request::SendTaskHeartbeat(input) => self.send_task_heartbeat(now, &input).map(Some),

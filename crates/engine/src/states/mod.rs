@@ -29,6 +29,7 @@ pub(crate) fn enter(stepper: &mut Stepper, id: FrameId) {
     frame.entered = event;
     frame.entered_ms = now_ms;
     frame.retries = Vec::new();
+    frame.phase = Phase::Entered;
     let details = Details::StateEntered {
         kind: kind_of(&state.kind),
         name: state.name.to_string(),
@@ -40,10 +41,6 @@ pub(crate) fn enter(stepper: &mut Stepper, id: FrameId) {
 
 /// Tries the frame's state again after a backoff.
 pub(crate) fn again(stepper: &mut Stepper, id: FrameId) {
-    // A retried Parallel or Map starts with fresh branches or iterations.
-    for child in stepper.execution.children(id) {
-        stepper.drop_tree(child);
-    }
     work(stepper, id);
 }
 
@@ -213,11 +210,9 @@ pub(crate) fn joined_outputs(stepper: &Stepper, parent: FrameId) -> Payload {
 /// Leaves a Parallel or Map state with the joined outputs of its children.
 pub(crate) fn join(stepper: &mut Stepper, id: FrameId, succeeded: Details) {
     let result = joined_outputs(stepper, id);
-    let children = stepper.execution.children(id);
-    children
-        .into_iter()
-        .for_each(|child| stepper.drop_tree(child));
     if result.is_oversize() {
+        // AWS: a redrive after that runs all branches or iterations again (developer guide, "Redrive behavior").
+        stepper.drop_children(id);
         stepper.output_too_large(id);
         return;
     }
@@ -236,7 +231,10 @@ pub(crate) fn leave_with(stepper: &mut Stepper, id: FrameId, result: &Slot) {
     let raw = frame.input.payload().clone();
     let sight = Sight::new(stepper.execution, id, stepper.now, None);
     match crate::flow::result_to_output(&state, &raw, result.payload(), &sight) {
-        Ok(outcome) => exit_from(stepper, id, outcome, state.next, Some(result)),
+        Ok(outcome) => {
+            stepper.drop_children(id);
+            exit_from(stepper, id, outcome, state.next, Some(result));
+        }
         Err(failure) => stepper.evaluation_failed(id, failure),
     }
 }

@@ -382,7 +382,7 @@ pub(crate) fn timed_out(stepper: &mut Stepper, id: FrameId) -> Option<Fault> {
 }
 
 /// The attempt has its result: nothing is due and nothing is to be cancelled any more.
-fn close(stepper: &mut Stepper, id: FrameId) {
+pub(crate) fn close(stepper: &mut Stepper, id: FrameId) {
     if let Some(attempt) = attempt_mut(stepper, id) {
         attempt.close();
     }

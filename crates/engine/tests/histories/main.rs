@@ -6,6 +6,7 @@ mod fields;
 mod limits;
 mod maps;
 mod parallels;
+mod redrives;
 mod retries;
 mod spine;
 mod times;

@@ -16,7 +16,7 @@ const START_MS: i64 = 1_700_000_000_000;
 ///
 /// Script lines: `ok JSON`, `fail ERROR CAUSE`, `submit JSON` and `beat` act on the oldest open call;
 /// `last JSON` completes the newest one; `again JSON` completes the call that was completed last once more; `wait SECONDS` moves the clock;
-/// `stop ERROR CAUSE` stops the execution.
+/// `stop ERROR CAUSE` stops the execution; `redrive` reads it back from its rows and redrives it.
 pub fn check(definition: &str, input: &str, script: &[&str], expected: Expect) {
     let mut world = World::start(definition, input);
     script.iter().for_each(|line| world.act(line));
@@ -73,6 +73,11 @@ impl World {
 
     /// The same world after the execution was written to rows and read back; `input` is the execution's.
     pub fn reloaded(mut self, input: &str) -> World {
+        self.reload(input);
+        self
+    }
+
+    fn reload(&mut self, input: &str) {
         let definition = Arc::clone(self.execution.definition());
         let row = serde_json::to_string(&self.execution).expect("an execution is written");
         let frames: Vec<String> = self
@@ -94,8 +99,8 @@ impl World {
             payloads.insert(id, Payload::from_text(text));
         }
         loaded.supply_all(&payloads);
+        loaded.restore_redrives(self.execution.redrives());
         self.execution = loaded;
-        self
     }
 
     pub fn act(&mut self, line: &str) {
@@ -155,6 +160,17 @@ impl World {
                     error: Some(error.to_string()),
                     cause: Some(cause.to_string()),
                 });
+            }
+            "redrive" => {
+                let input = self.stored[&1].clone();
+                self.reload(&input);
+                let timeout = self.execution.definition().timeout_seconds();
+                let now_ms = self.now.as_millis();
+                let deadline = timeout.map(|seconds| {
+                    let ms = i64::try_from(seconds * 1_000).expect("a short time");
+                    Timestamp::from_millis(now_ms + ms)
+                });
+                self.feed(Input::Redrive { deadline });
             }
             other => panic!("unknown verb {other}"),
         }

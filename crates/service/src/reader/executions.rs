@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stepwell_api::arn::{Qualifier, StateMachineArn};
 use stepwell_api::{EpochSeconds, states};
-use stepwell_engine::{Body, Event, EventId, Execution, Status};
+use stepwell_engine::{Body, Event, EventId, Status};
 use stepwell_store::{Direction, Error};
 
 use super::page::{after_key, invalid_token, page_size};
@@ -13,6 +13,7 @@ use crate::executions::status_byte;
 use crate::history::{self, Surroundings, Texts};
 use crate::listing::{included, status_name};
 use crate::machines::not_built;
+use crate::redrive;
 use crate::rows::execution::OwnedExecutionRow;
 use crate::rows::history::{events_between, text_at, texts_at};
 use crate::rows::machine::Machine;
@@ -52,7 +53,12 @@ impl Reader {
         let output_event = execution.output().map(|_| execution.last_event());
         let output = output_event.map(text).transpose()?.flatten();
         let identity = &execution.identity;
-        let redrive = redrive_status(execution);
+        let obstacle = redrive::obstacle(&self.snapshot, &row, self.now)?;
+        let redrive_status = if obstacle.is_some() {
+            states::execution_redrive_status::NOT_REDRIVABLE
+        } else {
+            states::execution_redrive_status::REDRIVABLE
+        };
         Ok(states::DescribeExecutionOutput {
             execution_arn: identity.arn.clone(),
             state_machine_arn: identity.state_machine_arn.clone(),
@@ -72,8 +78,8 @@ impl Reader {
             state_machine_alias_arn: row.alias_arn.clone(),
             redrive_count: Some(i32::try_from(row.redrive_count).unwrap_or(i32::MAX)),
             redrive_date: row.redriven_ms.map(EpochSeconds::from_ms),
-            redrive_status: Some(redrive.0.to_string()),
-            redrive_status_reason: redrive.1.map(str::to_string),
+            redrive_status: Some(redrive_status.to_string()),
+            redrive_status_reason: obstacle.map(str::to_string),
         })
     }
 
@@ -337,22 +343,6 @@ fn execution_item(row: &OwnedExecutionRow) -> states::ExecutionListItem {
     }
 }
 
-/// AWS's redrive status and, where it cannot be redriven, the reason.
-fn redrive_status(execution: &Execution) -> (&'static str, Option<&'static str>) {
-    match execution.status() {
-        Status::Running => (
-            "NOT_REDRIVABLE",
-            Some("Execution is RUNNING and cannot be redriven"),
-        ),
-        Status::Succeeded => (
-            "NOT_REDRIVABLE",
-            Some("Execution is SUCCEEDED and cannot be redriven"),
-        ),
-        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
-    }
-}
-
-/// The byte of a status in the list's rows; `None` for PENDING_REDRIVE, which only executions of a map run have.
 fn status_filter(name: &str) -> Option<u8> {
     let all = [
         Status::Running,

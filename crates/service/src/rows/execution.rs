@@ -39,3 +39,11 @@ pub(crate) fn frame_key(number: u64, frame: FrameId) -> Vec<u8> {
 pub(crate) fn frames_of(number: u64) -> Vec<u8> {
     key(Kind::Frame, &[Part::Number(number)])
 }
+
+/// Client tokens of an execution's redrives, oldest first.
+pub(crate) type RedriveTokens = Vec<(String, i64)>;
+
+/// The tokens that [`RedriveTokens`] holds, with the instant of each one's redrive.
+pub(crate) fn redrive_tokens_key(number: u64) -> Vec<u8> {
+    key(Kind::RedriveToken, &[Part::Number(number)])
+}

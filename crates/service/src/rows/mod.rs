@@ -36,6 +36,7 @@ pub(crate) enum Kind {
     TaskReturned = 15,
     StateMachineVersion = 16,
     StateMachineAlias = 17,
+    RedriveToken = 30,
 }
 
 /// Version of a value in the present format.

@@ -173,11 +173,11 @@ fn a_stopped_execution_is_over_and_its_calls_are_cancelled() {
               {"executionArn":"@execution:m:e","startDate":1700000000.0}
               call @f:f {}
             > rows
-              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 11: 1}
+              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1}
             > stop m e
               {"stopDate":1700000000.0}
             > rows
-              {1: 1, 2: 1, 3: 1, 4: 1, 6: 2, 7: 1, 8: 1}
+              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 2, 7: 1, 8: 1}
             > wait 1
             > stop m e
               {"stopDate":1700000000.0}

@@ -8,6 +8,7 @@ mod golden;
 mod hardening;
 mod machines;
 mod reads;
+mod redrives;
 mod tasks;
 mod timers;
 mod versions;

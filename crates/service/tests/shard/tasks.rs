@@ -191,17 +191,17 @@ fn a_task_in_doubt_fails_after_a_crash() {
     check(
         ONE,
         expect![[r#"
-        > create m {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
-          {"stateMachineArn":"@stateMachine:m","creationDate":1700000000.0}
-        > start m e {"n":1}
-          {"executionArn":"@execution:m:e","startDate":1700000000.0}
-          call @f:f {"n":1}
-        > crash
-        > show m e
-          FAILED Lambda.SdkClientException | The server stopped while the task was running; whether it took effect is unknown. Stepwell does not run a task twice unless Retry says so (see --on-lost-task).
-        > rows
-          {1: 1, 2: 1, 3: 1, 4: 1, 6: 2, 7: 1, 8: 1}
-    "#]],
+            > create m {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
+              {"stateMachineArn":"@stateMachine:m","creationDate":1700000000.0}
+            > start m e {"n":1}
+              {"executionArn":"@execution:m:e","startDate":1700000000.0}
+              call @f:f {"n":1}
+            > crash
+            > show m e
+              FAILED Lambda.SdkClientException | The server stopped while the task was running; whether it took effect is unknown. Stepwell does not run a task twice unless Retry says so (see --on-lost-task).
+            > rows
+              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 2, 7: 1, 8: 1}
+        "#]],
     );
 }
 
@@ -211,25 +211,25 @@ fn a_task_in_doubt_is_called_again_where_that_is_asked_for() {
         LostTask::Retry,
         &format!("{ONE}\n ok 5\n show m e\n history m e\n rows"),
         expect![[r#"
-        > create m {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
-          {"stateMachineArn":"@stateMachine:m","creationDate":1700000000.0}
-        > start m e {"n":1}
-          {"executionArn":"@execution:m:e","startDate":1700000000.0}
-          call @f:f {"n":1}
-        > crash
-          call @f:f {"n":1}
-        > show m e
-          RUNNING - | -
-        > rows
-          {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 11: 1}
-        > ok 5
-        > show m e
-          SUCCEEDED 5
-        > history m e
-          1<0 ExecutionStarted 2<0 +T 3<2 FunctionScheduled 4<3 FunctionStarted 5<4 FunctionSucceeded 6<5 -T 7<6 ExecutionSucceeded
-        > rows
-          {1: 1, 2: 1, 3: 1, 4: 1, 6: 2, 7: 1, 8: 1}
-    "#]],
+            > create m {"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}
+              {"stateMachineArn":"@stateMachine:m","creationDate":1700000000.0}
+            > start m e {"n":1}
+              {"executionArn":"@execution:m:e","startDate":1700000000.0}
+              call @f:f {"n":1}
+            > crash
+              call @f:f {"n":1}
+            > show m e
+              RUNNING - | -
+            > rows
+              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1}
+            > ok 5
+            > show m e
+              SUCCEEDED 5
+            > history m e
+              1<0 ExecutionStarted 2<0 +T 3<2 FunctionScheduled 4<3 FunctionStarted 5<4 FunctionSucceeded 6<5 -T 7<6 ExecutionSucceeded
+            > rows
+              {1: 1, 2: 1, 3: 1, 4: 1, 6: 2, 7: 1, 8: 1}
+        "#]],
     );
 }
 
@@ -287,11 +287,11 @@ fn a_returned_task_is_called_again_and_leaves_no_row() {
               call @f:f {"n":1}
             > return
             > rows
-              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 11: 1, 15: 1}
+              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 15: 1}
             > crash
               call @f:f {"n":1}
             > rows
-              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 11: 1}
+              {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1}
             > ok 1
             > show m e
               SUCCEEDED 1

@@ -307,6 +307,7 @@ pub fn change(operation: &str, body: &str) -> Result<Option<Request>, states::Er
         "UntagResource" => Request::UntagResource(states::decode(body)?),
         "StartExecution" => Request::StartExecution(states::decode(body)?),
         "StartSyncExecution" => Request::StartSyncExecution(states::decode(body)?),
+        "RedriveExecution" => Request::RedriveExecution(states::decode(body)?),
         "StopExecution" => Request::StopExecution(states::decode(body)?),
         "SendTaskSuccess" => Request::SendTaskSuccess(states::decode(body)?),
         "SendTaskFailure" => Request::SendTaskFailure(states::decode(body)?),
