@@ -1,6 +1,6 @@
-//! Mocked results against the models of the called actions.
+//! Mocked results and parameters of tasks against the models of the called actions.
 
-use stepwell_api::catalogue::{FieldValidation, check_mock_result};
+use stepwell_api::catalogue::{FieldValidation, check_mock_result, parameter_problems};
 
 const START: &str = "arn:aws:states:::states:startExecution";
 const START_SYNC: &str = "arn:aws:states:::states:startExecution.sync";
@@ -180,4 +180,87 @@ fn what_no_model_describes_is_not_checked() {
     ] {
         taken(resource, r#"["any", "JSON"]"#);
     }
+}
+
+#[track_caller]
+fn problems(resource: &str, parameters: &str, expected: &[&str]) {
+    let parameters = serde_json::from_str(parameters).expect("the parameters are JSON");
+    let resource = format!("arn:aws:states:::{resource}");
+    assert_eq!(parameter_problems(&resource, &parameters), expected);
+}
+
+#[test]
+fn a_name_that_the_action_does_not_have_is_refused_at_any_depth() {
+    problems(
+        "aws-sdk:sfn:startExecution",
+        r#"{"stateMachineArn": "a", "Input": {"any": "JSON"}}"#,
+        &[r#"The field "stateMachineArn" is not supported by Step Functions"#],
+    );
+    problems(
+        "aws-sdk:verifiedpermissions:createPolicy",
+        r#"{"PolicyStoreId": "p", "Definition": {"static": {"Statement": "s"}}}"#,
+        &[r#"The field "static" is not supported by Step Functions"#],
+    );
+    problems(
+        "aws-sdk:verifiedpermissions:createPolicy",
+        r#"{"PolicyStoreId": "p", "Definition": {"StaticValue": {"Statement": "s"}}}"#,
+        &[],
+    );
+    problems(
+        "ecs:runTask.sync",
+        r#"{"TaskDefinition": "t", "Overrides": {"ContainerOverrides": [{"Nam": "c", "Command": ["a"]}]}}"#,
+        &[r#"The field "Nam" is not supported by Step Functions"#],
+    );
+    problems(
+        "batch:submitJob",
+        r#"{"JobName": "j", "JobQueue": "q", "JobDefinition": "d", "RetryStrategy": {"attempts": 5}}"#,
+        &[],
+    );
+    problems(
+        "lambda:invoke",
+        r#"{"FunctionName": "f", "Payload": {"any": "JSON"}, "Retries": 3}"#,
+        &[r#"The field "Retries" is not supported by Step Functions"#],
+    );
+}
+
+#[test]
+fn what_is_computed_is_not_looked_at() {
+    problems(
+        "lambda:invoke",
+        r#"{"FunctionName.$": "$.f", "TaskToken.$": "$.t"}"#,
+        &[],
+    );
+    problems("lambda:invoke", r#""{% $states.input %}""#, &[]);
+    problems(
+        "dynamodb:putItem",
+        r#"{"TableName": "t", "Item.$": "$.item"}"#,
+        &[],
+    );
+    problems(
+        "dynamodb:putItem",
+        r#"{"TableName": "t", "Item": {"id": {"S.$": "$.id"}, "any": {"BOOL": true}}}"#,
+        &[],
+    );
+}
+
+#[test]
+fn an_optimized_integration_asks_for_what_is_required() {
+    problems(
+        "states:startExecution.sync:2",
+        r#"{"Input": {}}"#,
+        &["The field 'StateMachineArn' is required but was missing"],
+    );
+    problems(
+        "lambda:invoke.waitForTaskToken",
+        r#"{"Payload": {}}"#,
+        &["The field 'FunctionName' is required but was missing"],
+    );
+    problems("aws-sdk:sfn:startExecution", "{}", &[]);
+}
+
+#[test]
+fn nothing_is_said_where_no_model_describes_the_parameters() {
+    problems("http:invoke", r#"{"anything": 1}"#, &[]);
+    problems("elasticmapreduce:addStep", r#"{"ClusterId": "j"}"#, &[]);
+    problems("aws-sdk:opsworks:createStack", r#"{"anything": 1}"#, &[]);
 }

@@ -1,5 +1,6 @@
 //! Validation of a definition without a server.
 
+use stepwell_api::catalogue::parameter_problems;
 use stepwell_service::{Definition, MachineKind, Severity};
 
 /// One finding about a definition, in AWS's words.
@@ -21,7 +22,7 @@ pub fn validate_definition(text: &str, express: bool) -> Vec<Diagnostic> {
     } else {
         MachineKind::Standard
     };
-    let diagnostics = Definition::diagnose(text, kind);
+    let diagnostics = Definition::diagnose_with(text, kind, &parameter_problems);
     diagnostics
         .into_iter()
         .map(|diagnostic| Diagnostic {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stepwell_api::arn::{self, Qualifier, StateMachineArn};
+use stepwell_api::catalogue::parameter_problems;
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{Definition, MachineKind, MapMode, Timestamp};
 use stepwell_store::Direction;
@@ -274,10 +275,11 @@ pub(crate) fn deleting(arn: &str) -> states::Error {
 
 /// A definition that AWS accepts and Stepwell can run.
 fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
-    let definition = Definition::parse(text, kind).map_err(|diagnostics| {
-        let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-        states::Error::invalid_definition(texts.join(", "))
-    })?;
+    let definition =
+        Definition::parse_with(text, kind, &parameter_problems).map_err(|diagnostics| {
+            let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+            states::Error::invalid_definition(texts.join(", "))
+        })?;
     if definition
         .map_modes()
         .any(|mode| matches!(mode, MapMode::Distributed { .. }))

@@ -1,5 +1,6 @@
 //! `ValidateStateMachineDefinition`: what AWS would say about a definition.
 
+use stepwell_api::catalogue::parameter_problems;
 use stepwell_api::states;
 use stepwell_engine::{Definition, Diagnostic, MachineKind, Severity};
 
@@ -21,7 +22,7 @@ pub fn validate_definition(
         None | Some(0) => DIAGNOSTICS_MAX,
         Some(max) => max.min(DIAGNOSTICS_MAX),
     };
-    let found = Definition::diagnose(&input.definition, kind);
+    let found = Definition::diagnose_with(&input.definition, kind, &parameter_problems);
     let fails = found
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);

@@ -19,12 +19,12 @@ pub(super) enum Pattern {
     WaitForTaskToken,
 }
 
-/// An action of the catalogue whose reply is the result of a task.
+/// An action of the catalogue.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Source<'a> {
+pub(super) struct Target<'a> {
     pub(super) service: &'a str,
     pub(super) action: &'a str,
-    /// Members that hold any JSON, because Step Functions reads the text that the service sends.
+    /// Members that hold any JSON, because Step Functions writes or reads their text.
     pub(super) free: &'static [&'static str],
 }
 
@@ -108,6 +108,22 @@ const POLLED: [(&str, &str, &str); 36] = [
     ("states", "startExecution", "describeExecution"),
 ];
 
+/// Optimized integrations that take the parameters of the action that they call: integration, action
+/// or all, members that Step Functions turns into text. Others have parameters of their own.
+const PARAMETERS: [(&str, &str, &[&str]); 11] = [
+    ("athena", "", &[]),
+    ("batch", "submitJob", &[]),
+    ("codebuild", "", &[]),
+    ("dynamodb", "", &[]),
+    ("ecs", "runTask", &[]),
+    ("events", "putEvents", &[]),
+    ("glue", "startJobRun", &[]),
+    ("lambda", "invoke", &["Payload"]),
+    ("sns", "publish", &["Message"]),
+    ("sqs", "sendMessage", &["MessageBody"]),
+    ("states", "startExecution", &["Input"]),
+];
+
 /// AWS: results that no service model describes: the reply of somebody's API.
 const WITHOUT_MODEL: [(&str, &str); 4] = [
     ("apigateway", "invoke"),
@@ -145,13 +161,13 @@ pub(super) fn parse(resource: &str) -> Option<Integration<'_>> {
 
 impl<'a> Integration<'a> {
     /// Where the result comes from; `None` where no service model describes it.
-    pub(super) fn result(&self) -> Option<Source<'a>> {
+    pub(super) fn result(&self) -> Option<Target<'a>> {
         let is_callback = self.pattern == Pattern::WaitForTaskToken;
         if is_callback || WITHOUT_MODEL.contains(&(self.service, self.action)) {
             return None;
         }
         if self.naming == Naming::Sdk {
-            return Some(Source {
+            return Some(Target {
                 service: self.service,
                 action: self.action,
                 free: &[],
@@ -163,10 +179,29 @@ impl<'a> Integration<'a> {
                 called(self.service, self.action)
             }
         };
-        Some(Source {
+        Some(Target {
             service: called_service(self.service, self.action),
             action,
             free: self.free(),
+        })
+    }
+
+    /// What is called, where its model describes the parameters of the task.
+    pub(super) fn target(&self) -> Option<Target<'a>> {
+        if self.naming == Naming::Sdk {
+            return Some(Target {
+                service: self.service,
+                action: self.action,
+                free: &[],
+            });
+        }
+        let row = PARAMETERS
+            .iter()
+            .find(|row| row.0 == self.service && (row.1 == self.action || row.1.is_empty()))?;
+        Some(Target {
+            service: called_service(self.service, self.action),
+            action: called(self.service, self.action),
+            free: row.2,
         })
     }
 
@@ -204,13 +239,13 @@ fn polled(service: &str, action: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACTIONS, POLLED, Source, called_service, parse};
+    use super::{ACTIONS, POLLED, Target, called_service, parse};
     use crate::catalogue::Service;
 
     #[track_caller]
     fn check(resource: &str, service: &str, action: &str, free: &'static [&'static str]) {
         let integration = parse(resource).expect("it is a call");
-        let source = Source {
+        let source = Target {
             service,
             action,
             free,

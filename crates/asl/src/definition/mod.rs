@@ -28,12 +28,26 @@ pub struct Definition {
     pub(crate) variable_references: BTreeMap<String, Vec<String>>,
 }
 
+/// Says what is wrong with a call, from a task's `Resource` and its parameters as the definition writes
+/// them: messages of `SCHEMA_VALIDATION_FAILED`. The language does not know the services; who does,
+/// passes this.
+pub type CheckCall<'a> = dyn Fn(&str, &serde_json::Value) -> Vec<String> + 'a;
+
 impl Definition {
     /// Parses and validates `text`.
     ///
     /// - Returns the definition, or every error that AWS reports, in AWS's order. Warnings do not refuse.
     pub fn parse(text: &str, kind: MachineKind) -> Result<Definition, Vec<Diagnostic>> {
-        let (definition, diagnostics) = parse::parse(text, kind);
+        Definition::parse_with(text, kind, &|_, _| Vec::new())
+    }
+
+    /// As [`Definition::parse`], with a check of what tasks send to the services that they call.
+    pub fn parse_with(
+        text: &str,
+        kind: MachineKind,
+        check_call: &CheckCall<'_>,
+    ) -> Result<Definition, Vec<Diagnostic>> {
+        let (definition, diagnostics) = parse::parse(text, kind, check_call);
         match definition {
             Some(definition) => Ok(definition),
             None => Err(diagnostics
@@ -45,7 +59,16 @@ impl Definition {
 
     /// All findings about `text`, warnings included; an empty list means that AWS has nothing to say.
     pub fn diagnose(text: &str, kind: MachineKind) -> Vec<Diagnostic> {
-        parse::parse(text, kind).1
+        Definition::diagnose_with(text, kind, &|_, _| Vec::new())
+    }
+
+    /// As [`Definition::diagnose`], with a check of what tasks send to the services that they call.
+    pub fn diagnose_with(
+        text: &str,
+        kind: MachineKind,
+        check_call: &CheckCall<'_>,
+    ) -> Vec<Diagnostic> {
+        parse::parse(text, kind, check_call).1
     }
 
     /// The text that was parsed, unchanged.

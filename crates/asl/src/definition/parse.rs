@@ -30,7 +30,7 @@ use self::fields::Fields;
 use self::report::{INVALID_JSON_DESCRIPTION, MISSING_DESCRIPTION, Report, TOO_DEEPLY_NESTED};
 use self::syntax::Problem;
 use self::variables::Assigned;
-use super::{Block, BlockId, Definition, MachineKind, QueryLanguage};
+use super::{Block, BlockId, CheckCall, Definition, MachineKind, QueryLanguage};
 use crate::diagnostic::Diagnostic;
 
 /// Characters of a definition (AWS service model: `Definition`, 1..=1,048,576).
@@ -40,10 +40,14 @@ const DEFINITION_CHARACTERS_MAX: usize = 1_048_576;
 const SECONDS_MAX: u64 = 99_999_999;
 
 /// Reads `text`; the definition is `Some` exactly when no diagnostic has severity error.
-pub(super) fn parse(text: &str, kind: MachineKind) -> (Option<Definition>, Vec<Diagnostic>) {
+pub(super) fn parse(
+    text: &str,
+    kind: MachineKind,
+    check_call: &CheckCall<'_>,
+) -> (Option<Definition>, Vec<Diagnostic>) {
     let mut report = Report::default();
-    let definition =
-        json(text, &mut report).and_then(|value| machine(text, &value, kind, &mut report));
+    let definition = json(text, &mut report)
+        .and_then(|value| machine(text, &value, kind, check_call, &mut report));
     debug_assert!(
         definition.is_some() || report.has_errors(),
         "what is missing was reported"
@@ -95,6 +99,7 @@ fn machine(
     text: &str,
     value: &Value,
     kind: MachineKind,
+    check_call: &CheckCall<'_>,
     report: &mut Report,
 ) -> Option<Definition> {
     let Value::Object(object) = value else {
@@ -126,6 +131,7 @@ fn machine(
     let mut parser = Parser {
         kind,
         language,
+        check_call,
         report,
         blocks: Vec::new(),
         graph: Vec::new(),
@@ -175,6 +181,7 @@ struct Parser<'r> {
     kind: MachineKind,
     /// The machine's; states inherit it, whatever the state around them says.
     language: QueryLanguage,
+    check_call: &'r CheckCall<'r>,
     report: &'r mut Report,
     /// By block id; `None` while a block is being read, or when it is wrong.
     blocks: Vec<Option<Block>>,

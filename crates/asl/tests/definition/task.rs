@@ -1,7 +1,9 @@
 //! Resources, timeouts, credentials, Retry and Catch.
 
-use expect_test::expect;
-use stepwell_asl::definition::{BlockId, Kind, MachineKind, Pattern, Resource, StateIndex};
+use expect_test::{Expect, expect};
+use stepwell_asl::definition::{
+    BlockId, Definition, Kind, MachineKind, Pattern, Resource, StateIndex,
+};
 
 use crate::{check_express, check_jsonata, check_state, findings, parsed, starting_with};
 
@@ -333,5 +335,40 @@ fn a_catcher_has_a_target() {
         expect![[r#"
             ok
         "#]],
+    );
+}
+
+#[test]
+fn what_the_check_of_a_call_says_is_found_where_its_parameters_are() {
+    let check_call = |resource: &str, parameters: &serde_json::Value| {
+        vec![format!("{resource} gets {parameters}")]
+    };
+    let check = |state: &str, expected: Expect| {
+        let machine = starting_with(state);
+        let found = Definition::diagnose_with(&machine, MachineKind::Standard, &check_call);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        expected.assert_eq(&found.join("\n"));
+    };
+    check(
+        r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"A.$": "$.a"}, "Next": "Z""#,
+        expect![[
+            r#"SCHEMA_VALIDATION_FAILED: arn:aws:states:::lambda:invoke gets {"A.$":"$.a"} at /States/A/Parameters"#
+        ]],
+    );
+    check(
+        r#""Type": "Task", "QueryLanguage": "JSONata", "Resource": "arn:aws:states:::sqs:sendMessage",
+           "Arguments": "{% $states.input %}", "Next": "Z""#,
+        expect![[
+            r#"SCHEMA_VALIDATION_FAILED: arn:aws:states:::sqs:sendMessage gets "{% $states.input %}" at /States/A/Arguments"#
+        ]],
+    );
+    check(
+        r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Parameters": {"A": 1},
+           "Next": "Z""#,
+        expect![""],
+    );
+    check(
+        r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z""#,
+        expect![""],
     );
 }

@@ -239,3 +239,19 @@ fn machines_are_listed_by_name_a_page_at_a_time() {
     expect!["! InvalidToken: Invalid Token: 'Invalid token'"]
         .assert_eq(&world.ask("ListStateMachines", r#"{"nextToken": "bad!"}"#));
 }
+
+#[test]
+fn parameters_that_the_called_action_does_not_have_are_refused() {
+    check(
+        r#"
+        create m {"StartAt":"S","States":{"S":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{"queueUrl":"q","MessageBody.$":"$.body"},"End":true}}}
+        create m {"StartAt":"S","States":{"S":{"Type":"Task","Resource":"arn:aws:states:::states:startExecution","Parameters":{"Input":{}},"End":true}}}
+        "#,
+        expect![[r#"
+            > create m {"StartAt":"S","States":{"S":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{"queueUrl":"q","MessageBody.$":"$.body"},"End":true}}}
+              ! InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: The field "queueUrl" is not supported by Step Functions at /States/S/Parameters'
+            > create m {"StartAt":"S","States":{"S":{"Type":"Task","Resource":"arn:aws:states:::states:startExecution","Parameters":{"Input":{}},"End":true}}}
+              ! InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: The field 'StateMachineArn' is required but was missing at /States/S/Parameters'
+        "#]],
+    );
+}

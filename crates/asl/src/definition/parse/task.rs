@@ -12,6 +12,9 @@ impl Parser<'_> {
             .require(&["Resource"], self.report)
             .then(|| self.resource(fields))
             .flatten();
+        if let Some(resource) = &resource {
+            self.call(fields, resource);
+        }
         let timeout = self.seconds(fields, "TimeoutSeconds", "TimeoutSecondsPath", 1);
         let heartbeat = self.seconds(fields, "HeartbeatSeconds", "HeartbeatSecondsPath", 1);
         if let (Some(timeout), Some(heartbeat)) =
@@ -65,6 +68,20 @@ impl Parser<'_> {
             }
         }
         Some(resource)
+    }
+
+    fn call(&mut self, fields: Fields<'_>, resource: &Resource) {
+        let field = match fields.language {
+            QueryLanguage::JsonPath => "Parameters",
+            QueryLanguage::Jsonata => "Arguments",
+        };
+        let (Resource::Integration { arn, .. }, Some(parameters)) = (resource, fields.get(field))
+        else {
+            return;
+        };
+        for message in (self.check_call)(arn, parameters) {
+            self.report.schema(&fields.at(field), message);
+        }
     }
 
     /// `Credentials`: the role and nothing else.
