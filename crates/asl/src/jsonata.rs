@@ -41,7 +41,7 @@ pub const EXPRESSION_BYTES_MAX: usize = 1 << 20;
 pub struct Expression {
     source: String,
     ast: AstNode,
-    references: References,
+    references: Box<References>,
     /// Whether [`guard`] has rewritten the expression.
     guarded: bool,
 }
@@ -136,8 +136,10 @@ impl Expression {
                 "an expression is at most {EXPRESSION_BYTES_MAX} bytes"
             ));
         }
-        let mut ast = parser::parse(source).map_err(|error| error.to_string())?;
-        let references = References::of(&ast);
+        let mut ast = contained(|| parser::parse(source))
+            .ok_or(messages::INTERNAL)?
+            .map_err(|error| error.to_string())?;
+        let references = Box::new(References::of(&ast));
         let guarded = guard::insert(&mut ast, &references);
         Ok(Expression {
             source: source.to_owned(),
@@ -228,7 +230,8 @@ impl Expression {
         if self.guarded {
             guard::register(&mut evaluator)?;
         }
-        evaluator.evaluate(&self.ast, root)
+        contained(|| evaluator.evaluate(&self.ast, root))
+            .unwrap_or_else(|| Err(EvaluatorError::EvaluationError(messages::INTERNAL.into())))
     }
 
     fn thrown(&self, message: &str) -> String {
@@ -245,6 +248,14 @@ impl Expression {
             Some(location.to_owned()),
         )
     }
+}
+
+/// What `work` gives, or `None` if it panics.
+///
+/// The crate is other people's code that reads what strangers write. A panic in it must fail the state, not the
+/// thread that serves everybody. Nothing that `work` has touched is used after a panic.
+fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
 }
 
 /// What expressions can see, in the crate's own values; converted once for all expressions of a template.

@@ -4,34 +4,40 @@
 //! bound the expression is rewritten, once, when it is compiled: the operands pass through a function of ours
 //! that measures them. Names with a blank cannot be written in an expression.
 
-use std::cell::Cell;
-use std::rc::Rc;
+mod bounds;
+mod distinct;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
-use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFnResult};
-use jsonata_core::functions::string::string as to_text;
-use jsonata_core::value::JValue;
 
-use super::TEXT_CHARACTERS_MAX;
 use super::references::References;
+pub(super) use bounds::register;
+use bounds::{
+    COMPARED, CONCATENATE, DISTINCT, INSTANT, JOINED, LISTED, MATCHED, NUMERAL, PICTURE, PRINT,
+    PRINTED, RANGE_FIRST, RANGE_LAST, REPLACED, REPLACEMENT, SEPARATOR, WIDTH, ZIPPED,
+};
 
 /// AWS's words for an evaluation that needs too much memory.
 pub(super) const MEMORY: &str =
     "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 
-/// Most values inside one that is made a text.
-const PRINTED_VALUES_MAX: usize = 1_000_000;
-/// Most bytes that one `$replace` may make, estimated from above.
-const REPLACED_BYTES_MAX: usize = 1 << 26;
-
-const CONCATENATE: &str = "bounded concatenation";
-const PRINT: &str = "bounded printing";
-const PRINTED: &str = "bounded value";
-const WIDTH: &str = "bounded width";
-const JOINED: &str = "bounded items";
-const SEPARATOR: &str = "bounded separator";
-const REPLACED: &str = "bounded text";
-const REPLACEMENT: &str = "bounded replacement";
+/// Built-in functions whose calls are guarded, with the number of their parameters.
+///
+/// One that is passed on by its name becomes a function of its own around a guarded call.
+const GUARDED: [(&str, usize); 9] = [
+    ("pad", 3),
+    ("join", 2),
+    ("replace", 4),
+    ("match", 3),
+    ("distinct", 1),
+    ("fromMillis", 3),
+    ("toMillis", 2),
+    ("formatInteger", 2),
+    ("range", 3),
+];
+/// Names of the parameters of such a function.
+const PARAMETERS: [&str; 4] = ["a", "b", "c", "d"];
+/// A range that is written in numbers this far apart is as small as its text.
+const RANGE_WRITTEN_MAX: f64 = 1_000.0;
 
 /// Puts guards into `ast`.
 ///
@@ -39,151 +45,22 @@ const REPLACEMENT: &str = "bounded replacement";
 /// - Returns whether there are any, so that [`register`] is needed.
 pub(super) fn insert(ast: &mut AstNode, references: &References) -> bool {
     let mut guards = Guards {
-        reuses_values: references.reuses_values,
-        prints: references.reuses_values && !references.binds_string,
+        references,
+        prints: references.reuses_values && !references.binds("string"),
         inserted: false,
     };
     guards.node(ast);
     guards.inserted
 }
 
-/// Makes the guards known to `evaluator`.
-pub(super) fn register(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
-    evaluator.register_fn_override(CONCATENATE, concatenate)?;
-    evaluator.register_fn_override(PRINT, print)?;
-    evaluator.register_fn_override(PRINTED, |args: &[JValue]| {
-        let value = first(args);
-        let mut left = Size::LARGEST_TEXT;
-        left.take(&value)?;
-        Ok(value)
-    })?;
-    evaluator.register_fn_override(WIDTH, |args: &[JValue]| match first(args) {
-        JValue::Number(width) if width.abs() > TEXT_CHARACTERS_MAX as f64 => Err(too_large()),
-        value => Ok(value),
-    })?;
-    let joined = Rc::new(Cell::new((0, 0)));
-    let items = Rc::clone(&joined);
-    evaluator.register_fn_override(JOINED, move |args: &[JValue]| {
-        let value = first(args);
-        items.set(joined_size(&value));
-        Ok(value)
-    })?;
-    evaluator.register_fn_override(SEPARATOR, move |args: &[JValue]| {
-        let (count, bytes) = joined.get();
-        within(args, count, bytes, Size::LARGEST_TEXT.bytes)
-    })?;
-    let replaced = Rc::new(Cell::new(0));
-    let text = Rc::clone(&replaced);
-    evaluator.register_fn_override(REPLACED, move |args: &[JValue]| {
-        let value = first(args);
-        text.set(value.as_str().map_or(0, str::len));
-        Ok(value)
-    })?;
-    evaluator.register_fn_override(REPLACEMENT, move |args: &[JValue]| {
-        within(args, replaced.get(), 0, REPLACED_BYTES_MAX)
-    })
-}
-
-fn too_large() -> EvaluatorError {
-    EvaluatorError::EvaluationError(MEMORY.to_owned())
-}
-
-fn first(args: &[JValue]) -> JValue {
-    args.first().cloned().unwrap_or(JValue::Undefined)
-}
-
-/// The first argument, unless `count` copies of it and `bytes` more exceed `most`.
-fn within(args: &[JValue], count: usize, bytes: usize, most: usize) -> HostFnResult {
-    let value = first(args);
-    let length = value.as_str().map_or(0, str::len);
-    if count.saturating_mul(length).saturating_add(bytes) > most {
-        return Err(too_large());
-    }
-    Ok(value)
-}
-
-/// Number and bytes of the items that `$join` puts together.
-fn joined_size(value: &JValue) -> (usize, usize) {
-    match value {
-        JValue::Array(items) => {
-            let bytes = items.iter().filter_map(JValue::as_str).map(str::len).sum();
-            (items.len(), bytes)
-        }
-        _ => (1, value.as_str().map_or(0, str::len)),
-    }
-}
-
-/// `a & b` with the length checked before the text is built.
-fn concatenate(args: &[JValue]) -> HostFnResult {
-    let mut left = Size::LARGEST_TEXT;
-    let mut text = String::new();
-    for value in args {
-        left.take(value)?;
-        match value {
-            JValue::Undefined => {}
-            JValue::String(part) => text.push_str(part),
-            other => text.push_str(to_text(other, None)?.as_str().unwrap_or_default()),
-        }
-    }
-    if text.len() > TEXT_CHARACTERS_MAX && text.chars().count() > TEXT_CHARACTERS_MAX {
-        return Err(too_large());
-    }
-    Ok(JValue::string(text))
-}
-
-/// `$string(value)` with the size checked before the text is built.
-fn print(args: &[JValue]) -> HostFnResult {
-    let value = first(args);
-    let mut left = Size::LARGEST_TEXT;
-    left.take(&value)?;
-    Ok(to_text(&value, None)?)
-}
-
-/// What is left for one text.
-struct Size {
-    values: usize,
-    bytes: usize,
-}
-
-impl Size {
-    /// A character has at most four bytes.
-    const LARGEST_TEXT: Size = Size {
-        values: PRINTED_VALUES_MAX,
-        bytes: 4 * TEXT_CHARACTERS_MAX,
-    };
-
-    /// Takes the size of `value`; stops as soon as it is too large, so shared values cost no more than the bound.
-    fn take(&mut self, value: &JValue) -> Result<(), EvaluatorError> {
-        self.values = self.values.checked_sub(1).ok_or_else(too_large)?;
-        match value {
-            JValue::String(text) => self.take_bytes(text.len()),
-            JValue::Array(items) => jsonata_core::value::with_stack(|| {
-                items.iter().try_for_each(|item| self.take(item))
-            }),
-            JValue::Object(members) => jsonata_core::value::with_stack(|| {
-                members.iter().try_for_each(|(name, value)| {
-                    self.take_bytes(name.len())?;
-                    self.take(value)
-                })
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn take_bytes(&mut self, bytes: usize) -> Result<(), EvaluatorError> {
-        self.bytes = self.bytes.checked_sub(bytes).ok_or_else(too_large)?;
-        Ok(())
-    }
-}
-
-struct Guards {
-    reuses_values: bool,
+struct Guards<'r> {
+    references: &'r References,
     /// Whether `$string` is to be guarded.
     prints: bool,
     inserted: bool,
 }
 
-impl Guards {
+impl Guards<'_> {
     fn node(&mut self, node: &mut AstNode) {
         self.below(node);
         match node {
@@ -191,16 +68,41 @@ impl Guards {
                 op: BinaryOp::Concatenate,
                 lhs,
                 rhs,
-            } if self.reuses_values => {
+            } if self.references.reuses_values => {
                 let parts =
                     [lhs, rhs].map(|part| std::mem::replace(&mut **part, AstNode::Undefined));
                 *node = self.call(CONCATENATE, parts.into());
+            }
+            AstNode::Binary {
+                op: BinaryOp::Equal | BinaryOp::NotEqual,
+                lhs,
+                ..
+            } if self.references.reuses_values => self.wrap(COMPARED, lhs),
+            AstNode::Binary {
+                op: BinaryOp::Range,
+                lhs,
+                rhs,
+            } => self.range(lhs, rhs),
+            // One element cannot multiply.
+            AstNode::Array(items) if self.references.reuses_values && items.len() > 1 => {
+                self.wrap_shared(LISTED, items, may_be_spread);
+            }
+            AstNode::Variable(name) => {
+                if let Some(function) = self.passed_on(name) {
+                    *node = function;
+                }
             }
             // No further level: how deep an expression may nest is AWS's to say.
             AstNode::Function { name, args, .. }
                 if self.prints && name == "string" && args.len() == 1 =>
             {
                 PRINT.clone_into(name);
+                self.inserted = true;
+            }
+            AstNode::Function { name, args, .. }
+                if name == "distinct" && args.len() == 1 && !self.references.binds(name) =>
+            {
+                DISTINCT.clone_into(name);
                 self.inserted = true;
             }
             AstNode::Function {
@@ -215,6 +117,19 @@ impl Guards {
     fn arguments(&mut self, function: &str, args: &mut [AstNode]) {
         match (function, args) {
             ("string", [value, ..]) if self.prints => self.wrap(PRINTED, value),
+            ("fromMillis", [millis, pictures @ ..]) => {
+                self.wrap(INSTANT, millis);
+                if let [picture, ..] = pictures {
+                    self.wrap(PICTURE, picture);
+                }
+            }
+            ("toMillis", [_, picture]) | ("now", [picture, ..]) => self.wrap(PICTURE, picture),
+            ("formatInteger", [number, picture]) if may_be_numeral(picture) => {
+                self.wrap(NUMERAL, number);
+            }
+            ("range", [first, last, ..]) => self.range(first, last),
+            ("match", [text, _, ..]) => self.wrap(MATCHED, text),
+            ("zip", args) => self.wrap_shared(ZIPPED, args, |_| true),
             // The width may be the first argument, when the text is the context.
             ("pad", args) => args.iter_mut().for_each(|arg| self.wrap(WIDTH, arg)),
             ("join", [items, separator]) => {
@@ -227,6 +142,40 @@ impl Guards {
             }
             _ => {}
         }
+    }
+
+    fn range(&mut self, first: &mut AstNode, last: &mut AstNode) {
+        if let (AstNode::Number(first), AstNode::Number(last)) = (&*first, &*last)
+            && last - first < RANGE_WRITTEN_MAX
+        {
+            return;
+        }
+        self.wrap(RANGE_FIRST, first);
+        self.wrap(RANGE_LAST, last);
+    }
+
+    /// A function around a guarded call of the built-in one that `name` stands for.
+    fn passed_on(&mut self, name: &str) -> Option<AstNode> {
+        let (_, count) = GUARDED.iter().find(|(guarded, _)| *guarded == name)?;
+        if self.references.binds(name) {
+            return None;
+        }
+        let parameters = PARAMETERS[..*count].iter();
+        let mut call = AstNode::Function {
+            name: name.to_owned(),
+            args: parameters
+                .clone()
+                .map(|name| AstNode::Variable((*name).to_owned()))
+                .collect(),
+            is_builtin: true,
+        };
+        self.node(&mut call);
+        Some(AstNode::Lambda {
+            params: parameters.map(|name| (*name).to_owned()).collect(),
+            body: Box::new(call),
+            signature: None,
+            thunk: false,
+        })
     }
 
     fn wrap(&mut self, guard: &str, node: &mut AstNode) {
@@ -243,6 +192,20 @@ impl Guards {
         }
         let inner = std::mem::replace(node, AstNode::Undefined);
         *node = self.call(guard, vec![inner]);
+    }
+
+    /// As [`Guards::wrap`], for the `wanted` of `nodes`; the guard learns how many nodes there are.
+    fn wrap_shared(
+        &mut self,
+        guard: &str,
+        nodes: &mut [AstNode],
+        wanted: impl Fn(&AstNode) -> bool,
+    ) {
+        let count = nodes.len() as f64;
+        for node in nodes.iter_mut().filter(|node| wanted(node)) {
+            let inner = std::mem::replace(node, AstNode::Undefined);
+            *node = self.call(guard, vec![inner, AstNode::Number(count)]);
+        }
     }
 
     fn call(&mut self, guard: &str, args: Vec<AstNode>) -> AstNode {
@@ -323,4 +286,27 @@ impl Guards {
             self.node(value);
         }
     }
+}
+
+/// Whether a picture of `$formatInteger` may ask for a Roman numeral.
+fn may_be_numeral(picture: &AstNode) -> bool {
+    match picture {
+        AstNode::String(picture) => picture.starts_with(['I', 'i']),
+        _ => true,
+    }
+}
+
+/// Whether the items of what `node` gives become items of the array around it.
+///
+/// An array that is written inside another stays one element, and a range is counted already.
+fn may_be_spread(node: &AstNode) -> bool {
+    matches!(
+        node,
+        AstNode::Variable(_)
+            | AstNode::Function { .. }
+            | AstNode::Call { .. }
+            | AstNode::Path { .. }
+            | AstNode::Conditional { .. }
+            | AstNode::Block(_)
+    )
 }

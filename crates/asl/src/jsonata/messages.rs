@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::guard;
 
+/// The crate's message for a fault of its own.
+pub(super) const INTERNAL: &str = "internal error";
+
 /// What follows `the field 'Output' ` for an error of an evaluation.
 ///
 /// - `functions`: what the expression calls; a message that needs the function's name gets it if there is one only.
@@ -21,6 +24,8 @@ pub(super) fn thrown(message: &str, functions: &BTreeSet<String>) -> String {
         Some("D1012") => TIMEOUT,
         Some("D2014" | "D2015") => guard::MEMORY,
         _ if message == guard::MEMORY => guard::MEMORY,
+        // AWS: this sentence, and then a number that only AWS can look up.
+        _ if message == INTERNAL => return "threw an internal error during evaluation.".to_owned(),
         _ => {
             return format!(
                 "threw an error during evaluation. {}",

@@ -19,8 +19,8 @@ pub(super) struct References {
     /// Whether a value can be used twice (a variable is assigned, a function defined): only then can values
     /// grow beyond the sum of what the expression reads and writes down.
     pub(super) reuses_values: bool,
-    /// Whether the expression gives the name `$string` to something of its own.
-    pub(super) binds_string: bool,
+    /// Names that the expression gives to something of its own.
+    bound: BTreeSet<String>,
 }
 
 /// Every function that an expression can name.
@@ -178,6 +178,11 @@ impl References {
         } else {
             self.variables.contains(name)
         }
+    }
+
+    /// Whether the expression gives `name` to something of its own, anywhere.
+    pub(super) fn binds(&self, name: &str) -> bool {
+        self.bound.contains(name)
     }
 
     /// Adds what another expression of the same template refers to.
@@ -355,7 +360,7 @@ impl Walk {
     }
 
     fn bind(&mut self, name: &str) {
-        self.found.binds_string |= name == "string";
+        self.found.bound.insert(name.to_owned());
         self.locals.push(name.to_owned());
     }
 

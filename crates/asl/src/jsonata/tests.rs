@@ -117,6 +117,31 @@ const VALUES: &[(&str, &str)] = &[
         r#""own""#,
     ),
     ("[1..873782] ~> $count()", "873782"),
+    // What is bounded goes on as it was within its bounds.
+    ("($p := $pad; $p('x', 3))", r#""x  ""#),
+    ("($p := $pad; $p('x', -3, '.'))", r#""..x""#),
+    ("($j := $join; $j(['a', 'b'], '-'))", r#""a-b""#),
+    ("($pad := function($x) { $x }; $pad(1))", "1"),
+    (
+        "$map(['I', 'II'], function($n) { $parseInteger($n, 'I') })",
+        "[1,2]",
+    ),
+    ("$formatInteger(1999, 'I')", r#""MCMXCIX""#),
+    (
+        "$distinct([1, 1.0, '1', null, null, {'a': [1]}, {'a': [1]}, 0, -0])",
+        r#"[1,"1",null,{"a":[1]},0]"#,
+    ),
+    ("$map([[1, 1], [2, 3]], $distinct)", "[[1],[2,3]]"),
+    ("$count($distinct([1..100000]))", "100000"),
+    ("($a := [1, 2]; [$a, [$a], 3, 4..5])", "[1,2,[1,2],3,4,5]"),
+    (
+        "($a := {'b': [1]}; [$a = {'b': [1]}, {'b': [1]} in [$a], $a != $a])",
+        "[true,false,false]",
+    ),
+    ("($n := 3; [1..$n, $n..$n + 1])", "[1,2,3,3,4]"),
+    ("$zip([1, 2, 3], ['a', 'b'])", r#"[[1,"a"],[2,"b"]]"#),
+    ("$fromMillis(0, '[Y9,999,*]')", r#""1,970""#),
+    ("$match('ababab', /a(b)/, 1).groups", r#"["b"]"#),
 ];
 
 #[test]
@@ -193,6 +218,35 @@ const FAILURES: &[(&str, &str)] = &[
     ),
     ("($s := $pad('x', 4e6); $join([1..1000].($s), $s))", MEMORY),
     ("($s := $pad('x', 1e6); $replace($s, 'x', $s))", MEMORY),
+    ("$range(1, 1e12, 1)", MEMORY),
+    ("($p := $pad; $p('x', 5e8))", MEMORY),
+    (
+        "($j := $join; $s := $pad('x', 4e6); $j([1..1000].($s), $s))",
+        MEMORY,
+    ),
+    ("$match($pad('', 4e6, 'a'), /a/) ~> $count", MEMORY),
+    ("$formatInteger(1e18, 'I')", MEMORY),
+    ("$zip([1..800000], [1..800000], [1..800000])", MEMORY),
+    (
+        "$reduce([1..40], function($a, $n) { [$a, $a] }, ['x', 'y'])",
+        MEMORY,
+    ),
+    (
+        "($grow := function() { $reduce([1..60], function($a, $n) { {'a': $a, 'b': $a} }, 1) }; $grow() = $grow())",
+        MEMORY,
+    ),
+    (
+        "($a := $reduce([1..60], function($a, $n) { {'a': $a, 'b': $a} }, 1); $distinct([$a, 1]))",
+        MEMORY,
+    ),
+    (
+        "$fromMillis(23372036854775808000)",
+        "threw an error during evaluation. Invalid time value",
+    ),
+    (
+        "$fromMillis(0, '[Y,20-30]')",
+        "threw an error during evaluation. a part of a date is at most 18 characters wide, unlike in '[Y,20-30]'",
+    ),
 ];
 
 #[test]
