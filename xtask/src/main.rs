@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 
 mod codegen;
 mod conformance;
+mod fuzz;
 mod test;
 mod tidy;
 
@@ -27,6 +28,9 @@ Commands:
   codegen [--check|--refresh]   shapes and names that come from the models; --check only compares,
                                 --refresh first takes new models from the botocore package
   conformance --report FILE     compares a conformance report with tests/conformance-baseline.json
+  fuzz [--seconds N] [--target NAME] [--seed N]
+                                bad input for N seconds (60) a target; findings are kept in crates/fuzz/findings
+  fuzz replay TARGET FILE       reads one input again
   sim                           simulation (not built yet)
 ";
 
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::check(),
         ["codegen", "--refresh"] => codegen::refresh(),
         ["conformance", "--report", report] => conformance::run(Path::new(report)),
+        ["fuzz", options @ ..] => fuzz::run(options),
         ["sim"] => {
             eprintln!(
                 "simulation is not built yet: it arrives with the durability milestone (issue D)"

@@ -116,7 +116,7 @@ impl Expression {
             Expression::parse_with_code(source).map_err(|message| CompileProblem::Invalid {
                 message: messages::syntax(&message),
             })?;
-        let message = match &expression.references {
+        let message = match &*expression.references {
             References {
                 unsupported: Some(name),
                 ..

@@ -10,11 +10,12 @@ use crate::root;
 
 /// Which of our crates a crate may use; see ARCHITECTURE.md. `integrations`, `telemetry` and `sim`
 /// are planned. `stepwell` may use `functions`: building a package is done where files are.
-const TABLE: [(&str, &[&str]); 12] = [
+const TABLE: [(&str, &[&str]); 13] = [
     ("api", &[]),
     ("asl", &[]),
     ("engine", &["asl"]),
     ("functions", &[]),
+    ("fuzz", &["asl", "api"]),
     ("integrations", &["api"]),
     (
         "server",
