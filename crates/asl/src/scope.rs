@@ -57,6 +57,19 @@ impl Entropy {
         }
     }
 
+    /// A stream that these texts alone decide.
+    pub fn of_texts(texts: &[&str]) -> Entropy {
+        let mut hash = Sha256::new();
+        for text in texts {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        Entropy {
+            seed: hash.finalize().into(),
+            drawn: Cell::new(0),
+        }
+    }
+
     /// The next 32 bytes of the stream.
     pub fn draw(&self) -> [u8; 32] {
         let count = self.drawn.get();

@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: a [`Definition`] exists only if AWS would accept its text.
 
+pub mod distributed;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use self::distributed::Distributed;
 use crate::choice::Test;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::intrinsic::Intrinsic;
@@ -339,8 +341,8 @@ pub struct Map {
     pub max_concurrency: Option<Quantity>,
     pub tolerated_failure_percentage: Option<Quantity>,
     pub tolerated_failure_count: Option<Quantity>,
-    /// `ItemBatcher`, `ItemReader`, `ResultWriter`, `Label` as written; read by Distributed Map only.
-    pub distributed: BTreeMap<String, Value>,
+    /// The fields of a Distributed Map; empty for an inline one.
+    pub distributed: Distributed,
 }
 
 /// `ProcessorConfig.Mode`.

@@ -167,7 +167,7 @@ fn the_parts_of_a_distributed_map_are_checked() {
             execution_type: MachineKind::Standard
         }
     );
-    assert_eq!(map.distributed["Label"], "orders");
+    assert_eq!(map.distributed.label.as_deref(), Some("orders"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::Parser;
 use super::fields::Fields;
 use crate::definition::QueryLanguage;
+use crate::definition::distributed::{Batcher, Distributed, Transformation, Writer};
 
 /// Items that one reader gives at most (service quota).
 const ITEMS_MAX: u64 = 100_000_000;
@@ -11,28 +12,36 @@ const ITEMS_MAX: u64 = 100_000_000;
 const BATCH_BYTES_MAX: u64 = 262_144;
 
 impl Parser<'_> {
-    pub(super) fn check_distributed(&mut self, fields: Fields<'_>) {
+    pub(super) fn distributed(&mut self, fields: Fields<'_>) -> Distributed {
         self.check_label(fields);
-        self.within(fields, "ItemReader", Parser::check_reader);
-        self.within(fields, "ItemBatcher", Parser::check_batcher);
-        self.within(fields, "ResultWriter", Parser::check_writer);
-    }
-
-    fn within(&mut self, fields: Fields<'_>, field: &str, check: fn(&mut Self, Fields<'_>)) {
-        if let Some(object) = fields.object(field, self.report) {
-            let pointer = fields.at(field);
-            check(
-                self,
-                Fields {
-                    object,
-                    pointer: &pointer,
-                    language: fields.language,
-                },
-            );
+        Distributed {
+            label: fields
+                .get("Label")
+                .and_then(|value| value.as_str())
+                .map(str::to_owned),
+            reader: self.within(fields, "ItemReader", Parser::reader),
+            batcher: self.within(fields, "ItemBatcher", Parser::batcher),
+            writer: self.within(fields, "ResultWriter", Parser::writer),
         }
     }
 
-    fn check_reader(&mut self, reader: Fields<'_>) {
+    fn within<T>(
+        &mut self,
+        fields: Fields<'_>,
+        field: &str,
+        read: fn(&mut Self, Fields<'_>) -> T,
+    ) -> Option<T> {
+        let object = fields.object(field, self.report)?;
+        let pointer = fields.at(field);
+        let inner = Fields {
+            object,
+            pointer: &pointer,
+            language: fields.language,
+        };
+        Some(read(self, inner))
+    }
+
+    fn reader(&mut self, reader: Fields<'_>) -> String {
         reader.allow_only(
             &["Resource", "Parameters", "Arguments", "ReaderConfig"],
             self.report,
@@ -42,6 +51,7 @@ impl Parser<'_> {
         }
         self.check_arguments(reader);
         self.within(reader, "ReaderConfig", Parser::check_reader_config);
+        resource_of(reader).unwrap_or_default()
     }
 
     fn check_reader_config(&mut self, config: Fields<'_>) {
@@ -87,7 +97,7 @@ impl Parser<'_> {
         self.bounded(config, "MaxItems", "MaxItemsPath", ITEMS_MAX);
     }
 
-    fn check_batcher(&mut self, batcher: Fields<'_>) {
+    fn batcher(&mut self, batcher: Fields<'_>) -> Batcher {
         const FIELDS: &[&str] = &[
             "BatchInput",
             "MaxItemsPerBatch",
@@ -103,22 +113,24 @@ impl Parser<'_> {
             );
             self.report.schema(batcher.pointer, message);
         }
-        self.bounded(
-            batcher,
-            "MaxItemsPerBatch",
-            "MaxItemsPerBatchPath",
-            ITEMS_MAX,
-        );
-        self.bounded(
-            batcher,
-            "MaxInputBytesPerBatch",
-            "MaxInputBytesPerBatchPath",
-            BATCH_BYTES_MAX,
-        );
-        self.template(batcher, "BatchInput");
+        Batcher {
+            items_max: self.bounded(
+                batcher,
+                "MaxItemsPerBatch",
+                "MaxItemsPerBatchPath",
+                ITEMS_MAX,
+            ),
+            bytes_max: self.bounded(
+                batcher,
+                "MaxInputBytesPerBatch",
+                "MaxInputBytesPerBatchPath",
+                BATCH_BYTES_MAX,
+            ),
+            input: self.template(batcher, "BatchInput"),
+        }
     }
 
-    fn check_writer(&mut self, writer: Fields<'_>) {
+    fn writer(&mut self, writer: Fields<'_>) -> Writer {
         writer.allow_only(
             &["Resource", "Parameters", "Arguments", "WriterConfig"],
             self.report,
@@ -133,15 +145,27 @@ impl Parser<'_> {
             }
         }
         self.check_arguments(writer);
-        self.within(writer, "WriterConfig", |parser, config| {
+        let config = self.within(writer, "WriterConfig", |parser, config| {
             config.allow_only(&["OutputType", "Transformation"], parser.report);
-            config.one_of(
+            let transformation = config.one_of(
                 "Transformation",
                 &["NONE", "COMPACT", "FLATTEN"],
                 parser.report,
             );
-            config.one_of("OutputType", &["JSON", "JSONL"], parser.report);
+            let output_type = config.one_of("OutputType", &["JSON", "JSONL"], parser.report);
+            let transformation = match transformation {
+                Some("NONE") => Transformation::None,
+                Some("FLATTEN") => Transformation::Flatten,
+                _ => Transformation::Compact,
+            };
+            (transformation, output_type == Some("JSONL"))
         });
+        let (transformation, is_lines) = config.unwrap_or_default();
+        Writer {
+            resource: resource_of(writer),
+            transformation,
+            is_lines,
+        }
     }
 
     fn check_source(&mut self, fields: Fields<'_>, calls: &[&str]) {
@@ -171,4 +195,9 @@ impl Parser<'_> {
         };
         self.template(fields, field);
     }
+}
+
+fn resource_of(fields: Fields<'_>) -> Option<String> {
+    let resource = fields.get("Resource")?;
+    resource.as_str().map(str::to_owned)
 }

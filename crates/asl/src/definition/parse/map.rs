@@ -1,7 +1,5 @@
 //! Fields of a Map state, inline and distributed.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::Parser;
@@ -10,7 +8,7 @@ use super::fields::Fields;
 use super::variables::Assigned;
 use crate::definition::{BlockId, Items, MachineKind, Map, MapMode, QueryLanguage};
 
-/// Read by Distributed Map only, and kept as written.
+/// Fields of a Distributed Map only.
 const DISTRIBUTED_FIELDS: [&str; 4] = ["ItemBatcher", "ItemReader", "ResultWriter", "Label"];
 
 impl Parser<'_> {
@@ -35,7 +33,7 @@ impl Parser<'_> {
         );
         let tolerated_failure_count =
             self.count(fields, "ToleratedFailureCount", "ToleratedFailureCountPath");
-        self.check_distributed(fields);
+        let distributed = self.distributed(fields);
         let (processor, mode) = processor?;
         if mode == MapMode::Inline {
             for field in DISTRIBUTED_FIELDS
@@ -54,7 +52,7 @@ impl Parser<'_> {
             max_concurrency,
             tolerated_failure_percentage,
             tolerated_failure_count,
-            distributed: distributed_fields(fields),
+            distributed,
         })
     }
 
@@ -152,15 +150,4 @@ impl Parser<'_> {
             _ => Some(Items::Input),
         }
     }
-}
-
-fn distributed_fields(fields: Fields<'_>) -> BTreeMap<String, Value> {
-    DISTRIBUTED_FIELDS
-        .into_iter()
-        .filter_map(|field| {
-            fields
-                .get(field)
-                .map(|value| (field.to_owned(), value.clone()))
-        })
-        .collect()
 }

@@ -286,9 +286,9 @@ impl Parser<'_> {
         literal: &'static str,
         path: &'static str,
         max: u64,
-    ) {
+    ) -> Option<Quantity> {
         fields.only_in(path, QueryLanguage::JsonPath, self.report);
-        self.quantity(fields, literal, path, Bounds::Integer { min: 0, max });
+        self.quantity(fields, literal, path, Bounds::Integer { min: 0, max })
     }
 
     fn quantity(
