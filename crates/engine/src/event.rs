@@ -187,6 +187,19 @@ pub enum Details {
         /// How often the execution was redriven, this time included.
         redrive_count: u32,
     },
+    MapRunStarted {
+        arn: String,
+    },
+    MapRunSucceeded,
+    MapRunFailed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    MapRunAborted,
+    MapRunRedriven {
+        arn: String,
+        redrive_count: u32,
+    },
 }
 
 impl Details {

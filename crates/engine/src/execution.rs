@@ -238,6 +238,26 @@ impl Execution {
             .collect()
     }
 
+    /// Map runs whose end this execution awaits.
+    pub fn open_map_runs(&self) -> Vec<crate::Ticket> {
+        self.frames
+            .values()
+            .filter_map(Frame::open_map_run)
+            .collect()
+    }
+
+    /// The input of the next child execution of an open map run.
+    ///
+    /// - `first_item`: the first item that no child execution has been given yet.
+    /// - Errors: what the map run fails with: a selector that cannot be evaluated, an input that is too large.
+    pub fn map_run_child(
+        &mut self,
+        ticket: crate::Ticket,
+        first_item: u32,
+    ) -> Result<crate::MapRunChild, crate::MapRunFault> {
+        crate::states::distributed::child(self, ticket, first_item)
+    }
+
     /// The event that stores the input of an open attempt.
     pub fn scheduled_at(&self, ticket: crate::Ticket) -> Option<EventId> {
         crate::states::task::scheduled_at(self, ticket)
@@ -382,6 +402,30 @@ pub(crate) enum Phase {
     Done { output: Slot },
     /// The state was entered and has done nothing yet that lasts: its fields are being evaluated, or they failed.
     Entered,
+    /// A Map state whose items are child executions.
+    MapRun(MapRun),
+}
+
+/// What a frame knows of its map run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MapRun {
+    /// With the frame's id, the ticket of the run.
+    pub(crate) attempt: u32,
+    /// Whether the run's end is awaited.
+    pub(crate) is_open: bool,
+    pub(crate) length: u32,
+    pub(crate) started_ms: i64,
+    /// `MapStateStarted`: the event that the evaluation of the items belongs to.
+    pub(crate) started: EventId,
+    /// Limits of one batch, where there is an `ItemBatcher`.
+    pub(crate) batch: Option<BatchLimits>,
+}
+
+/// `MaxItemsPerBatch` and `MaxInputBytesPerBatch` as evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BatchLimits {
+    pub(crate) items_max: u32,
+    pub(crate) bytes_max: u32,
 }
 
 /// An open attempt of a Task.
@@ -454,7 +498,19 @@ impl Frame {
             Phase::Branches { .. }
             | Phase::Iterations { .. }
             | Phase::Done { .. }
-            | Phase::Entered => None,
+            | Phase::Entered
+            | Phase::MapRun(_) => None,
+        }
+    }
+
+    /// The ticket of the frame's map run, if its end is awaited.
+    pub fn open_map_run(&self) -> Option<crate::Ticket> {
+        match &self.phase {
+            Phase::MapRun(run) if run.is_open => Some(crate::Ticket {
+                frame: self.id,
+                attempt: run.attempt,
+            }),
+            _ => None,
         }
     }
 

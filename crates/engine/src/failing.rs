@@ -74,8 +74,12 @@ impl Stepper<'_> {
     }
 
     fn failed_after(&mut self, previous: EventId, id: FrameId, failure: Failure) {
-        if let Some(fault) = self.evaluation_fault(previous, id, failure) {
-            self.state_failed(id, fault);
+        match self.evaluation_fault(previous, id, failure) {
+            // AWS: a runtime error of a Map's own fields ends the execution without `MapStateFailed` (recorded
+            // for `ToleratedFailureCountPath`).
+            Some(fault) if fault.is_fatal => self.frame_failed(id, fault),
+            Some(fault) => self.state_failed(id, fault),
+            None => {}
         }
     }
 
@@ -142,6 +146,12 @@ impl Stepper<'_> {
                 state.name
             ),
         );
+    }
+
+    /// The state asks for something that Stepwell does not do: nothing catches that.
+    pub(crate) fn refused(&mut self, id: FrameId, cause: String) {
+        let fault = Fault::of_task(Some("States.Runtime".to_string()), Some(cause));
+        self.frame_failed(id, fault);
     }
 
     /// A data limit that nothing catches.
@@ -369,6 +379,9 @@ impl Stepper<'_> {
                     self.emit(origin, Details::ParallelStateAborted);
                 }
                 Kind::Map(_) if !has_failed => {
+                    if frame.open_map_run().is_some() {
+                        self.emit(origin, Details::MapRunAborted);
+                    }
                     self.emit(origin, Details::MapStateAborted);
                 }
                 _ => {}

@@ -25,9 +25,13 @@ pub use execution::{
 };
 pub use payload::{PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, Payload, Slot};
 pub use redrive::Redrives;
-pub use step::{Call, CallPattern, Effect, Input, Ticket, Transition, step};
+pub use step::{
+    Call, CallPattern, Effect, Input, MapRunChild, MapRunFault, MapRunStart, Ticket, Transition,
+    step,
+};
+pub use stepwell_asl::definition::distributed::Transformation;
 pub use stepwell_asl::definition::{MachineKind, MapMode};
-pub use stepwell_asl::{Definition, Diagnostic, Severity, Timestamp};
+pub use stepwell_asl::{Definition, Diagnostic, Entropy, Severity, Timestamp};
 pub use token::TaskToken;
 
 /// The stream of randomness that a command's 32 bytes of entropy give.

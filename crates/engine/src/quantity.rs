@@ -17,45 +17,16 @@ pub(crate) struct Rule {
 /// - AWS: texts of the path errors are those recorded for `SecondsPath`.
 pub(crate) fn whole(quantity: &Quantity, rule: &Rule, scope: &Scope) -> Result<i64, Failure> {
     let field = quantity.field;
-    let number = match &quantity.source {
-        QuantitySource::Literal(number) => *number,
-        QuantitySource::Path(path) => {
-            let Some(value) = path.lookup(scope) else {
-                let cause = format!(
-                    "The {field} parameter does not reference an input value: {}",
-                    path.text()
-                );
-                return Err(Failure::runtime(cause));
-            };
-            let Some(number) = path_whole(&value) else {
-                let cause = format!(
-                    "The {field} parameter cannot be parsed as a long value: {} == {}",
-                    path.text(),
-                    plain(&value)
-                );
-                return Err(Failure::runtime(cause));
-            };
-            if number < 0.0 {
-                let cause = format!(
-                    "The {field} parameter references a negative value: {} == {}",
-                    path.text(),
-                    plain(&value)
-                );
-                return Err(Failure::runtime(cause));
-            }
-            number
-        }
-        QuantitySource::Jsonata(expression) => {
-            let value = expression.evaluate(scope, field)?;
-            match as_whole(&value) {
-                Some(number) => number,
-                None if value.is_number() => {
-                    return Err(expression.unexpected(field, "integer", &value));
-                }
-                None => return Err(expression.unexpected(field, "number", &value)),
-            }
-        }
-    };
+    let number = number(quantity, "long", scope)?;
+    if let (QuantitySource::Path(path), true) = (&quantity.source, number < 0.0) {
+        let value = path.lookup(scope).unwrap_or_default();
+        let cause = format!(
+            "The {field} parameter references a negative value: {} == {}",
+            path.text(),
+            plain(&value)
+        );
+        return Err(Failure::runtime(cause));
+    }
     match rule.broken_by(number) {
         None => Ok(number as i64),
         Some(bound) => Err(out_of_range(quantity, number, &bound, scope)),
@@ -91,6 +62,44 @@ fn out_of_range(quantity: &Quantity, number: f64, bound: &str, scope: &Scope) ->
     }
 }
 
+/// The number that `quantity` gives in `scope`, whatever its size.
+///
+/// - `kind`: `long` for a whole number, `double` for any; AWS's word in the error text.
+pub(crate) fn number(quantity: &Quantity, kind: &str, scope: &Scope) -> Result<f64, Failure> {
+    let field = quantity.field;
+    let is_whole = kind == "long";
+    match &quantity.source {
+        QuantitySource::Literal(number) => Ok(*number),
+        QuantitySource::Path(path) => {
+            let Some(value) = path.lookup(scope) else {
+                let cause = format!(
+                    "The {field} parameter does not reference an input value: {}",
+                    path.text()
+                );
+                return Err(Failure::runtime(cause));
+            };
+            path_number(&value, is_whole).ok_or_else(|| {
+                Failure::runtime(format!(
+                    "The {field} parameter cannot be parsed as a {kind} value: {} == {}",
+                    path.text(),
+                    plain(&value)
+                ))
+            })
+        }
+        QuantitySource::Jsonata(expression) => {
+            let value = expression.evaluate(scope, field)?;
+            as_number(&value, is_whole).ok_or_else(|| {
+                let expected = if value.is_number() {
+                    "integer"
+                } else {
+                    "number"
+                };
+                expression.unexpected(field, expected, &value)
+            })
+        }
+    }
+}
+
 /// The failure of a whole template that gave a value of another type than its field needs.
 ///
 /// - A literal of the wrong type is refused when the machine is created, so this is an expression's failure.
@@ -108,15 +117,17 @@ pub(crate) fn wrong_type(template: &JsonataTemplate, expected: &str, value: &Val
 }
 
 /// AWS: a text of digits counts as the number (recorded: `MaxConcurrencyPath` on `"1"`).
-fn path_whole(value: &Value) -> Option<f64> {
+fn path_number(value: &Value, is_whole: bool) -> Option<f64> {
     match value {
         Value::String(text) => text.parse::<i64>().ok().map(|number| number as f64),
-        other => as_whole(other),
+        other => as_number(other, is_whole),
     }
 }
 
-fn as_whole(value: &Value) -> Option<f64> {
-    value.as_f64().filter(|number| number.fract() == 0.0)
+fn as_number(value: &Value, is_whole: bool) -> Option<f64> {
+    value
+        .as_f64()
+        .filter(|number| !is_whole || number.fract() == 0.0)
 }
 
 /// A value inside a sentence: a string without its quotes.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use stepwell_asl::definition::{BlockId, Pattern};
+use stepwell_asl::definition::distributed::Transformation;
+use stepwell_asl::definition::{BlockId, MachineKind, Pattern};
 use stepwell_asl::{Entropy, Timestamp};
 
 use crate::event::{Details, Event, EventId, body_of};
@@ -67,6 +68,18 @@ pub enum Input {
         /// When the execution times out from now on.
         deadline: Option<Timestamp>,
     },
+    /// All child executions of a map run have ended, and few enough of them badly.
+    MapRunSucceeded {
+        ticket: Ticket,
+        /// `None`: the results are larger than a state's output may be.
+        output: Option<Payload>,
+    },
+    /// A map run has failed.
+    MapRunFailed {
+        ticket: Ticket,
+        error: String,
+        cause: Option<String>,
+    },
 }
 
 /// Names one attempt of one task of an execution. A ticket whose attempt is no longer open changes nothing.
@@ -83,6 +96,52 @@ pub enum Effect {
     Call(Box<Call>),
     /// Nobody waits for this attempt any more; its performer may stop.
     Cancel(Ticket),
+    /// Start child executions for the items of a Distributed Map.
+    StartMapRun(Box<MapRunStart>),
+    /// Nobody waits for this map run any more; its child executions are to be aborted.
+    StopMapRun(Ticket),
+}
+
+/// A map run to start: its children come from [`Execution::map_run_child`].
+#[derive(Debug, Clone)]
+pub struct MapRunStart {
+    pub ticket: Ticket,
+    pub arn: String,
+    /// The `Label` of the Map state, or the one made for it.
+    pub label: String,
+    /// Name of the Map state, whose processor the children run.
+    pub state: String,
+    /// What its child executions are.
+    pub execution_type: MachineKind,
+    /// Number of items.
+    pub items: u32,
+    /// `MaxItemsPerBatch`; `None` where a child has one item, or as many as its input holds.
+    pub items_per_child: Option<u32>,
+    /// 0: as many as possible.
+    pub max_concurrency: u32,
+    pub tolerated_failure_count: Option<u64>,
+    /// 0 to 100.
+    pub tolerated_failure_percentage: Option<f64>,
+    pub transformation: Transformation,
+    /// The results are JSON Lines in a text.
+    pub is_lines: bool,
+    /// Randomness of the child executions derives from this.
+    pub seed: [u8; 32],
+}
+
+/// The input of one child execution.
+#[derive(Debug, Clone)]
+pub struct MapRunChild {
+    pub input: Payload,
+    /// How many items are in it.
+    pub items: u32,
+}
+
+/// Why a map run fails.
+#[derive(Debug, Clone)]
+pub struct MapRunFault {
+    pub error: String,
+    pub cause: String,
 }
 
 /// A task to perform.
@@ -205,6 +264,14 @@ impl Stepper<'_> {
                 }
             }
             Input::Redrive { deadline } => self.redrive(deadline),
+            Input::MapRunSucceeded { ticket, output } => {
+                states::distributed::succeeded(self, ticket, output)
+            }
+            Input::MapRunFailed {
+                ticket,
+                error,
+                cause,
+            } => states::distributed::failed(self, ticket, error, cause),
             Input::Fail { error, cause } => {
                 let previous = self.execution.last_event;
                 self.fail(error, cause, previous);
@@ -214,6 +281,7 @@ impl Stepper<'_> {
                     error: error.clone(),
                     cause: cause.clone(),
                 };
+                self.abort_map_runs();
                 // AWS: the end of a stopped execution has no predecessor (recorded: test_stop_execution).
                 self.emit(EventId::NONE, details);
                 self.close(Status::Aborted, error, cause, self.now);
@@ -283,7 +351,8 @@ impl Stepper<'_> {
                 Phase::Branches { .. }
                 | Phase::Iterations { .. }
                 | Phase::Done { .. }
-                | Phase::Entered => {}
+                | Phase::Entered
+                | Phase::MapRun(_) => {}
             }
             if self.execution.status != Status::Running {
                 return;
@@ -302,6 +371,7 @@ impl Stepper<'_> {
             .deadline_ms
             .expect("a machine that times out has a deadline");
         let error = Some("States.Timeout".to_string());
+        self.abort_map_runs();
         self.emit(
             EventId::NONE,
             Details::ExecutionTimedOut { error, cause: None },
@@ -313,6 +383,13 @@ impl Stepper<'_> {
             None,
             Timestamp::from_millis(deadline),
         );
+    }
+
+    /// Every open map run ends with its execution.
+    fn abort_map_runs(&mut self) {
+        for ticket in self.execution.open_map_runs() {
+            self.emit_in(ticket.frame, Details::MapRunAborted);
+        }
     }
 
     fn run(&mut self) {
@@ -475,8 +552,13 @@ impl Stepper<'_> {
         }
     }
 
-    /// Closes and cancels the frame's open attempt; the frame stays where it is.
+    /// Closes and cancels the frame's open attempt or map run; the frame stays where it is.
     pub(crate) fn halt_frame(&mut self, id: FrameId) {
+        let run = self.execution.frames.get(&id).and_then(Frame::open_map_run);
+        if let Some(ticket) = run {
+            states::distributed::close(self, ticket);
+            self.transition.effects.push(Effect::StopMapRun(ticket));
+        }
         let was_called = self.scheduled.remove(&id).is_none();
         let open = self.execution.frames.get(&id).and_then(Frame::open_attempt);
         let Some(attempt) = open else {

@@ -63,6 +63,7 @@ async fn dispatch(
         Operation::StartSyncExecution => Request::StartSyncExecution(states::decode(body)?),
         Operation::StopExecution => Request::StopExecution(states::decode(body)?),
         Operation::RedriveExecution => Request::RedriveExecution(states::decode(body)?),
+        Operation::UpdateMapRun => Request::UpdateMapRun(states::decode(body)?),
         Operation::SendTaskSuccess => Request::SendTaskSuccess(states::decode(body)?),
         Operation::SendTaskFailure => Request::SendTaskFailure(states::decode(body)?),
         Operation::SendTaskHeartbeat => Request::SendTaskHeartbeat(states::decode(body)?),
@@ -112,6 +113,8 @@ fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, s
                 reader.list_executions(&input)
             }))
         }
+        Operation::DescribeMapRun => settle(reader.describe_map_run(&states::decode(body)?)),
+        Operation::ListMapRuns => settle(reader.list_map_runs(&states::decode(body)?)),
         Operation::GetExecutionHistory => {
             let input = states::decode(body)?;
             settle(tokio::task::block_in_place(|| {

@@ -32,6 +32,7 @@ pub enum Request {
     StartSyncExecution(states::StartSyncExecutionInput),
     StopExecution(states::StopExecutionInput),
     RedriveExecution(states::RedriveExecutionInput),
+    UpdateMapRun(states::UpdateMapRunInput),
     SendTaskSuccess(states::SendTaskSuccessInput),
     SendTaskFailure(states::SendTaskFailureInput),
     SendTaskHeartbeat(states::SendTaskHeartbeatInput),

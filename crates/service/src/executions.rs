@@ -11,8 +11,9 @@ use stepwell_store::Error;
 use crate::command::{Answered, Effect, LiveEvents, RequestId};
 use crate::machines::deleting;
 use crate::residents::Resident;
-use crate::rows::execution::{ExecutionRow, execution_key, frame_key};
+use crate::rows::execution::{ExecutionRow, OwnedExecutionRow, execution_key, frame_key};
 use crate::rows::history::history_key;
+use crate::rows::map_run::child_of;
 use crate::rows::{VERSION, decode, encode, index};
 use crate::shard::{Done, Shard, body};
 use crate::staging::Rows;
@@ -20,13 +21,13 @@ use crate::target::{self, Target};
 use crate::tasks;
 
 /// AWS: an Express execution may take five minutes.
-const EXPRESS_SECONDS_MAX: u64 = 300;
+pub(crate) const EXPRESS_SECONDS_MAX: u64 = 300;
 
 /// AWS: a Standard execution may take a year, its redrives included.
-const STANDARD_SECONDS_MAX: u64 = 365 * 24 * 60 * 60;
+pub(crate) const STANDARD_SECONDS_MAX: u64 = 365 * 24 * 60 * 60;
 
 /// Express executions open at once: they live in memory.
-const EXPRESS_OPEN_MAX: usize = 10_000;
+pub(crate) const EXPRESS_OPEN_MAX: usize = 10_000;
 
 /// What a caller asks to start.
 struct Start {
@@ -202,17 +203,12 @@ impl Shard {
             started_ms,
             seed: drawn.draw(),
         };
+        let execution = Execution::new(identity, definition, start.input, timeout);
         let row = ExecutionRow {
-            execution: Execution::new(identity, definition, start.input, timeout),
-            definition: machine.definition.clone(),
             revision_id: machine.revision_id.clone(),
             version_arn: start.target.version_arn,
             alias_arn: start.target.alias_arn,
-            trace_header: start.trace_header,
-            redrive_count: 0,
-            redriven_ms: None,
-            forked_from: None,
-            retries_lost_tasks: None,
+            ..fresh_row(execution, machine.definition.clone(), start.trace_header)
         };
         if mode == Mode::Standard {
             self.staging
@@ -258,19 +254,11 @@ impl Shard {
             started_ms: now.as_millis(),
             ..identity
         };
-        let row = ExecutionRow {
-            execution: Execution::new(identity, parsed, Payload::from_text(input), Some(own)),
-            definition,
-            revision_id: None,
-            version_arn: None,
-            alias_arn: None,
-            trace_header: None,
-            redrive_count: 0,
-            redriven_ms: None,
-            forked_from: None,
-            retries_lost_tasks: None,
-        };
-        let resident = Resident::unstored(row, None);
+        let child_of = child_of(&self.staging, number, &identity.state_machine_arn)?;
+        let execution = Execution::new(identity, parsed, Payload::from_text(input), Some(own));
+        let row = fresh_row(execution, definition, None);
+        let mut resident = Resident::unstored(row, None);
+        resident.child_of = child_of;
         self.open_express += 1;
         self.residents.insert(number, resident);
         self.advance(now, number, Input::Start)
@@ -282,7 +270,7 @@ impl Shard {
         input: states::StopExecutionInput,
     ) -> Done<Answered> {
         let parsed = arn::ExecutionArn::parse_standard(&input.execution_arn)?;
-        let Some(number) = self.number_of(parsed.state_machine_name(), parsed.name())? else {
+        let Some(number) = self.number_of(&index::machine_of(&parsed), parsed.name())? else {
             return Err(missing_execution(&input.execution_arn).into());
         };
         let is_named = self
@@ -353,7 +341,7 @@ impl Shard {
             .execution
             .next_deadline()
             .map(Timestamp::as_millis);
-        let is_in_doubt = !resident.row.execution.attempts_in_doubt().is_empty();
+        let is_in_doubt = resident.execution_is_in_doubt() || self.map_runs.is_draining(number);
         let redrives = resident.row.execution.redrives();
         resident.row.redrive_count = redrives.count;
         resident.row.redriven_ms = redrives.last_ms;
@@ -422,7 +410,9 @@ impl Shard {
         let opens = transition.events.first().is_some_and(|event| {
             event.id == EventId(1) || matches!(event.details, Details::ExecutionRedriven { .. })
         });
-        if opens || resident.is_over() {
+        let has_changed_status = opens || resident.is_over();
+        // A child is listed by its map run.
+        if has_changed_status && resident.child_of.is_none() {
             let status = status_byte(resident.row.execution.status());
             let key = index::list_key(&identity.state_machine_name, identity.started_ms, number);
             self.staging.put(key, vec![VERSION, status]);
@@ -431,9 +421,13 @@ impl Shard {
 
     /// An execution has just ended.
     fn ended(&mut self, resident: &mut Resident) -> Done<()> {
+        if let Some(place) = resident.child_of {
+            self.child_ended(place, resident)?;
+        }
         let execution = &resident.row.execution;
         let identity = &execution.identity;
         match identity.mode {
+            Mode::Standard if resident.child_of.is_some() => {}
             Mode::Standard => {
                 self.staging.delete(index::open_key(
                     &identity.state_machine_name,
@@ -443,9 +437,13 @@ impl Shard {
             }
             Mode::ExpressAsynchronous => {
                 self.open_express -= 1;
+                self.map_runs.room_was_made();
                 self.staging.delete(index::express_key(identity.number));
             }
-            Mode::ExpressSynchronous => self.open_express -= 1,
+            Mode::ExpressSynchronous => {
+                self.open_express -= 1;
+                self.map_runs.room_was_made();
+            }
         }
         if let Some(waiter) = resident.waiter.take() {
             let answer = body(&crate::listing::sync_output(&resident.row));
@@ -467,6 +465,8 @@ impl Shard {
                 execution: number,
                 ticket,
             }),
+            EngineEffect::StartMapRun(run) => self.start_map_run(now, number, *run)?,
+            EngineEffect::StopMapRun(ticket) => self.stop_map_run(now, number, ticket)?,
             EngineEffect::Call(call) => {
                 // An earlier call of the same transition may have ended the execution.
                 let is_open = self.residents.get(&number).is_some_and(|resident| {
@@ -524,6 +524,26 @@ pub(crate) fn standard_deadline(
     };
     let latest = after(started_ms, STANDARD_SECONDS_MAX);
     timeout_seconds.map_or(latest, |own| after(from_ms, own).min(latest))
+}
+
+/// The row of an execution that starts now.
+pub(crate) fn fresh_row(
+    execution: Execution,
+    definition: String,
+    trace_header: Option<String>,
+) -> OwnedExecutionRow {
+    ExecutionRow {
+        execution,
+        definition,
+        revision_id: None,
+        version_arn: None,
+        alias_arn: None,
+        trace_header,
+        redrive_count: 0,
+        redriven_ms: None,
+        forked_from: None,
+        retries_lost_tasks: None,
+    }
 }
 
 fn started(arn: String, started_ms: i64) -> Answered {

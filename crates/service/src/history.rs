@@ -146,6 +146,23 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
         Details::MapIterationAborted { name, index } => {
             wire.map_iteration_aborted_event_details = iteration(name, *index)
         }
+        Details::MapRunStarted { arn } => {
+            wire.map_run_started_event_details = Some(states::MapRunStartedEventDetails {
+                map_run_arn: Some(arn.clone()),
+            });
+        }
+        Details::MapRunFailed { error, cause } => {
+            wire.map_run_failed_event_details = Some(states::MapRunFailedEventDetails {
+                error: error.clone(),
+                cause: cause.clone(),
+            });
+        }
+        Details::MapRunRedriven { arn, redrive_count } => {
+            wire.map_run_redriven_event_details = Some(states::MapRunRedrivenEventDetails {
+                map_run_arn: Some(arn.clone()),
+                redrive_count: Some(i32::try_from(*redrive_count).unwrap_or(i32::MAX)),
+            });
+        }
         Details::EvaluationFailed {
             error,
             cause,
@@ -377,6 +394,11 @@ fn type_of(details: &Details) -> &'static str {
         Details::MapIterationSucceeded { .. } => "MapIterationSucceeded",
         Details::MapIterationFailed { .. } => "MapIterationFailed",
         Details::MapIterationAborted { .. } => "MapIterationAborted",
+        Details::MapRunStarted { .. } => "MapRunStarted",
+        Details::MapRunSucceeded => "MapRunSucceeded",
+        Details::MapRunFailed { .. } => "MapRunFailed",
+        Details::MapRunAborted => "MapRunAborted",
+        Details::MapRunRedriven { .. } => "MapRunRedriven",
         Details::EvaluationFailed { .. } => "EvaluationFailed",
         Details::ActivityScheduled { .. } => "ActivityScheduled",
         Details::ActivityStarted { .. } => "ActivityStarted",

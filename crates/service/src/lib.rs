@@ -14,6 +14,7 @@ mod functions;
 mod history;
 mod listing;
 mod machines;
+mod map_runs;
 mod reader;
 mod recovery;
 mod redrive;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stepwell_api::arn::{self, Qualifier, StateMachineArn};
 use stepwell_api::catalogue::parameter_problems;
 use stepwell_api::{EpochSeconds, states};
-use stepwell_engine::{Definition, MachineKind, MapMode, Timestamp};
+use stepwell_engine::{Definition, MachineKind, Timestamp};
 use stepwell_store::Direction;
 
 use crate::command::Answered;
@@ -275,18 +275,12 @@ pub(crate) fn deleting(arn: &str) -> states::Error {
 
 /// A definition that AWS accepts and Stepwell can run.
 fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
-    let definition =
+    let parsed =
         Definition::parse_with(text, kind, &parameter_problems).map_err(|diagnostics| {
             let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
             states::Error::invalid_definition(texts.join(", "))
         })?;
-    if definition
-        .map_modes()
-        .any(|mode| matches!(mode, MapMode::Distributed { .. }))
-    {
-        return Err(not_built("a Map state with ProcessorConfig.Mode DISTRIBUTED").into());
-    }
-    Ok(Arc::new(definition))
+    Ok(Arc::new(parsed))
 }
 
 fn kind_of(text: Option<&str>) -> MachineKind {

@@ -108,7 +108,8 @@ impl Shard {
             .retries_lost_tasks
             .unwrap_or(default == LostTask::Retry);
         if resident.unreadable.is_some() {
-            return self.advance(now, number, Input::Due);
+            self.advance(now, number, Input::Due)?;
+            return self.recover_map_runs(number);
         }
         let mut called_again = Vec::new();
         for ticket in tickets {
@@ -126,7 +127,7 @@ impl Shard {
         for ticket in called_again {
             self.call_again(now, number, ticket)?;
         }
-        Ok(())
+        self.recover_map_runs(number)
     }
 
     /// An attempt whose time ran out while the server was down times out instead: it would run a second

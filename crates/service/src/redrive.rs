@@ -31,7 +31,7 @@ impl Shard {
         let arn = &input.execution_arn;
         let parsed = ExecutionArn::parse_standard(arn)?;
         let number = self
-            .number_of(parsed.state_machine_name(), parsed.name())?
+            .number_of(&index::machine_of(&parsed), parsed.name())?
             .ok_or_else(|| missing_execution(arn))?;
         let tokens = self.redrive_tokens(now, number)?;
         if let Some(token) = &input.client_token
@@ -45,6 +45,10 @@ impl Shard {
         let row = &resident.row;
         if row.execution.identity.arn != *arn {
             return Err(missing_execution(arn).into());
+        }
+        if resident.child_of.is_some() {
+            let text = "Execution Not Redrivable: 'Execution can only be redriven by its Map Run'";
+            return Err(states::Error::execution_not_redrivable(text).into());
         }
         let started_ms = row.execution.identity.started_ms;
         let timeout = row.execution.definition().timeout_seconds();

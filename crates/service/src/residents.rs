@@ -11,6 +11,7 @@ use stepwell_store::{Direction, Error};
 use crate::command::RequestId;
 use crate::rows::execution::{OwnedExecutionRow, execution_key, frames_of};
 use crate::rows::history::{history_key, texts_at};
+use crate::rows::map_run::{ChildOf, child_of};
 use crate::rows::{after, decode};
 use crate::shard::Shard;
 use crate::staging::Rows;
@@ -29,6 +30,8 @@ pub(crate) struct Resident {
     pub(crate) waiter: Option<RequestId>,
     /// Frames that have rows.
     pub(crate) stored_frames: BTreeSet<FrameId>,
+    /// The map run that this execution is a child of.
+    pub(crate) child_of: Option<ChildOf>,
     /// Why this release cannot read its definition: whatever comes in ends it.
     pub(crate) unreadable: Option<String>,
 }
@@ -42,6 +45,7 @@ impl Resident {
             is_in_doubt: false,
             waiter,
             stored_frames: BTreeSet::new(),
+            child_of: None,
             unreadable: None,
         }
     }
@@ -53,6 +57,12 @@ impl Resident {
 
     pub(crate) fn is_over(&self) -> bool {
         self.row.execution.status() != Status::Running
+    }
+
+    /// Whether a crash now would have to be recovered from: an attempt or a map run is open.
+    pub(crate) fn execution_is_in_doubt(&self) -> bool {
+        let execution = &self.row.execution;
+        !execution.attempts_in_doubt().is_empty() || !execution.open_map_runs().is_empty()
     }
 
     pub(crate) fn has_call_in_flight(&self) -> bool {
@@ -103,11 +113,17 @@ impl Shard {
         execution.attach(Arc::clone(&definition), frames);
         execution.restore_redrives(redrives);
         resident.due_ms = execution.next_deadline().map(Timestamp::as_millis);
-        resident.is_in_doubt = !execution.attempts_in_doubt().is_empty();
         resident.stored_frames = execution.frames().keys().copied().collect();
+        resident.is_in_doubt =
+            resident.execution_is_in_doubt() || self.map_runs.is_draining(number);
+        resident.child_of = child_of(
+            &self.staging,
+            number,
+            &resident.row.execution.identity.state_machine_arn,
+        )?;
         if resident.unreadable.is_some() {
             // Its frames are places in a definition that is not there.
-            execution.attach(definition, Vec::new());
+            resident.row.execution.attach(definition, Vec::new());
         }
         self.supply(number, &mut resident)?;
         Ok(Some(resident))

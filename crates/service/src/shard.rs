@@ -10,6 +10,7 @@ use stepwell_store::{Error, Snapshot, Store};
 use crate::command::{
     Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings,
 };
+use crate::map_runs::MapRuns;
 use crate::residents::Resident;
 use crate::rows::meta::{Meta, meta_key};
 use crate::rows::{decode, encode, index, machine};
@@ -43,6 +44,7 @@ pub struct Shard {
     definitions: BTreeMap<String, (u64, Arc<Definition>)>,
     definition_use: u64,
     timers: Timers,
+    pub(crate) map_runs: MapRuns,
     released: Committed,
     /// About how much memory the events in `released` hold.
     released_bytes: usize,
@@ -93,6 +95,7 @@ impl Shard {
             definitions: BTreeMap::new(),
             definition_use: 0,
             timers: Timers::unread(),
+            map_runs: MapRuns::default(),
             released: Committed::default(),
             released_bytes: 0,
             failure: None,
@@ -160,6 +163,7 @@ impl Shard {
             }
             Request::StopExecution(input) => self.stop_execution(now, input).map(Some),
             Request::RedriveExecution(input) => self.redrive_execution(now, input).map(Some),
+            Request::UpdateMapRun(input) => self.update_map_run(&input).map(Some),
             Request::SendTaskSuccess(input) => self.send_task_success(now, input).map(Some),
             Request::SendTaskFailure(input) => self.send_task_failure(now, input).map(Some),
             Request::SendTaskHeartbeat(input) => self.send_task_heartbeat(now, &input).map(Some),
@@ -196,11 +200,15 @@ impl Shard {
         self.staging.is_full() || self.released_bytes >= RELEASED_BYTES_GOAL
     }
 
-    /// Does what is due at `now`: waits, time-outs, heartbeats, retries.
+    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs.
     pub fn tick(&mut self, now: Timestamp) {
-        if self.failure.is_none()
-            && let Err(Stop::Store(error)) = self.fire_timers(now)
-        {
+        if self.failure.is_some() {
+            return;
+        }
+        let done = self
+            .fire_timers(now)
+            .and_then(|()| self.work_on_map_runs(now));
+        if let Err(Stop::Store(error)) = done {
             self.failure = Some(error);
         }
     }
@@ -247,6 +255,9 @@ impl Shard {
 
     /// The instant of the next [`Shard::tick`] that has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.map_runs.has_work() {
+            return Some(Timestamp::from_millis(0));
+        }
         self.timers.next_due().map(Timestamp::from_millis)
     }
 

@@ -173,7 +173,13 @@ pub(crate) fn load_items(execution: &mut Execution, id: FrameId) {
     }
 }
 
-fn items(state: &State, map: &Map, raw: &Payload, sight: &Sight) -> Result<Vec<Value>, Failure> {
+/// The items of a Map of either mode.
+pub(crate) fn items(
+    state: &State,
+    map: &Map,
+    raw: &Payload,
+    sight: &Sight,
+) -> Result<Vec<Value>, Failure> {
     let effective = flow::selected_input(state, raw, sight)?;
     let scope = sight.scope(effective.value());
     match &map.items {

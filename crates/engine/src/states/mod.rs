@@ -1,6 +1,7 @@
 //! What each state type does: entering, working, leaving.
 
 pub(crate) mod choice;
+pub(crate) mod distributed;
 pub(crate) mod map;
 pub(crate) mod parallel;
 pub(crate) mod simple;
@@ -8,7 +9,7 @@ pub(crate) mod task;
 pub(crate) mod wait;
 
 use serde_json::Value;
-use stepwell_asl::definition::{Kind, StateIndex};
+use stepwell_asl::definition::{Kind, MapMode, StateIndex};
 
 use crate::event::{Details, StateKind, body_of};
 use crate::execution::{FrameId, Phase, Place, Status};
@@ -53,7 +54,10 @@ fn work(stepper: &mut Stepper, id: FrameId) {
         Kind::Task(task) => task::schedule(stepper, id, &state, task),
         Kind::Choice(choice) => choice::choose(stepper, id, &state, choice),
         Kind::Parallel(parallel) => parallel::fork(stepper, id, &state, parallel),
-        Kind::Map(map) => map::begin(stepper, id, &state, map),
+        Kind::Map(map) => match map.mode {
+            MapMode::Inline => map::begin(stepper, id, &state, map),
+            MapMode::Distributed { .. } => distributed::begin(stepper, id, &state, map),
+        },
         Kind::Wait(wait) => wait::begin(stepper, id, &state, wait),
         Kind::Pass(pass) => simple::pass(stepper, id, &state, pass),
         Kind::Succeed => simple::succeed(stepper, id, &state),

@@ -45,8 +45,7 @@ fn a_selector_that_fails_midway_ends_the_iterations_that_run() {
             3<2 MapStateStarted { length: 2 }
             4<3 MapIterationStarted { name: "A", index: 0 }
             5<3 MapIterationAborted { name: "A", index: 0 }
-            6<3 MapStateFailed
-            7<6 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). The JSONPath '$$.Map.Item.Value.v' specified for the field 'v.$' could not be found in the input '[{"v":1},{}]'
+            6<3 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). The JSONPath '$$.Map.Item.Value.v' specified for the field 'v.$' could not be found in the input '[{"v":1},{}]'
         "#]],
     );
 }

@@ -2,6 +2,7 @@
 
 mod choices;
 mod data_flow;
+mod distributed;
 mod fields;
 mod limits;
 mod maps;

@@ -209,8 +209,7 @@ fn items_that_are_no_array_are_a_runtime_error() {
         expect![[r#"
             1<0 ExecutionStarted {"items": 7}
             2<0 MapStateEntered A =#1
-            3<2 MapStateFailed
-            4<3 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Reference path "$" must point to array. But instead the value was: 7
+            3<2 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Reference path "$" must point to array. But instead the value was: 7
         "#]],
     );
 }

@@ -353,13 +353,11 @@ fn branches_that_all_succeeded_are_joined_again_without_running() {
             7<6 FunctionSucceeded 1
             8<7 TaskStateExited One =#7
             9<8 ParallelStateSucceeded
-            10<8 ParallelStateFailed
-            11<10 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Invalid path '$.missing' : Expected to find an object with property ['missing'] in path $ but found 'java.util.ArrayList'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.
+            10<8 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Invalid path '$.missing' : Expected to find an object with property ['missing'] in path $ but found 'java.util.ArrayList'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.
             > redrive
-            12<11 ExecutionRedriven { redrive_count: 1 }
-            13<12 ParallelStateSucceeded
-            14<12 ParallelStateFailed
-            15<14 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Invalid path '$.missing' : Expected to find an object with property ['missing'] in path $ but found 'java.util.ArrayList'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.
+            11<10 ExecutionRedriven { redrive_count: 1 }
+            12<11 ParallelStateSucceeded
+            13<11 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Invalid path '$.missing' : Expected to find an object with property ['missing'] in path $ but found 'java.util.ArrayList'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.
         "#]],
     );
 }

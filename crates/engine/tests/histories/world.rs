@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use expect_test::Expect;
 use stepwell_engine::{
-    Body, Call, Definition, Details, Effect, Event, Execution, Identity, Input, MachineKind, Mode,
-    Payload, Status, Ticket, Timestamp, step,
+    Body, Call, Definition, Details, Effect, Event, Execution, Identity, Input, MachineKind,
+    MapRunStart, Mode, Payload, Status, Ticket, Timestamp, step,
 };
 
 const START_MS: i64 = 1_700_000_000_000;
@@ -16,7 +16,8 @@ const START_MS: i64 = 1_700_000_000_000;
 ///
 /// Script lines: `ok JSON`, `fail ERROR CAUSE`, `submit JSON` and `beat` act on the oldest open call;
 /// `last JSON` completes the newest one; `again JSON` completes the call that was completed last once more; `wait SECONDS` moves the clock;
-/// `stop ERROR CAUSE` stops the execution; `redrive` reads it back from its rows and redrives it.
+/// `stop ERROR CAUSE` stops the execution; `redrive` reads it back from its rows and redrives it; `run-ok JSON`,
+/// `run-ok too large` and `run-fail ERROR CAUSE` end the map run that was started last.
 pub fn check(definition: &str, input: &str, script: &[&str], expected: Expect) {
     let mut world = World::start(definition, input);
     script.iter().for_each(|line| world.act(line));
@@ -28,6 +29,8 @@ pub struct World {
     pub now: Timestamp,
     open: Vec<Call>,
     last: Option<Ticket>,
+    /// The map run that was started last.
+    run: Option<Ticket>,
     pub text: String,
     /// Payloads by the event that stores them.
     stored: BTreeMap<u64, String>,
@@ -64,6 +67,7 @@ impl World {
             now: Timestamp::from_millis(START_MS),
             open: Vec::new(),
             last: None,
+            run: None,
             text: String::new(),
             stored: BTreeMap::new(),
         };
@@ -137,6 +141,20 @@ impl World {
                     cause: Some(cause.to_string()),
                 });
             }
+            "run-ok" => {
+                let ticket = self.run.expect("a map run was started");
+                let output = (rest != "too large").then(|| Payload::from_text(rest));
+                self.feed(Input::MapRunSucceeded { ticket, output });
+            }
+            "run-fail" => {
+                let ticket = self.run.expect("a map run was started");
+                let (error, cause) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.feed(Input::MapRunFailed {
+                    ticket,
+                    error: error.to_string(),
+                    cause: Some(cause.to_string()),
+                });
+            }
             "submit" => {
                 let ticket = self.open[0].ticket;
                 self.feed(Input::Submitted {
@@ -176,6 +194,26 @@ impl World {
         }
     }
 
+    /// Asks for the inputs of all children, as the service does in its time.
+    fn open_run(&mut self, run: &MapRunStart) {
+        writeln!(self.text, "  start map run of {} items", run.items).expect("a string");
+        self.run = Some(run.ticket);
+        let mut first = 0;
+        while first < run.items {
+            match self.execution.map_run_child(run.ticket, first) {
+                Ok(child) => {
+                    writeln!(self.text, "  child {}", child.input.text()).expect("a string");
+                    first += child.items;
+                }
+                Err(fault) => {
+                    writeln!(self.text, "  no child: {} | {}", fault.error, fault.cause)
+                        .expect("a string");
+                    return;
+                }
+            }
+        }
+    }
+
     fn take_call(&mut self) -> Ticket {
         let call = self.open.remove(0);
         self.last = Some(call.ticket);
@@ -200,6 +238,10 @@ impl World {
                 Effect::Cancel(ticket) => {
                     writeln!(self.text, "  cancel").expect("a string");
                     self.open.retain(|call| call.ticket != ticket);
+                }
+                Effect::StartMapRun(run) => self.open_run(&run),
+                Effect::StopMapRun(_) => {
+                    writeln!(self.text, "  stop map run").expect("a string");
                 }
             }
         }

@@ -12,7 +12,6 @@ use super::{Read, Reader, settle};
 use crate::executions::status_byte;
 use crate::history::{self, Surroundings, Texts};
 use crate::listing::{included, status_name};
-use crate::machines::not_built;
 use crate::redrive;
 use crate::rows::execution::OwnedExecutionRow;
 use crate::rows::history::{events_between, text_at, texts_at};
@@ -53,11 +52,12 @@ impl Reader {
         let output_event = execution.output().map(|_| execution.last_event());
         let output = output_event.map(text).transpose()?.flatten();
         let identity = &execution.identity;
+        let run = self.run_of_child(number, &identity.state_machine_arn)?;
         let obstacle = redrive::obstacle(&self.snapshot, &row, self.now)?;
-        let redrive_status = if obstacle.is_some() {
-            states::execution_redrive_status::NOT_REDRIVABLE
-        } else {
-            states::execution_redrive_status::REDRIVABLE
+        let redrive_status = match (obstacle, &run) {
+            (Some(_), _) => states::execution_redrive_status::NOT_REDRIVABLE,
+            (None, Some(_)) => states::execution_redrive_status::REDRIVABLE_BY_MAP_RUN,
+            (None, None) => states::execution_redrive_status::REDRIVABLE,
         };
         Ok(states::DescribeExecutionOutput {
             execution_arn: identity.arn.clone(),
@@ -71,7 +71,7 @@ impl Reader {
             output_details: output_event.map(|_| included(includes_data)),
             output,
             trace_header: row.trace_header.clone(),
-            map_run_arn: None,
+            map_run_arn: run.map(|(_, run)| run.arn),
             error: execution.error().map(str::to_string),
             cause: execution.cause().map(str::to_string),
             state_machine_version_arn: row.version_arn.clone(),
@@ -94,13 +94,12 @@ impl Reader {
         &self,
         input: &states::ListExecutionsInput,
     ) -> Done<states::ListExecutionsOutput> {
-        if input.map_run_arn.is_some() {
-            return Err(not_built("ListExecutions with mapRunArn").into());
-        }
-        let Some(arn) = &input.state_machine_arn else {
-            let text =
-                "1 validation error detected: Must specify either stateMachineArn or mapRunArn";
-            return Err(states::Error::validation_exception(text).into());
+        let must_be_one =
+            "1 validation error detected: Must specify either stateMachineArn or mapRunArn";
+        let arn = match (&input.state_machine_arn, &input.map_run_arn) {
+            (Some(arn), None) => arn,
+            (None, Some(run)) => return self.child_list(run, input),
+            _ => return Err(states::Error::validation_exception(must_be_one).into()),
         };
         let (machine, started_from) = self.started_from(arn)?;
         if machine.is_express {
@@ -324,7 +323,7 @@ impl ExecutionFilter {
     }
 }
 
-fn execution_item(row: &OwnedExecutionRow) -> states::ExecutionListItem {
+pub(super) fn execution_item(row: &OwnedExecutionRow) -> states::ExecutionListItem {
     let execution = &row.execution;
     let identity = &execution.identity;
     states::ExecutionListItem {
@@ -343,7 +342,7 @@ fn execution_item(row: &OwnedExecutionRow) -> states::ExecutionListItem {
     }
 }
 
-fn status_filter(name: &str) -> Option<u8> {
+pub(super) fn status_filter(name: &str) -> Option<u8> {
     let all = [
         Status::Running,
         Status::Succeeded,

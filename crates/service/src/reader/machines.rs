@@ -120,7 +120,9 @@ impl Reader {
         &self,
         input: &states::DescribeStateMachineForExecutionInput,
     ) -> Done<states::DescribeStateMachineForExecutionOutput> {
-        let (_, row) = self.execution(&input.execution_arn)?;
+        let (number, row) = self.execution(&input.execution_arn)?;
+        let run = self.run_of_child(number, &row.execution.identity.state_machine_arn)?;
+        let row = self.machine_row(number, row)?;
         let identity = &row.execution.identity;
         let machine = self.machine_behind(&row)?;
         let text = self.definition_row(&row.definition, MachineKind::Standard)?;
@@ -146,8 +148,8 @@ impl Reader {
                         .is_some_and(|machine| machine.tracing_enabled),
                 ),
             }),
-            map_run_arn: None,
-            label: None,
+            map_run_arn: run.as_ref().map(|(_, run)| run.arn.clone()),
+            label: run.map(|(_, run)| run.label),
             revision_id: row.revision_id.clone(),
             encryption_configuration: machine.and_then(|machine| machine.encryption),
             variable_references: (!references.is_empty()).then_some(references),
@@ -171,6 +173,20 @@ impl Reader {
             Some(version) => machine.at(&version),
             None => machine,
         }))
+    }
+
+    /// The execution that was started with a definition of a machine: of a child, its outermost parent.
+    ///
+    /// AWS: "the state machine returned is the state machine associated with the Map Run".
+    fn machine_row(&self, number: u64, row: OwnedExecutionRow) -> Done<OwnedExecutionRow> {
+        let (mut number, mut row) = (number, row);
+        while let Some((place, _)) =
+            self.run_of_child(number, &row.execution.identity.state_machine_arn)?
+        {
+            number = place.parent;
+            row = self.row(number)?;
+        }
+        Ok(row)
     }
 
     pub fn list_state_machines(

@@ -3,6 +3,7 @@
 mod executions;
 mod functions;
 mod machines;
+mod map_runs;
 mod page;
 mod versions;
 
@@ -54,7 +55,7 @@ impl Reader {
 
     fn execution(&self, arn: &str) -> Done<(u64, OwnedExecutionRow)> {
         let parsed = ExecutionArn::parse_standard(arn)?;
-        let key = index::name_key(parsed.state_machine_name(), parsed.name());
+        let key = index::name_key(&index::machine_of(&parsed), parsed.name());
         let Some(value) = Rows::get(&self.snapshot, &key)? else {
             return Err(missing_execution(arn).into());
         };

@@ -1,8 +1,17 @@
 //! Indexes: names, lists, timers, and what must be looked at after a crash.
 
+use stepwell_api::arn::ExecutionArn;
 use stepwell_engine::Ticket;
 
 use super::{Kind, Part, key};
+
+/// The machine part of [`name_key`]: the children of a Distributed Map are named beside its label.
+pub(crate) fn machine_of(arn: &ExecutionArn) -> String {
+    match arn.label() {
+        None => arn.state_machine_name().to_string(),
+        Some(label) => format!("{}/{label}", arn.state_machine_name()),
+    }
+}
 
 /// Execution name within its state machine to the execution's number.
 pub(crate) fn name_key(machine: &str, name: &str) -> Vec<u8> {
@@ -69,7 +78,7 @@ pub(crate) fn timer_parts(key: &[u8]) -> Option<(i64, u64)> {
     Some((i64::try_from(due).ok()?, number))
 }
 
-/// Executions with an attempt whose outcome a crash would make unknown.
+/// Executions with an attempt whose outcome a crash would make unknown, or with a map run that goes on.
 pub(crate) fn doubt_key(number: u64) -> Vec<u8> {
     key(Kind::TaskInDoubt, &[Part::Number(number)])
 }

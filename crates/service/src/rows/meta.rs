@@ -6,7 +6,7 @@ use super::{Kind, Part, key};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Meta {
-    /// Number that the next execution gets.
+    /// Number that the next execution or map run gets.
     pub(crate) next_execution: u64,
 }
 

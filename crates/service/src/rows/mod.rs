@@ -8,6 +8,7 @@ pub(crate) mod function;
 pub(crate) mod history;
 pub(crate) mod index;
 pub(crate) mod machine;
+pub(crate) mod map_run;
 pub(crate) mod meta;
 pub(crate) mod version;
 
@@ -37,6 +38,10 @@ pub(crate) enum Kind {
     StateMachineVersion = 16,
     StateMachineAlias = 17,
     RedriveToken = 30,
+    MapRun = 21,
+    MapRunChild = 22,
+    MapRunItem = 28,
+    MapRunName = 29,
 }
 
 /// Version of a value in the present format.

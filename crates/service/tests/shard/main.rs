@@ -7,6 +7,7 @@ mod functions;
 mod golden;
 mod hardening;
 mod machines;
+mod map_runs;
 mod reads;
 mod redrives;
 mod tasks;

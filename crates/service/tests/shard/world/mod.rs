@@ -191,6 +191,9 @@ impl World {
             "ListStateMachines" => read!(list_state_machines),
             "DescribeExecution" => read!(describe_execution),
             "ListExecutions" => read!(list_executions),
+            "DescribeMapRun" => read!(describe_map_run),
+            "ListMapRuns" => read!(list_map_runs),
+            "DescribeStateMachineForExecution" => read!(describe_state_machine_for_execution),
             "GetExecutionHistory" => read!(get_execution_history),
             other => panic!("{other} is not an operation of this script"),
         }
@@ -309,6 +312,7 @@ pub fn change(operation: &str, body: &str) -> Result<Option<Request>, states::Er
         "StartSyncExecution" => Request::StartSyncExecution(states::decode(body)?),
         "RedriveExecution" => Request::RedriveExecution(states::decode(body)?),
         "StopExecution" => Request::StopExecution(states::decode(body)?),
+        "UpdateMapRun" => Request::UpdateMapRun(states::decode(body)?),
         "SendTaskSuccess" => Request::SendTaskSuccess(states::decode(body)?),
         "SendTaskFailure" => Request::SendTaskFailure(states::decode(body)?),
         "SendTaskHeartbeat" => Request::SendTaskHeartbeat(states::decode(body)?),
