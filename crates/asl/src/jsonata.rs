@@ -33,6 +33,8 @@ pub const EVALUATION_MS_MAX: u64 = 1_000;
 pub const SEQUENCE_ITEMS_MAX: usize = 873_782;
 /// Longest text that an evaluation may build, in characters (AWS: measured, twice as much fails).
 pub const TEXT_CHARACTERS_MAX: usize = 1 << 22;
+/// Stack of an evaluation whose functions make functions. Only what is used is ever mapped.
+const FUNCTIONS_STACK_BYTES: usize = 256 << 20;
 /// Longest expression, in bytes: a definition is at most 1 MB.
 pub const EXPRESSION_BYTES_MAX: usize = 1 << 20;
 
@@ -191,6 +193,12 @@ impl Expression {
         scope: &Scope<'_>,
         location: &str,
     ) -> Result<Value, Failure> {
+        let outcome = self.on_its_stack(|| self.value(bindings, scope));
+        outcome.map_err(|sentence| self.failure(location, sentence))
+    }
+
+    /// The value, or what follows `the field 'Output' ` in the failure.
+    fn value(&self, bindings: &Bindings, scope: &Scope<'_>) -> Result<Value, String> {
         let options = EvaluatorOptions {
             timeout_ms: Some(EVALUATION_MS_MAX),
             cancel: None,
@@ -198,18 +206,23 @@ impl Expression {
             max_sequence_length: Some(SEQUENCE_ITEMS_MAX),
         };
         let outcome = self.run(bindings, &JValue::Undefined, scope, options);
-        let value =
-            outcome.map_err(|error| self.failure(location, self.thrown(error.message())))?;
+        let value = outcome.map_err(|error| self.thrown(error.message()))?;
         if value.is_undefined() {
-            return Err(self.failure(location, "returned nothing (undefined)."));
+            return Err("returned nothing (undefined).".to_owned());
         }
-        values::to_json(&value).map_err(|problem| {
-            let sentence = match problem {
-                Unconvertible::Function => "returned an unsupported result type.".to_owned(),
-                Unconvertible::TooLarge => self.thrown(guard::MEMORY),
-            };
-            self.failure(location, sentence)
+        values::to_json(&value).map_err(|problem| match problem {
+            Unconvertible::Function => "returned an unsupported result type.".to_owned(),
+            Unconvertible::TooLarge => self.thrown(guard::MEMORY),
         })
+    }
+
+    /// Runs `work` where functions that hold each other can be let go: that takes a call a function.
+    fn on_its_stack<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.references.nests_functions {
+            stacker::grow(FUNCTIONS_STACK_BYTES, work)
+        } else {
+            work()
+        }
     }
 
     fn run(

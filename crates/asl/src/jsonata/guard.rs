@@ -9,11 +9,12 @@ mod distinct;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
-use super::references::References;
+use super::references::{FUNCTIONS, References};
 pub(super) use bounds::register;
 use bounds::{
-    COMPARED, CONCATENATE, DISTINCT, INSTANT, JOINED, LISTED, MATCHED, NUMERAL, PICTURE, PRINT,
-    PRINTED, RANGE_FIRST, RANGE_LAST, REPLACED, REPLACEMENT, SEPARATOR, WIDTH, ZIPPED,
+    COMPARED, CONCATENATE, COPIED, DESCENDED, DISTINCT, INSTANT, JOINED, LISTED, MATCHED, NUMERAL,
+    PICTURE, PRINT, PRINTED, RANGE_FIRST, RANGE_LAST, REPLACED, REPLACEMENT, SEPARATOR, WIDTH,
+    ZIPPED,
 };
 
 /// AWS's words for an evaluation that needs too much memory.
@@ -83,6 +84,19 @@ impl Guards<'_> {
                 lhs,
                 rhs,
             } => self.range(lhs, rhs),
+            AstNode::Binary {
+                op: BinaryOp::ChainPipe,
+                lhs,
+                ..
+            } if self.transforms() => self.wrap(COPIED, lhs),
+            AstNode::Call { args, .. } if self.transforms() => {
+                args.iter_mut().for_each(|arg| self.wrap(COPIED, arg));
+            }
+            AstNode::Descendant if self.references.reuses_values => {
+                let bounded = self.bounded_context();
+                let steps = vec![bounded, PathStep::new(AstNode::Descendant)];
+                *node = AstNode::Path { steps };
+            }
             // One element cannot multiply.
             AstNode::Array(items) if self.references.reuses_values && items.len() > 1 => {
                 self.wrap_shared(LISTED, items, may_be_spread);
@@ -140,8 +154,23 @@ impl Guards<'_> {
                 self.wrap(REPLACED, text);
                 self.wrap(REPLACEMENT, replacement);
             }
+            // What is no built-in function may be a transform that has been given a name.
+            (name, args) if self.transforms() && !FUNCTIONS.contains(&name) => {
+                args.iter_mut().for_each(|arg| self.wrap(COPIED, arg));
+            }
             _ => {}
         }
+    }
+
+    /// Whether a transform may be applied to a value that shares its parts.
+    fn transforms(&self) -> bool {
+        self.references.reuses_values && self.references.transforms
+    }
+
+    /// `$`, measured before its descendants are taken.
+    fn bounded_context(&mut self) -> PathStep {
+        let context = AstNode::Variable(String::new());
+        PathStep::new(self.call(DESCENDED, vec![context]))
     }
 
     fn range(&mut self, first: &mut AstNode, last: &mut AstNode) {
@@ -219,7 +248,7 @@ impl Guards<'_> {
 
     fn below(&mut self, node: &mut AstNode) {
         match node {
-            AstNode::Path { steps } => steps.iter_mut().for_each(|step| self.step(step)),
+            AstNode::Path { steps } => self.steps(steps),
             AstNode::Binary { lhs, rhs, .. } => {
                 self.node(lhs);
                 self.node(rhs);
@@ -271,8 +300,23 @@ impl Guards<'_> {
         }
     }
 
-    fn step(&mut self, step: &mut PathStep) {
-        self.node(&mut step.node);
+    fn steps(&mut self, steps: &mut Vec<PathStep>) {
+        let mut guarded = Vec::with_capacity(steps.len());
+        for mut step in steps.drain(..) {
+            if matches!(step.node, AstNode::Descendant) {
+                if self.references.reuses_values {
+                    guarded.push(self.bounded_context());
+                }
+            } else {
+                self.node(&mut step.node);
+            }
+            self.stages(&mut step);
+            guarded.push(step);
+        }
+        *steps = guarded;
+    }
+
+    fn stages(&mut self, step: &mut PathStep) {
         for stage in &mut step.stages {
             if let Stage::Filter(filter) = stage {
                 self.node(filter);

@@ -21,10 +21,14 @@ pub(super) struct References {
     pub(super) reuses_values: bool,
     /// Names that the expression gives to something of its own.
     bound: BTreeSet<String>,
+    /// Whether a function makes functions: each can hold the one before it, as deep as the expression runs.
+    pub(super) nests_functions: bool,
+    /// Whether there is a transform, `|...|...|`, which copies what it is applied to.
+    pub(super) transforms: bool,
 }
 
 /// Every function that an expression can name.
-const FUNCTIONS: [&str; 70] = [
+pub(super) const FUNCTIONS: [&str; 70] = [
     "abs",
     "append",
     "assert",
@@ -197,6 +201,8 @@ struct Walk {
     found: References,
     /// Names bound by the expression, innermost last.
     locals: Vec<String>,
+    /// How many functions of the expression are around the node.
+    functions_around: usize,
 }
 
 impl Walk {
@@ -244,6 +250,7 @@ impl Walk {
                 update,
                 delete,
             } => {
+                self.found.transforms = true;
                 self.node(location, false);
                 self.node(update, false);
                 if let Some(delete) = delete {
@@ -267,24 +274,40 @@ impl Walk {
     fn function(&mut self, node: &AstNode, top: bool) {
         match node {
             AstNode::Function { name, args, .. } => {
+                self.partial(args);
                 if !self.is_local(name) {
                     self.found.functions.insert(name.clone());
                 }
                 self.nodes(args, top);
             }
             AstNode::Call { procedure, args } => {
+                self.partial(args);
                 self.node(procedure, top);
                 self.nodes(args, top);
             }
             AstNode::Lambda { params, body, .. } => {
                 self.found.reuses_values = true;
+                self.makes_function();
+                self.functions_around += 1;
                 self.scoped(|walk| {
                     params.iter().for_each(|name| walk.bind(name));
                     walk.node(body, top);
                 });
+                self.functions_around -= 1;
             }
             _ => {}
         }
+    }
+
+    /// A call with a `?` among its arguments makes a function.
+    fn partial(&mut self, args: &[AstNode]) {
+        if args.iter().any(|arg| matches!(arg, AstNode::Placeholder)) {
+            self.makes_function();
+        }
+    }
+
+    fn makes_function(&mut self) {
+        self.found.nests_functions |= self.functions_around > 0;
     }
 
     fn nodes(&mut self, nodes: &[AstNode], top: bool) {

@@ -478,3 +478,93 @@ fn an_expression_too_deep_to_parse_is_refused() {
         );
     }
 }
+
+/// `$x` and `$y`: values of forty levels that share their parts, 2^40 when they are written out.
+const SHARED: &str = r#"$f := function($o, $n) { $n = 0 ? $o : $f({"a": $o, "b": $o}, $n - 1) }; $x := $f({"v": 1}, 40); $y := $f({"v": 1}, 40);"#;
+
+#[test]
+fn values_that_share_their_parts_end_at_the_memory_limit() {
+    for work in [
+        "$x = $y",
+        "$count($distinct([$x, $y]))",
+        "$count($x.**)",
+        "$x[**.v = 1]",
+        "$x[$ = $y]",
+        "$x ~> |v|{'z': 1}|",
+        "($t := |v|{'z': 1}|; $t($x))",
+        "($t := |v|{'z': 1}|; $x ~> $t)",
+        "$string($x)",
+        "$x & ''",
+        "$x",
+    ] {
+        let source = format!("({SHARED} {work})");
+        assert_eq!(
+            cause(&source),
+            "threw an error during evaluation: Expression evaluation memory limit exceeded: \
+             Check for excessive memory usage",
+            "{work}"
+        );
+    }
+}
+
+#[test]
+fn guards_change_no_value() {
+    for (source, expected) in [
+        ("($x := {'a': {'b': [1, {'c': 2}]}}; $x.a.**.c)", "2"),
+        (
+            "($x := [{'a': 1}, {'a': {'b': 2}}]; $x.a.**)",
+            r#"[1,{"b":2},2]"#,
+        ),
+        (
+            "($x := [{'a': 1}, {'a': {'b': 2}}]; $x[**.b = 2])",
+            r#"{"a":{"b":2}}"#,
+        ),
+        ("($x := [1, [2, [3]]]; $x.**)", "[1,2,3]"),
+        ("($x := {'a': 1}; $y := {'a': 1}; $x = $y)", "true"),
+        ("($t := |$|{'b': 2}|; {'a': 1} ~> $t)", r#"{"a":1,"b":2}"#),
+        ("$distinct([1, 2, 1])", "[1,2]"),
+        ("$match('abab', /b/).index", "[1,3]"),
+    ] {
+        assert_eq!(value(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn work_that_grows_with_the_square_of_its_input_is_bounded() {
+    for source in [
+        "$count($match($pad('', 600000, 'a'), /a/))",
+        "$count($reduce([1..1001], function($a, $b) {{'a': $a}}, 1).**)",
+    ] {
+        assert!(
+            cause(source).ends_with("excessive memory usage"),
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn functions_that_hold_each_other_are_let_go() {
+    for step in ["function() { $a }", "$lookup(?, $a)"] {
+        let source =
+            format!("{{% $type($reduce([1..100000], function($a, $b) {{ {step} }}, 1)) %}}");
+        let expression = Expression::compile(&source, Outcome::None).unwrap();
+        // Without a time limit: a busy machine must not hide a chain that is never made.
+        let found = with_scope(|scope| {
+            let bindings = Bindings::of(&expression.references, scope);
+            let run = || {
+                let options = EvaluatorOptions::default();
+                expression.run(&bindings, &JValue::Undefined, scope, options)
+            };
+            expression
+                .on_its_stack(run)
+                .map(|value| value.as_str().map(str::to_owned))
+        });
+        assert_eq!(found.unwrap().as_deref(), Some("function"), "{step}");
+    }
+}
+
+#[test]
+fn a_panic_of_the_evaluator_fails_the_expression_alone() {
+    let source = "$formatNumber(1, '0.' & $pad('', 70000, '0'))";
+    assert_eq!(cause(source), "threw an internal error during evaluation.");
+}

@@ -17,6 +17,8 @@ const PRINTED_VALUES_MAX: usize = 1_000_000;
 const REPLACED_BYTES_MAX: usize = 1 << 26;
 /// Longest text that `$match` searches: the largest payload. A match takes hundreds of bytes.
 const MATCHED_BYTES_MAX: usize = 256 << 10;
+/// Deepest value of which `**` takes the descendants: the crate copies them once for every level.
+const DESCENDED_DEPTH_MAX: usize = 1_000;
 /// Most numbers that the ranges of one evaluation list together.
 const RANGED_ITEMS_MAX: f64 = 8e6;
 /// Most items that one array may take from its elements, in longest sequences.
@@ -38,6 +40,8 @@ pub(super) const REPLACED: &str = "bounded text";
 pub(super) const REPLACEMENT: &str = "bounded replacement";
 pub(super) const INSTANT: &str = "bounded instant";
 pub(super) const COMPARED: &str = "bounded operand";
+pub(super) const COPIED: &str = "bounded copy";
+pub(super) const DESCENDED: &str = "bounded descent";
 pub(super) const DISTINCT: &str = "bounded distinct";
 pub(super) const LISTED: &str = "bounded element";
 pub(super) const MATCHED: &str = "bounded match";
@@ -73,6 +77,21 @@ pub(in crate::jsonata) fn register(evaluator: &mut Evaluator) -> Result<(), Eval
             let mut left = Size::WALKED;
             left.take(&value)?;
         }
+        Ok(value)
+    })?;
+    evaluator.register_fn_override(COPIED, |args: &[JValue]| {
+        let value = first(args);
+        let mut left = Size::LARGEST_TEXT;
+        left.take(&value)?;
+        Ok(value)
+    })?;
+    evaluator.register_fn_override(DESCENDED, |args: &[JValue]| {
+        let value = first(args);
+        let mut left = Size {
+            depth: DESCENDED_DEPTH_MAX,
+            ..Size::LARGEST_TEXT
+        };
+        left.take(&value)?;
         Ok(value)
     })?;
     evaluator.register_fn_override(DISTINCT, |args: &[JValue]| distinct(&first(args)))?;
@@ -240,6 +259,7 @@ fn print(args: &[JValue]) -> HostFnResult {
 pub(super) struct Size {
     values: usize,
     bytes: usize,
+    depth: usize,
 }
 
 impl Size {
@@ -247,30 +267,35 @@ impl Size {
     const LARGEST_TEXT: Size = Size {
         values: PRINTED_VALUES_MAX,
         bytes: 4 * TEXT_CHARACTERS_MAX,
+        depth: usize::MAX,
     };
 
     /// What is walked to compare it. Shared values are walked again wherever they are.
     pub(super) const WALKED: Size = Size {
         values: 4 * PRINTED_VALUES_MAX,
         bytes: 1 << 26,
+        depth: usize::MAX,
     };
 
     /// Takes the size of `value`; stops as soon as it is too large, so shared values cost no more than the bound.
     pub(super) fn take(&mut self, value: &JValue) -> Result<(), EvaluatorError> {
         self.values = self.values.checked_sub(1).ok_or_else(too_large)?;
+        self.depth = self.depth.checked_sub(1).ok_or_else(too_large)?;
         match value {
-            JValue::String(text) => self.take_bytes(text.len()),
+            JValue::String(text) => self.take_bytes(text.len())?,
             JValue::Array(items) => jsonata_core::value::with_stack(|| {
                 items.iter().try_for_each(|item| self.take(item))
-            }),
+            })?,
             JValue::Object(members) => jsonata_core::value::with_stack(|| {
                 members.iter().try_for_each(|(name, value)| {
                     self.take_bytes(name.len())?;
                     self.take(value)
                 })
-            }),
-            _ => Ok(()),
+            })?,
+            _ => {}
         }
+        self.depth += 1;
+        Ok(())
     }
 
     fn take_bytes(&mut self, bytes: usize) -> Result<(), EvaluatorError> {
