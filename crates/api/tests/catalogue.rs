@@ -193,8 +193,8 @@ fn problems(resource: &str, parameters: &str, expected: &[&str]) {
 fn a_name_that_the_action_does_not_have_is_refused_at_any_depth() {
     problems(
         "aws-sdk:sfn:startExecution",
-        r#"{"stateMachineArn": "a", "Input": {"any": "JSON"}}"#,
-        &[r#"The field "stateMachineArn" is not supported by Step Functions"#],
+        r#"{"StateMachineArn": "a", "input": "", "Input": {"any": "JSON"}}"#,
+        &[r#"The field "input" is not supported by Step Functions"#],
     );
     problems(
         "aws-sdk:verifiedpermissions:createPolicy",
@@ -244,7 +244,7 @@ fn what_is_computed_is_not_looked_at() {
 }
 
 #[test]
-fn an_optimized_integration_asks_for_what_is_required() {
+fn what_is_required_must_be_there() {
     problems(
         "states:startExecution.sync:2",
         r#"{"Input": {}}"#,
@@ -255,7 +255,12 @@ fn an_optimized_integration_asks_for_what_is_required() {
         r#"{"Payload": {}}"#,
         &["The field 'FunctionName' is required but was missing"],
     );
-    problems("aws-sdk:sfn:startExecution", "{}", &[]);
+    problems(
+        "aws-sdk:emrserverless:startJobRun",
+        r#"{"ApplicationId": "a", "ExecutionRoleArn.$": "$.role"}"#,
+        &["The field 'ClientToken' is required but was missing"],
+    );
+    problems("aws-sdk:s3:listBuckets", "{}", &[]);
 }
 
 #[test]

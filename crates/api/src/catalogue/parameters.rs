@@ -32,8 +32,7 @@ const ADDED: [(&str, &str, &str); 10] = [
 ///   catalogue does not have, and integrations whose parameters no model describes.
 /// - `parameters`: as the definition writes them, with fields `NAME.$` that are not computed yet, or as
 ///   the task gets them. Values are only looked at for the names inside.
-/// - A name that the action does not have is refused at any depth. A required one that is missing is
-///   told for optimized integrations; the services themselves tell it for the others.
+/// - A name that the action does not have is refused at any depth, a required one that is missing at the top.
 /// - AWS: at creation each text is a diagnostic at the field that holds the parameters; at run time they
 ///   stand in brackets behind "could not be used to start the Task". Seen in reports on the CDK for both
 ///   kinds of integration.
@@ -60,9 +59,7 @@ pub fn parameter_problems(resource: &str, parameters: &Value) -> Vec<String> {
         depth: 0,
         problems: Vec::new(),
     };
-    if integration.naming == Naming::Optimized {
-        check.required(members, fields);
-    }
+    check.required(members, fields);
     check.members(members, fields);
     check.problems
 }
@@ -79,9 +76,11 @@ struct Check<'a> {
 impl Check<'_> {
     fn required(&mut self, members: &[Member], fields: &Map<String, Value>) {
         for member in members.iter().filter(|member| member.is_required) {
-            let name = name::member(&member.name, Naming::Optimized);
-            let computed = format!("{name}{COMPUTED}");
-            if !fields.contains_key(&name) && !fields.contains_key(&computed) {
+            let is_there = fields
+                .keys()
+                .any(|field| self.is_name(member, field.strip_suffix(COMPUTED).unwrap_or(field)));
+            if !is_there {
+                let name = name::member(&member.name, self.integration.naming);
                 let text = format!("The field '{name}' is required but was missing");
                 self.problems.push(text);
             }

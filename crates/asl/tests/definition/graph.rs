@@ -29,7 +29,7 @@ fn every_transition_names_a_state_of_its_own_block() {
         "#]],
     );
     check_state(
-        r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z",
+        r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Next": "Z",
            "Catch": [{"ErrorEquals": ["E"], "Next": "X"}]"#,
         expect![[r#"
             Error MISSING_TRANSITION_TARGET: Missing 'Next' target: X at /States/A/Catch[0]/Next

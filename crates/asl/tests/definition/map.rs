@@ -62,7 +62,7 @@ fn the_children_of_a_distributed_map_may_be_express() {
     check_state(
         r#""Type": "Map", "Next": "Z", "ItemProcessor": {
            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": "B", "States": {"B":
-           {"Type": "Task", "Resource": "arn:aws:states:::sns:publish.waitForTaskToken", "End": true}}}"#,
+           {"Type": "Task", "Resource": "arn:aws:states:::sns:publish.waitForTaskToken", "Parameters": {}, "End": true}}}"#,
         expect![[r#"
             Error SCHEMA_VALIDATION_FAILED: Express state machine does not support '.waitForTaskToken' service integration  at /States/A/ItemProcessor/States/B/Resource
         "#]],

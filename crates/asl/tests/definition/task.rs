@@ -21,7 +21,8 @@ fn a_resource_is_one_that_step_functions_knows() {
         "arn:aws:states:::aws-sdk:cloudwatchlogs:putLogEvents.waitForTaskToken",
         "arn:aws:states:::http:invoke",
     ] {
-        let state = format!(r#""Type": "Task", "Resource": "{known}", "Next": "Z""#);
+        let state =
+            format!(r#""Type": "Task", "Resource": "{known}", "Parameters": {{}}, "Next": "Z""#);
         assert_eq!(
             findings(&starting_with(&state), MachineKind::Standard),
             "ok\n",
@@ -29,7 +30,6 @@ fn a_resource_is_one_that_step_functions_knows() {
         );
     }
     for unknown in [
-        "pay",
         "arn:aws:lambda:us-east-1:123456789012:pay",
         "arn:aws:lambda:us-east-1:123456789012:function:",
         "arn:aws:states:::dynamodb:scan",
@@ -57,12 +57,40 @@ fn a_resource_is_one_that_step_functions_knows() {
         Error SCHEMA_VALIDATION_FAILED: These fields are required: [Resource] at /States/A
     "#]],
     );
+    check_state(
+        r#""Type": "Task", "Resource": "pay", "Next": "Z""#,
+        expect![[r#"
+        Error SCHEMA_VALIDATION_FAILED: Value is not a valid resource ARN at /States/A/Resource
+    "#]],
+    );
+}
+
+#[test]
+fn an_integration_says_what_it_sends() {
+    check_state(
+        r#""Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets", "Next": "Z""#,
+        expect![[r#"
+        Error SCHEMA_VALIDATION_FAILED: Parameters field is required for resource ARN: arn:aws:states:::aws-sdk:s3:listBuckets at /States/A
+    "#]],
+    );
+    check_jsonata(
+        r#""Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Next": "Z""#,
+        expect![[r#"
+        Error SCHEMA_VALIDATION_FAILED: Arguments field is required for resource ARN: arn:aws:states:::sqs:sendMessage.waitForTaskToken at /States/A
+    "#]],
+    );
+    check_state(
+        r#""Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:review", "Next": "Z""#,
+        expect![[r#"
+        ok
+    "#]],
+    );
 }
 
 #[test]
 fn a_resource_is_split_into_service_action_and_pattern() {
     let definition = parsed(&starting_with(
-        r#""Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:startExecution.waitForTaskToken", "Next": "Z""#,
+        r#""Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:startExecution.waitForTaskToken", "Parameters": {}, "Next": "Z""#,
     ));
     let Kind::Task(task) = &definition.state(BlockId::ROOT, StateIndex(0)).kind else {
         panic!("the first state is a Task");
@@ -82,7 +110,7 @@ fn a_resource_is_split_into_service_action_and_pattern() {
 fn an_express_machine_only_requests_and_responds() {
     let task = |resource: &str| {
         starting_with(&format!(
-            r#""Type": "Task", "Resource": "{resource}", "Next": "Z""#
+            r#""Type": "Task", "Resource": "{resource}", "Parameters": {{}}, "Next": "Z""#
         ))
     };
     check_express(
@@ -125,7 +153,7 @@ fn an_express_machine_only_requests_and_responds() {
 fn timeouts_are_whole_seconds_and_a_heartbeat_is_shorter() {
     let task = |fields: &str| {
         format!(
-            r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z", {fields}"#
+            r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Next": "Z", {fields}"#
         )
     };
     check_state(
@@ -189,7 +217,7 @@ fn timeouts_are_whole_seconds_and_a_heartbeat_is_shorter() {
 fn credentials_name_a_role() {
     let task = |fields: &str| {
         format!(
-            r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z", {fields}"#
+            r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Next": "Z", {fields}"#
         )
     };
     check_state(
@@ -229,7 +257,7 @@ fn credentials_name_a_role() {
 fn a_retrier_has_bounds() {
     let retry = |retriers: &str| {
         format!(
-            r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z", "Retry": [{retriers}]"#
+            r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Next": "Z", "Retry": [{retriers}]"#
         )
     };
     check_state(
@@ -294,7 +322,7 @@ fn a_retrier_has_bounds() {
 fn a_catcher_has_a_target() {
     let caught = |catchers: &str| {
         format!(
-            r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z", "Catch": [{catchers}]"#
+            r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Next": "Z", "Catch": [{catchers}]"#
         )
     };
     check_state(
@@ -365,10 +393,6 @@ fn what_the_check_of_a_call_says_is_found_where_its_parameters_are() {
     check(
         r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Parameters": {"A": 1},
            "Next": "Z""#,
-        expect![""],
-    );
-    check(
-        r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Z""#,
         expect![""],
     );
 }

@@ -50,7 +50,7 @@ fn a_number_that_an_expression_gives_must_be_whole_and_in_range() {
 fn a_number_below_a_path_must_be_in_range() {
     check(
         &machine(
-            r#""A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSecondsPath": "$.t", "End": true}"#,
+            r#""A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "TimeoutSecondsPath": "$.t", "End": true}"#,
         ),
         r#"{"t": 0}"#,
         &[],
@@ -66,7 +66,7 @@ fn a_number_below_a_path_must_be_in_range() {
 fn a_role_that_is_no_text_fails_the_task() {
     check(
         &machine(
-            r#""A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Credentials": {"RoleArn.$": "$.role"}, "End": true}"#,
+            r#""A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Credentials": {"RoleArn.$": "$.role"}, "End": true}"#,
         ),
         r#"{"role": 7}"#,
         &[],

@@ -246,7 +246,7 @@ fn parameters_that_the_called_action_does_not_have_are_refused() {
         "#,
         expect![[r#"
             > create m {"StartAt":"S","States":{"S":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sqs:sendMessage","Parameters":{"queueUrl":"q","MessageBody.$":"$.body"},"End":true}}}
-              ! InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: The field "queueUrl" is not supported by Step Functions at /States/S/Parameters'
+              ! InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: The field 'QueueUrl' is required but was missing at /States/S/Parameters, SCHEMA_VALIDATION_FAILED: The field "queueUrl" is not supported by Step Functions at /States/S/Parameters'
             > create m {"StartAt":"S","States":{"S":{"Type":"Task","Resource":"arn:aws:states:::states:startExecution","Parameters":{"Input":{}},"End":true}}}
               ! InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: The field 'StateMachineArn' is required but was missing at /States/S/Parameters'
         "#]],

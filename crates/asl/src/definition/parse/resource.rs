@@ -45,6 +45,7 @@ const OPTIMIZED: &[(&str, &str, Patterns)] = &[
     ("batch", "submitJob", SYNC),
     ("bedrock", "createModelCustomizationJob", SYNC_TOKEN),
     ("bedrock", "invokeModel", SYNC_TOKEN),
+    ("bedrock-agentcore", "invokeHarness", PLAIN),
     ("bedrockagentcore", "invokeHarness", PLAIN),
     ("codebuild", "batchDeleteBuilds", PLAIN),
     ("codebuild", "batchGetReports", PLAIN),
@@ -191,4 +192,37 @@ fn is_sdk_call(service: &str, action: &str, pattern: Pattern) -> bool {
         Pattern::RequestResponse | Pattern::WaitForTaskToken
     );
     is_pattern && actions::is_known(service, action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OPTIMIZED, Patterns};
+    use crate::definition::Pattern;
+
+    const PAGE: &str = include_str!("../../../../../docs/integrations.md");
+
+    fn row(service: &str, action: &str, patterns: Patterns) -> String {
+        let known = [
+            (patterns.sync, Pattern::Sync),
+            (patterns.sync_2, Pattern::Sync2),
+            (patterns.token, Pattern::WaitForTaskToken),
+        ];
+        let known = known.iter().filter(|(is_known, _)| *is_known);
+        let known: Vec<String> = known
+            .map(|(_, pattern)| format!("`{}`", pattern.suffix()))
+            .collect();
+        format!("| `{service}:{action}` | {} |\n", known.join(", "))
+    }
+
+    #[test]
+    fn the_page_on_integrations_lists_the_optimized_ones() {
+        let rows = OPTIMIZED
+            .iter()
+            .map(|(service, action, patterns)| row(service, action, *patterns));
+        let table: String = rows.collect();
+        assert!(
+            PAGE.ends_with(&table),
+            "docs/integrations.md should end with\n{table}"
+        );
+    }
 }

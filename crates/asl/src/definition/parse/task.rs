@@ -38,6 +38,11 @@ impl Parser<'_> {
     fn resource(&mut self, fields: Fields<'_>) -> Option<Resource> {
         let text = fields.text("Resource", self.report)?;
         let pointer = fields.at("Resource");
+        if !text.starts_with("arn:") {
+            self.report
+                .schema(&pointer, "Value is not a valid resource ARN");
+            return None;
+        }
         let Some(resource) = resource::parse(text) else {
             self.report.schema(
                 &pointer,
@@ -70,13 +75,18 @@ impl Parser<'_> {
         Some(resource)
     }
 
+    /// What an integration sends; only functions and activities take the state's input as it is.
     fn call(&mut self, fields: Fields<'_>, resource: &Resource) {
         let field = match fields.language {
             QueryLanguage::JsonPath => "Parameters",
             QueryLanguage::Jsonata => "Arguments",
         };
-        let (Resource::Integration { arn, .. }, Some(parameters)) = (resource, fields.get(field))
-        else {
+        let Resource::Integration { arn, .. } = resource else {
+            return;
+        };
+        let Some(parameters) = fields.get(field) else {
+            let message = format!("{field} field is required for resource ARN: {arn}");
+            self.report.schema(fields.pointer, message);
             return;
         };
         for message in (self.check_call)(arn, parameters) {
