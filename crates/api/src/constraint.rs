@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::Pattern;
+use crate::error::{Code, Error};
+use crate::{Input, Pattern};
 
 /// Most violations one answer spells out; the count in front of them is the whole number.
 const VIOLATIONS_MAX: usize = 100;
@@ -148,6 +149,15 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Value, String> {
         )),
         Err(error) => Err(format!("the body is no JSON: {error}")),
     }
+}
+
+/// The input shape that a JSON object holds, with every constraint of the model checked.
+pub(crate) fn checked<T: Input, C: Code>(value: Value) -> Result<T, Error<C>> {
+    check(T::SHAPE, &value).map_err(|refusal| match refusal {
+        Refusal::Type(text) => Error::new(C::MALFORMED, text),
+        Refusal::Violations(text) => Error::new(C::VIOLATION, text),
+    })?;
+    serde_json::from_value(value).map_err(|error| Error::new(C::MALFORMED, error.to_string()))
 }
 
 /// Holds a JSON object against the constraints of an input shape.

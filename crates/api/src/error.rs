@@ -8,6 +8,13 @@ use crate::Reply;
 
 /// A closed set of error codes; generated for each service.
 pub trait Code: Copy + fmt::Debug + 'static {
+    /// A request that cannot be read.
+    const MALFORMED: Self;
+    /// A request that breaks a constraint of the model.
+    const VIOLATION: Self;
+    /// A request for an operation that the service does not have.
+    const UNKNOWN_OPERATION: Self;
+
     /// What the model says about the code.
     fn fault(self) -> &'static Fault;
 
@@ -20,7 +27,7 @@ pub trait Code: Copy + fmt::Debug + 'static {
 pub struct Fault {
     /// The name clients see, `StateMachineDoesNotExist`.
     pub name: &'static str,
-    /// What stands before `#` in `__type`.
+    /// What stands before `#` in `__type`; may be empty.
     pub namespace: &'static str,
     /// HTTP status.
     pub status: u16,
@@ -64,10 +71,13 @@ impl<C: Code> Error<C> {
         self.code.fault().status
     }
 
-    /// `NAMESPACE#NAME`, as JSON 1.0 carries it in `__type`.
+    /// `NAMESPACE#NAME`, as JSON carries it in `__type`; the bare name where the service has no namespace.
     pub fn type_name(&self) -> String {
         let fault = self.code.fault();
-        format!("{}#{}", fault.namespace, fault.name)
+        match fault.namespace {
+            "" => fault.name.to_owned(),
+            namespace => format!("{namespace}#{}", fault.name),
+        }
     }
 
     /// The HTTP reply in the protocol of the service.

@@ -1,8 +1,9 @@
 //! The AWS wire of Stepwell: what a request must look like and what a reply looks like, to the byte.
 //!
-//! Lives here: the operations, shapes, constraints and errors of AWS Step Functions and AWS Lambda,
-//! generated from the public service models (`model/*.json`, `cargo xtask codegen`); the catalogue of
-//! what tasks may call; decoding of requests and building of replies; ARNs and resource names.
+//! Lives here: the operations, shapes, constraints and errors of AWS Step Functions, AWS Lambda and their
+//! small companions (IAM, STS, CloudWatch Logs), generated from the public service models
+//! (`model/*.json`, `cargo xtask codegen`); the catalogue of what tasks may call; decoding of requests
+//! and building of replies; ARNs and resource names.
 //!
 //! Never here: behaviour of a service, durable state, sockets, threads, clocks, configuration.
 //!
@@ -13,6 +14,7 @@ mod error;
 mod generated;
 mod json_rpc;
 mod pattern;
+mod query;
 mod reply;
 mod rest;
 mod scalar;
@@ -23,8 +25,9 @@ pub mod catalogue;
 pub use constraint::{Location, Member, Shape, Text, Unit};
 pub use error::{Code, Error, Fault};
 pub use pattern::{Item, Node, Pattern};
+pub use query::Form;
 pub use reply::Reply;
-pub use scalar::{Blob, EpochSeconds};
+pub use scalar::{Blob, DateTime, EpochSeconds};
 
 /// A generated input shape: knows its constraints, so that [`states::decode`] and
 /// [`lambda::decode`] need only its type.
@@ -56,12 +59,126 @@ pub trait Output: serde::Serialize {
 
 /// AWS Step Functions: AWS JSON 1.0 over `POST /`.
 pub mod states {
+    use crate::json_rpc;
+
     pub use crate::generated::states::*;
-    pub use crate::json_rpc::{CONTENT_TYPE, TARGET_PREFIX, decode, operation, reply};
+
+    /// `Content-Type` of every request and reply.
+    pub const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+
+    /// What stands before the operation in `X-Amz-Target`.
+    pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
+
+    /// The operation an `X-Amz-Target` header names.
+    ///
+    /// - Errors: `UnknownOperationException` naming the header's value, also for a missing header.
+    pub fn operation(target: Option<&str>) -> Result<Operation, Error> {
+        json_rpc::operation(target, TARGET_PREFIX, Operation::from_name)
+    }
+
+    /// The input of an operation, with every constraint of the model checked.
+    ///
+    /// - `body`: the HTTP body; an empty one reads as `{}`. Members the model does not know are ignored.
+    /// - Errors: `SerializationException` if the body is no JSON object or a member has another JSON
+    ///   type; then the platform's `ValidationException` that lists every broken constraint.
+    ///
+    /// ```
+    /// use stepwell_api::states::{self, StartExecutionInput};
+    /// let error = states::decode::<StartExecutionInput>(b"{}").unwrap_err();
+    /// assert_eq!(
+    ///     error.message,
+    ///     "1 validation error detected: Value null at 'stateMachineArn' failed to satisfy constraint: \
+    ///      Member must not be null"
+    /// );
+    /// ```
+    pub fn decode<T: crate::Input>(body: &[u8]) -> Result<T, Error> {
+        json_rpc::decode(body)
+    }
+
+    /// HTTP 200 with the output as body.
+    ///
+    /// - `request_id`: goes out as `x-amzn-RequestId`.
+    pub fn reply(request_id: &str, output: &impl serde::Serialize) -> crate::Reply {
+        json_rpc::reply(CONTENT_TYPE, request_id, output)
+    }
 }
 
 /// AWS Lambda: REST-JSON.
 pub mod lambda {
     pub use crate::generated::lambda::*;
     pub use crate::rest::{CONTENT_TYPE, Route, Routed, decode, reply, route};
+}
+
+/// Amazon CloudWatch Logs: AWS JSON 1.1 over `POST /`.
+pub mod logs {
+    use crate::json_rpc;
+
+    pub use crate::generated::logs::*;
+
+    /// `Content-Type` of every request and reply.
+    pub const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+
+    /// What stands before the operation in `X-Amz-Target`.
+    pub const TARGET_PREFIX: &str = "Logs_20140328.";
+
+    /// The operation an `X-Amz-Target` header names; errors as [`crate::states::operation`].
+    pub fn operation(target: Option<&str>) -> Result<Operation, Error> {
+        json_rpc::operation(target, TARGET_PREFIX, Operation::from_name)
+    }
+
+    /// The input of an operation, with every constraint of the model checked.
+    ///
+    /// - Errors: `SerializationException`, then `InvalidParameterException`, as [`crate::states::decode`].
+    pub fn decode<T: crate::Input>(body: &[u8]) -> Result<T, Error> {
+        json_rpc::decode(body)
+    }
+
+    /// HTTP 200 with the output as body.
+    pub fn reply(request_id: &str, output: &impl serde::Serialize) -> crate::Reply {
+        json_rpc::reply(CONTENT_TYPE, request_id, output)
+    }
+}
+
+/// AWS Identity and Access Management: the query protocol over `POST /`.
+pub mod iam {
+    use crate::{Form, Input, Reply, query};
+
+    pub use crate::generated::iam::*;
+
+    /// The operation that a form names; errors: `InvalidAction`.
+    pub fn operation(form: &Form) -> Result<Operation, Error> {
+        query::operation(form, VERSION, Operation::from_name)
+    }
+
+    /// The input of an operation, with every constraint of the model checked; errors: `ValidationError`.
+    pub fn decode<T: Input>(form: &Form) -> Result<T, Error> {
+        query::decode(form)
+    }
+
+    /// HTTP 200 with the members of `output`; `Null` where the operation has no output.
+    pub fn reply(operation: Operation, request_id: &str, output: &serde_json::Value) -> Reply {
+        query::reply(operation.name(), XML_NAMESPACE, request_id, output)
+    }
+}
+
+/// AWS Security Token Service: the query protocol over `POST /`.
+pub mod sts {
+    use crate::{Form, Input, Reply, query};
+
+    pub use crate::generated::sts::*;
+
+    /// The operation that a form names; errors: `InvalidAction`.
+    pub fn operation(form: &Form) -> Result<Operation, Error> {
+        query::operation(form, VERSION, Operation::from_name)
+    }
+
+    /// The input of an operation, with every constraint of the model checked; errors: `ValidationError`.
+    pub fn decode<T: Input>(form: &Form) -> Result<T, Error> {
+        query::decode(form)
+    }
+
+    /// HTTP 200 with the members of `output`.
+    pub fn reply(operation: Operation, request_id: &str, output: &serde_json::Value) -> Reply {
+        query::reply(operation.name(), XML_NAMESPACE, request_id, output)
+    }
 }

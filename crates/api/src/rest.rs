@@ -94,7 +94,7 @@ fn parameter(template: &'static str) -> Option<&'static str> {
     template.strip_prefix('{')?.strip_suffix('}')
 }
 
-fn query_parameters(query: &str) -> Vec<(String, String)> {
+pub(crate) fn query_parameters(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -182,12 +182,7 @@ pub fn decode<T: Input>(
         }
     }
     let input = Value::Object(input);
-    constraint::check(T::SHAPE, &input).map_err(|refusal| match refusal {
-        constraint::Refusal::Type(text) => Error::serialization_exception(text),
-        constraint::Refusal::Violations(text) => Error::constraint_violation(text),
-    })?;
-    let mut input: T = serde_json::from_value(input)
-        .map_err(|error| Error::serialization_exception(error.to_string()))?;
+    let mut input: T = constraint::checked(input)?;
     if has_payload {
         input.set_payload(body);
     }

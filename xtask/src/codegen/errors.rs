@@ -9,66 +9,96 @@ use super::Service;
 use super::model::{Model, Protocol, Shape};
 use super::names::{lower_first, snake};
 
-/// Namespace of the errors that the model of Step Functions names.
-const STATES_NAMESPACE: &str = "com.amazonaws.swf.service.v2.model";
+/// An error of the platform.
+struct PlatformError {
+    variant: &'static str,
+    namespace: &'static str,
+    /// Name where the protocol is JSON or REST-JSON.
+    name: &'static str,
+    json_status: u16,
+    rest_status: u16,
+    /// Name and status where the protocol is the query protocol.
+    query: (&'static str, u16),
+}
 
-/// Errors of the platform: variant, name, namespace, HTTP status of JSON 1.0 and of REST-JSON.
-const PLATFORM_ERRORS: [(&str, &str, &str, u16, u16); 8] = [
-    (
+impl PlatformError {
+    const fn new(
+        variant: &'static str,
+        namespace: &'static str,
+        json_status: u16,
+        rest_status: u16,
+        query: (&'static str, u16),
+    ) -> Self {
+        Self {
+            variant,
+            namespace,
+            name: variant,
+            json_status,
+            rest_status,
+            query,
+        }
+    }
+
+    /// Name and HTTP status in a protocol.
+    fn answer(&self, protocol: Protocol) -> (&'static str, u16) {
+        match protocol {
+            Protocol::Json => (self.name, self.json_status),
+            Protocol::Rest => (self.name, self.rest_status),
+            Protocol::Query => self.query,
+        }
+    }
+}
+
+const CORAL: &str = "com.amazon.coral.service";
+
+/// Errors that every service may answer, whatever its model names.
+const PLATFORM_ERRORS: [PlatformError; 8] = [
+    PlatformError::new(
         "AccessDeniedException",
-        "AccessDeniedException",
-        "com.amazon.coral.service",
+        CORAL,
         400,
         403,
+        ("AccessDenied", 403),
     ),
-    (
-        "ConstraintViolation",
-        "ValidationException",
-        "com.amazon.coral.validate",
-        400,
-        400,
-    ),
-    (
-        "InternalFailure",
-        "InternalFailure",
-        "com.amazon.coral.service",
-        500,
-        500,
-    ),
-    (
-        "NotImplemented",
-        "NotImplemented",
-        "com.amazon.coral.service",
-        501,
-        501,
-    ),
-    (
+    PlatformError {
+        name: "ValidationException",
+        ..PlatformError::new(
+            "ConstraintViolation",
+            "com.amazon.coral.validate",
+            400,
+            400,
+            ("ValidationError", 400),
+        )
+    },
+    PlatformError::new("InternalFailure", CORAL, 500, 500, ("InternalFailure", 500)),
+    PlatformError::new("NotImplemented", CORAL, 501, 501, ("NotImplemented", 501)),
+    PlatformError::new(
         "SerializationException",
-        "SerializationException",
-        "com.amazon.coral.service",
+        CORAL,
         400,
         400,
+        ("MalformedInput", 400),
     ),
-    (
+    PlatformError::new(
         "ServiceUnavailable",
-        "ServiceUnavailable",
-        "com.amazon.coral.service",
+        CORAL,
         503,
         503,
+        ("ServiceUnavailable", 503),
     ),
-    (
-        "ThrottlingException",
+    PlatformError::new(
         "ThrottlingException",
         "com.amazon.coral.availability",
         400,
         429,
+        ("Throttling", 400),
     ),
-    (
+    PlatformError::new(
         "UnknownOperationException",
-        "UnknownOperationException",
-        "com.amazon.coral.service",
+        CORAL,
         400,
         404,
+        ("InvalidAction", 400),
     ),
 ];
 
@@ -107,7 +137,6 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
         .iter()
         .filter(|(_, shape)| shape.exception)
         .collect();
-    let rest = service.protocol == Protocol::Rest;
     writeln!(out, "/// An error answer of the service.")?;
     writeln!(out, "pub type Error = error::Error<ErrorCode>;\n")?;
     writeln!(
@@ -126,11 +155,18 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
             shape.http_status_code.unwrap_or(400)
         )?;
     }
-    for (variant, name, namespace, json_status, rest_status) in PLATFORM_ERRORS {
-        let status = if rest { rest_status } else { json_status };
+    for error in &PLATFORM_ERRORS {
+        let (name, status) = error.answer(service.protocol);
+        let (variant, namespace) = (error.variant, error.namespace);
         writeln!(out, "/// `{namespace}#{name}`, HTTP {status}.\n{variant},")?;
     }
     writeln!(out, "}}\n\nimpl Code for ErrorCode {{")?;
+    writeln!(out, "const MALFORMED: Self = Self::SerializationException;")?;
+    writeln!(out, "const VIOLATION: Self = Self::{};", service.violation)?;
+    writeln!(
+        out,
+        "const UNKNOWN_OPERATION: Self = Self::UnknownOperationException;\n"
+    )?;
     writeln!(out, "fn fault(self) -> &'static Fault {{ match self {{")?;
     for (name, shape) in &modelled {
         let message = shape
@@ -142,23 +178,35 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
             .to_owned();
         fault(
             out,
-            (name, name),
-            STATES_NAMESPACE,
+            (name, shape.error_code.as_deref().unwrap_or(name)),
+            service.error_namespace,
             shape.http_status_code.unwrap_or(400),
             Some(&message),
         )?;
     }
-    for (variant, name, namespace, json_status, rest_status) in PLATFORM_ERRORS {
-        let status = if rest { rest_status } else { json_status };
-        fault(out, (variant, name), namespace, status, None)?;
+    for error in &PLATFORM_ERRORS {
+        let (name, status) = error.answer(service.protocol);
+        // AWS: a service that names its errors without a namespace names those of the platform so too.
+        let namespace = match service.error_namespace {
+            "" => "",
+            _ => error.namespace,
+        };
+        fault(out, (error.variant, name), namespace, status, None)?;
     }
     writeln!(out, "}} }}\n")?;
-    let protocol = if rest { "rest" } else { "json_rpc" };
     writeln!(
         out,
         "fn reply(error: &error::Error<Self>, request_id: &str) -> Reply {{"
     )?;
-    writeln!(out, "{protocol}::error_reply(error, request_id) }} }}\n")?;
+    let reply = match service.protocol {
+        Protocol::Json => format!(
+            "json_rpc::error_reply(error, {:?}, request_id)",
+            service.content_type
+        ),
+        Protocol::Rest => "rest::error_reply(error, request_id)".to_owned(),
+        Protocol::Query => "query::error_reply(error, XML_NAMESPACE, request_id)".to_owned(),
+    };
+    writeln!(out, "{reply} }} }}\n")?;
     constructors(out, &modelled)
 }
 
@@ -181,7 +229,7 @@ fn fault(
 
 fn constructors(out: &mut String, modelled: &[(&String, &Shape)]) -> Result<()> {
     writeln!(out, "impl Error {{")?;
-    let platform = PLATFORM_ERRORS.iter().map(|(variant, ..)| *variant);
+    let platform = PLATFORM_ERRORS.iter().map(|error| error.variant);
     for name in modelled
         .iter()
         .map(|(name, _)| name.as_str())

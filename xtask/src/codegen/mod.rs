@@ -30,17 +30,29 @@ pub struct Service {
     pub module: &'static str,
     /// How requests and replies are written.
     pub protocol: Protocol,
+    /// `Content-Type` of replies; JSON only.
+    pub content_type: &'static str,
+    /// What stands before `#` in the names of the model's errors; empty where AWS gives the bare name.
+    pub error_namespace: &'static str,
+    /// The error code of a request that breaks a constraint.
+    pub violation: &'static str,
     /// Operations whose shapes are kept; empty keeps all.
     pub served: &'static [&'static str],
 }
 
+/// AWS: Step Functions' own errors carry this namespace.
+const STATES_NAMESPACE: &str = "com.amazonaws.swf.service.v2.model";
+
 /// The services, in order of generation.
-pub const SERVICES: [Service; 2] = [
+pub const SERVICES: [Service; 5] = [
     Service {
         model: "stepfunctions",
         package_folder: "stepfunctions/2016-11-23",
         module: "states",
         protocol: Protocol::Json,
+        content_type: "application/x-amz-json-1.0",
+        error_namespace: STATES_NAMESPACE,
+        violation: "ConstraintViolation",
         served: &[],
     },
     Service {
@@ -48,6 +60,9 @@ pub const SERVICES: [Service; 2] = [
         package_folder: "lambda/2015-03-31",
         module: "lambda",
         protocol: Protocol::Rest,
+        content_type: "",
+        error_namespace: STATES_NAMESPACE,
+        violation: "ConstraintViolation",
         served: &[
             "CreateFunction",
             "DeleteFunction",
@@ -58,6 +73,82 @@ pub const SERVICES: [Service; 2] = [
             "UpdateFunctionCode",
             "UpdateFunctionConfiguration",
         ],
+    },
+    Service {
+        model: "logs",
+        package_folder: "logs/2014-03-28",
+        module: "logs",
+        protocol: Protocol::Json,
+        content_type: "application/x-amz-json-1.1",
+        error_namespace: "",
+        violation: "InvalidParameterException",
+        served: &[
+            "CreateLogGroup",
+            "CreateLogStream",
+            "DeleteLogGroup",
+            "DeleteLogStream",
+            "DeleteResourcePolicy",
+            "DeleteRetentionPolicy",
+            "DescribeLogGroups",
+            "DescribeLogStreams",
+            "DescribeResourcePolicies",
+            "FilterLogEvents",
+            "GetLogEvents",
+            "ListTagsForResource",
+            "ListTagsLogGroup",
+            "PutLogEvents",
+            "PutResourcePolicy",
+            "PutRetentionPolicy",
+            "TagResource",
+            "UntagResource",
+        ],
+    },
+    Service {
+        model: "iam",
+        package_folder: "iam/2010-05-08",
+        module: "iam",
+        protocol: Protocol::Query,
+        content_type: "",
+        error_namespace: "",
+        violation: "ConstraintViolation",
+        served: &[
+            "AttachRolePolicy",
+            "CreatePolicy",
+            "CreateRole",
+            "DeletePolicy",
+            "DeleteRole",
+            "DeleteRolePolicy",
+            "DetachRolePolicy",
+            "GetPolicy",
+            "GetPolicyVersion",
+            "GetRole",
+            "GetRolePolicy",
+            "ListAttachedRolePolicies",
+            "ListInstanceProfilesForRole",
+            "ListPolicies",
+            "ListPolicyTags",
+            "ListPolicyVersions",
+            "ListRolePolicies",
+            "ListRoleTags",
+            "ListRoles",
+            "PutRolePolicy",
+            "TagPolicy",
+            "TagRole",
+            "UntagPolicy",
+            "UntagRole",
+            "UpdateAssumeRolePolicy",
+            "UpdateRole",
+        ],
+    },
+    Service {
+        model: "sts",
+        package_folder: "sts/2011-06-15",
+        module: "sts",
+        protocol: Protocol::Query,
+        content_type: "",
+        error_namespace: "",
+        violation: "ConstraintViolation",
+        served: &["AssumeRole", "GetCallerIdentity"],
     },
 ];
 

@@ -13,6 +13,8 @@ pub enum Protocol {
     Json,
     /// REST-JSON: operation in method and path.
     Rest,
+    /// AWS query: operation and members in a form, XML back.
+    Query,
 }
 
 /// A service model without its documentation.
@@ -20,6 +22,9 @@ pub enum Protocol {
 pub struct Model {
     /// Package and version the facts come from.
     pub source: String,
+    /// What the model says of the service as a whole.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
     /// Every operation; the served ones with their shapes.
     pub operations: BTreeMap<String, Operation>,
     /// The shapes that served operations reach.
@@ -67,6 +72,8 @@ pub struct Shape {
     #[serde(default)]
     pub exception: bool,
     pub http_status_code: Option<u16>,
+    /// What clients see where it is not the name of the shape.
+    pub error_code: Option<String>,
 }
 
 #[derive(Deserialize)]

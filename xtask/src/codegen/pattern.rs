@@ -191,10 +191,18 @@ impl Parser<'_> {
         };
         Ok(match c {
             'd' => Err(vec!["Item::Range('0', '9')".to_owned()]),
+            'w' => Err(word_characters()),
             's' => Err(spaces()),
             'x' => {
                 let digits: String = self.chars.by_ref().take(2).collect();
                 Ok(char::from(u8::from_str_radix(&digits, 16)?))
+            }
+            'u' => {
+                let digits: String = self.chars.by_ref().take(4).collect();
+                match char::from_u32(u32::from_str_radix(&digits, 16)?) {
+                    Some(c) => Ok(c),
+                    None => bail!("\\u{digits} is no character"),
+                }
             }
             'p' => Err(vec![self.property()?.to_owned()]),
             c if c.is_ascii_alphanumeric() => bail!("the escape \\{c} is not known"),
@@ -230,6 +238,16 @@ fn single(c: char) -> String {
     format!("Item::Range({c:?}, {c:?})")
 }
 
+fn word_characters() -> Vec<String> {
+    let range = |first: char, last: char| format!("Item::Range({first:?}, {last:?})");
+    vec![
+        range('0', '9'),
+        range('A', 'Z'),
+        single('_'),
+        range('a', 'z'),
+    ]
+}
+
 fn spaces() -> Vec<String> {
     vec![single(' '), "Item::Range('\\t', '\\r')".to_owned()]
 }
@@ -240,7 +258,16 @@ mod tests {
 
     #[test]
     fn what_the_grammar_lacks_is_an_error() {
-        for expression in ["(a", "a)", "[a", "a{2", "\\w+", "(?<!ab)c", "\\p{Greek}"] {
+        for expression in [
+            "(a",
+            "a)",
+            "[a",
+            "a{2",
+            "\\W+",
+            "\\uD800",
+            "(?<!ab)c",
+            "\\p{Greek}",
+        ] {
             assert!(node(expression).is_err(), "{expression}");
         }
     }

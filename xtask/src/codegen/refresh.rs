@@ -164,6 +164,9 @@ fn shape_facts(shape: &Value) -> Value {
     {
         facts.insert("httpStatusCode".to_owned(), status.clone());
     }
+    if let Some(code) = shape.get("error").and_then(|error| error.get("code")) {
+        facts.insert("errorCode".to_owned(), code.clone());
+    }
     if let Some(Value::Object(members)) = shape.get("members") {
         let members = members.iter().filter_map(|(name, member)| {
             let member = copied(member.as_object()?, &["shape", "location", "locationName"]);

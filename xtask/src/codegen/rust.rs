@@ -44,7 +44,7 @@ pub fn module(service: &Service, model: &Model) -> Result<String> {
     errors::emit(&mut out, service, model)?;
     bindings(&mut out, service, model)?;
     constraints(&mut out, model, &reached)?;
-    shapes::emit(&mut out, model, &reached)?;
+    shapes::emit(&mut out, service.protocol, model, &reached)?;
     Ok(out)
 }
 
@@ -67,14 +67,16 @@ fn imports(
         names.push("Unit");
     }
     if kinds.contains("timestamp") {
-        names.push("EpochSeconds");
+        names.push(shapes::timestamp_type(service.protocol));
     }
-    if service.protocol == Protocol::Rest {
-        names.extend(["Blob", "Output", "rest", "rest::Route"]);
-    } else {
-        names.push("json_rpc");
+    match service.protocol {
+        Protocol::Rest => names.extend(["Blob", "Output", "rest", "rest::Route"]),
+        Protocol::Json => names.push("json_rpc"),
+        Protocol::Query => names.push("query"),
     }
-    writeln!(out, "use std::collections::BTreeMap;\n")?;
+    if kinds.contains("map") {
+        writeln!(out, "use std::collections::BTreeMap;\n")?;
+    }
     writeln!(out, "use serde::{{Deserialize, Serialize}};\n")?;
     writeln!(out, "use crate::{{{}}};", names.join(", "))?;
     writeln!(out, "use crate::error::{{self, Code}};\n")?;
@@ -121,6 +123,10 @@ fn operations(out: &mut String, service: &Service, model: &Model) -> Result<()> 
             operation.http.response_code.unwrap_or(200).to_string()
         })?;
     } else {
+        if service.protocol == Protocol::Query {
+            writeln!(out, "}}\n")?;
+            return namespace(out, model);
+        }
         writeln!(
             out,
             "/// What clients put before the host name of the endpoint."
@@ -139,6 +145,25 @@ fn operations(out: &mut String, service: &Service, model: &Model) -> Result<()> 
         writeln!(out, "{} _ => None, }} }}\n", prefixed.join("\n"))?;
     }
     writeln!(out, "}}\n")?;
+    Ok(())
+}
+
+/// What the protocol's XML says it is, and the version that requests name.
+fn namespace(out: &mut String, model: &Model) -> Result<()> {
+    for (constant, key, meaning) in [
+        ("XML_NAMESPACE", "xmlNamespace", "Namespace of every reply."),
+        ("VERSION", "apiVersion", "What requests give as `Version`."),
+    ] {
+        let value = model
+            .metadata
+            .get(key)
+            .and_then(serde_json::Value::as_str)
+            .with_context(|| format!("the model has no {key}"))?;
+        writeln!(
+            out,
+            "/// {meaning}\npub const {constant}: &str = {value:?};\n"
+        )?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 
-use super::model::{Member, Model, Shape};
+use super::model::{Member, Model, Protocol, Shape};
 use super::names::{field, screaming, snake};
 
 /// What requests use, what replies and errors use.
@@ -57,13 +57,13 @@ fn reach(model: &Model, name: &str, into: &mut BTreeSet<String>) -> Result<()> {
 }
 
 /// All structures and enumerations that inputs and outputs reach.
-pub fn emit(out: &mut String, model: &Model, reached: &Reached) -> Result<()> {
+pub fn emit(out: &mut String, protocol: Protocol, model: &Model, reached: &Reached) -> Result<()> {
     for (name, shape) in &model.shapes {
         if !reached.inputs.contains(name) && !reached.outputs.contains(name) {
             continue;
         }
         if shape.kind == "structure" {
-            structure(out, model, name, shape)?;
+            structure(out, protocol, model, name, shape)?;
         } else if !shape.values.is_empty() {
             constants(out, name, shape)?;
         }
@@ -71,7 +71,13 @@ pub fn emit(out: &mut String, model: &Model, reached: &Reached) -> Result<()> {
     Ok(())
 }
 
-fn structure(out: &mut String, model: &Model, name: &str, shape: &Shape) -> Result<()> {
+fn structure(
+    out: &mut String,
+    protocol: Protocol,
+    model: &Model,
+    name: &str,
+    shape: &Shape,
+) -> Result<()> {
     writeln!(out, "/// `{name}` of the service model.")?;
     writeln!(
         out,
@@ -111,7 +117,7 @@ fn structure(out: &mut String, model: &Model, name: &str, shape: &Shape) -> Resu
         if !attributes.is_empty() {
             writeln!(out, "#[serde({})]", attributes.join(", "))?;
         }
-        let mut rust_type = rust_type(model, &member.shape)?;
+        let mut rust_type = rust_type(protocol, model, &member.shape)?;
         if shape.payload.as_deref() == Some(*member_name) {
             rust_type = "Vec<u8>".to_owned();
         } else if !required {
@@ -147,8 +153,16 @@ fn facts(model: &Model, member: &Member, required: bool) -> Result<String> {
     Ok(facts)
 }
 
+/// The Rust type of an instant, which each protocol writes in its own way.
+pub fn timestamp_type(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Json | Protocol::Rest => "EpochSeconds",
+        Protocol::Query => "DateTime",
+    }
+}
+
 /// The Rust type of a shape.
-pub fn rust_type(model: &Model, name: &str) -> Result<String> {
+pub fn rust_type(protocol: Protocol, model: &Model, name: &str) -> Result<String> {
     let shape = model.shape(name)?;
     Ok(
         match (shape.kind.as_str(), &shape.member, &shape.key, &shape.value) {
@@ -158,12 +172,12 @@ pub fn rust_type(model: &Model, name: &str) -> Result<String> {
             ("float", ..) => "f32".to_owned(),
             ("double", ..) => "f64".to_owned(),
             ("boolean", ..) => "bool".to_owned(),
-            ("timestamp", ..) => "EpochSeconds".to_owned(),
+            ("timestamp", ..) => timestamp_type(protocol).to_owned(),
             ("blob", ..) => "Blob".to_owned(),
             ("structure", ..) => name.to_owned(),
-            ("list", Some(member), ..) => format!("Vec<{}>", rust_type(model, member)?),
+            ("list", Some(member), ..) => format!("Vec<{}>", rust_type(protocol, model, member)?),
             ("map", _, Some(_), Some(value)) => {
-                format!("BTreeMap<String, {}>", rust_type(model, value)?)
+                format!("BTreeMap<String, {}>", rust_type(protocol, model, value)?)
             }
             (kind, ..) => bail!("the shape {name} has the unknown type {kind}"),
         },

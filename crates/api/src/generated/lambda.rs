@@ -718,6 +718,10 @@ pub enum ErrorCode {
 }
 
 impl Code for ErrorCode {
+    const MALFORMED: Self = Self::SerializationException;
+    const VIOLATION: Self = Self::ConstraintViolation;
+    const UNKNOWN_OPERATION: Self = Self::UnknownOperationException;
+
     fn fault(self) -> &'static Fault {
         match self {
             Self::CodeArtifactUserDeletedException => &Fault {

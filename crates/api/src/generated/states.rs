@@ -320,6 +320,10 @@ pub enum ErrorCode {
 }
 
 impl Code for ErrorCode {
+    const MALFORMED: Self = Self::SerializationException;
+    const VIOLATION: Self = Self::ConstraintViolation;
+    const UNKNOWN_OPERATION: Self = Self::UnknownOperationException;
+
     fn fault(self) -> &'static Fault {
         match self {
             Self::ActivityAlreadyExists => &Fault {
@@ -613,7 +617,7 @@ impl Code for ErrorCode {
     }
 
     fn reply(error: &error::Error<Self>, request_id: &str) -> Reply {
-        json_rpc::error_reply(error, request_id)
+        json_rpc::error_reply(error, "application/x-amz-json-1.0", request_id)
     }
 }
 
