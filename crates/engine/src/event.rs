@@ -31,6 +31,16 @@ pub enum Body {
     Same(EventId),
 }
 
+impl Body {
+    /// The text, if this event stores it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Body::Text(text) => Some(text),
+            Body::Same(_) => None,
+        }
+    }
+}
+
 /// Which state type an event's `...StateEntered` or `...StateExited` belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StateKind {

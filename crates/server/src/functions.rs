@@ -75,7 +75,7 @@ impl Functions {
         let row = match self.handle.reader().function(function, qualifier) {
             Ok(Ok(row)) => row,
             Ok(Err(Refusal::Lambda(error))) => return Err(Unrun::Refused(error)),
-            Ok(Err(Refusal::States(_))) => unreachable!("looking a function up is Lambda's"),
+            Ok(Err(_)) => unreachable!("looking a function up is Lambda's"),
             Err(error) => return Err(Unrun::Store(error)),
         };
         let configuration = Arc::new(self.configuration(row));
@@ -218,9 +218,7 @@ impl Functions {
     ) -> Result<lambda::FunctionConfiguration, lambda::Error> {
         match self.send(request).await? {
             Answered::Function(configuration) => Ok(*configuration),
-            Answered::States(_) | Answered::FunctionDeleted => {
-                unreachable!("the service answers with the function")
-            }
+            _ => unreachable!("the service answers with the function"),
         }
     }
 
@@ -247,7 +245,7 @@ impl Functions {
         match receiver.await {
             Ok(Ok(answered)) => Ok(answered),
             Ok(Err(Refusal::Lambda(error))) => Err(error),
-            Ok(Err(Refusal::States(_))) => {
+            Ok(Err(_)) => {
                 unreachable!("the service answers an operation of Lambda as one")
             }
             Err(_) => Err(lambda::Error::service_exception(FAILED)),
@@ -258,7 +256,7 @@ impl Functions {
         match self.handle.reader().function(function, qualifier) {
             Ok(Ok(row)) => Ok(row),
             Ok(Err(Refusal::Lambda(error))) => Err(error),
-            Ok(Err(Refusal::States(_))) => unreachable!("looking a function up is Lambda's"),
+            Ok(Err(_)) => unreachable!("looking a function up is Lambda's"),
             Err(error) => Err(lambda::Error::service_exception(error.to_string())),
         }
     }
@@ -295,7 +293,7 @@ impl Functions {
         {
             Ok(Ok(page)) => page,
             Ok(Err(Refusal::Lambda(error))) => return Err(error),
-            Ok(Err(Refusal::States(_))) => unreachable!("listing functions is Lambda's"),
+            Ok(Err(_)) => unreachable!("listing functions is Lambda's"),
             Err(error) => return Err(lambda::Error::service_exception(error.to_string())),
         };
         Ok(lambda::ListFunctionsResponse {

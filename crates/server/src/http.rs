@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
 use crate::functions::Functions;
-use crate::logs::Logs;
+use crate::logs::LogOperations;
 use crate::{caller, shard, states, sts};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
@@ -37,14 +37,14 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 /// Everything a request may need.
 pub(crate) struct Services {
     functions: Functions,
-    logs: Arc<Logs>,
+    logs: LogOperations,
     room: Room,
     /// Where the server listens.
     address: SocketAddr,
 }
 
 impl Services {
-    pub(crate) fn new(functions: Functions, logs: Arc<Logs>, address: SocketAddr) -> Services {
+    pub(crate) fn new(functions: Functions, logs: LogOperations, address: SocketAddr) -> Services {
         Services {
             functions,
             logs,
@@ -210,10 +210,7 @@ async fn operation(
     };
     match target.split_once('.') {
         Some(("AWSStepFunctions", _)) => states::answer(handle, target, body, request_id).await,
-        Some(("Logs_20140328", "FilterLogEvents")) => services.logs.filter(body, request_id),
-        Some(("Logs_20140328", name)) => {
-            not_implemented(&format!("CloudWatch Logs {name}"), request_id)
-        }
+        Some(("Logs_20140328", _)) => services.logs.answer(target, body, request_id).await,
         Some((service, name)) => not_implemented(&format!("{service} {name}"), request_id),
         None => states::answer(handle, target, body, request_id).await,
     }

@@ -10,6 +10,7 @@ mod caller;
 mod functions;
 mod http;
 mod inbox;
+mod log_writer;
 mod logs;
 mod performer;
 mod server;

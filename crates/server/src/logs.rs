@@ -1,173 +1,253 @@
-//! Log lines of functions, and the one CloudWatch Logs operation that reads them.
+//! CloudWatch Logs operations: groups are rows of the shard, streams and events belong to the log writer.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::Serialize;
 use stepwell_api::Reply;
-use stepwell_functions::LogLine;
+use stepwell_api::logs::{self, Operation};
+use stepwell_service::{Answered, LogGroup, LogsRequest, Refusal, Request};
+use stepwell_store::Error as StoreError;
 
-/// Lines kept for each function; older ones are forgotten.
-const LINES_MAX: usize = 10_000;
+use crate::inbox::Refused;
+use crate::log_writer::{Change, LogQueue, NamedGroup};
+use crate::shard::{FAILED, Handle, now};
 
-/// Bytes kept for all functions together.
-const BYTES_MAX: usize = 64 << 20;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 3_600_000;
 
-/// Events on a page when the caller does not say. Source: FilterLogEvents.
-const PAGE_MAX: usize = 10_000;
-
-/// What the log group of a function is called.
-const GROUP_PREFIX: &str = "/aws/lambda/";
-
-/// The newest lines of every function, in memory.
-#[derive(Default)]
-pub(crate) struct Logs {
-    kept: Mutex<Kept>,
+/// What the operations need.
+pub(crate) struct LogOperations {
+    pub(crate) handle: Handle,
+    pub(crate) queue: Arc<LogQueue>,
 }
 
-#[derive(Default)]
-struct Kept {
-    functions: BTreeMap<String, VecDeque<Entry>>,
-    bytes: usize,
-    next: u64,
-}
-
-struct Entry {
-    number: u64,
-    line: LogLine,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FilterLogEvents {
-    log_group_name: Option<String>,
-    log_group_identifier: Option<String>,
-    start_time: Option<i64>,
-    end_time: Option<i64>,
-    next_token: Option<String>,
-    limit: Option<usize>,
-    filter_pattern: Option<String>,
-}
-
-impl Logs {
-    /// Keeps a line; the oldest go when there are too many.
-    pub(crate) fn keep(&self, line: LogLine) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = kept.next;
-        kept.next += 1;
-        kept.bytes += line.text.len();
-        let name = line.function_name.clone();
-        let lines = kept.functions.entry(name).or_default();
-        lines.push_back(Entry { number, line });
-        let mut freed = 0;
-        if lines.len() > LINES_MAX {
-            freed += lines.pop_front().map_or(0, |entry| entry.line.text.len());
-        }
-        kept.bytes -= freed;
-        while kept.bytes > BYTES_MAX {
-            let Some(oldest) = kept
-                .functions
-                .values_mut()
-                .filter(|lines| !lines.is_empty())
-                .min_by_key(|lines| lines[0].number)
-            else {
-                return;
-            };
-            let freed = oldest.pop_front().map_or(0, |entry| entry.line.text.len());
-            kept.bytes -= freed;
+impl LogOperations {
+    /// Answers one request.
+    ///
+    /// - `target`: the `X-Amz-Target` header.
+    pub(crate) async fn answer(&self, target: &str, body: &[u8], request_id: &str) -> Reply {
+        let answered = match logs::operation(Some(target)) {
+            Ok(operation) => self.dispatch(operation, body).await,
+            Err(error) => Err(error),
+        };
+        match answered {
+            Ok(body) => Reply {
+                status: 200,
+                headers: vec![
+                    ("x-amzn-requestid", request_id.to_string()),
+                    ("content-type", logs::CONTENT_TYPE.to_string()),
+                ],
+                body,
+            },
+            Err(error) => error.reply(request_id),
         }
     }
 
-    /// `FilterLogEvents` on the log group of a function.
-    pub(crate) fn filter(&self, body: &[u8], request_id: &str) -> Reply {
-        let request: FilterLogEvents = match serde_json::from_slice(body) {
-            Ok(request) => request,
-            Err(error) => {
-                return refuse(
-                    request_id,
-                    400,
-                    "SerializationException",
-                    &error.to_string(),
-                );
+    async fn dispatch(&self, operation: Operation, body: &[u8]) -> Result<Vec<u8>, logs::Error> {
+        match operation {
+            Operation::CreateLogGroup => {
+                self.send(LogsRequest::CreateLogGroup(logs::decode(body)?))
+                    .await
+            }
+            Operation::DeleteLogGroup => self.delete_group(logs::decode(body)?).await,
+            Operation::PutRetentionPolicy => {
+                self.send(LogsRequest::PutRetentionPolicy(logs::decode(body)?))
+                    .await
+            }
+            Operation::DeleteRetentionPolicy => {
+                self.send(LogsRequest::DeleteRetentionPolicy(logs::decode(body)?))
+                    .await
+            }
+            Operation::TagResource => {
+                self.send(LogsRequest::TagResource(logs::decode(body)?))
+                    .await
+            }
+            Operation::UntagResource => {
+                self.send(LogsRequest::UntagResource(logs::decode(body)?))
+                    .await
+            }
+            Operation::PutResourcePolicy => {
+                self.send(LogsRequest::PutResourcePolicy(logs::decode(body)?))
+                    .await
+            }
+            Operation::DeleteResourcePolicy => {
+                self.send(LogsRequest::DeleteResourcePolicy(logs::decode(body)?))
+                    .await
+            }
+            Operation::CreateLogStream => {
+                let input: logs::CreateLogStreamRequest = logs::decode(body)?;
+                let group = self.group(Some(&input.log_group_name), None)?;
+                self.queue.change(Change::CreateStream(group, input)).await
+            }
+            Operation::DeleteLogStream => {
+                let input: logs::DeleteLogStreamRequest = logs::decode(body)?;
+                let group = self.group(Some(&input.log_group_name), None)?;
+                self.queue.change(Change::DeleteStream(group, input)).await
+            }
+            Operation::PutLogEvents => {
+                let input: logs::PutLogEventsRequest = logs::decode(body)?;
+                let group = self.group(Some(&input.log_group_name), None)?;
+                self.queue.change(Change::Put(group, input)).await
+            }
+            _ => self.read(operation, body).await,
+        }
+    }
+
+    async fn read(&self, operation: Operation, body: &[u8]) -> Result<Vec<u8>, logs::Error> {
+        match operation {
+            Operation::DescribeLogGroups => {
+                let input: logs::DescribeLogGroupsRequest = logs::decode(body)?;
+                let events = self.queue.reader().await?;
+                let bytes = |id: &str| events.stored_bytes(id).unwrap_or_default();
+                let rows = self.handle.reader();
+                let read = tokio::task::block_in_place(|| rows.describe_log_groups(&input, &bytes));
+                rendered(settle(read)?)
+            }
+            Operation::ListTagsForResource => {
+                let input: logs::ListTagsForResourceRequest = logs::decode(body)?;
+                let tags = settle(self.handle.reader().log_group_tags(&input.resource_arn))?;
+                rendered(logs::ListTagsForResourceResponse { tags: Some(tags) })
+            }
+            Operation::ListTagsLogGroup => {
+                let input: logs::ListTagsLogGroupRequest = logs::decode(body)?;
+                let tags = settle(self.handle.reader().log_group_tags(&input.log_group_name))?;
+                rendered(logs::ListTagsLogGroupResponse { tags: Some(tags) })
+            }
+            Operation::DescribeResourcePolicies => {
+                let _: logs::DescribeResourcePoliciesRequest = logs::decode(body)?;
+                let read = self.handle.reader().describe_resource_policies();
+                rendered(read.map_err(|error| failed(&error))?)
+            }
+            Operation::DescribeLogStreams => {
+                let input: logs::DescribeLogStreamsRequest = logs::decode(body)?;
+                let (name, identifier) = (&input.log_group_name, &input.log_group_identifier);
+                let group = self.group(name.as_deref(), identifier.as_deref())?;
+                let events = self.queue.reader().await?;
+                found(tokio::task::block_in_place(|| {
+                    events.describe_log_streams(group.view(), &input)
+                }))
+            }
+            Operation::GetLogEvents => {
+                let input: logs::GetLogEventsRequest = logs::decode(body)?;
+                let (name, identifier) = (&input.log_group_name, &input.log_group_identifier);
+                let group = self.group(name.as_deref(), identifier.as_deref())?;
+                let events = self.queue.reader().await?;
+                found(tokio::task::block_in_place(|| {
+                    events.get_log_events(group.view(), &input)
+                }))
+            }
+            Operation::FilterLogEvents => {
+                let input: logs::FilterLogEventsRequest = logs::decode(body)?;
+                let (name, identifier) = (&input.log_group_name, &input.log_group_identifier);
+                let group = self.group(name.as_deref(), identifier.as_deref())?;
+                let events = self.queue.reader().await?;
+                found(tokio::task::block_in_place(|| {
+                    events.filter_log_events(group.view(), &input)
+                }))
+            }
+            _ => Err(logs::Error::not_implemented(format!(
+                "Stepwell does not implement CloudWatch Logs {} yet",
+                operation.name()
+            ))),
+        }
+    }
+
+    /// The group that a request names in one of two ways.
+    fn group(
+        &self,
+        name: Option<&str>,
+        identifier: Option<&str>,
+    ) -> Result<NamedGroup, logs::Error> {
+        let refused = logs::Error::invalid_parameter_exception;
+        let named = match (name, identifier) {
+            (Some(named), None) | (None, Some(named)) => named,
+            (None, None) => {
+                return Err(refused(
+                    "Exactly one of logGroupName and logGroupIdentifier must be specified.",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(refused(
+                    "LogGroup name and LogGroup identifier are mutually exclusive parameters.",
+                ));
             }
         };
-        if request
-            .filter_pattern
-            .as_deref()
-            .is_some_and(|pattern| !pattern.is_empty())
-        {
-            return refuse(
-                request_id,
-                501,
-                "NotImplemented",
-                "Stepwell does not implement filterPattern yet",
-            );
+        match self.handle.reader().log_group(named) {
+            Ok(Some(group)) => Ok(self.view(group)),
+            Ok(None) => Err(missing_group()),
+            Err(error) => Err(failed(&error)),
         }
-        let group = request
-            .log_group_name
-            .or(request.log_group_identifier)
-            .unwrap_or_default();
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = group
-            .strip_prefix(GROUP_PREFIX)
-            .and_then(|name| kept.functions.get(name));
-        let Some(lines) = lines else {
-            return refuse(
-                request_id,
-                400,
-                "ResourceNotFoundException",
-                "The specified log group does not exist.",
-            );
-        };
-        let from: u64 = request
-            .next_token
-            .and_then(|token| token.parse().ok())
-            .unwrap_or(0);
-        let (start, end) = (
-            request.start_time.unwrap_or(i64::MIN),
-            request.end_time.unwrap_or(i64::MAX),
-        );
-        let limit = request.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
-        let is_wanted = |entry: &&Entry| {
-            entry.number >= from && (start..=end).contains(&entry.line.timestamp_ms)
-        };
-        let mut wanted = lines.iter().filter(is_wanted);
-        let events: Vec<Value> = wanted.by_ref().take(limit).map(event).collect();
-        let next = wanted.next().map(|entry| entry.number.to_string());
-        let mut answer = json!({ "events": events, "searchedLogStreams": [] });
-        if let Some(next) = next {
-            answer["nextToken"] = json!(next);
+    }
+
+    fn view(&self, group: LogGroup) -> NamedGroup {
+        let settings = self.handle.settings();
+        let (region, account) = (&settings.region, &settings.account);
+        let kept_ms = group.retention_days.map(|days| i64::from(days) * DAY_MS);
+        NamedGroup {
+            arn: format!("arn:aws:logs:{region}:{account}:log-group:{}", group.name),
+            id: group.id,
+            not_before_ms: kept_ms.map_or(i64::MIN, |kept_ms| now().as_millis() - kept_ms),
         }
-        reply(request_id, 200, &answer)
+    }
+
+    async fn delete_group(
+        &self,
+        input: logs::DeleteLogGroupRequest,
+    ) -> Result<Vec<u8>, logs::Error> {
+        let group = self.group(Some(&input.log_group_name), None)?;
+        let answer = self.send(LogsRequest::DeleteLogGroup(input)).await?;
+        // A crash before this leaves events of a group that nothing names; they go when the server starts again.
+        self.queue
+            .change(Change::DeleteGroup { id: group.id })
+            .await?;
+        Ok(answer)
+    }
+
+    async fn send(&self, request: LogsRequest) -> Result<Vec<u8>, logs::Error> {
+        let receiver =
+            self.handle
+                .send(Request::Logs(request))
+                .map_err(|refused| match refused {
+                    Refused::Full => logs::Error::throttling_exception("Rate exceeded"),
+                    Refused::Closed => {
+                        logs::Error::service_unavailable_exception("the server is stopping")
+                    }
+                    Refused::Failed => logs::Error::internal_failure(FAILED),
+                })?;
+        match receiver.await {
+            Ok(Ok(Answered::Logs(body))) => Ok(body),
+            Ok(Err(Refusal::Logs(error))) => Err(error),
+            Ok(_) => unreachable!("the service answers an operation of CloudWatch Logs as one"),
+            Err(_) => Err(logs::Error::internal_failure(FAILED)),
+        }
     }
 }
 
-fn event(entry: &Entry) -> Value {
-    json!({
-        "logStreamName": entry.line.log_stream.as_ref(),
-        "timestamp": entry.line.timestamp_ms,
-        "message": entry.line.text,
-        "ingestionTime": entry.line.timestamp_ms,
-        "eventId": format!("{:056}", entry.number),
-    })
+fn rendered(output: impl Serialize) -> Result<Vec<u8>, logs::Error> {
+    Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"))
 }
 
-fn refuse(request_id: &str, status: u16, code: &str, message: &str) -> Reply {
-    reply(
-        request_id,
-        status,
-        &json!({ "__type": code, "message": message }),
-    )
-}
-
-fn reply(request_id: &str, status: u16, body: &Value) -> Reply {
-    Reply {
-        status,
-        headers: vec![
-            ("x-amzn-requestid", request_id.to_string()),
-            ("content-type", "application/x-amz-json-1.1".to_string()),
-        ],
-        body: body.to_string().into_bytes(),
+fn found<T: Serialize>(read: stepwell_telemetry::Read<T>) -> Result<Vec<u8>, logs::Error> {
+    match read {
+        Ok(Ok(output)) => rendered(output),
+        Ok(Err(refused)) => Err(refused),
+        Err(error) => Err(failed(&error)),
     }
+}
+
+fn settle<T>(read: Result<Result<T, Refusal>, StoreError>) -> Result<T, logs::Error> {
+    match read {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(Refusal::Logs(error))) => Err(error),
+        Ok(Err(_)) => unreachable!("the service answers an operation of CloudWatch Logs as one"),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn failed(error: &StoreError) -> logs::Error {
+    logs::Error::internal_failure(error.to_string())
+}
+
+fn missing_group() -> logs::Error {
+    logs::Error::resource_not_found_exception("The specified log group does not exist.")
 }

@@ -92,6 +92,9 @@ pub(crate) async fn run(
             }
             Effect::CancelTask { execution, ticket } => in_flight.end((execution, ticket)),
             Effect::RetireFunction { function_arn } => functions.pool.retire(&function_arn),
+            Effect::ValidateLogDelivery { .. } => {
+                unreachable!("the shard's thread gives it to the log writer")
+            }
         }
     }
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 use stepwell_functions::{Pool, PoolOptions};
 use stepwell_service::{Settings, Shard};
 use stepwell_store::Embedded;
+use stepwell_telemetry::{Limits, Logs};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::functions::Functions;
 use crate::http::{self, Services};
-use crate::logs::Logs;
+use crate::log_writer::{LogQueue, LogThread};
+use crate::logs::LogOperations;
 use crate::performer::{self, InFlight};
 use crate::shard::{Handle, Run, Thread};
 
@@ -75,6 +77,7 @@ pub struct Server {
     address: SocketAddr,
     runtime: Runtime,
     thread: Thread,
+    log_thread: LogThread,
     handle: Handle,
     pool: Pool,
     in_flight: Arc<InFlight>,
@@ -116,12 +119,19 @@ impl Server {
             address: options.listen,
             cause,
         })?;
-        let logs = Arc::new(Logs::default());
+        let logs = Arc::new(LogQueue::default());
         let pool = runtime.block_on(async { pool(&options.data, &logs, options.stop_within) })?;
         let (effects, released) = mpsc::unbounded_channel();
         let in_flight = Arc::new(InFlight::default());
-        let run = Run::new(shard, settings, effects, Arc::clone(&in_flight));
+        let run = Run::new(
+            shard,
+            settings,
+            effects,
+            Arc::clone(&in_flight),
+            Arc::clone(&logs),
+        );
         let handle = run.handle();
+        let log_thread = log_thread(&options.data, &logs, &handle)?;
         let functions = Functions {
             handle: handle.clone(),
             pool: pool.clone(),
@@ -136,12 +146,20 @@ impl Server {
             tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
         })?;
         let (stopping, is_stopping) = watch::channel(false);
-        let services = Services::new(functions, logs, address);
+        let services = Services::new(
+            functions,
+            LogOperations {
+                handle: handle.clone(),
+                queue: logs,
+            },
+            address,
+        );
         runtime.spawn(http::serve(listener, Arc::new(services), is_stopping));
         Ok(Server {
             address,
             runtime,
             thread,
+            log_thread,
             handle,
             pool,
             in_flight,
@@ -185,15 +203,30 @@ impl Server {
             tokio::time::timeout(REPORT_GRACE, in_flight.wait_until_empty()).await
         });
         self.thread.stop();
+        // Last: the shard's last commit is logged too.
+        self.log_thread.stop();
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }
 }
 
-fn pool(data: &Path, logs: &Arc<Logs>, stop_within: Duration) -> Result<Pool, Error> {
+/// Opens the logs of the groups that exist and starts to write.
+fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<LogThread, Error> {
+    let groups = handle.reader().log_group_ids()?;
+    let store = Embedded::open(&data.join("telemetry"))?;
+    let logs = Logs::open(Box::new(store), Limits::default(), |id| {
+        groups.iter().any(|group| group == id)
+    })?;
+    LogThread::start(Arc::clone(queue), logs, handle.clone()).map_err(|cause| Error::System {
+        action: "start the thread that writes logs".to_string(),
+        cause,
+    })
+}
+
+fn pool(data: &Path, logs: &Arc<LogQueue>, stop_within: Duration) -> Result<Pool, Error> {
     let logs = Arc::clone(logs);
     let mut options = PoolOptions::new(
         data.join("functions"),
-        Arc::new(move |line| logs.keep(line)),
+        Arc::new(move |line| logs.line(line)),
     );
     options.shutdown_grace = stop_within;
     Pool::new(options).map_err(|cause| Error::System {

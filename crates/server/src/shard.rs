@@ -13,6 +13,7 @@ use stepwell_store::{Error, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::inbox::{Inbox, Message, Refused};
+use crate::log_writer::LogQueue;
 use crate::performer::InFlight;
 
 /// Longest sleep of the shard's thread: a clock that jumps is noticed after this time.
@@ -103,6 +104,7 @@ pub(crate) struct Run {
     handle: Handle,
     effects: mpsc::UnboundedSender<Effect>,
     in_flight: Arc<InFlight>,
+    logs: Arc<LogQueue>,
     stop: Arc<AtomicBool>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     next_id: u64,
@@ -147,6 +149,7 @@ impl Run {
         settings: Settings,
         effects: mpsc::UnboundedSender<Effect>,
         in_flight: Arc<InFlight>,
+        logs: Arc<LogQueue>,
     ) -> Run {
         let handle = Handle {
             inbox: Arc::new(Inbox::default()),
@@ -160,6 +163,7 @@ impl Run {
             handle,
             effects,
             in_flight,
+            logs,
             stop: Arc::new(AtomicBool::new(false)),
             waiting: BTreeMap::new(),
             next_id: 0,
@@ -275,16 +279,21 @@ impl Run {
     }
 
     fn release(&mut self, committed: Committed) {
-        if !committed.answers.is_empty()
+        let has_changed = !committed.answers.is_empty()
             || !committed.effects.is_empty()
-            || !committed.events.is_empty()
-        {
+            || !committed.events.is_empty();
+        if has_changed {
             let snapshot = self.shard.snapshot();
-            *self
+            // Held over both: who sees what a commit did finds it in the log, and the log writer reads no older rows.
+            let mut published = self
                 .handle
                 .snapshot
                 .write()
-                .unwrap_or_else(std::sync::PoisonError::into_inner) = snapshot;
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            for live in committed.events {
+                self.logs.events(live);
+            }
+            *published = snapshot;
         }
         for (id, answer) in committed.answers {
             if let Some(sender) = self.waiting.remove(&id) {
@@ -298,6 +307,12 @@ impl Run {
     }
 
     fn release_effect(&self, effect: Effect) {
+        let effect = match effect {
+            Effect::ValidateLogDelivery { log_group_arn } => {
+                return self.logs.validate(log_group_arn);
+            }
+            effect => effect,
+        };
         if let Effect::InvokeFunction(call) = &effect {
             let (execution, ticket) = (call.execution, call.ticket);
             // INVARIANT: listed before the question whether the server drains. A stop first says that it drains and
@@ -374,7 +389,7 @@ mod tests {
         };
         let shard = Shard::open(Box::new(store), settings.clone()).expect("an empty store opens");
         let (effects, _performed) = mpsc::unbounded_channel();
-        let run = Run::new(shard, settings, effects, Arc::default());
+        let run = Run::new(shard, settings, effects, Arc::default(), Arc::default());
         let handle = run.handle();
         let machine = || {
             let request = serde_json::json!({

@@ -148,7 +148,7 @@ fn body_of(answer: Answer) -> Result<Vec<u8>, states::Error> {
     match answer {
         Ok(Answered::States(body)) => Ok(body),
         Err(Refusal::States(error)) => Err(error),
-        Ok(Answered::Function(_) | Answered::FunctionDeleted) | Err(Refusal::Lambda(_)) => {
+        Ok(_) | Err(_) => {
             unreachable!("the service answers an operation of Step Functions as one")
         }
     }
@@ -162,7 +162,7 @@ fn settle<T: serde::Serialize>(
             Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"))
         }
         Ok(Err(Refusal::States(error))) => Err(error),
-        Ok(Err(Refusal::Lambda(_))) => {
+        Ok(Err(_)) => {
             unreachable!("the service answers an operation of Step Functions as one")
         }
         Err(error) => Err(states::Error::internal_failure(error.to_string())),

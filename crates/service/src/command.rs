@@ -1,6 +1,8 @@
 //! What goes into a shard and what comes out.
 
-use stepwell_api::{lambda, states};
+use std::sync::Arc;
+
+use stepwell_api::{lambda, logs, states};
 use stepwell_engine::{Event, Payload, Ticket};
 
 /// Names a request of the shell, to bring the answer back to it.
@@ -40,6 +42,7 @@ pub enum Request {
     UpdateFunctionCode(Box<lambda::UpdateFunctionCodeRequest>, FunctionCode),
     UpdateFunctionConfiguration(Box<lambda::UpdateFunctionConfigurationRequest>),
     DeleteFunction(lambda::DeleteFunctionRequest),
+    Logs(LogsRequest),
     /// A performer has finished an attempt. An attempt that is no longer open is ignored.
     CompleteTask {
         execution: u64,
@@ -52,6 +55,19 @@ pub enum Request {
         execution: u64,
         ticket: Ticket,
     },
+}
+
+/// The changes that CloudWatch Logs makes to the rows of a shard.
+#[derive(Debug)]
+pub enum LogsRequest {
+    CreateLogGroup(logs::CreateLogGroupRequest),
+    DeleteLogGroup(logs::DeleteLogGroupRequest),
+    PutRetentionPolicy(logs::PutRetentionPolicyRequest),
+    DeleteRetentionPolicy(logs::DeleteRetentionPolicyRequest),
+    TagResource(logs::TagResourceRequest),
+    UntagResource(logs::UntagResourceRequest),
+    PutResourcePolicy(logs::PutResourcePolicyRequest),
+    DeleteResourcePolicy(logs::DeleteResourcePolicyRequest),
 }
 
 /// A function's package, checked by the shell before it comes here.
@@ -87,6 +103,8 @@ pub enum Answered {
     States(Vec<u8>),
     Function(Box<lambda::FunctionConfiguration>),
     FunctionDeleted,
+    /// The JSON body of an operation of CloudWatch Logs; may be empty.
+    Logs(Vec<u8>),
 }
 
 /// An API error.
@@ -94,6 +112,7 @@ pub enum Answered {
 pub enum Refusal {
     States(states::Error),
     Lambda(lambda::Error),
+    Logs(logs::Error),
 }
 
 impl From<states::Error> for Refusal {
@@ -108,6 +127,12 @@ impl From<lambda::Error> for Refusal {
     }
 }
 
+impl From<logs::Error> for Refusal {
+    fn from(error: logs::Error) -> Refusal {
+        Refusal::Logs(error)
+    }
+}
+
 /// Something to do in the world, released only after its cause is durable.
 #[derive(Debug)]
 pub enum Effect {
@@ -116,6 +141,12 @@ pub enum Effect {
     CancelTask {
         execution: u64,
         ticket: Ticket,
+    },
+    /// A state machine has a new log destination.
+    ///
+    /// AWS: that the destination takes log events is tried when the state machine is created.
+    ValidateLogDelivery {
+        log_group_arn: String,
     },
     /// Environments that run older code or configuration of this function may end.
     RetireFunction {
@@ -166,6 +197,34 @@ pub struct Committed {
 pub struct LiveEvents {
     pub execution_arn: String,
     pub events: Vec<Event>,
+    /// How they are logged; `None` where the state machine logs nothing.
+    pub log: Option<Box<LogDelivery>>,
+}
+
+/// What the log of an execution's events needs beside them.
+#[derive(Debug)]
+pub struct LogDelivery {
+    pub target: Arc<LogTarget>,
+    pub execution: u64,
+    /// Whether its history is in rows.
+    pub is_durable: bool,
+    pub role_arn: String,
+    pub version_arn: Option<String>,
+    pub alias_arn: Option<String>,
+    pub redrive_count: u32,
+}
+
+/// Where a state machine logs to.
+#[derive(Debug, PartialEq)]
+pub struct LogTarget {
+    /// Logging is on, and there is one destination.
+    pub logging: states::LoggingConfiguration,
+    /// ARN of the log group, ending in `:*`.
+    pub log_group_arn: String,
+    pub state_machine_name: String,
+    pub state_machine_arn: String,
+    /// When the state machine was created.
+    pub since_ms: i64,
 }
 
 /// What happens to a task whose outcome a crash has made unknown.

@@ -355,6 +355,11 @@ impl Shard {
         let trace_header = resident.row.trace_header.clone();
         let execution_arn = resident.row.execution.identity.arn.clone();
         let is_over = resident.is_over();
+        // Before what the end does: the state machine may go with its last execution.
+        let log = match transition.events.is_empty() {
+            true => None,
+            false => self.log_delivery(&resident)?,
+        };
         let ended = is_over && !transition.events.is_empty();
         if ended {
             self.ended(&mut resident)?;
@@ -367,6 +372,7 @@ impl Shard {
             self.release_events(LiveEvents {
                 execution_arn,
                 events: transition.events,
+                log,
             });
         }
         Ok(())

@@ -360,7 +360,7 @@ fn credentials(role_arn: Option<&str>) -> Option<states::TaskCredentials> {
 }
 
 /// The wire's name of an event.
-fn type_of(details: &Details) -> &'static str {
+pub(crate) fn type_of(details: &Details) -> &'static str {
     match details {
         Details::ExecutionStarted { .. } => "ExecutionStarted",
         Details::ExecutionSucceeded { .. } => "ExecutionSucceeded",

@@ -13,6 +13,8 @@ mod executions;
 mod functions;
 mod history;
 mod listing;
+mod log_groups;
+mod log_targets;
 mod machines;
 mod map_runs;
 mod reader;
@@ -31,10 +33,12 @@ mod versions;
 
 pub use command::{
     Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode,
-    LiveEvents, LostTask, Refusal, Request, RequestId, Settings, TaskOutcome,
+    LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Refusal, Request, RequestId,
+    Settings, TaskOutcome,
 };
 pub use functions::FunctionRow;
-pub use reader::Reader;
+pub use reader::{KnownTexts, Reader};
+pub use rows::log_group::LogGroup;
 pub use shard::Shard;
 pub use stepwell_engine::{
     Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,

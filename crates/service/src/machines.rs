@@ -8,8 +8,9 @@ use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{Definition, MachineKind, Timestamp};
 use stepwell_store::Direction;
 
-use crate::command::Answered;
+use crate::command::{Answered, Effect};
 use crate::configuration::{check_encryption, check_logging, check_role};
+use crate::log_targets::log_target;
 use crate::rows::machine::{Machine, machine_key};
 use crate::rows::version::{Numbering, Version, alias_key, numbering_key, version_key};
 use crate::rows::{after, decode_json, encode_json, index};
@@ -27,7 +28,7 @@ impl Shard {
         arn::check_name(&input.name)?;
         let kind = kind_of(input.r#type.as_deref());
         let publishes = publishes(input.publish, input.version_description.as_ref())?;
-        check_logging(input.logging_configuration.as_ref())?;
+        self.check_logging(input.logging_configuration.as_ref())?;
         check_encryption(input.encryption_configuration.as_ref())?;
         check_role(&input.role_arn)?;
         let definition = parse(&input.definition, kind)?;
@@ -56,6 +57,11 @@ impl Shard {
         }
         self.store_definition(definition, kind)?;
         self.put_machine(&machine);
+        if let Some(target) = log_target(&machine) {
+            self.release_effect(Effect::ValidateLogDelivery {
+                log_group_arn: target.log_group_arn,
+            });
+        }
         let version = if publishes {
             Some(self.publish(now, &machine, description)?)
         } else {
@@ -116,7 +122,7 @@ impl Shard {
             return Err(deleting(&input.state_machine_arn).into());
         }
         let kind = machine_kind(&machine);
-        check_logging(input.logging_configuration.as_ref())?;
+        self.check_logging(input.logging_configuration.as_ref())?;
         check_encryption(input.encryption_configuration.as_ref())?;
         if let Some(role_arn) = input.role_arn {
             check_role(&role_arn)?;
@@ -195,6 +201,7 @@ impl Shard {
             .staging
             .scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
         if open.is_empty() {
+            self.log_targets.forget(name);
             self.staging.delete(machine_key(name));
             self.close_numbering(name)?;
         }
@@ -239,8 +246,27 @@ impl Shard {
     }
 
     pub(crate) fn put_machine(&mut self, machine: &Machine) {
+        self.log_targets.forget(&machine.name);
         self.staging
             .put(machine_key(&machine.name), encode_json(machine));
+    }
+
+    /// AWS: one destination where logging is on, and it exists.
+    fn check_logging(&self, logging: Option<&states::LoggingConfiguration>) -> Done<()> {
+        check_logging(logging)?;
+        let destinations = logging.and_then(|logging| logging.destinations.as_deref());
+        for destination in destinations.unwrap_or_default() {
+            let arn = destination
+                .cloud_watch_logs_log_group
+                .as_ref()
+                .and_then(|group| group.log_group_arn.as_deref())
+                .unwrap_or_default();
+            if self.log_group_by_arn(arn)?.is_none() {
+                let text = "Invalid Logging Configuration: Log Destination not found.";
+                return Err(states::Error::invalid_logging_configuration(text).into());
+            }
+        }
+        Ok(())
     }
 
     fn machine_arn(&self, name: &str) -> String {

@@ -10,6 +10,7 @@ use stepwell_store::{Error, Snapshot, Store};
 use crate::command::{
     Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings,
 };
+use crate::log_targets::LogTargets;
 use crate::map_runs::MapRuns;
 use crate::residents::Resident;
 use crate::rows::meta::{Meta, meta_key};
@@ -45,6 +46,7 @@ pub struct Shard {
     definition_use: u64,
     timers: Timers,
     pub(crate) map_runs: MapRuns,
+    pub(crate) log_targets: LogTargets,
     released: Committed,
     /// About how much memory the events in `released` hold.
     released_bytes: usize,
@@ -96,6 +98,7 @@ impl Shard {
             definition_use: 0,
             timers: Timers::unread(),
             map_runs: MapRuns::default(),
+            log_targets: LogTargets::default(),
             released: Committed::default(),
             released_bytes: 0,
             failure: None,
@@ -177,6 +180,7 @@ impl Shard {
                 .update_function_configuration(now, &entropy, *input)
                 .map(Some),
             Request::DeleteFunction(input) => self.delete_function(&input).map(Some),
+            Request::Logs(request) => self.change_logs(now, &entropy, request).map(Some),
             Request::CompleteTask {
                 execution,
                 ticket,

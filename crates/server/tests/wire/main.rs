@@ -81,11 +81,11 @@ fn bad_input_gets_a_clear_answer_and_the_connection_goes_on() {
             "DynamoDB_20120810 PutItem",
         ),
         (
-            "Logs_20140328.PutLogEvents",
+            "Logs_20140328.CreateExportTask",
             "{}",
             501,
             "NotImplemented",
-            "CloudWatch Logs PutLogEvents",
+            "CloudWatch Logs CreateExportTask",
         ),
     ] {
         let answer = client.call(target, body);

@@ -253,7 +253,7 @@ impl Reader {
     }
 
     /// The texts that `events` refer to.
-    fn texts(&self, number: u64, events: &[Event]) -> Result<Texts, Error> {
+    pub(super) fn texts(&self, number: u64, events: &[Event]) -> Result<Texts, Error> {
         let mut wanted: BTreeSet<EventId> = events
             .iter()
             .filter_map(|event| match event.details.body() {

@@ -2,12 +2,16 @@
 
 mod executions;
 mod functions;
+mod live;
+mod log_groups;
 mod machines;
 mod map_runs;
 mod page;
 mod versions;
 
 use std::sync::Arc;
+
+pub use live::KnownTexts;
 
 use stepwell_api::arn::ExecutionArn;
 use stepwell_engine::{MachineKind, Timestamp};

@@ -7,6 +7,7 @@ pub(crate) mod execution;
 pub(crate) mod function;
 pub(crate) mod history;
 pub(crate) mod index;
+pub(crate) mod log_group;
 pub(crate) mod machine;
 pub(crate) mod map_run;
 pub(crate) mod meta;
@@ -42,6 +43,8 @@ pub(crate) enum Kind {
     MapRunChild = 22,
     MapRunItem = 28,
     MapRunName = 29,
+    LogGroup = 24,
+    LogResourcePolicy = 26,
 }
 
 /// Version of a value in the present format.

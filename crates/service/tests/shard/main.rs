@@ -6,6 +6,7 @@ mod express;
 mod functions;
 mod golden;
 mod hardening;
+mod log_groups;
 mod machines;
 mod map_runs;
 mod reads;

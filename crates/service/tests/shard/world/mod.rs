@@ -327,6 +327,7 @@ pub fn answer_text(answer: Answer) -> String {
             serde_json::to_string(&configuration).expect("a configuration is JSON")
         }
         Ok(Answered::FunctionDeleted) => "deleted".to_string(),
+        Ok(Answered::Logs(body)) => String::from_utf8(body).expect("an answer is JSON"),
         Err(refusal) => refusal_text(refusal),
     }
 }
@@ -335,6 +336,7 @@ pub fn refusal_text(refusal: Refusal) -> String {
     match refusal {
         Refusal::States(error) => error_text(error.name(), &error.message),
         Refusal::Lambda(error) => error_text(error.name(), &error.message),
+        Refusal::Logs(error) => error_text(error.name(), &error.message),
     }
 }
 

@@ -1,0 +1,73 @@
+//! Events that have just become durable, as the API shows them.
+
+use stepwell_api::states::HistoryEvent;
+use stepwell_engine::Body;
+use stepwell_store::Error;
+
+use super::Reader;
+use crate::command::{LiveEvents, LogDelivery};
+use crate::history::{self, Surroundings, Texts};
+
+/// The payloads of an execution whose history has no rows, by the event that stores each.
+#[derive(Debug, Default)]
+pub struct KnownTexts {
+    texts: Texts,
+    bytes: usize,
+}
+
+impl KnownTexts {
+    /// About how much memory they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Reader {
+    /// The events of an execution that is logged, those of the types that `is_wanted` accepts.
+    ///
+    /// - `known`: the payloads that earlier events of an Express execution stored; grows by those of these events.
+    ///   An event that refers to another one shows an empty text.
+    pub fn logged_events(
+        &self,
+        live: &LiveEvents,
+        log: &LogDelivery,
+        known: &mut KnownTexts,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<HistoryEvent>, Error> {
+        let includes_data = log.target.logging.include_execution_data == Some(true);
+        let around = Surroundings {
+            region: &self.settings.region,
+            role_arn: &log.role_arn,
+            version_arn: log.version_arn.as_deref(),
+            alias_arn: log.alias_arn.as_deref(),
+            includes_data,
+        };
+        let read;
+        let texts = match (includes_data, log.is_durable) {
+            (false, _) => &Texts::new(),
+            (true, true) => {
+                read = self.texts(log.execution, &live.events)?;
+                &read
+            }
+            (true, false) => {
+                remember(known, live);
+                &known.texts
+            }
+        };
+        Ok(live
+            .events
+            .iter()
+            .filter(|event| is_wanted(history::type_of(&event.details)))
+            .map(|event| history::wire(event, texts, &around))
+            .collect())
+    }
+}
+
+fn remember(known: &mut KnownTexts, live: &LiveEvents) {
+    for event in &live.events {
+        if let Some(Body::Text(text)) = event.details.body() {
+            known.bytes += text.len();
+            known.texts.insert(event.id, text.clone());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Log groups: made, kept, found by state machines.
+
+use stepwell_api::logs;
+use stepwell_service::{Answer, Answered, LogsRequest, Refusal, Request};
+
+use crate::world::World;
+
+fn create(world: &mut World, name: &str) -> Answer {
+    let input = logs::CreateLogGroupRequest {
+        log_group_name: name.to_string(),
+        ..Default::default()
+    };
+    world
+        .send(Request::Logs(LogsRequest::CreateLogGroup(input)))
+        .expect("it is answered at once")
+}
+
+fn refusal(answer: Answer) -> String {
+    match answer {
+        Err(Refusal::Logs(error)) => error.to_string(),
+        Err(Refusal::States(error)) => error.to_string(),
+        other => panic!("refused, not {other:?}"),
+    }
+}
+
+fn page(world: &World, input: &logs::DescribeLogGroupsRequest) -> logs::DescribeLogGroupsResponse {
+    world
+        .reader()
+        .describe_log_groups(input, &|_| 7)
+        .expect("rows can be read")
+        .expect("not refused")
+}
+
+fn machine_with_logs(group: &str) -> Request {
+    let input = serde_json::json!({
+        "name": "m", "roleArn": "arn:aws:iam::123456789012:role/r",
+        "definition": r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#,
+        "loggingConfiguration": {"level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {
+            "logGroupArn": format!("arn:aws:logs:us-east-1:123456789012:log-group:{group}:*")}}]},
+    });
+    Request::CreateStateMachine(Box::new(serde_json::from_value(input).expect("a request")))
+}
+
+#[test]
+fn a_log_group_is_there_once_and_survives_a_crash() {
+    let mut world = World::new();
+    create(&mut world, "/app/a").expect("created");
+    assert_eq!(
+        refusal(create(&mut world, "/app/a")),
+        "ResourceAlreadyExistsException: The specified log group already exists"
+    );
+    world.crash();
+    let group = &page(&world, &Default::default())
+        .log_groups
+        .expect("a list")[0];
+    assert_eq!(
+        group.arn.as_deref(),
+        Some("arn:aws:logs:us-east-1:123456789012:log-group:/app/a:*")
+    );
+    assert_eq!(group.stored_bytes, Some(7));
+}
+
+#[test]
+fn a_group_that_is_created_again_is_another_group() {
+    let mut world = World::new();
+    create(&mut world, "g").expect("created");
+    let id = |world: &World| {
+        let group = world.reader().log_group("g").expect("rows can be read");
+        group.map(|group| group.id)
+    };
+    let first = id(&world);
+    let delete = logs::DeleteLogGroupRequest {
+        log_group_name: "g".to_string(),
+    };
+    let answer = world.send(Request::Logs(LogsRequest::DeleteLogGroup(delete)));
+    assert!(matches!(answer, Some(Ok(Answered::Logs(_)))));
+    assert_eq!(id(&world), None);
+    create(&mut world, "g").expect("created");
+    assert_ne!(id(&world), first);
+}
+
+#[test]
+fn groups_are_listed_by_prefix_by_pattern_and_in_pages() {
+    let mut world = World::new();
+    for name in ["/a/one", "/a/two", "/b/ONE"] {
+        create(&mut world, name).expect("created");
+    }
+    let names = |response: logs::DescribeLogGroupsResponse| -> Vec<String> {
+        let groups = response.log_groups.expect("a list").into_iter();
+        groups.filter_map(|group| group.log_group_name).collect()
+    };
+    let by_prefix = logs::DescribeLogGroupsRequest {
+        log_group_name_prefix: Some("/a".to_string()),
+        limit: Some(1),
+        ..Default::default()
+    };
+    let first = page(&world, &by_prefix);
+    let token = first.next_token.clone();
+    assert_eq!(names(first), ["/a/one"]);
+    let second = page(
+        &world,
+        &logs::DescribeLogGroupsRequest {
+            next_token: token,
+            ..by_prefix
+        },
+    );
+    assert_eq!(second.next_token, None);
+    assert_eq!(names(second), ["/a/two"]);
+    let by_pattern = logs::DescribeLogGroupsRequest {
+        log_group_name_pattern: Some("one".to_string()),
+        ..Default::default()
+    };
+    assert_eq!(names(page(&world, &by_pattern)), ["/a/one", "/b/ONE"]);
+}
+
+#[test]
+fn a_retention_that_cloudwatch_does_not_have_is_refused() {
+    let mut world = World::new();
+    create(&mut world, "g").expect("created");
+    let mut put = |days| {
+        let input = logs::PutRetentionPolicyRequest {
+            log_group_name: "g".to_string(),
+            retention_in_days: days,
+        };
+        world
+            .send(Request::Logs(LogsRequest::PutRetentionPolicy(input)))
+            .expect("it is answered at once")
+    };
+    assert!(put(7).is_ok());
+    assert!(refusal(put(8)).contains("Value '8' at 'retentionInDays'"));
+    let groups = page(&world, &Default::default())
+        .log_groups
+        .expect("a list");
+    assert_eq!(groups[0].retention_in_days, Some(7));
+}
+
+#[test]
+fn a_state_machine_logs_to_a_group_that_exists() {
+    let mut world = World::new();
+    create(&mut world, "there").expect("created");
+    let answer = world.send(machine_with_logs("gone")).expect("answered");
+    assert_eq!(
+        refusal(answer),
+        "InvalidLoggingConfiguration: Invalid Logging Configuration: Log Destination not found."
+    );
+    let answer = world.send(machine_with_logs("there")).expect("answered");
+    assert!(answer.is_ok());
+}

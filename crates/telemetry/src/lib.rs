@@ -1,0 +1,17 @@
+//! What can be seen of executions and functions from outside: logs.
+//!
+//! Lives here: log streams and log events in a store of their own, with their bounds; the operations of
+//! CloudWatch Logs that read and write them; the pure function that turns a history event into a log event.
+//!
+//! Never here: deciding anything about executions; threads, sockets, clocks; the rows of a shard.
+//!
+//! Read first: [`execution_log`], then [`Logs::append`].
+
+mod execution_log;
+mod filter_pattern;
+mod logs;
+
+pub use execution_log::{
+    Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,
+};
+pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read};
