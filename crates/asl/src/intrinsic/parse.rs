@@ -115,7 +115,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// AWS: `\'`, `\{`, `\}` and `\\` are escapes; before any other character a backslash is itself.
+    /// AWS: `\'`, `\{`, `\}` and `\\` are escapes, and there are no others (developer guide, "Reserved characters in
+    /// intrinsic functions").
     fn quoted(&mut self) -> Result<Argument, String> {
         self.next();
         let (mut plain, mut template) = (String::new(), String::new());
@@ -132,10 +133,7 @@ impl<'t> Reader<'t> {
                         }
                         template.push(c);
                     }
-                    _ => {
-                        plain.push('\\');
-                        template.push_str("\\\\");
-                    }
+                    _ => return Err(format!("the text '{plain}' has an open escape")),
                 },
                 Some(c) => {
                     plain.push(c);

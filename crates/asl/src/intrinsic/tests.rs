@@ -59,10 +59,7 @@ const CASES: &[(&str, &str)] = &[
         "States.Format('{}', $.doubles)",
         r#""[1.0, 1.0E7, 1.0E-4, 123456.75]""#,
     ),
-    (
-        r"States.Format('it\'s \{{}\} \\ \n', $.n)",
-        r#""it's {3} \\ \\n""#,
-    ),
+    (r"States.Format('it\'s \{{}\} \\', $.n)", r#""it's {3} \\""#),
     (
         "States.Format('{}')",
         "failed: Invalid arguments in States.Format: number of arguments do not match the occurrences of {}",
@@ -217,6 +214,10 @@ const CASES: &[(&str, &str)] = &[
     (
         "States.Array(1",
         "refused: the call lacks its closing parenthesis",
+    ),
+    (
+        r#"States.StringToJson('{"a": "\"b\""}')"#,
+        r#"refused: the text '{"a": "' has an open escape"#,
     ),
     ("States.Array(x)", "refused: 'x' is not an argument"),
     (

@@ -192,6 +192,11 @@ pub(crate) fn items(
             let value = template.evaluate(&scope)?;
             match value {
                 Value::Array(items) => Ok(items),
+                // AWS: an object may be written down (developer guide); what an expression gives must be an array
+                // (recorded).
+                object @ Value::Object(_) if template.expression().is_none() => {
+                    Ok(states::members(object).unwrap_or_default())
+                }
                 other => Err(wrong_type(template, "array", &other)),
             }
         }

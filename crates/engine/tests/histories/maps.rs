@@ -240,3 +240,30 @@ fn map_in_jsonata_takes_items_and_gives_output() {
         "#]],
     );
 }
+
+#[test]
+fn an_object_that_is_written_down_is_iterated_by_its_members() {
+    check(
+        r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Map", "MaxConcurrency": 1, "End": true,
+            "Items": {"a": 1, "b": "{% $states.input.x %}"},
+            "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "Output": "{% $states.input.Key & $states.input.Value %}", "End": true}}}}}}"#,
+        r#"{"x": 2}"#,
+        &[],
+        expect![[r#"
+            1<0 ExecutionStarted {"x": 2}
+            2<0 MapStateEntered A =#1
+            3<2 MapStateStarted { length: 2 }
+            4<3 MapIterationStarted { name: "A", index: 0 }
+            5<4 PassStateEntered P {"Key":"a","Value":1}
+            6<5 PassStateExited P "a1"
+            7<6 MapIterationSucceeded { name: "A", index: 0 }
+            8<6 MapIterationStarted { name: "A", index: 1 }
+            9<8 PassStateEntered P {"Key":"b","Value":2}
+            10<9 PassStateExited P "b2"
+            11<10 MapIterationSucceeded { name: "A", index: 1 }
+            12<11 MapStateSucceeded
+            13<11 MapStateExited A ["a1","b2"]
+            14<13 ExecutionSucceeded =#13
+        "#]],
+    );
+}
