@@ -70,7 +70,23 @@ fn map_item(execution: &Execution, frame: &Frame) -> Option<Value> {
     }
 }
 
-/// `Map.Item` of one item; an entry of an object has its key beside.
-pub(crate) fn item_object(index: u32, item: &Value) -> Value {
+/// `Map.Item` of one item.
+fn item_object(index: u32, item: &Value) -> Value {
     json!({ "Index": index, "Value": item })
 }
+
+/// `Map.Item` as an `ItemSelector` sees it.
+///
+/// - `is_entry`: the item is `{Key, Value}` of a member of an object; both are told apart.
+/// - Source: developer guide, "Context object data for Map states".
+pub(crate) fn selected_item(index: u32, item: &Value, is_entry: bool) -> Value {
+    let mut about = match (is_entry, item.get("Key"), item.get("Value")) {
+        (true, Some(key), Some(value)) => json!({ "Index": index, "Key": key, "Value": value }),
+        _ => item_object(index, item),
+    };
+    about["Source"] = Value::from(STATE_DATA);
+    about
+}
+
+/// The `Source` of items that come from the state's input; AWS: other sources are in S3.
+const STATE_DATA: &str = "STATE_DATA";

@@ -10,7 +10,8 @@ use crate::flow::{self, Outcome, Sight};
 use crate::payload::Payload;
 use crate::retry;
 use crate::states;
-use crate::step::{CAUSE_CHARS_MAX, Stepper, shorten};
+use crate::step::Stepper;
+use crate::text::{CAUSE_CHARS_MAX, shorten};
 
 /// A language error on its way through retriers and catchers.
 #[derive(Debug, Clone)]

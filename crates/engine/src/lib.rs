@@ -16,6 +16,7 @@ mod redrive;
 mod retry;
 mod states;
 mod step;
+mod text;
 mod token;
 
 pub use event::{Body, Details, Event, EventId, StateKind};

@@ -13,6 +13,7 @@ use crate::execution::{
 };
 use crate::payload::{Payload, Slot};
 use crate::states;
+use crate::text::{CAUSE_CHARS_MAX, ERROR_CHARS_MAX, cut};
 
 /// Pieces of work done in one step before the rest is left for the next.
 ///
@@ -22,12 +23,6 @@ const WORK_PER_STEP_MAX: usize = 512;
 /// Bytes of payloads that one step may store before the rest is left for the next: all events of a step
 /// become durable together, and a batch has a largest size.
 const BYTES_PER_STEP_GOAL: usize = 16 << 20;
-
-/// Characters of an error name that are kept. Source: the API's `SensitiveError`.
-pub(crate) const ERROR_CHARS_MAX: usize = 256;
-
-/// Characters of a cause that are kept. Source: the API's `SensitiveCause`.
-pub(crate) const CAUSE_CHARS_MAX: usize = 32_768;
 
 /// What comes in.
 #[derive(Debug, Clone)]
@@ -603,20 +598,5 @@ impl Stepper<'_> {
     /// Entropy for evaluations that belong to the next event.
     pub(crate) fn entropy(&self) -> Entropy {
         Entropy::derive(&self.execution.identity.seed, self.next_id().0)
-    }
-}
-
-/// The first `limit` characters of a text.
-pub(crate) fn cut(text: Option<String>, limit: usize) -> Option<String> {
-    text.map(|mut text| {
-        shorten(&mut text, limit);
-        text
-    })
-}
-
-/// Cuts `text` to its first `limit` characters.
-pub(crate) fn shorten(text: &mut String, limit: usize) {
-    if let Some((end, _)) = text.char_indices().nth(limit) {
-        text.truncate(end);
     }
 }

@@ -94,6 +94,11 @@ impl JsonataTemplate {
         matches!(self.root, Node::Literal(_))
     }
 
+    /// Whether the template is an object, as it is written.
+    pub fn is_object(&self) -> bool {
+        matches!(self.root, Node::Object(_) | Node::Literal(Value::Object(_)))
+    }
+
     /// The expression that the whole template is, if it is one.
     pub fn expression(&self) -> Option<&Expression> {
         match &self.root {

@@ -479,23 +479,17 @@ fn an_expression_too_deep_to_parse_is_refused() {
     }
 }
 
-/// `$x` and `$y`: values of forty levels that share their parts, 2^40 when they are written out.
-const SHARED: &str = r#"$f := function($o, $n) { $n = 0 ? $o : $f({"a": $o, "b": $o}, $n - 1) }; $x := $f({"v": 1}, 40); $y := $f({"v": 1}, 40);"#;
+/// `$x`: a value of forty levels that share their parts, 2^40 of them when they are written out.
+const SHARED: &str = r#"$f := function($o, $n) { $n = 0 ? $o : $f({"a": $o, "b": $o}, $n - 1) }; $x := $f({"v": 1}, 40);"#;
 
 #[test]
 fn values_that_share_their_parts_end_at_the_memory_limit() {
     for work in [
-        "$x = $y",
-        "$count($distinct([$x, $y]))",
         "$count($x.**)",
         "$x[**.v = 1]",
-        "$x[$ = $y]",
         "$x ~> |v|{'z': 1}|",
         "($t := |v|{'z': 1}|; $t($x))",
         "($t := |v|{'z': 1}|; $x ~> $t)",
-        "$string($x)",
-        "$x & ''",
-        "$x",
     ] {
         let source = format!("({SHARED} {work})");
         assert_eq!(

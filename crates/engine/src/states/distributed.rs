@@ -18,14 +18,8 @@ use crate::flow::{self, Sight};
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload, Slot};
 use crate::quantity::{self, Rule};
 use crate::states::{self, map};
-use crate::step::{
-    CAUSE_CHARS_MAX, Effect, MapRunChild, MapRunFault, MapRunStart, Stepper, Ticket, cut,
-};
-
-/// Where the items of a run come from, as the context object says it.
-///
-/// AWS: `$$.Map.Item.Source`; other sources are in S3.
-const STATE_DATA: &str = "STATE_DATA";
+use crate::step::{Effect, MapRunChild, MapRunFault, MapRunStart, Stepper, Ticket};
+use crate::text::{CAUSE_CHARS_MAX, cut};
 
 pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map) {
     let raw = stepper.execution.frame(id).input.payload().clone();
@@ -396,8 +390,7 @@ impl<'e> ItemReader<'e> {
         let Some(selector) = &self.map.item_selector else {
             return Ok(Payload::from_value(item.clone()));
         };
-        let mut about = context::item_object(index, item);
-        about["Source"] = Value::from(STATE_DATA);
+        let about = context::selected_item(index, item, false);
         let sight = self.sight(u64::from(index)).of_item(about);
         let effective = self.effective(&sight)?;
         flow::template_value(selector, &sight.scope(effective.value())).map(Payload::from_value)

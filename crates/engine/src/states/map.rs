@@ -183,10 +183,10 @@ pub(crate) fn items(
     let effective = flow::selected_input(state, raw, sight)?;
     let scope = sight.scope(effective.value());
     match &map.items {
-        Items::Input => array_input(state, effective.value().clone()),
+        Items::Input => array_input(state, "$", effective.value().clone()),
         Items::Path(path) => {
             let value = path.filter(&scope)?.into_owned();
-            array_input(state, value)
+            array_input(state, path.text(), value)
         }
         Items::Jsonata(template) => {
             let value = template.evaluate(&scope)?;
@@ -203,7 +203,8 @@ pub(crate) fn items(
     }
 }
 
-fn array_input(state: &State, value: Value) -> Result<Vec<Value>, Failure> {
+/// - `path`: where the value comes from, as written.
+fn array_input(state: &State, path: &str, value: Value) -> Result<Vec<Value>, Failure> {
     if let Value::Array(items) = value {
         return Ok(items);
     }
@@ -217,7 +218,7 @@ fn array_input(state: &State, value: Value) -> Result<Vec<Value>, Failure> {
     }
     states::members(value.clone()).ok_or_else(|| {
         Failure::runtime(format!(
-            "Reference path \"$\" must point to array. But instead the value was: {value}"
+            "Reference path \"{path}\" must point to array. But instead the value was: {value}"
         ))
     })
 }
@@ -242,8 +243,9 @@ fn item_input(
     let Some(selector) = &map.item_selector else {
         return Ok(Payload::from_value(item.clone()));
     };
-    let sight = Sight::new(stepper.execution, id, stepper.now, None)
-        .of_item(context::item_object(index, item));
+    let sight = Sight::new(stepper.execution, id, stepper.now, None);
+    let is_entry = iterates_members(state, map, raw, &sight);
+    let sight = sight.of_item(context::selected_item(index, item, is_entry));
     let selected = match effective {
         Some(selected) => selected.clone(),
         None => {
@@ -253,6 +255,20 @@ fn item_input(
     };
     let scope: Scope = sight.scope(selected.value());
     flow::template_value(selector, &scope).map(Payload::from_value)
+}
+
+/// Whether the items are the members of an object.
+fn iterates_members(state: &State, map: &Map, raw: &Payload, sight: &Sight) -> bool {
+    let Ok(effective) = flow::selected_input(state, raw, sight) else {
+        return false;
+    };
+    match &map.items {
+        Items::Input => effective.value().is_object(),
+        Items::Path(path) => path
+            .lookup(&sight.scope(effective.value()))
+            .is_some_and(|value| value.is_object()),
+        Items::Jsonata(template) => template.is_object(),
+    }
 }
 
 fn concurrency(state: &State, map: &Map, raw: &Payload, sight: &Sight) -> Result<u32, Failure> {

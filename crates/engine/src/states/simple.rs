@@ -9,7 +9,8 @@ use crate::failing::Fault;
 use crate::flow::{self, Sight};
 use crate::payload::Payload;
 use crate::states;
-use crate::step::{CAUSE_CHARS_MAX, ERROR_CHARS_MAX, Stepper, cut};
+use crate::step::Stepper;
+use crate::text::{CAUSE_CHARS_MAX, ERROR_CHARS_MAX, cut};
 
 pub(crate) fn pass(stepper: &mut Stepper, id: FrameId, state: &State, pass: &Pass) {
     let raw = stepper.execution.frame(id).input.payload().clone();

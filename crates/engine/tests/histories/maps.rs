@@ -209,7 +209,7 @@ fn items_that_are_no_array_are_a_runtime_error() {
         expect![[r#"
             1<0 ExecutionStarted {"items": 7}
             2<0 MapStateEntered A =#1
-            3<2 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Reference path "$" must point to array. But instead the value was: 7
+            3<2 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Reference path "$.items" must point to array. But instead the value was: 7
         "#]],
     );
 }
@@ -264,6 +264,45 @@ fn an_object_that_is_written_down_is_iterated_by_its_members() {
             12<11 MapStateSucceeded
             13<11 MapStateExited A ["a1","b2"]
             14<13 ExecutionSucceeded =#13
+        "#]],
+    );
+}
+
+#[test]
+fn items_that_are_none_name_their_path() {
+    check(
+        &machine(
+            r#""A": {"Type": "Map", "ItemsPath": "$.n", "End": true, "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}"#,
+        ),
+        r#"{"n": 5}"#,
+        &[],
+        expect![[r#"
+            1<0 ExecutionStarted {"n": 5}
+            2<0 MapStateEntered A =#1
+            3<2 ExecutionFailed States.Runtime | An error occurred while executing the state 'A' (entered at the event id #2). Reference path "$.n" must point to array. But instead the value was: 5
+        "#]],
+    );
+}
+
+#[test]
+fn a_selector_sees_key_value_and_source_of_a_member() {
+    check(
+        &machine(
+            r#""A": {"Type": "Map", "ItemSelector": {"item.$": "$$.Map.Item"}, "End": true, "MaxConcurrency": 1, "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}"#,
+        ),
+        r#"{"n": 5}"#,
+        &[],
+        expect![[r#"
+            1<0 ExecutionStarted {"n": 5}
+            2<0 MapStateEntered A =#1
+            3<2 MapStateStarted { length: 1 }
+            4<3 MapIterationStarted { name: "A", index: 0 }
+            5<4 PassStateEntered P {"item":{"Index":0,"Key":"n","Value":5,"Source":"STATE_DATA"}}
+            6<5 PassStateExited P =#5
+            7<6 MapIterationSucceeded { name: "A", index: 0 }
+            8<7 MapStateSucceeded
+            9<7 MapStateExited A [{"item":{"Index":0,"Key":"n","Value":5,"Source":"STATE_DATA"}}]
+            10<9 ExecutionSucceeded =#9
         "#]],
     );
 }
