@@ -1,6 +1,6 @@
 //! Validation of a definition without a server.
 
-use stepwell_api::catalogue::parameter_problems;
+use stepwell_api::catalogue::ParameterCheck;
 use stepwell_service::{Definition, MachineKind, Severity};
 
 /// One finding about a definition, in AWS's words.
@@ -22,7 +22,10 @@ pub fn validate_definition(text: &str, express: bool) -> Vec<Diagnostic> {
     } else {
         MachineKind::Standard
     };
-    let diagnostics = Definition::diagnose_with(text, kind, &parameter_problems);
+    let calls = ParameterCheck::default();
+    let diagnostics = Definition::diagnose_with(text, kind, &|resource, parameters| {
+        calls.problems(resource, parameters)
+    });
     diagnostics
         .into_iter()
         .map(|diagnostic| Diagnostic {

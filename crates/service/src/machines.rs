@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stepwell_api::arn::{self, Qualifier, StateMachineArn};
-use stepwell_api::catalogue::parameter_problems;
+use stepwell_api::catalogue::ParameterCheck;
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{Definition, MachineKind, Timestamp};
 use stepwell_store::Direction;
@@ -301,11 +301,12 @@ pub(crate) fn deleting(arn: &str) -> states::Error {
 
 /// A definition that AWS accepts and Stepwell can run.
 fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
-    let parsed =
-        Definition::parse_with(text, kind, &parameter_problems).map_err(|diagnostics| {
-            let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-            states::Error::invalid_definition(texts.join(", "))
-        })?;
+    let calls = ParameterCheck::default();
+    let check_call = |resource: &str, parameters: &_| calls.problems(resource, parameters);
+    let parsed = Definition::parse_with(text, kind, &check_call).map_err(|diagnostics| {
+        let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+        states::Error::invalid_definition(texts.join(", "))
+    })?;
     Ok(Arc::new(parsed))
 }
 

@@ -1,6 +1,6 @@
 //! `ValidateStateMachineDefinition`: what AWS would say about a definition.
 
-use stepwell_api::catalogue::parameter_problems;
+use stepwell_api::catalogue::ParameterCheck;
 use stepwell_api::states;
 use stepwell_engine::{Definition, Diagnostic, MachineKind, Severity};
 
@@ -22,7 +22,10 @@ pub fn validate_definition(
         None | Some(0) => DIAGNOSTICS_MAX,
         Some(max) => max.min(DIAGNOSTICS_MAX),
     };
-    let found = Definition::diagnose_with(&input.definition, kind, &parameter_problems);
+    let calls = ParameterCheck::default();
+    let found = Definition::diagnose_with(&input.definition, kind, &|resource, parameters| {
+        calls.problems(resource, parameters)
+    });
     let fails = found
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);

@@ -90,12 +90,19 @@ impl Check<'_> {
         fields: &Map<String, Value>,
         free: &[&str],
     ) -> Result<(), String> {
-        for member in members {
-            let name = name::member(&member.name, self.naming);
-            match fields.get(&name) {
-                Some(_) if free.contains(&name.as_str()) => {}
-                Some(value) => self.value(&name, value, member.shape)?,
+        let mut present = vec![None; members.len()];
+        for (name, value) in fields {
+            let is_named = |member: &Member| name::is_member(&member.name, name, self.naming);
+            if let Some(index) = members.iter().position(is_named) {
+                present[index] = Some((name.as_str(), value));
+            }
+        }
+        for (member, field) in members.iter().zip(present) {
+            match field {
+                Some((name, _)) if free.contains(&name) => {}
+                Some((name, value)) => self.value(name, value, member.shape)?,
                 None if member.is_required && self.mode == FieldValidation::Strict => {
+                    let name = name::member(&member.name, self.naming);
                     return Err(format!("Required field '{name}' is missing"));
                 }
                 None => {}

@@ -11,7 +11,7 @@ mod parameters;
 mod parse;
 
 pub use mock::{FieldValidation, check_mock_result};
-pub use parameters::parameter_problems;
+pub use parameters::{ParameterCheck, parameter_problems};
 
 /// An index, `NAME LENGTH` a line, an empty line, then the deflated texts in the order of the index.
 const PACKED: &[u8] = include_bytes!("services.bin");

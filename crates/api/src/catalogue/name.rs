@@ -74,6 +74,11 @@ const METHODS: [&str; 13] = [
     "wait",
 ];
 
+/// What the SDK puts behind such a word.
+const RESERVED_SUFFIX: &str = "Value";
+
+const NULL: &str = "NULL";
+
 /// Which of the two ways an integration names members.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
@@ -94,15 +99,24 @@ pub(super) fn member(name: &str, naming: Naming) -> String {
     }
 }
 
+/// Whether Step Functions calls the member `name` of the model `given`.
+pub(super) fn is_member(name: &str, given: &str, naming: Naming) -> bool {
+    // Most names are told apart by this, without writing the other one down.
+    let is_near = name.eq_ignore_ascii_case(given)
+        || name == NULL
+        || given.strip_suffix(RESERVED_SUFFIX).is_some();
+    is_near && member(name, naming) == given
+}
+
 fn java_variable(name: &str) -> String {
     // AWS: `NULL` of a DynamoDB value is named by hand in the SDK.
-    if name == "NULL" {
+    if name == NULL {
         return "nul".to_owned();
     }
     let is_reserved =
         KEYWORDS.contains(&name.to_ascii_lowercase().as_str()) || METHODS.contains(&name);
     if is_reserved {
-        return uncapitalized(&format!("{name}Value"));
+        return uncapitalized(&format!("{name}{RESERVED_SUFFIX}"));
     }
     uncapitalized(name)
 }
@@ -135,7 +149,7 @@ fn capitalized(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Naming, member};
+    use super::{Naming, is_member, member};
 
     #[test]
     fn an_sdk_integration_names_members_as_the_sdk_for_java() {
@@ -153,6 +167,8 @@ mod tests {
             ("Default", "DefaultValue"),
         ] {
             assert_eq!(member(api, Naming::Sdk), sdk);
+            assert!(is_member(api, sdk, Naming::Sdk));
+            assert!(!is_member("Other", sdk, Naming::Sdk));
         }
     }
 

@@ -1,5 +1,9 @@
 //! The parameters of a task, held against the model of the action that it calls.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 
 use super::integration::{self, Integration, Target};
@@ -8,6 +12,9 @@ use super::{Member, Service, Shape, ShapeId};
 
 /// Ends the name of a field whose value a JSONPath state computes.
 const COMPUTED: &str = ".$";
+
+/// Problems told of one task; what comes after is dropped.
+const PROBLEMS_MAX: usize = 1_000;
 
 /// Members that the SDK for Java adds to requests: service, beginning of the action, name.
 ///
@@ -37,15 +44,45 @@ const ADDED: [(&str, &str, &str); 10] = [
 ///   stand in brackets behind "could not be used to start the Task". Seen in reports on the CDK for both
 ///   kinds of integration.
 pub fn parameter_problems(resource: &str, parameters: &Value) -> Vec<String> {
-    let Some(integration) = integration::parse(resource) else {
-        return Vec::new();
-    };
-    let (Some(target), Value::Object(fields)) = (integration.target(), parameters) else {
-        return Vec::new();
-    };
-    let Some(service) = Service::find(target.service) else {
-        return Vec::new();
-    };
+    ParameterCheck::default().problems(resource, parameters)
+}
+
+/// [`parameter_problems`] for many tasks: unpacks a service once.
+#[derive(Default)]
+pub struct ParameterCheck {
+    services: RefCell<BTreeMap<String, Option<Rc<Service>>>>,
+}
+
+impl ParameterCheck {
+    /// As [`parameter_problems`].
+    pub fn problems(&self, resource: &str, parameters: &Value) -> Vec<String> {
+        let Some(integration) = integration::parse(resource) else {
+            return Vec::new();
+        };
+        let (Some(target), Value::Object(fields)) = (integration.target(), parameters) else {
+            return Vec::new();
+        };
+        let service = self.service(target.service);
+        service.map_or_else(Vec::new, |service| {
+            problems(&service, &integration, &target, fields)
+        })
+    }
+
+    fn service(&self, name: &str) -> Option<Rc<Service>> {
+        let mut services = self.services.borrow_mut();
+        let service = services
+            .entry(name.to_owned())
+            .or_insert_with(|| Service::find(name).map(Rc::new));
+        service.clone()
+    }
+}
+
+fn problems(
+    service: &Service,
+    integration: &Integration<'_>,
+    target: &Target<'_>,
+    fields: &Map<String, Value>,
+) -> Vec<String> {
     let input = service
         .action(target.action)
         .and_then(|action| action.input);
@@ -53,9 +90,9 @@ pub fn parameter_problems(resource: &str, parameters: &Value) -> Vec<String> {
         return Vec::new();
     };
     let mut check = Check {
-        service: &service,
-        integration: &integration,
-        target: &target,
+        service,
+        integration,
+        target,
         depth: 0,
         problems: Vec::new(),
     };
@@ -81,8 +118,7 @@ impl Check<'_> {
                 .any(|field| self.is_name(member, field.strip_suffix(COMPUTED).unwrap_or(field)));
             if !is_there {
                 let name = name::member(&member.name, self.integration.naming);
-                let text = format!("The field '{name}' is required but was missing");
-                self.problems.push(text);
+                self.tell(format!("The field '{name}' is required but was missing"));
             }
         }
     }
@@ -97,22 +133,29 @@ impl Check<'_> {
                 Some(_) if self.target.free.contains(&name.as_str()) => {}
                 Some(member) => self.value(value, member.shape),
                 None => {
-                    let text = format!("The field \"{name}\" is not supported by Step Functions");
-                    self.problems.push(text);
+                    self.tell(format!(
+                        "The field \"{name}\" is not supported by Step Functions"
+                    ));
                 }
             }
+        }
+    }
+
+    fn tell(&mut self, problem: String) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
         }
     }
 
     /// AWS does not say for each optimized integration how it writes acronyms and members of members
     /// (its own pages show `{"RetryStrategy": {"attempts": 5}}`), so what could be right is taken.
     fn is_name(&self, member: &Member, name: &str) -> bool {
-        let sdk = name::member(&member.name, Naming::Sdk);
+        let is_named = |naming| name::is_member(&member.name, name, naming);
         match self.integration.naming {
-            Naming::Sdk => sdk == name,
+            Naming::Sdk => is_named(Naming::Sdk),
             Naming::Optimized => {
-                sdk == name
-                    || name::member(&member.name, Naming::Optimized) == name
+                is_named(Naming::Optimized)
+                    || is_named(Naming::Sdk)
                     || self.depth > 0 && member.name == name
             }
         }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use self::actions::Actions;
 use self::fields::Fields;
 use self::report::{INVALID_JSON_DESCRIPTION, MISSING_DESCRIPTION, Report, TOO_DEEPLY_NESTED};
 use self::syntax::Problem;
@@ -132,6 +133,7 @@ fn machine(
         kind,
         language,
         check_call,
+        actions: Actions::default(),
         report,
         blocks: Vec::new(),
         graph: Vec::new(),
@@ -182,6 +184,7 @@ struct Parser<'r> {
     /// The machine's; states inherit it, whatever the state around them says.
     language: QueryLanguage,
     check_call: &'r CheckCall<'r>,
+    actions: Actions,
     report: &'r mut Report,
     /// By block id; `None` while a block is being read, or when it is wrong.
     blocks: Vec<Option<Block>>,

@@ -4,17 +4,29 @@
 //! actions with a blank between them, deflated. `cargo xtask codegen` writes it. A service of which
 //! no action is listed has left the SDK; AWS may still take any of its actions.
 
+use std::collections::BTreeMap;
+
 const PACKED: &[u8] = include_bytes!("actions.bin");
 
-/// Whether AWS knows the action of the service, both as they are written in a resource.
-pub(super) fn is_known(service: &str, action: &str) -> bool {
-    let Some(actions) = actions(service) else {
-        return false;
-    };
-    if actions.is_empty() {
-        return is_action_name(action);
+/// The actions of the services that one definition calls; each service is unpacked once.
+#[derive(Default)]
+pub(super) struct Actions {
+    services: BTreeMap<String, Option<String>>,
+}
+
+impl Actions {
+    /// Whether AWS knows the action of the service, both as they are written in a resource.
+    pub(super) fn has(&mut self, service: &str, action: &str) -> bool {
+        let actions = self
+            .services
+            .entry(service.to_owned())
+            .or_insert_with(|| unpack(service));
+        match actions.as_deref() {
+            None => false,
+            Some("") => is_action_name(action),
+            Some(actions) => actions.split(' ').any(|known| known == action),
+        }
     }
-    actions.split(' ').any(|known| known == action)
 }
 
 fn is_action_name(action: &str) -> bool {
@@ -22,7 +34,7 @@ fn is_action_name(action: &str) -> bool {
         && action.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
-fn actions(service: &str) -> Option<String> {
+fn unpack(service: &str) -> Option<String> {
     let end = PACKED.windows(2).position(|pair| pair == b"\n\n")?;
     let (index, mut blocks) = (&PACKED[..end], &PACKED[end + 2..]);
     for line in std::str::from_utf8(index).ok()?.lines() {
@@ -39,7 +51,7 @@ fn actions(service: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PACKED, actions, is_known};
+    use super::{Actions, PACKED, unpack};
 
     #[test]
     fn every_service_unpacks() {
@@ -48,11 +60,12 @@ mod tests {
         let lines = index.expect("names are ASCII").lines();
         let names: Vec<&str> = lines.filter_map(|line| line.split(' ').next()).collect();
         assert!(names.len() > 400, "{} services", names.len());
-        assert!(names.iter().all(|name| actions(name).is_some()));
+        assert!(names.iter().all(|name| unpack(name).is_some()));
     }
 
     #[test]
     fn actions_are_known_by_service_and_name() {
+        let mut actions = Actions::default();
         for (service, action, expected) in [
             ("sfn", "startExecution", true),
             ("dynamodb", "query", true),
@@ -65,7 +78,7 @@ mod tests {
             ("opsworks", "createStack", true),
             ("opsworks", "Create Stack", false),
         ] {
-            assert_eq!(is_known(service, action), expected, "{service}:{action}");
+            assert_eq!(actions.has(service, action), expected, "{service}:{action}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a Task's `Resource` may name.
 
-use super::actions;
+use super::actions::Actions;
 use crate::definition::{Pattern, Resource};
 
 /// Patterns that an optimized integration knows beside request-response.
@@ -108,7 +108,7 @@ const OPTIMIZED: &[(&str, &str, Patterns)] = &[
 const SDK: &str = "aws-sdk";
 
 /// What `arn` names, or `None` when AWS would not recognise it.
-pub(super) fn parse(arn: &str) -> Option<Resource> {
+pub(super) fn parse(arn: &str, actions: &mut Actions) -> Option<Resource> {
     let mut parts = arn.splitn(6, ':');
     let (prefix, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
     let (region, account, rest) = (parts.next()?, parts.next()?, parts.next()?);
@@ -118,7 +118,7 @@ pub(super) fn parse(arn: &str) -> Option<Resource> {
     match (service, region.is_empty() && account.is_empty()) {
         ("lambda", false) => function(arn, rest),
         ("states", false) => activity(arn, rest),
-        ("states", true) => integration(arn, rest),
+        ("states", true) => integration(arn, rest, actions),
         _ => None,
     }
 }
@@ -148,11 +148,11 @@ fn activity(arn: &str, rest: &str) -> Option<Resource> {
     })
 }
 
-fn integration(arn: &str, rest: &str) -> Option<Resource> {
+fn integration(arn: &str, rest: &str, actions: &mut Actions) -> Option<Resource> {
     let (call, pattern) = split_pattern(rest);
     let (service, action) = call.rsplit_once(':')?;
     let is_known = match service.split_once(':') {
-        Some((SDK, sdk_service)) => is_sdk_call(sdk_service, action, pattern),
+        Some((SDK, sdk_service)) => is_sdk_pattern(pattern) && actions.has(sdk_service, action),
         Some(_) => false,
         None => OPTIMIZED
             .iter()
@@ -186,12 +186,11 @@ fn allows(patterns: Patterns, pattern: Pattern) -> bool {
 }
 
 /// AWS SDK integrations have no `.sync` (developer guide, "Integrating optimized services").
-fn is_sdk_call(service: &str, action: &str, pattern: Pattern) -> bool {
-    let is_pattern = matches!(
+fn is_sdk_pattern(pattern: Pattern) -> bool {
+    matches!(
         pattern,
         Pattern::RequestResponse | Pattern::WaitForTaskToken
-    );
-    is_pattern && actions::is_known(service, action)
+    )
 }
 
 #[cfg(test)]

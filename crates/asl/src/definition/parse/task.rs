@@ -43,7 +43,7 @@ impl Parser<'_> {
                 .schema(&pointer, "Value is not a valid resource ARN");
             return None;
         }
-        let Some(resource) = resource::parse(text) else {
+        let Some(resource) = resource::parse(text, &mut self.actions) else {
             self.report.schema(
                 &pointer,
                 format!(
