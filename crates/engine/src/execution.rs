@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stepwell_asl::definition::{BlockId, Definition, State, StateIndex};
+use stepwell_asl::definition::{BlockId, Definition, Kind, Resource, State, StateIndex};
 use stepwell_asl::{Timestamp, Variables};
 
 use crate::event::EventId;
@@ -88,6 +88,9 @@ pub struct Execution {
     pub(crate) definition: Option<Arc<Definition>>,
     #[serde(skip)]
     pub(crate) needs_context: bool,
+    /// See [`Execution::set_missing_activities`].
+    #[serde(skip)]
+    pub(crate) missing_activities: BTreeSet<String>,
     #[serde(skip)]
     pub(crate) frames: BTreeMap<FrameId, Frame>,
     #[serde(skip)]
@@ -122,6 +125,7 @@ impl Execution {
             redrives: Redrives::default(),
             definition: None,
             needs_context: false,
+            missing_activities: BTreeSet::new(),
             frames: BTreeMap::new(),
             changed: BTreeSet::new(),
             removed: BTreeSet::new(),
@@ -230,10 +234,13 @@ impl Execution {
 
     /// Attempts that have been started and have no result: after a crash their outcome is unknown.
     ///
-    /// An attempt whose call has returned and that waits for its task token is not among them.
+    /// An attempt whose call has returned and that waits for its task token is not among them, nor is one
+    /// of an activity: what its worker has done, the worker will tell.
     pub fn attempts_in_doubt(&self) -> Vec<crate::Ticket> {
+        let has_activities = !self.definition().activities().is_empty();
         self.frames
             .values()
+            .filter(|frame| !has_activities || !self.is_in_activity(frame))
             .filter_map(Frame::attempt_in_doubt)
             .collect()
     }
@@ -256,6 +263,20 @@ impl Execution {
         first_item: u32,
     ) -> Result<crate::MapRunChild, crate::MapRunFault> {
         crate::states::distributed::child(self, ticket, first_item)
+    }
+
+    fn is_in_activity(&self, frame: &Frame) -> bool {
+        match &self.state_of(frame).kind {
+            Kind::Task(task) => matches!(task.resource, Resource::Activity { .. }),
+            _ => false,
+        }
+    }
+
+    /// Says which activities of the definition are not there; asked for before each step.
+    ///
+    /// - AWS: a task that enters on an activity that does not exist fails the execution.
+    pub fn set_missing_activities(&mut self, arns: BTreeSet<String>) {
+        self.missing_activities = arns;
     }
 
     /// The event that stores the input of an open attempt.

@@ -5,7 +5,7 @@
 pub mod distributed;
 mod parse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -28,6 +28,7 @@ pub struct Definition {
     /// Block 0 is the top level; branches and processors follow in document order.
     pub(crate) blocks: Vec<Block>,
     pub(crate) variable_references: BTreeMap<String, Vec<String>>,
+    pub(crate) activities: BTreeSet<String>,
 }
 
 /// Says what is wrong with a call, from a task's `Resource` and its parameters as the definition writes
@@ -108,6 +109,11 @@ impl Definition {
     /// State name to the names of variables it refers to, as `DescribeStateMachine.variableReferences`.
     pub fn variable_references(&self) -> &BTreeMap<String, Vec<String>> {
         &self.variable_references
+    }
+
+    /// ARNs of the activities that the definition's tasks name.
+    pub fn activities(&self) -> &BTreeSet<String> {
+        &self.activities
     }
 
     /// How each Map state of the definition, nested ones included, processes its items.

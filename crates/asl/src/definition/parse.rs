@@ -31,7 +31,9 @@ use self::fields::Fields;
 use self::report::{INVALID_JSON_DESCRIPTION, MISSING_DESCRIPTION, Report, TOO_DEEPLY_NESTED};
 use self::syntax::Problem;
 use self::variables::Assigned;
-use super::{Block, BlockId, CheckCall, Definition, MachineKind, QueryLanguage};
+use super::{
+    Block, BlockId, CheckCall, Definition, Kind, MachineKind, QueryLanguage, Resource,
+};
 use crate::diagnostic::Diagnostic;
 
 /// Characters of a definition (AWS service model: `Definition`, 1..=1,048,576).
@@ -152,17 +154,31 @@ fn machine(
             .for_each(|diagnostic| report.push(diagnostic));
     }
     root?;
+    let blocks = blocks.into_iter().collect::<Option<Vec<Block>>>()?;
     Some(Definition {
         text: Arc::from(text),
         comment,
         query_language: language,
         timeout_seconds,
-        blocks: blocks.into_iter().collect::<Option<Vec<Block>>>()?,
+        activities: activities(&blocks),
+        blocks,
         variable_references: variable_references
             .into_iter()
             .map(|(state, names)| (state, names.into_iter().collect()))
             .collect(),
     })
+}
+
+fn activities(blocks: &[Block]) -> BTreeSet<String> {
+    let states = blocks.iter().flat_map(|block| &block.states);
+    let arns = states.filter_map(|state| match &state.kind {
+        Kind::Task(task) => match &task.resource {
+            Resource::Activity { arn } => Some(arn.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    arns.collect()
 }
 
 /// The `QueryLanguage` of a machine or a state; `None` when absent.

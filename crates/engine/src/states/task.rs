@@ -30,6 +30,11 @@ pub(crate) fn schedule(stepper: &mut Stepper, id: FrameId, state: &State, task: 
     if prepared.input.is_oversize() {
         return stepper.input_too_large(id);
     }
+    if let Resource::Activity { arn } = &task.resource
+        && stepper.execution.missing_activities.contains(arn)
+    {
+        return no_activity(stepper, id, arn);
+    }
     let scheduled = stepper.emit_in(id, scheduled_event(&task.resource, &prepared));
     if stepper.execution.status() != Status::Running {
         return;
@@ -56,6 +61,16 @@ pub(crate) fn schedule(stepper: &mut Stepper, id: FrameId, state: &State, task: 
     );
     stepper.scheduled.insert(id, Box::new(call));
     stepper.queue.push_back(Work::StartTask(id));
+}
+
+/// AWS: nothing is scheduled; the execution fails, and nothing catches that (recorded).
+fn no_activity(stepper: &mut Stepper, id: FrameId, arn: &str) {
+    let cause = format!("The activity {arn} does not exist.");
+    let fault = Fault {
+        is_fatal: true,
+        ..Fault::of_task(Some("States.Runtime".to_string()), Some(cause))
+    };
+    stepper.state_failed(id, fault);
 }
 
 fn call(
