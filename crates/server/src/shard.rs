@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 use stepwell_service::{
-    Answer, Command, Committed, Effect, Reader, Request, RequestId, Settings, Shard, Timestamp,
+    Answer, Answered, Command, Committed, Effect, Reader, Request, RequestId, Settings, Shard,
+    TakenTask, Timestamp,
 };
 use stepwell_store::{Error, Snapshot};
 use tokio::sync::{mpsc, oneshot};
@@ -240,6 +241,7 @@ impl Run {
                 return Ok(());
             }
             let now = now();
+            self.forget_workers_that_left();
             for message in messages {
                 self.apply(now, message);
                 if self.shard.is_full() {
@@ -251,10 +253,35 @@ impl Run {
         }
     }
 
+    /// A worker that has hung up must not swallow a task; a server that stops keeps none waiting.
+    fn forget_workers_that_left(&mut self) {
+        if self.handle.is_draining() {
+            self.shard.end_polls();
+        }
+        let left = |id: &RequestId| self.waiting.get(id).is_none_or(oneshot::Sender::is_closed);
+        let left: Vec<RequestId> = self.shard.polls().filter(left).collect();
+        for id in left {
+            self.waiting.remove(&id);
+            self.shard.forget_poll(id);
+        }
+    }
+
     fn commit(&mut self) -> Result<(), Error> {
-        let committed = self.shard.commit()?;
-        self.release(committed);
-        Ok(())
+        loop {
+            let committed = self.shard.commit()?;
+            let returned = self.release(committed);
+            if returned.is_empty() {
+                return Ok(());
+            }
+            self.forget_workers_that_left();
+            for task in returned {
+                let command = Command {
+                    id: None,
+                    request: Request::ReturnActivityTask(task),
+                };
+                self.shard.apply(now(), self.entropy.draw(), command);
+            }
+        }
     }
 
     fn patience(&self) -> Duration {
@@ -278,7 +305,8 @@ impl Run {
         self.shard.apply(now, self.entropy.draw(), command);
     }
 
-    fn release(&mut self, committed: Committed) {
+    /// Gives out what has become durable; returns the tasks whose workers had hung up.
+    fn release(&mut self, committed: Committed) -> Vec<TakenTask> {
         let has_changed = !committed.answers.is_empty()
             || !committed.effects.is_empty()
             || !committed.events.is_empty();
@@ -295,15 +323,19 @@ impl Run {
             }
             *published = snapshot;
         }
+        let mut returned = Vec::new();
         for (id, answer) in committed.answers {
-            if let Some(sender) = self.waiting.remove(&id) {
-                // A client that has gone does not want its answer.
-                drop(sender.send(answer));
+            // A client that has gone does not want its answer.
+            if let Some(sender) = self.waiting.remove(&id)
+                && let Err(Ok(Answered::Task(_, task))) = sender.send(answer)
+            {
+                returned.push(task);
             }
         }
         for effect in committed.effects {
             self.release_effect(effect);
         }
+        returned
     }
 
     fn release_effect(&self, effect: Effect) {

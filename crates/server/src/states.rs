@@ -64,6 +64,9 @@ async fn dispatch(
         Operation::StopExecution => Request::StopExecution(states::decode(body)?),
         Operation::RedriveExecution => Request::RedriveExecution(states::decode(body)?),
         Operation::UpdateMapRun => Request::UpdateMapRun(states::decode(body)?),
+        Operation::CreateActivity => Request::CreateActivity(states::decode(body)?),
+        Operation::DeleteActivity => Request::DeleteActivity(states::decode(body)?),
+        Operation::GetActivityTask => Request::GetActivityTask(states::decode(body)?),
         Operation::SendTaskSuccess => Request::SendTaskSuccess(states::decode(body)?),
         Operation::SendTaskFailure => Request::SendTaskFailure(states::decode(body)?),
         Operation::SendTaskHeartbeat => Request::SendTaskHeartbeat(states::decode(body)?),
@@ -92,6 +95,8 @@ fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, s
         Operation::ListStateMachineAliases => {
             settle(reader.list_state_machine_aliases(&states::decode(body)?))
         }
+        Operation::DescribeActivity => settle(reader.describe_activity(&states::decode(body)?)),
+        Operation::ListActivities => settle(reader.list_activities(&states::decode(body)?)),
         Operation::ListTagsForResource => {
             settle(reader.list_tags_for_resource(&states::decode(body)?))
         }
@@ -146,7 +151,7 @@ async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Erro
 
 fn body_of(answer: Answer) -> Result<Vec<u8>, states::Error> {
     match answer {
-        Ok(Answered::States(body)) => Ok(body),
+        Ok(Answered::States(body) | Answered::Task(body, _)) => Ok(body),
         Err(Refusal::States(error)) => Err(error),
         Ok(_) | Err(_) => {
             unreachable!("the service answers an operation of Step Functions as one")

@@ -35,6 +35,10 @@ pub enum Request {
     StopExecution(states::StopExecutionInput),
     RedriveExecution(states::RedriveExecutionInput),
     UpdateMapRun(states::UpdateMapRunInput),
+    CreateActivity(states::CreateActivityInput),
+    DeleteActivity(states::DeleteActivityInput),
+    /// Answered when there is a task, or after a minute without one.
+    GetActivityTask(states::GetActivityTaskInput),
     SendTaskSuccess(states::SendTaskSuccessInput),
     SendTaskFailure(states::SendTaskFailureInput),
     SendTaskHeartbeat(states::SendTaskHeartbeatInput),
@@ -49,6 +53,8 @@ pub enum Request {
         ticket: Ticket,
         outcome: TaskOutcome,
     },
+    /// A worker had hung up before its task reached it: the next worker gets the task.
+    ReturnActivityTask(TakenTask),
     /// A task that was released but never started, because the server is stopping: it is called after
     /// the restart, whatever [`LostTask`] says.
     ReturnTask {
@@ -101,10 +107,21 @@ pub type Answer = Result<Answered, Refusal>;
 pub enum Answered {
     /// The JSON body of a Step Functions operation.
     States(Vec<u8>),
+    /// The JSON body for a worker that takes a task, and the task.
+    Task(Vec<u8>, TakenTask),
     Function(Box<lambda::FunctionConfiguration>),
     FunctionDeleted,
     /// The JSON body of an operation of CloudWatch Logs; may be empty.
     Logs(Vec<u8>),
+}
+
+/// A task of an activity in the hands of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenTask {
+    pub execution: u64,
+    pub ticket: Ticket,
+    /// The activity's name.
+    pub activity: String,
 }
 
 /// An API error.

@@ -1,5 +1,7 @@
 //! Executions: start, stop, and what one transition writes.
 
+use std::sync::Arc;
+
 use stepwell_api::arn;
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{
@@ -321,6 +323,16 @@ impl Shard {
         let Some(resident) = self.resident(number)? else {
             return Ok(());
         };
+        let definition = Arc::clone(resident.row.execution.definition());
+        if !definition.activities().is_empty() {
+            let missing = self.missing_activities(definition.activities())?;
+            if let Some(resident) = self.resident(number)? {
+                resident.row.execution.set_missing_activities(missing);
+            }
+        }
+        let Some(resident) = self.resident(number)? else {
+            return Ok(());
+        };
         let input = match (&resident.unreadable, input) {
             (Some(reason), input) if !matches!(input, Input::Stop { .. }) => Input::Fail {
                 error: Some("States.Runtime".to_string()),
@@ -365,15 +377,16 @@ impl Shard {
             self.ended(&mut resident)?;
         }
         self.residents.insert(number, resident);
-        for effect in transition.effects {
-            self.release(now, number, effect, trace_header.as_deref())?;
-        }
+        // An effect may go on with the execution at once: what follows from it comes after what led to it.
         if !transition.events.is_empty() {
             self.release_events(LiveEvents {
                 execution_arn,
                 events: transition.events,
                 log,
             });
+        }
+        for effect in transition.effects {
+            self.release(now, number, effect, trace_header.as_deref())?;
         }
         Ok(())
     }
@@ -467,10 +480,14 @@ impl Shard {
         trace_header: Option<&str>,
     ) -> Done<()> {
         match effect {
-            EngineEffect::Cancel(ticket) => self.release_effect(Effect::CancelTask {
-                execution: number,
-                ticket,
-            }),
+            EngineEffect::Cancel(ticket) => {
+                if !self.unqueue_task(number, ticket)? {
+                    self.release_effect(Effect::CancelTask {
+                        execution: number,
+                        ticket,
+                    });
+                }
+            }
             EngineEffect::StartMapRun(run) => self.start_map_run(now, number, *run)?,
             EngineEffect::StopMapRun(ticket) => self.stop_map_run(now, number, ticket)?,
             EngineEffect::Call(call) => {
@@ -495,9 +512,12 @@ impl Shard {
         trace_header: Option<&str>,
     ) -> Done<()> {
         let ticket = call.ticket;
+        if call.pattern == CallPattern::Activity {
+            return self.queue_task(now, number, ticket, &call.resource);
+        }
         debug_assert!(matches!(
             call.pattern,
-            CallPattern::Function | CallPattern::Activity | CallPattern::Integration(_)
+            CallPattern::Function | CallPattern::Integration(_)
         ));
         match tasks::function_call(number, call, trace_header) {
             Ok(call) => {

@@ -6,6 +6,7 @@
 //! `now` and entropy are arguments.
 //! Read first: [`Shard::apply`].
 
+mod activities;
 mod aliases;
 mod command;
 mod configuration;
@@ -17,6 +18,7 @@ mod log_groups;
 mod log_targets;
 mod machines;
 mod map_runs;
+mod polls;
 mod reader;
 mod recovery;
 mod redrive;
@@ -34,7 +36,7 @@ mod versions;
 pub use command::{
     Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode,
     LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Refusal, Request, RequestId,
-    Settings, TaskOutcome,
+    Settings, TakenTask, TaskOutcome,
 };
 pub use functions::FunctionRow;
 pub use reader::{KnownTexts, Reader};

@@ -324,8 +324,3 @@ pub(crate) fn machine_kind(machine: &Machine) -> MachineKind {
         MachineKind::Standard
     }
 }
-
-/// What is not built answers `NotImplemented` and says its name.
-pub(crate) fn not_built(what: &str) -> states::Error {
-    states::Error::not_implemented(format!("Stepwell does not implement {what} yet"))
-}

@@ -12,6 +12,7 @@ use crate::command::{
 };
 use crate::log_targets::LogTargets;
 use crate::map_runs::MapRuns;
+use crate::polls::Polls;
 use crate::residents::Resident;
 use crate::rows::meta::{Meta, meta_key};
 use crate::rows::{decode, encode, index, machine};
@@ -47,6 +48,7 @@ pub struct Shard {
     timers: Timers,
     pub(crate) map_runs: MapRuns,
     pub(crate) log_targets: LogTargets,
+    pub(crate) polls: Polls,
     released: Committed,
     /// About how much memory the events in `released` hold.
     released_bytes: usize,
@@ -99,6 +101,7 @@ impl Shard {
             timers: Timers::unread(),
             map_runs: MapRuns::default(),
             log_targets: LogTargets::default(),
+            polls: Polls::default(),
             released: Committed::default(),
             released_bytes: 0,
             failure: None,
@@ -125,7 +128,7 @@ impl Shard {
                 self.released.answers.push((id, Err(*refusal)))
             }
             (Err(Stop::Store(error)), _) => self.failure = Some(error),
-            // Nobody waits, or the answer comes when a synchronous execution ends.
+            // Nobody waits, or the answer comes when a synchronous execution ends or a poll does.
             (Ok(_) | Err(Stop::Refused(_)), _) => {}
         }
     }
@@ -167,6 +170,9 @@ impl Shard {
             Request::StopExecution(input) => self.stop_execution(now, input).map(Some),
             Request::RedriveExecution(input) => self.redrive_execution(now, input).map(Some),
             Request::UpdateMapRun(input) => self.update_map_run(&input).map(Some),
+            Request::CreateActivity(input) => self.create_activity(now, input).map(Some),
+            Request::DeleteActivity(input) => self.delete_activity(&input).map(Some),
+            Request::GetActivityTask(input) => self.get_activity_task(now, id, input),
             Request::SendTaskSuccess(input) => self.send_task_success(now, input).map(Some),
             Request::SendTaskFailure(input) => self.send_task_failure(now, input).map(Some),
             Request::SendTaskHeartbeat(input) => self.send_task_heartbeat(now, &input).map(Some),
@@ -189,6 +195,10 @@ impl Shard {
                 self.complete_task(now, execution, ticket, outcome)?;
                 Ok(None)
             }
+            Request::ReturnActivityTask(task) => {
+                self.return_activity_task(now, task)?;
+                Ok(None)
+            }
             Request::ReturnTask { execution, ticket } => {
                 self.return_task(execution, ticket)?;
                 Ok(None)
@@ -204,7 +214,7 @@ impl Shard {
         self.staging.is_full() || self.released_bytes >= RELEASED_BYTES_GOAL
     }
 
-    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs.
+    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs, polls of workers.
     pub fn tick(&mut self, now: Timestamp) {
         if self.failure.is_some() {
             return;
@@ -214,7 +224,24 @@ impl Shard {
             .and_then(|()| self.work_on_map_runs(now));
         if let Err(Stop::Store(error)) = done {
             self.failure = Some(error);
+            return;
         }
+        self.expire_polls(now);
+    }
+
+    /// Requests of workers that wait for a task.
+    pub fn polls(&self) -> impl Iterator<Item = RequestId> {
+        self.polls.ids()
+    }
+
+    /// The worker behind a poll has gone: no task may be given to it.
+    pub fn forget_poll(&mut self, id: RequestId) {
+        self.polls.forget(id);
+    }
+
+    /// No worker gets a task any more: all polls are answered without one, out of the next [`Shard::commit`].
+    pub fn end_polls(&mut self) {
+        self.expire_polls(Timestamp::MAX);
     }
 
     /// One step at most for each execution: one that is due again at once, because its step ran out of
@@ -262,7 +289,8 @@ impl Shard {
         if self.map_runs.has_work() {
             return Some(Timestamp::from_millis(0));
         }
-        self.timers.next_due().map(Timestamp::from_millis)
+        let due = [self.timers.next_due(), self.polls.next_due()];
+        due.into_iter().flatten().min().map(Timestamp::from_millis)
     }
 
     /// Moves an execution's timer, in its row and in memory.

@@ -183,6 +183,7 @@ impl Shard {
         let output = Payload::parse(input.output)
             .map_err(|error| states::Error::invalid_output(format!("Invalid Output: '{error}'")))?;
         let (execution, ticket) = self.open_ticket(&input.task_token)?;
+        self.unqueue_task(execution, ticket)?;
         self.advance(now, execution, Input::Succeeded { ticket, output })?;
         Ok(body(&states::SendTaskSuccessOutput {}))
     }
@@ -193,6 +194,7 @@ impl Shard {
         input: states::SendTaskFailureInput,
     ) -> Done<Answered> {
         let (execution, ticket) = self.open_ticket(&input.task_token)?;
+        self.unqueue_task(execution, ticket)?;
         let failed = Input::Failed {
             ticket,
             error: input.error,

@@ -31,9 +31,7 @@ use self::fields::Fields;
 use self::report::{INVALID_JSON_DESCRIPTION, MISSING_DESCRIPTION, Report, TOO_DEEPLY_NESTED};
 use self::syntax::Problem;
 use self::variables::Assigned;
-use super::{
-    Block, BlockId, CheckCall, Definition, Kind, MachineKind, QueryLanguage, Resource,
-};
+use super::{Block, BlockId, CheckCall, Definition, Kind, MachineKind, QueryLanguage, Resource};
 use crate::diagnostic::Diagnostic;
 
 /// Characters of a definition (AWS service model: `Definition`, 1..=1,048,576).

@@ -67,13 +67,6 @@ fn bad_input_gets_a_clear_answer_and_the_connection_goes_on() {
         ),
         ("Nonsense", "{}", 400, "UnknownOperationException", ""),
         (
-            "AWSStepFunctions.CreateActivity",
-            r#"{"name": "a"}"#,
-            501,
-            "NotImplemented",
-            "CreateActivity",
-        ),
-        (
             "DynamoDB_20120810.PutItem",
             "{}",
             501,

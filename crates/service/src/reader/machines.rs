@@ -97,14 +97,9 @@ impl Reader {
     }
 
     fn tags(&self, arn: &str) -> Done<states::ListTagsForResourceOutput> {
-        let key = machine_key(&tags::tagged_name(arn)?);
-        let value = Rows::get(&self.snapshot, &key)?.ok_or_else(|| tags::missing(arn))?;
-        let machine: Machine = decode_json(&key, &value)?;
-        if machine.arn != arn {
-            return Err(tags::missing(arn).into());
-        }
+        let tagged = tags::tagged(&self.snapshot, arn)?;
         Ok(states::ListTagsForResourceOutput {
-            tags: Some(tags::listed(&machine)),
+            tags: Some(tags::listed(tagged.tags())),
         })
     }
 

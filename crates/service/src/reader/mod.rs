@@ -1,5 +1,6 @@
 //! Answers that change nothing: read from a snapshot beside the writer.
 
+mod activities;
 mod executions;
 mod functions;
 mod live;

@@ -3,6 +3,7 @@
 //! The first byte of a key is its kind; numbers are never reused. The first byte of a value is its
 //! version. Hot rows are `postcard` (append fields and variants only, with a new version), cold rows JSON.
 
+pub(crate) mod activity;
 pub(crate) mod execution;
 pub(crate) mod function;
 pub(crate) mod history;
@@ -38,6 +39,9 @@ pub(crate) enum Kind {
     TaskReturned = 15,
     StateMachineVersion = 16,
     StateMachineAlias = 17,
+    Activity = 18,
+    ActivityTask = 19,
+    ActivityQueue = 20,
     RedriveToken = 30,
     MapRun = 21,
     MapRunChild = 22,

@@ -1,5 +1,6 @@
 //! One shard through its face: commands and time in, answers, effects and rows out.
 
+mod activities;
 mod crashes;
 mod executions;
 mod express;

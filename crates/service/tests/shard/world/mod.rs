@@ -31,6 +31,10 @@ pub fn machine_arn(name: &str) -> String {
     format!("arn:aws:states:us-east-1:123456789012:stateMachine:{name}")
 }
 
+pub fn activity_arn(name: &str) -> String {
+    format!("arn:aws:states:us-east-1:123456789012:activity:{name}")
+}
+
 pub fn execution_arn(machine: &str, name: &str) -> String {
     format!("arn:aws:states:us-east-1:123456789012:execution:{machine}:{name}")
 }
@@ -45,6 +49,10 @@ pub struct World {
     pub calls: Vec<String>,
     /// Events that were released, by execution.
     pub events: BTreeMap<String, Vec<stepwell_engine::Event>>,
+    /// Workers that wait, oldest first.
+    pub polls: Vec<RequestId>,
+    /// What workers were answered after they had waited.
+    pub polled: Vec<String>,
     settings: Settings,
     commands: u64,
 }
@@ -64,6 +72,8 @@ impl World {
             open: Vec::new(),
             calls: Vec::new(),
             events: BTreeMap::new(),
+            polls: Vec::new(),
+            polled: Vec::new(),
             settings,
             commands: 0,
         };
@@ -78,6 +88,7 @@ impl World {
     /// The process dies and starts again: what was not durable is gone, and so are the calls in flight.
     pub fn crash(&mut self) {
         self.open.clear();
+        self.polls.clear();
         self.shard =
             Shard::open(Box::new(self.disk.crash()), self.settings.clone()).expect("a shard opens");
         self.recover();
@@ -138,6 +149,15 @@ impl World {
                 other => committed.effects.push(other),
             }
         }
+        let is_poll = |id: &RequestId| self.polls.contains(id);
+        let (polled, answers): (Vec<_>, Vec<_>) = std::mem::take(&mut committed.answers)
+            .into_iter()
+            .partition(|(id, _)| is_poll(id));
+        committed.answers = answers;
+        for (id, answer) in polled {
+            self.polls.retain(|poll| *poll != id);
+            self.polled.push(answer_text(answer));
+        }
         for live in &committed.events {
             self.events
                 .entry(live.execution_arn.clone())
@@ -156,6 +176,17 @@ impl World {
             .into_iter()
             .find(|(answered, _)| *answered == id)
             .map(|(_, answer)| answer)
+    }
+
+    /// A worker asks for a task: the answer, unless the worker waits now.
+    pub fn poll(&mut self, activity: &str, worker: &str) -> Option<String> {
+        let body =
+            serde_json::json!({ "activityArn": activity_arn(activity), "workerName": worker });
+        let input = states::decode(body.to_string().as_bytes()).expect("an input");
+        let id = self.apply(Request::GetActivityTask(input));
+        self.polls.push(id);
+        self.commit();
+        (!self.polls.contains(&id)).then(|| self.polled.pop().expect("an answer"))
     }
 
     /// Sends an operation as JSON; the text of its answer or refusal.
@@ -184,6 +215,8 @@ impl World {
         }
         match operation {
             "DescribeStateMachine" => read!(describe_state_machine),
+            "DescribeActivity" => read!(describe_activity),
+            "ListActivities" => read!(list_activities),
             "ListStateMachineVersions" => read!(list_state_machine_versions),
             "DescribeStateMachineAlias" => read!(describe_state_machine_alias),
             "ListStateMachineAliases" => read!(list_state_machine_aliases),
@@ -301,6 +334,8 @@ pub fn change(operation: &str, body: &str) -> Result<Option<Request>, states::Er
         "CreateStateMachine" => Request::CreateStateMachine(Box::new(states::decode(body)?)),
         "UpdateStateMachine" => Request::UpdateStateMachine(Box::new(states::decode(body)?)),
         "DeleteStateMachine" => Request::DeleteStateMachine(states::decode(body)?),
+        "CreateActivity" => Request::CreateActivity(states::decode(body)?),
+        "DeleteActivity" => Request::DeleteActivity(states::decode(body)?),
         "PublishStateMachineVersion" => Request::PublishStateMachineVersion(states::decode(body)?),
         "DeleteStateMachineVersion" => Request::DeleteStateMachineVersion(states::decode(body)?),
         "CreateStateMachineAlias" => Request::CreateStateMachineAlias(states::decode(body)?),
@@ -322,7 +357,9 @@ pub fn change(operation: &str, body: &str) -> Result<Option<Request>, states::Er
 
 pub fn answer_text(answer: Answer) -> String {
     match answer {
-        Ok(Answered::States(body)) => String::from_utf8(body).expect("an answer is JSON"),
+        Ok(Answered::States(body) | Answered::Task(body, _)) => {
+            String::from_utf8(body).expect("an answer is JSON")
+        }
         Ok(Answered::Function(configuration)) => {
             serde_json::to_string(&configuration).expect("a configuration is JSON")
         }

@@ -8,7 +8,7 @@ use stepwell_engine::Details;
 use stepwell_service::{LostTask, Payload, Request, TaskOutcome};
 use stepwell_store::Disk;
 
-use super::{World, execution_arn, machine_arn};
+use super::{World, activity_arn, execution_arn, machine_arn};
 
 /// Runs a script against an empty shard and compares what is printed.
 ///
@@ -17,7 +17,9 @@ use super::{World, execution_arn, machine_arn};
 /// - `ok JSON`, `fail ERROR CAUSE`, `submit JSON`, `return`: the outcome of the oldest open call.
 /// - `token VERB`, for `success JSON`, `failure ERROR`, `beat`: by the token that was printed last.
 /// - `wait SECONDS`, `crash`, `rows`, `show MACHINE EXECUTION`, `history MACHINE EXECUTION`.
-/// - `OPERATION JSON`: any operation of Step Functions; `@m` in the JSON is the ARN of the machine `m`.
+/// - `poll ACTIVITY WORKER`, `leave`: a worker asks for a task; the one that has waited longest hangs up.
+/// - `OPERATION JSON`: any operation of Step Functions; `@m` in the JSON is the ARN of the machine `m`, and
+///   `@activity:a` that of the activity `a`.
 pub fn check(script: &str, expected: Expect) {
     check_with(LostTask::Fail, script, expected);
 }
@@ -54,6 +56,10 @@ impl Run {
         let released = self.world.calls.len();
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         self.perform(verb, rest);
+        for answer in std::mem::take(&mut self.world.polled) {
+            let readable = self.readable(&answer);
+            self.print(&format!("  polled {readable}"));
+        }
         let calls = self.world.calls[released..].to_vec();
         for call in &calls {
             let readable = self.readable(call);
@@ -88,6 +94,14 @@ impl Run {
             "return" => {
                 let call = self.world.open.remove(0);
                 self.world.send(Request::ReturnTask { execution: call.execution, ticket: call.ticket });
+            }
+            "poll" => match self.world.poll(first, second) {
+                Some(answer) => self.print_answer(&answer),
+                None => self.print("  (waits)"),
+            },
+            "leave" => {
+                let id = self.world.polls.remove(0);
+                self.world.shard.forget_poll(id);
             }
             "token" => self.send_token(first, second),
             "wait" => {
@@ -190,7 +204,9 @@ impl Run {
     }
 }
 
-/// `@name` as the ARN of a state machine.
+/// `@name` as the ARN of a state machine, `@activity:name` as that of an activity.
 fn with_arns(text: &str) -> String {
-    text.replace("\"@", &format!("\"{}", machine_arn("")))
+    let activity = format!("\"{}", activity_arn(""));
+    text.replace("\"@activity:", &activity)
+        .replace("\"@", &format!("\"{}", machine_arn("")))
 }
