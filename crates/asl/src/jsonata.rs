@@ -4,10 +4,12 @@
 //! away what AWS takes away (`$eval`, references to the top level), bounds depth, time and size, and speaks in
 //! AWS's words.
 
+mod catalogue;
 mod functions;
 mod guard;
 mod messages;
 mod references;
+mod signatures;
 mod template;
 mod values;
 
@@ -248,7 +250,7 @@ impl Expression {
     }
 
     fn thrown(&self, message: &str) -> String {
-        messages::thrown(message, &self.references.functions)
+        messages::thrown(message, &self.references)
     }
 
     fn failure(&self, location: &str, outcome: impl AsRef<str>) -> Failure {

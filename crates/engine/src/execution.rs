@@ -575,7 +575,8 @@ fn mentions_context(definition: &str) -> bool {
             .iter()
             .any(|field| definition[at + word.len()..].starts_with(field))
     });
-    definition.contains("$$") || whole_states
+    // A dollar may be written as an escape too.
+    definition.contains("$$") || whole_states || definition.contains(r"\u0024")
 }
 
 /// Variables are written to rows as JSON texts: the row format cannot hold free JSON values.

@@ -2,20 +2,20 @@
 //!
 //! A text is only rewritten when nothing has to be guessed; otherwise the crate's own stays.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
-use super::guard;
+use super::references::References;
+use super::{catalogue, guard, signatures};
 
 /// The crate's message for a fault of its own.
 pub(super) const INTERNAL: &str = "internal error";
 
 /// What follows `the field 'Output' ` for an error of an evaluation.
 ///
-/// - `functions`: what the expression calls; a message that needs the function's name gets it if there is one only.
+/// - `references`: of the expression. A message that needs the name of a function or an operator gets it if only one
+///   of those in the expression can have said so.
 /// - AWS: a coded error follows a full stop, a bound that was hit follows a colon.
-pub(super) fn thrown(message: &str, functions: &BTreeSet<String>) -> String {
+pub(super) fn thrown(message: &str, references: &References) -> String {
     const STACK: &str = "Stack overflow error: Check for non-terminating recursive function. \
                          Consider rewriting as tail-recursive.";
     const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
@@ -29,14 +29,14 @@ pub(super) fn thrown(message: &str, functions: &BTreeSet<String>) -> String {
         _ => {
             return format!(
                 "threw an error during evaluation. {}",
-                reworded(message, functions)
+                reworded(message, references)
             );
         }
     };
     format!("threw an error during evaluation: {bound}")
 }
 
-fn reworded(message: &str, functions: &BTreeSet<String>) -> String {
+fn reworded(message: &str, references: &References) -> String {
     let Some((code, rest)) = coded(message) else {
         return message
             .strip_prefix("Argument error: ")
@@ -44,13 +44,9 @@ fn reworded(message: &str, functions: &BTreeSet<String>) -> String {
             .to_owned();
     };
     let text = match code {
-        "T1006" => Some("Attempted to invoke a non-function".to_owned()),
         "T2001" | "T2002" => operator_quoted(rest),
-        "T2003" => Some("The left side of the range operator (..) must evaluate to an integer".to_owned()),
-        "T2004" => Some("The right side of the range operator (..) must evaluate to an integer".to_owned()),
-        "T0410" | "T0412" => argument(rest, functions),
-        "D3001" => Some("Attempting to invoke string function on Infinity or NaN".to_owned()),
-        "D3010" => Some("Second argument of replace function cannot be an empty string".to_owned()),
+        "T0410" | "T0411" | "T0412" => argument(rest, references),
+        "T2010" => compared(references),
         "D3030" => rest
             .strip_prefix("Cannot convert '")
             .and_then(|rest| rest.strip_suffix("' to number"))
@@ -58,11 +54,30 @@ fn reworded(message: &str, functions: &BTreeSet<String>) -> String {
         "D3100" => rest.rsplit_once(' ').map(|(_, radix)| {
             format!("The radix of the formatBase function must be between 2 and 36.  It was given {radix}")
         }),
-        _ => None,
+        "D3132" => Some(format!(
+            "Unknown component specifier {} in date/time picture string",
+            Value::from(rest)
+        )),
+        "D3133" => Some(format!(
+            "The 'name' modifier can only be applied to months and days in the date/time picture string, not {}",
+            Value::from(rest)
+        )),
+        _ => catalogue::sentence(code).map(str::to_owned),
     };
     match text {
         Some(text) => format!("{code}: {text}"),
         None => message.to_owned(),
+    }
+}
+
+/// The sentence about values that cannot be compared, if the expression compares in one way only.
+fn compared(references: &References) -> Option<String> {
+    let mut operators = references.comparisons.iter();
+    match (operators.next(), operators.next()) {
+        (Some(operator), None) => Some(format!(
+            "The expressions either side of operator \"{operator}\" must evaluate to numeric or string values"
+        )),
+        _ => None,
     }
 }
 
@@ -74,16 +89,27 @@ fn operator_quoted(rest: &str) -> Option<String> {
         .then(|| format!("{before} side of the \"{operator}\" operator must {after}"))
 }
 
-/// `Argument 1 must be String`, or `... an array of Number`, with the function that refuses it.
-fn argument(rest: &str, functions: &BTreeSet<String>) -> Option<String> {
-    let mut names = functions.iter();
-    let (Some(function), None) = (names.next(), names.next()) else {
-        return None;
-    };
+/// The sentence about an argument, with the function that refuses it.
+///
+/// The crate says `Argument 1 must be String`, `... must be an array of Number`, or
+/// `Argument 1 of function length does not match function signature`.
+fn argument(rest: &str, references: &References) -> Option<String> {
+    const MISMATCH: &str = " does not match function signature";
+    if let Some((index, name)) = rest
+        .strip_prefix("Argument ")
+        .and_then(|rest| rest.split_once(" of function "))
+        && let Some((name, "")) = name.split_once(MISMATCH)
+        && !name.starts_with('"')
+    {
+        let name = name.trim_start_matches('$');
+        return Some(format!("Argument {index} of function \"{name}\"{MISMATCH}"));
+    }
     let (index, wanted) = rest.strip_prefix("Argument ")?.split_once(" must be ")?;
+    let number: usize = index.parse().ok().filter(|number| *number > 0)?;
+    let function = signatures::refusing(&references.functions, number, wanted)?;
     let Some(kind) = wanted.strip_prefix("an array of ") else {
         return Some(format!(
-            "Argument {index} of function \"{function}\" does not match function signature"
+            "Argument {index} of function \"{function}\"{MISMATCH}"
         ));
     };
     let kind = kind.to_lowercase();

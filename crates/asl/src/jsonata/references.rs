@@ -23,6 +23,8 @@ pub(super) struct References {
     bound: BTreeSet<String>,
     /// Whether a function makes functions: each can hold the one before it, as deep as the expression runs.
     pub(super) nests_functions: bool,
+    /// The operators that order two values.
+    pub(super) comparisons: BTreeSet<&'static str>,
     /// Whether there is a transform, `|...|...|`, which copies what it is applied to.
     pub(super) transforms: bool,
 }
@@ -324,6 +326,13 @@ impl Walk {
     }
 
     fn binary(&mut self, op: BinaryOp, lhs: &AstNode, rhs: &AstNode, top: bool) {
+        self.found.comparisons.extend(match op {
+            BinaryOp::LessThan => Some("<"),
+            BinaryOp::LessThanOrEqual => Some("<="),
+            BinaryOp::GreaterThan => Some(">"),
+            BinaryOp::GreaterThanOrEqual => Some(">="),
+            _ => None,
+        });
         match (op, lhs) {
             (BinaryOp::ColonEqual, AstNode::Variable(name)) => {
                 self.found.reuses_values = true;

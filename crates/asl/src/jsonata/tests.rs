@@ -185,6 +185,31 @@ const FAILURES: &[(&str, &str)] = &[
         r#"threw an error during evaluation. T0410: Argument 1 of function "uppercase" does not match function signature"#,
     ),
     (
+        "$uppercase($sum([1]))",
+        r#"threw an error during evaluation. T0410: Argument 1 of function "uppercase" does not match function signature"#,
+    ),
+    (
+        "$length(1)",
+        r#"threw an error during evaluation. T0410: Argument 1 of function "length" does not match function signature"#,
+    ),
+    (
+        "{} < 1",
+        r#"threw an error during evaluation. T2010: The expressions either side of operator "<" must evaluate to numeric or string values"#,
+    ),
+    (
+        "$formatNumber(1, '#;#;#')",
+        "threw an error during evaluation. D3080: The picture string must only contain a maximum of two sub-pictures",
+    ),
+    (
+        "$fromMillis(0, '[Q]')",
+        r#"threw an error during evaluation. D3132: Unknown component specifier "Q" in date/time picture string"#,
+    ),
+    (
+        "$single([1, 2])",
+        "threw an error during evaluation. D3138: The $single() function expected exactly 1 matching result.  \
+         Instead it matched more.",
+    ),
+    (
         "$sum('a')",
         r#"threw an error during evaluation. T0412: Argument 1 of function "sum" must be an array of "numbers""#,
     ),

@@ -1,0 +1,103 @@
+//! What the built-in functions take, to tell which of them refused an argument.
+//!
+//! Source: the signatures of the reference implementation, JSONata 2.0.6.
+
+use std::collections::BTreeSet;
+
+/// A letter for each parameter: `s` text, `n` number, `b` boolean, `a` array, `o` object, `f` function,
+/// `N` array of numbers, `S` array of texts, `O` array of objects, `x` anything or several of these.
+const SIGNATURES: [(&str, &str); 58] = [
+    ("abs", "n"),
+    ("append", "xx"),
+    ("assert", "bs"),
+    ("average", "N"),
+    ("base64decode", "s"),
+    ("base64encode", "s"),
+    ("boolean", "x"),
+    ("ceil", "n"),
+    ("contains", "sx"),
+    ("count", "a"),
+    ("decodeUrl", "s"),
+    ("decodeUrlComponent", "s"),
+    ("distinct", "x"),
+    ("each", "of"),
+    ("encodeUrl", "s"),
+    ("encodeUrlComponent", "s"),
+    ("error", "s"),
+    ("exists", "x"),
+    ("filter", "af"),
+    ("floor", "n"),
+    ("formatBase", "nn"),
+    ("formatInteger", "ns"),
+    ("formatNumber", "nso"),
+    ("fromMillis", "nss"),
+    ("join", "Ss"),
+    ("keys", "x"),
+    ("length", "s"),
+    ("lookup", "xs"),
+    ("lowercase", "s"),
+    ("map", "af"),
+    ("match", "sfn"),
+    ("max", "N"),
+    ("merge", "O"),
+    ("min", "N"),
+    ("not", "x"),
+    ("number", "x"),
+    ("pad", "sns"),
+    ("parseInteger", "ss"),
+    ("power", "nn"),
+    ("reduce", "afx"),
+    ("replace", "sxxn"),
+    ("reverse", "a"),
+    ("round", "nn"),
+    ("shuffle", "a"),
+    ("sift", "of"),
+    ("single", "af"),
+    ("sort", "af"),
+    ("split", "sxn"),
+    ("spread", "x"),
+    ("sqrt", "n"),
+    ("string", "xb"),
+    ("substring", "snn"),
+    ("substringAfter", "ss"),
+    ("substringBefore", "ss"),
+    ("sum", "N"),
+    ("toMillis", "ss"),
+    ("trim", "s"),
+    ("uppercase", "s"),
+];
+
+/// The function of `functions` that wants `kind` as its argument `index`; `None` unless it is one only.
+///
+/// - `index`: counts from 1, as in messages.
+/// - `kind`: the crate's word, such as `String` or `an array of Number`.
+pub(super) fn refusing<'f>(
+    functions: &'f BTreeSet<String>,
+    index: usize,
+    kind: &str,
+) -> Option<&'f str> {
+    let letter = match kind {
+        "String" => 's',
+        "Number" => 'n',
+        "Boolean" => 'b',
+        "Array" => 'a',
+        "Object" => 'o',
+        "Function" => 'f',
+        "an array of Number" => 'N',
+        "an array of String" => 'S',
+        "an array of Object" => 'O',
+        _ => return only(functions.iter()),
+    };
+    let wants = |name: &&String| {
+        let signature = SIGNATURES.iter().find(|(known, _)| known == *name);
+        signature.is_none_or(|(_, letters)| letters.chars().nth(index - 1) == Some(letter))
+    };
+    only(functions.iter().filter(wants))
+}
+
+fn only<'f>(mut names: impl Iterator<Item = &'f String>) -> Option<&'f str> {
+    match (names.next(), names.next()) {
+        (Some(name), None) => Some(name),
+        _ => None,
+    }
+}
