@@ -9,6 +9,7 @@ use stepwell_asl::definition::{BlockId, Definition, Kind, Resource, State, State
 use stepwell_asl::{Timestamp, Variables};
 
 use crate::event::EventId;
+use crate::map_run::MapRun;
 use crate::payload::{Payload, Slot};
 use crate::redrive::Redrives;
 
@@ -245,26 +246,6 @@ impl Execution {
             .collect()
     }
 
-    /// Map runs whose end this execution awaits.
-    pub fn open_map_runs(&self) -> Vec<crate::Ticket> {
-        self.frames
-            .values()
-            .filter_map(Frame::open_map_run)
-            .collect()
-    }
-
-    /// The input of the next child execution of an open map run.
-    ///
-    /// - `first_item`: the first item that no child execution has been given yet.
-    /// - Errors: what the map run fails with: a selector that cannot be evaluated, an input that is too large.
-    pub fn map_run_child(
-        &mut self,
-        ticket: crate::Ticket,
-        first_item: u32,
-    ) -> Result<crate::MapRunChild, crate::MapRunFault> {
-        crate::states::distributed::child(self, ticket, first_item)
-    }
-
     fn is_in_activity(&self, frame: &Frame) -> bool {
         match &self.state_of(frame).kind {
             Kind::Task(task) => matches!(task.resource, Resource::Activity { .. }),
@@ -427,28 +408,6 @@ pub(crate) enum Phase {
     MapRun(MapRun),
 }
 
-/// What a frame knows of its map run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct MapRun {
-    /// With the frame's id, the ticket of the run.
-    pub(crate) attempt: u32,
-    /// Whether the run's end is awaited.
-    pub(crate) is_open: bool,
-    pub(crate) length: u32,
-    pub(crate) started_ms: i64,
-    /// `MapStateStarted`: the event that the evaluation of the items belongs to.
-    pub(crate) started: EventId,
-    /// Limits of one batch, where there is an `ItemBatcher`.
-    pub(crate) batch: Option<BatchLimits>,
-}
-
-/// `MaxItemsPerBatch` and `MaxInputBytesPerBatch` as evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BatchLimits {
-    pub(crate) items_max: u32,
-    pub(crate) bytes_max: u32,
-}
-
 /// An open attempt of a Task.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Attempt {
@@ -521,17 +480,6 @@ impl Frame {
             | Phase::Done { .. }
             | Phase::Entered
             | Phase::MapRun(_) => None,
-        }
-    }
-
-    /// The ticket of the frame's map run, if its end is awaited.
-    pub fn open_map_run(&self) -> Option<crate::Ticket> {
-        match &self.phase {
-            Phase::MapRun(run) if run.is_open => Some(crate::Ticket {
-                frame: self.id,
-                attempt: run.attempt,
-            }),
-            _ => None,
         }
     }
 

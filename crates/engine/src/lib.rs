@@ -10,6 +10,7 @@ mod event;
 mod execution;
 mod failing;
 mod flow;
+mod map_run;
 mod payload;
 mod quantity;
 mod redrive;
@@ -24,12 +25,10 @@ pub use execution::{
     Execution, Frame, FrameId, HISTORY_EVENTS_MAX, INLINE_MAP_CONCURRENCY_MAX, Identity, Mode,
     Status,
 };
+pub use map_run::{MapRunChild, MapRunFault, MapRunStart};
 pub use payload::{PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, Payload, Slot};
 pub use redrive::Redrives;
-pub use step::{
-    Call, CallPattern, Effect, Input, MapRunChild, MapRunFault, MapRunStart, Ticket, Transition,
-    step,
-};
+pub use step::{Call, CallPattern, Effect, Input, Ticket, Transition, step};
 pub use stepwell_asl::definition::distributed::Transformation;
 pub use stepwell_asl::definition::{MachineKind, MapMode};
 pub use stepwell_asl::{Definition, Diagnostic, Entropy, Severity, Timestamp};

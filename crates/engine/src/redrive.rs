@@ -83,6 +83,7 @@ impl Stepper<'_> {
         frame.retries = Vec::new();
         match frame.phase {
             Phase::Branches { .. } | Phase::Iterations { .. } | Phase::Done { .. } => {}
+            Phase::MapRun(_) => self.redrive_map_run(id),
             Phase::Ready => {
                 frame.entered_ms = now_ms;
                 self.queue.push_back(Work::Enter(id));

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use stepwell_asl::definition::distributed::Transformation;
-use stepwell_asl::definition::{BlockId, MachineKind, Pattern};
+use stepwell_asl::definition::{BlockId, Pattern};
 use stepwell_asl::{Entropy, Timestamp};
 
 use crate::event::{Details, Event, EventId, body_of};
 use crate::execution::{
     Execution, Frame, FrameId, HISTORY_EVENTS_MAX, Mode, Phase, Place, Stage, Status,
 };
+use crate::map_run::MapRunStart;
 use crate::payload::{Payload, Slot};
 use crate::states;
 use crate::text::{CAUSE_CHARS_MAX, ERROR_CHARS_MAX, cut};
@@ -95,48 +95,8 @@ pub enum Effect {
     StartMapRun(Box<MapRunStart>),
     /// Nobody waits for this map run any more; its child executions are to be aborted.
     StopMapRun(Ticket),
-}
-
-/// A map run to start: its children come from [`Execution::map_run_child`].
-#[derive(Debug, Clone)]
-pub struct MapRunStart {
-    pub ticket: Ticket,
-    pub arn: String,
-    /// The `Label` of the Map state, or the one made for it.
-    pub label: String,
-    /// Name of the Map state, whose processor the children run.
-    pub state: String,
-    /// What its child executions are.
-    pub execution_type: MachineKind,
-    /// Number of items.
-    pub items: u32,
-    /// `MaxItemsPerBatch`; `None` where a child has one item, or as many as its input holds.
-    pub items_per_child: Option<u32>,
-    /// 0: as many as possible.
-    pub max_concurrency: u32,
-    pub tolerated_failure_count: Option<u64>,
-    /// 0 to 100.
-    pub tolerated_failure_percentage: Option<f64>,
-    pub transformation: Transformation,
-    /// The results are JSON Lines in a text.
-    pub is_lines: bool,
-    /// Randomness of the child executions derives from this.
-    pub seed: [u8; 32],
-}
-
-/// The input of one child execution.
-#[derive(Debug, Clone)]
-pub struct MapRunChild {
-    pub input: Payload,
-    /// How many items are in it.
-    pub items: u32,
-}
-
-/// Why a map run fails.
-#[derive(Debug, Clone)]
-pub struct MapRunFault {
-    pub error: String,
-    pub cause: String,
+    /// A map run that ended goes on under another ticket: children without success are run again.
+    RedriveMapRun { before: Ticket, ticket: Ticket },
 }
 
 /// A task to perform.
@@ -378,13 +338,6 @@ impl Stepper<'_> {
             None,
             Timestamp::from_millis(deadline),
         );
-    }
-
-    /// Every open map run ends with its execution.
-    fn abort_map_runs(&mut self) {
-        for ticket in self.execution.open_map_runs() {
-            self.emit_in(ticket.frame, Details::MapRunAborted);
-        }
     }
 
     fn run(&mut self) {

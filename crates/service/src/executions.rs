@@ -489,6 +489,9 @@ impl Shard {
                 }
             }
             EngineEffect::StartMapRun(run) => self.start_map_run(now, number, *run)?,
+            EngineEffect::RedriveMapRun { before, ticket } => {
+                self.redrive_map_run(now, number, before, ticket)?
+            }
             EngineEffect::StopMapRun(ticket) => self.stop_map_run(now, number, ticket)?,
             EngineEffect::Call(call) => {
                 // An earlier call of the same transition may have ended the execution.

@@ -12,13 +12,14 @@ use stepwell_asl::{Entropy, Failure, Scope};
 
 use crate::context;
 use crate::event::Details;
-use crate::execution::{BatchLimits, Execution, Frame, FrameId, MapRun, Phase, Status};
+use crate::execution::{Execution, Frame, FrameId, Phase, Status};
 use crate::failing::Fault;
 use crate::flow::{self, Sight};
-use crate::payload::{PAYLOAD_BYTES_MAX, Payload, Slot};
+use crate::map_run::{BatchLimits, MapRun, MapRunChild, MapRunFault, MapRunStart};
+use crate::payload::{Payload, Slot};
 use crate::quantity::{self, Rule};
 use crate::states::{self, map};
-use crate::step::{Effect, MapRunChild, MapRunFault, MapRunStart, Stepper, Ticket};
+use crate::step::{Effect, Stepper, Ticket};
 use crate::text::{CAUSE_CHARS_MAX, cut};
 
 pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map) {
@@ -51,6 +52,9 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map
         Ok(settings) => settings,
         Err(failure) => return stepper.evaluation_failed(id, failure),
     };
+    let entropy = stepper.entropy();
+    let label = label(stepper.execution, state, map);
+    let arn = run_arn(stepper.execution, &label, &entropy.draw_uuid());
     let started_ms = stepper.now.as_millis();
     let frame = stepper.execution.frame_mut(id);
     frame.attempts += 1;
@@ -62,57 +66,22 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map
         length,
         started_ms,
         started,
+        arn: arn.clone(),
+        redrive_count: 0,
         batch: settings.batch,
     });
-    let ticket = Ticket { frame: id, attempt };
-    start(stepper, ticket, state, map, &settings, length);
+    let run = MapRunStart {
+        arn,
+        label,
+        seed: entropy.draw(),
+        ..settings.into_start(Ticket { frame: id, attempt }, state, map, length)
+    };
+    start(stepper, run);
 }
 
-fn start(
-    stepper: &mut Stepper,
-    ticket: Ticket,
-    state: &State,
-    map: &Map,
-    settings: &Settings,
-    length: u32,
-) {
-    let entropy = stepper.entropy();
-    let label = label(stepper.execution, state, map);
-    let arn = run_arn(stepper.execution, &label, &entropy.draw_uuid());
-    let run = MapRunStart {
-        ticket,
-        arn: arn.clone(),
-        label,
-        state: state.name.to_string(),
-        execution_type: match map.mode {
-            MapMode::Distributed { execution_type } => execution_type,
-            MapMode::Inline => MachineKind::Standard,
-        },
-        items: length,
-        items_per_child: match settings.batch {
-            None => Some(1),
-            Some(limits) if limits.bytes_max as usize >= PAYLOAD_BYTES_MAX => {
-                Some(limits.items_max)
-            }
-            Some(_) => None,
-        },
-        max_concurrency: settings.max_concurrency,
-        tolerated_failure_count: settings.tolerated_failure_count,
-        tolerated_failure_percentage: settings.tolerated_failure_percentage,
-        transformation: map
-            .distributed
-            .writer
-            .as_ref()
-            .map(|writer| writer.transformation)
-            .unwrap_or_default(),
-        is_lines: map
-            .distributed
-            .writer
-            .as_ref()
-            .is_some_and(|writer| writer.is_lines),
-        seed: entropy.draw(),
-    };
-    stepper.emit_in(ticket.frame, Details::MapRunStarted { arn });
+fn start(stepper: &mut Stepper, run: MapRunStart) {
+    let arn = run.arn.clone();
+    stepper.emit_in(run.ticket.frame, Details::MapRunStarted { arn });
     if stepper.execution.status() == Status::Running {
         let effect = Effect::StartMapRun(Box::new(run));
         stepper.transition.effects.push(effect);
@@ -202,6 +171,37 @@ impl Settings {
             tolerated_failure_percentage: tolerated_percentage(map, &scope)?,
             batch,
         })
+    }
+}
+
+impl Settings {
+    /// A run with these settings; its ARN, label and seed are still to come.
+    fn into_start(self, ticket: Ticket, state: &State, map: &Map, items: u32) -> MapRunStart {
+        let writer = map.distributed.writer.as_ref();
+        MapRunStart {
+            ticket,
+            arn: String::new(),
+            label: String::new(),
+            seed: [0; 32],
+            state: state.name.to_string(),
+            execution_type: match map.mode {
+                MapMode::Distributed { execution_type } => execution_type,
+                MapMode::Inline => MachineKind::Standard,
+            },
+            items,
+            items_per_child: match self.batch {
+                None => Some(1),
+                Some(limits) if limits.bytes_max >= BATCH_BYTES_MAX => Some(limits.items_max),
+                Some(_) => None,
+            },
+            max_concurrency: self.max_concurrency,
+            tolerated_failure_count: self.tolerated_failure_count,
+            tolerated_failure_percentage: self.tolerated_failure_percentage,
+            transformation: writer
+                .map(|writer| writer.transformation)
+                .unwrap_or_default(),
+            is_lines: writer.is_some_and(|writer| writer.is_lines),
+        }
     }
 }
 
@@ -433,6 +433,8 @@ pub(crate) fn succeeded(stepper: &mut Stepper, ticket: Ticket, output: Option<Pa
         return;
     }
     let Some(output) = output.filter(|output| !output.is_oversize()) else {
+        // A redrive after that starts another run.
+        stepper.execution.frame_mut(id).phase = Phase::Entered;
         return stepper.output_too_large(id);
     };
     let previous = stepper.execution.frame(id).previous;

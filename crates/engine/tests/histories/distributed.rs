@@ -258,6 +258,79 @@ fn a_failing_branch_aborts_the_run_beside_it() {
 }
 
 #[test]
+fn a_redrive_goes_on_with_the_same_run() {
+    check(
+        &distributed(r#""Next": "Z","#),
+        "[1]",
+        &[
+            "run-fail States.ExceedToleratedFailureThreshold Too many",
+            "redrive",
+            "stop Enough now",
+            "redrive",
+            "run-ok [1]",
+        ],
+        expect![[r#"
+            1<0 ExecutionStarted [1]
+            2<0 MapStateEntered A =#1
+            3<2 MapStateStarted { length: 1 }
+            4<3 MapRunStarted { arn: "arn:aws:states:us-east-1:123456789012:mapRun:m/l:b9e98cff-593d-4cae-9f3e-b0c516a2d0de" }
+              start map run of 1 items
+              child 1
+            > run-fail States.ExceedToleratedFailureThreshold Too many
+            5<4 MapRunFailed { error: Some("States.ExceedToleratedFailureThreshold"), cause: Some("Too many") }
+            6<5 MapStateFailed
+            7<6 ExecutionFailed States.ExceedToleratedFailureThreshold | Too many
+            > redrive
+            8<7 ExecutionRedriven { redrive_count: 1 }
+            9<8 MapRunRedriven { arn: "arn:aws:states:us-east-1:123456789012:mapRun:m/l:b9e98cff-593d-4cae-9f3e-b0c516a2d0de", redrive_count: 1 }
+              redrive map run
+            > stop Enough now
+            10<9 MapRunAborted
+            11<0 ExecutionAborted Enough | now
+              stop map run
+            > redrive
+            12<11 ExecutionRedriven { redrive_count: 2 }
+            13<12 MapRunRedriven { arn: "arn:aws:states:us-east-1:123456789012:mapRun:m/l:b9e98cff-593d-4cae-9f3e-b0c516a2d0de", redrive_count: 2 }
+              redrive map run
+            > run-ok [1]
+            14<13 MapRunSucceeded
+            15<14 MapStateSucceeded
+            16<14 MapStateExited A [1]
+            17<16 SucceedStateEntered Z =#16
+            18<17 SucceedStateExited Z =#16
+            19<18 ExecutionSucceeded =#16
+        "#]],
+    );
+}
+
+#[test]
+fn a_redrive_after_an_output_over_the_limit_starts_another_run() {
+    check(
+        &distributed(r#""Next": "Z","#),
+        "[1]",
+        &["run-ok too large", "redrive"],
+        expect![[r#"
+            1<0 ExecutionStarted [1]
+            2<0 MapStateEntered A =#1
+            3<2 MapStateStarted { length: 1 }
+            4<3 MapRunStarted { arn: "arn:aws:states:us-east-1:123456789012:mapRun:m/l:b9e98cff-593d-4cae-9f3e-b0c516a2d0de" }
+              start map run of 1 items
+              child 1
+            > run-ok too large
+            5<4 MapRunSucceeded
+            6<5 MapStateFailed
+            7<6 ExecutionFailed States.DataLimitExceeded | The state/task 'A' returned a result with a size exceeding the maximum number of bytes service limit.
+            > redrive
+            8<7 ExecutionRedriven { redrive_count: 1 }
+            9<8 MapStateStarted { length: 1 }
+            10<9 MapRunStarted { arn: "arn:aws:states:us-east-1:123456789012:mapRun:m/l:c7ae7360-81d4-449e-abf9-c03945b2c669" }
+              start map run of 1 items
+              child 1
+        "#]],
+    );
+}
+
+#[test]
 fn a_reader_that_is_not_built_says_so() {
     check(
         &distributed(

@@ -240,6 +240,10 @@ impl World {
                     self.open.retain(|call| call.ticket != ticket);
                 }
                 Effect::StartMapRun(run) => self.open_run(&run),
+                Effect::RedriveMapRun { ticket, .. } => {
+                    writeln!(self.text, "  redrive map run").expect("a string");
+                    self.run = Some(ticket);
+                }
                 Effect::StopMapRun(_) => {
                     writeln!(self.text, "  stop map run").expect("a string");
                 }

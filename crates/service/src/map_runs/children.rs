@@ -10,10 +10,18 @@ use stepwell_store::Error;
 use super::results;
 use crate::executions::{EXPRESS_OPEN_MAX, EXPRESS_SECONDS_MAX, STANDARD_SECONDS_MAX, fresh_row};
 use crate::residents::Resident;
-use crate::rows::map_run::{self, Child, ChildOf, MapRun, MapRunStatus};
+use crate::rows::map_run::{self, Child, ChildOf, MapRun};
 use crate::rows::{decode, encode, index};
 use crate::shard::{Done, Shard};
 use crate::staging::Rows;
+
+/// What a child starts with.
+pub(super) struct ChildStart {
+    pub(super) place: ChildOf,
+    pub(super) first_item: u32,
+    pub(super) definition: Arc<Definition>,
+    pub(super) input: Payload,
+}
 
 impl Shard {
     /// Opens the child for the next items of a run that has room.
@@ -22,12 +30,7 @@ impl Shard {
             self.map_runs.crowded.insert(run.key());
             return Ok(());
         }
-        let kind = if run.is_express {
-            MachineKind::Express
-        } else {
-            MachineKind::Standard
-        };
-        let definition = match self.definition(&run.definition, kind)? {
+        let definition = match self.child_definition(&run)? {
             Ok(definition) => definition,
             Err(reason) => {
                 return self.fail_map_run(now, run, "States.Runtime".to_string(), reason);
@@ -47,23 +50,34 @@ impl Shard {
             index: run.next_child,
             items: child.items,
         };
+        let first_item = run.next_item;
         run.next_child += 1;
         run.next_item += child.items;
         run.executions.running += 1;
         run.item_counts.running += child.items;
         self.put_map_run(&run);
         self.map_runs.ready.insert(run.key());
-        self.begin_child(now, &run, place, definition, child.input)
+        let start = ChildStart {
+            place,
+            first_item,
+            definition,
+            input: child.input,
+        };
+        self.begin_child(now, &run, start)
     }
 
-    fn begin_child(
+    pub(super) fn begin_child(
         &mut self,
         now: Timestamp,
         run: &MapRun,
-        place: ChildOf,
-        definition: Arc<Definition>,
-        input: Payload,
+        start: ChildStart,
     ) -> Done<()> {
+        let ChildStart {
+            place,
+            first_item,
+            definition,
+            input,
+        } = start;
         let number = self.next_execution_number();
         let Some(parent) = self.resident(run.parent)? else {
             return Ok(());
@@ -85,8 +99,10 @@ impl Shard {
         };
         let child = Child {
             number,
+            first_item,
             items: place.items,
             status: Status::Running,
+            result_bytes: 0,
             result: None,
         };
         self.staging
@@ -112,6 +128,19 @@ impl Shard {
         self.advance(now, number, Input::Start)
     }
 
+    /// The definition that the children of a run run, or why this release does not take it.
+    pub(super) fn child_definition(
+        &mut self,
+        run: &MapRun,
+    ) -> Result<Result<Arc<Definition>, String>, Error> {
+        let kind = if run.is_express {
+            MachineKind::Express
+        } else {
+            MachineKind::Standard
+        };
+        self.definition(&run.definition, kind)
+    }
+
     /// A child has ended: its run counts it and keeps what it gave.
     pub(crate) fn child_ended(&mut self, place: ChildOf, resident: &Resident) -> Done<()> {
         let Some(mut run) = map_run::map_run(&self.staging, place.parent, place.run)? else {
@@ -126,9 +155,7 @@ impl Shard {
         run.item_counts.running -= child.items;
         *run.executions.of(status) += 1;
         *run.item_counts.of(status) += child.items;
-        if run.status == MapRunStatus::Running {
-            results::keep(&mut run, &mut child, resident);
-        }
+        results::keep(&mut run, &mut child, resident);
         if run.is_express {
             self.staging.delete(map_run::child_of_key(
                 resident.row.execution.identity.number,
@@ -163,7 +190,7 @@ impl Shard {
         }
     }
 
-    fn child(&self, run: &MapRun, index: u32) -> Result<Option<Child>, Error> {
+    pub(super) fn child(&self, run: &MapRun, index: u32) -> Result<Option<Child>, Error> {
         let key = map_run::child_key(run.number, index);
         let value = self.staging.get(&key)?;
         value.map(|value| decode(&key, &value)).transpose()
@@ -182,7 +209,9 @@ fn child_identity(
     number: u64,
     parent: &Identity,
 ) -> Identity {
-    let entropy = Entropy::derive(&run.seed, u64::from(index));
+    // An Express child that is run again is another execution.
+    let turn = u64::from(run.redrive_count) << 32;
+    let entropy = Entropy::derive(&run.seed, turn | u64::from(index));
     let name = entropy.draw_uuid();
     let (mode, kind) = if run.is_express {
         (Mode::ExpressAsynchronous, ":express:")

@@ -5,6 +5,7 @@
 //! children of a run, and a crash loses the list only: recovery makes it again from the rows.
 
 mod children;
+mod redrive;
 mod results;
 mod update;
 
@@ -164,6 +165,7 @@ impl Shard {
             item_counts: Counts::default(),
             result_bytes: 0,
             next_to_abort: 0,
+            to_redrive: (0, 0),
         };
         self.staging
             .put(map_run::name_key(&run.arn), encode(&run.key()));
@@ -230,6 +232,12 @@ impl Shard {
             let error = "States.ExceedToleratedFailureThreshold".to_string();
             let cause = "The specified tolerated failure threshold was exceeded".to_string();
             return self.fail_map_run(now, run, error, cause);
+        }
+        if run.to_redrive.0 < run.to_redrive.1 {
+            if run.has_room() {
+                return self.redrive_next_child(now, run);
+            }
+            return Ok(());
         }
         if run.next_item < run.items {
             if run.has_room() {

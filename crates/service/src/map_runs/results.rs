@@ -23,7 +23,8 @@ pub(super) fn keep(run: &mut MapRun, child: &mut Child, resident: &Resident) {
         Transformation::None => record(resident).to_string(),
         Transformation::Compact | Transformation::Flatten => output_text(resident),
     };
-    run.result_bytes += result.len() as u64 + SEPARATOR_BYTES;
+    child.result_bytes = result.len() as u64 + SEPARATOR_BYTES;
+    run.result_bytes += child.result_bytes;
     if !is_oversize(run) {
         child.result = Some(result);
     }
@@ -91,7 +92,10 @@ impl Shard {
         let mut results = Vec::with_capacity(rows.len());
         for (key, value) in &rows {
             let child: Child = decode(key, value)?;
-            results.extend(child.result);
+            let Some(result) = child.result else {
+                return Ok(None);
+            };
+            results.push(result);
         }
         if run.transformation == Transformation::Flatten {
             results = results.into_iter().flat_map(flattened).collect();

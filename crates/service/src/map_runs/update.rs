@@ -1,7 +1,7 @@
 //! UpdateMapRun.
 
 use stepwell_api::arn::MapRunArn;
-use stepwell_api::states;
+use stepwell_api::states::{self, validation_exception_reason};
 
 use crate::command::Answered;
 use crate::rows::map_run::{self, MapRunStatus};
@@ -22,11 +22,13 @@ impl Shard {
         if wanted == (None, None, None) {
             let text = "At least one of maxConcurrency, toleratedFailureCount or \
                         toleratedFailurePercentage must be specified";
-            return Err(states::Error::validation_exception(text).into());
+            let reason = validation_exception_reason::MISSING_REQUIRED_PARAMETER;
+            return Err(refused(text, reason).into());
         }
         if run.status != MapRunStatus::Running {
             let text = format!("Map Run is not running: '{}'", arn.as_str());
-            return Err(states::Error::validation_exception(text).into());
+            let reason = validation_exception_reason::CANNOT_UPDATE_COMPLETED_MAP_RUN;
+            return Err(refused(&text, reason).into());
         }
         if let Some(max_concurrency) = input.max_concurrency {
             run.max_concurrency = max_concurrency.unsigned_abs();
@@ -41,6 +43,12 @@ impl Shard {
         self.map_runs.ready.insert(run.key());
         Ok(body(&states::UpdateMapRunOutput {}))
     }
+}
+
+fn refused(text: &str, reason: &str) -> states::Error {
+    let mut error = states::Error::validation_exception(text);
+    error.members.push(("reason", reason.to_string()));
+    error
 }
 
 pub(crate) fn missing_map_run(arn: &str) -> states::Error {

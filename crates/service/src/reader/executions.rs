@@ -59,11 +59,17 @@ impl Reader {
             (None, Some(_)) => states::execution_redrive_status::REDRIVABLE_BY_MAP_RUN,
             (None, None) => states::execution_redrive_status::REDRIVABLE,
         };
+        let status = match &run {
+            Some((place, run)) if run.is_redrive_pending(place.index, execution.status()) => {
+                states::execution_status::PENDING_REDRIVE
+            }
+            _ => status_name(execution.status()),
+        };
         Ok(states::DescribeExecutionOutput {
             execution_arn: identity.arn.clone(),
             state_machine_arn: identity.state_machine_arn.clone(),
             name: Some(identity.name.clone()),
-            status: status_name(execution.status()).to_string(),
+            status: status.to_string(),
             start_date: EpochSeconds::from_ms(identity.started_ms),
             stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
             input: text(EventId(1))?,

@@ -11,8 +11,8 @@ use super::{Read, Reader, settle};
 use crate::executions::status_byte;
 use crate::map_runs::missing_map_run;
 use crate::rows::map_run::{
-    Child, ChildOf, Counts, MapRun, MapRunStatus, child_of, children_of, map_run, map_run_named,
-    runs_of,
+    Child, ChildOf, Counts, MapRun, MapRunStatus, child_of, children_of, index_in_key, map_run,
+    map_run_named, runs_of,
 };
 use crate::rows::{after, decode};
 use crate::shard::Done;
@@ -69,12 +69,7 @@ impl Reader {
         let limit = page_size(input.max_results);
         let prefix = children_of(run.number);
         let from = self.page_start(input.next_token.as_deref(), prefix.clone())?;
-        let status = match input.status_filter.as_deref().map(status_filter) {
-            None => None,
-            // No child waits for its redrive.
-            Some(None) => return Ok(states::ListExecutionsOutput::default()),
-            Some(Some(status)) => Some(status),
-        };
+        let status = input.status_filter.as_deref().map(status_filter);
         let is_filtered = status.is_some() || input.redrive_filter.is_some();
         let scan_limit = if is_filtered {
             FILTER_SCAN_MAX
@@ -89,10 +84,16 @@ impl Reader {
         let mut listed = Vec::new();
         for (key, value) in found {
             let child: Child = decode(&key, &value)?;
-            if status.is_some_and(|status| status != status_byte(child.status)) {
+            let is_pending =
+                index_in_key(&key).is_some_and(|index| run.is_redrive_pending(index, child.status));
+            let shown = (!is_pending).then(|| status_byte(child.status));
+            if status.is_some_and(|wanted| wanted != shown) {
                 continue;
             }
-            let item = self.child_item(&run, &child)?;
+            let mut item = self.child_item(&run, &child)?;
+            if is_pending {
+                item.status = states::execution_status::PENDING_REDRIVE.to_string();
+            }
             let is_redriven = item.redrive_count.is_some_and(|count| count > 0);
             let is_wanted = match input.redrive_filter.as_deref() {
                 Some("REDRIVEN") => is_redriven,
@@ -189,6 +190,7 @@ fn counts(counts: &Counts, pending: u32) -> states::MapRunItemCounts {
         counts.failed,
         counts.timed_out,
         counts.aborted,
+        counts.pending_redrive,
     ];
     let total: i64 = ended.into_iter().map(i64::from).sum();
     states::MapRunItemCounts {
@@ -200,8 +202,8 @@ fn counts(counts: &Counts, pending: u32) -> states::MapRunItemCounts {
         aborted: counts.aborted.into(),
         total: total + i64::from(counts.running) + i64::from(pending),
         results_written: 0,
-        failures_not_redrivable: Some(0),
-        pending_redrive: Some(0),
+        failures_not_redrivable: Some(counts.not_redrivable.into()),
+        pending_redrive: Some(counts.pending_redrive.into()),
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct MapRun {
     pub(crate) result_bytes: u64,
     /// Children below this index have been aborted, or had ended; counted once the run is over.
     pub(crate) next_to_abort: u32,
+    /// Children from the first index to the second are looked at for a redrive.
+    pub(crate) to_redrive: (u32, u32),
 }
 
 /// Where a map run stands.
@@ -67,6 +69,10 @@ pub(crate) struct Counts {
     pub(crate) failed: u32,
     pub(crate) timed_out: u32,
     pub(crate) aborted: u32,
+    /// Ended without success and wait for their redrive.
+    pub(crate) pending_redrive: u32,
+    /// Among those without success: cannot be redriven.
+    pub(crate) not_redrivable: u32,
 }
 
 impl Counts {
@@ -79,6 +85,15 @@ impl Counts {
             Status::TimedOut => &mut self.timed_out,
             Status::Aborted => &mut self.aborted,
         }
+    }
+
+    /// Everything that ended without success waits for its redrive.
+    pub(crate) fn await_redrive(&mut self) {
+        let ended = [&mut self.failed, &mut self.timed_out, &mut self.aborted];
+        for count in ended {
+            self.pending_redrive += std::mem::take(count);
+        }
+        self.not_redrivable = 0;
     }
 }
 
@@ -96,10 +111,22 @@ pub(crate) struct ChildOf {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Child {
     pub(crate) number: u64,
+    pub(crate) first_item: u32,
     pub(crate) items: u32,
     pub(crate) status: Status,
+    /// Bytes of `result` and of what separates it from the next.
+    pub(crate) result_bytes: u64,
     /// What it adds to the run's output, once it has ended; left out where that is too large anyway.
     pub(crate) result: Option<String>,
+}
+
+impl MapRun {
+    /// Whether a child that ended with `status` waits for its redrive.
+    pub(crate) fn is_redrive_pending(&self, index: u32, status: Status) -> bool {
+        let (next, end) = self.to_redrive;
+        let is_good = matches!(status, Status::Running | Status::Succeeded);
+        self.status == MapRunStatus::Running && (next..end).contains(&index) && !is_good
+    }
 }
 
 /// Map runs of an execution, oldest first.
@@ -127,6 +154,12 @@ pub(crate) fn child_key(run: u64, index: u32) -> Vec<u8> {
         Kind::MapRunItem,
         &[Part::Number(run), Part::Number(u64::MAX - u64::from(index))],
     )
+}
+
+/// The index in a key of [`child_key`].
+pub(crate) fn index_in_key(key: &[u8]) -> Option<u32> {
+    let tail = key.get(9..17)?.try_into().ok()?;
+    u32::try_from(u64::MAX - u64::from_be_bytes(tail)).ok()
 }
 
 pub(crate) fn children_of(run: u64) -> Vec<u8> {

@@ -271,6 +271,104 @@ fn a_child_can_be_stopped_alone() {
     );
 }
 
+/// Starts three children, of which the first succeeds and the second fails.
+fn failed_run(kind: &str) -> (World, Value) {
+    let mut world = World::new();
+    let run = world.run_of(&distributed("", kind, TASK), "[1, 2, 3]");
+    world.succeed("10");
+    world.complete(TaskOutcome::Failed {
+        error: Some("Broken".to_string()),
+        cause: None,
+    });
+    world.tick();
+    assert_eq!(world.describe("m", "e")["status"], "FAILED");
+    assert_eq!(
+        counts(&world.only_run("m", "e")),
+        r#""FAILED": 0 pending, 0 running, 1 succeeded, 1 failed, 0 timed out, 1 aborted of 3"#
+    );
+    (world, run)
+}
+
+fn redrive(world: &mut World) {
+    let body = json!({ "executionArn": execution_arn("m", "e") });
+    let answer = world.ask("RedriveExecution", &body.to_string());
+    assert!(answer.starts_with('{'), "{answer}");
+}
+
+#[test]
+fn a_redrive_runs_the_children_without_success_again() {
+    let (mut world, run) = failed_run("STANDARD");
+    redrive(&mut world);
+    let waiting = world.only_run("m", "e");
+    assert_eq!(
+        (
+            &waiting["status"],
+            &waiting["executionCounts"]["pendingRedrive"]
+        ),
+        (&json!("RUNNING"), &json!(2))
+    );
+    let pending = world.children(&run, json!({ "statusFilter": "PENDING_REDRIVE" }));
+    assert_eq!(pending.len(), 2);
+    // A crash before the first child was redriven.
+    world.crash();
+    world.tick();
+    assert_eq!(
+        counts(&world.only_run("m", "e")),
+        r#""RUNNING": 0 pending, 2 running, 1 succeeded, 0 failed, 0 timed out, 0 aborted of 3"#
+    );
+    let redriven = world.children(&run, json!({ "redriveFilter": "REDRIVEN" }));
+    assert_eq!(redriven.len(), 2);
+    world.succeed("20");
+    world.succeed("30");
+    let shown = world.describe("m", "e");
+    assert_eq!(shown["output"], "[10,20,30]");
+    let run = world.only_run("m", "e");
+    assert_eq!(
+        (&run["redriveCount"], &run["status"]),
+        (&json!(1), &json!("SUCCEEDED"))
+    );
+    let history = world.ask(
+        "GetExecutionHistory",
+        &json!({ "executionArn": execution_arn("m", "e") }).to_string(),
+    );
+    assert!(history.contains("MapRunRedriven"), "{history}");
+    let child = json!({ "executionArn": redriven[0]["executionArn"] });
+    let refused = world.ask("RedriveExecution", &child.to_string());
+    assert!(refused.starts_with("! ExecutionNotRedrivable"), "{refused}");
+}
+
+#[test]
+fn a_redrive_starts_express_children_anew() {
+    let (mut world, _) = failed_run("EXPRESS");
+    redrive(&mut world);
+    world.tick();
+    let payloads: Vec<&str> = world
+        .open
+        .iter()
+        .map(|call| call.payload.text().as_ref())
+        .collect();
+    assert_eq!(payloads, ["2", "3"]);
+    world.succeed("20");
+    world.succeed("30");
+    assert_eq!(world.describe("m", "e")["output"], "[10,20,30]");
+}
+
+#[test]
+fn a_redrive_before_all_children_were_aborted_lets_them_run() {
+    let mut world = World::new();
+    world.run_of(&distributed("", "STANDARD", WAIT), "[1, 2]");
+    let arn = json!({ "executionArn": execution_arn("m", "e") }).to_string();
+    world.ask("StopExecution", &arn);
+    redrive(&mut world);
+    world.tick();
+    assert_eq!(
+        counts(&world.only_run("m", "e")),
+        r#""RUNNING": 0 pending, 2 running, 0 succeeded, 0 failed, 0 timed out, 0 aborted of 2"#
+    );
+    world.wait_ms(60_000);
+    assert_eq!(world.describe("m", "e")["output"], "[1,2]");
+}
+
 #[test]
 fn express_children_run_and_are_not_listed() {
     let mut world = World::new();
