@@ -59,3 +59,13 @@ def test_a_function_is_invoked(server, tmp_path):
 
 def test_the_caller_has_the_account_of_the_server(server):
     assert done(server.cli("sts", "get-caller-identity"))["Account"] == ACCOUNT
+
+
+def test_a_role_is_created_and_its_documents_read_back(server):
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"states.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    created = done(server.cli("iam", "create-role", "--role-name", "cli", "--assume-role-policy-document", trust))
+    assert created["Role"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/cli"
+    read = done(server.cli("iam", "get-role", "--role-name", "cli"))
+    assert read["Role"]["AssumeRolePolicyDocument"] == json.loads(trust)
+    missing = server.cli("iam", "get-role", "--role-name", "nobody")
+    assert "(NoSuchEntity)" in missing.stderr

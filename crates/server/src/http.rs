@@ -12,14 +12,14 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use stepwell_api::{Reply, lambda};
+use stepwell_api::{Form, Reply, lambda};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
 use crate::functions::Functions;
 use crate::logs::LogOperations;
-use crate::{caller, shard, states, sts};
+use crate::{caller, iam, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
 /// takes up to twice its size and more.
@@ -201,12 +201,12 @@ async fn operation(
 ) -> Reply {
     let handle = &services.functions.handle;
     let Some(target) = target else {
-        if let Some(reply) = sts::answer(body, &handle.settings().account, request_id) {
+        let form = Form::parse(body);
+        if let Some(reply) = iam::answer(handle, &form, request_id).await {
             return reply;
         }
-        let action =
-            sts::action(body).unwrap_or_else(|| "a request without X-Amz-Target".to_string());
-        return not_implemented(&action, request_id);
+        let action = form.action().unwrap_or("a request without X-Amz-Target");
+        return not_implemented(action, request_id);
     };
     match target.split_once('.') {
         Some(("AWSStepFunctions", _)) => states::answer(handle, target, body, request_id).await,

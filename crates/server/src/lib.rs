@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod functions;
 mod http;
+mod iam;
 mod inbox;
 mod log_writer;
 mod logs;
@@ -16,7 +17,6 @@ mod performer;
 mod server;
 mod shard;
 mod states;
-mod sts;
 mod validation;
 
 pub use server::{Error, LostTask, Options, Server};

@@ -36,6 +36,8 @@ pub struct Options {
     /// Twelve digits.
     pub account: String,
     pub lost_task: LostTask,
+    /// Whether a role that does not exist is refused where AWS refuses it.
+    pub checks_roles: bool,
     /// How long [`Server::stop`] waits for calls in flight.
     pub stop_within: Duration,
 }
@@ -97,6 +99,10 @@ impl Server {
             lost_task: match options.lost_task {
                 LostTask::Fail => stepwell_service::LostTask::Fail,
                 LostTask::Retry => stepwell_service::LostTask::Retry,
+            },
+            unknown_role: match options.checks_roles {
+                true => stepwell_service::UnknownRole::Refused,
+                false => stepwell_service::UnknownRole::Accepted,
             },
         };
         let store = Embedded::open(&options.data.join("store"))?;

@@ -384,7 +384,7 @@ pub(crate) fn uuid() -> String {
 
 #[cfg(test)]
 mod tests {
-    use stepwell_service::LostTask;
+    use stepwell_service::{LostTask, UnknownRole};
     use stepwell_store::{Batch, Memory, Store};
 
     use super::*;
@@ -414,6 +414,7 @@ mod tests {
             region: "us-east-1".to_string(),
             account: "123456789012".to_string(),
             lost_task: LostTask::Fail,
+            unknown_role: UnknownRole::Accepted,
         };
         let store = Broken {
             memory: Memory::new(),

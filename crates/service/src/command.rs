@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_api::{lambda, logs, states};
+use stepwell_api::{iam, lambda, logs, states, sts};
 use stepwell_engine::{Event, Payload, Ticket};
 
 /// Names a request of the shell, to bring the answer back to it.
@@ -47,6 +47,7 @@ pub enum Request {
     UpdateFunctionConfiguration(Box<lambda::UpdateFunctionConfigurationRequest>),
     DeleteFunction(lambda::DeleteFunctionRequest),
     Logs(LogsRequest),
+    Iam(IamRequest),
     /// A performer has finished an attempt. An attempt that is no longer open is ignored.
     CompleteTask {
         execution: u64,
@@ -61,6 +62,25 @@ pub enum Request {
         execution: u64,
         ticket: Ticket,
     },
+}
+
+/// The changes of roles and policies.
+#[derive(Debug)]
+pub enum IamRequest {
+    CreateRole(iam::CreateRoleRequest),
+    UpdateRole(iam::UpdateRoleRequest),
+    UpdateAssumeRolePolicy(iam::UpdateAssumeRolePolicyRequest),
+    DeleteRole(iam::DeleteRoleRequest),
+    TagRole(iam::TagRoleRequest),
+    UntagRole(iam::UntagRoleRequest),
+    PutRolePolicy(iam::PutRolePolicyRequest),
+    DeleteRolePolicy(iam::DeleteRolePolicyRequest),
+    AttachRolePolicy(iam::AttachRolePolicyRequest),
+    DetachRolePolicy(iam::DetachRolePolicyRequest),
+    CreatePolicy(iam::CreatePolicyRequest),
+    DeletePolicy(iam::DeletePolicyRequest),
+    TagPolicy(iam::TagPolicyRequest),
+    UntagPolicy(iam::UntagPolicyRequest),
 }
 
 /// The changes that CloudWatch Logs makes to the rows of a shard.
@@ -113,6 +133,8 @@ pub enum Answered {
     FunctionDeleted,
     /// The JSON body of an operation of CloudWatch Logs; may be empty.
     Logs(Vec<u8>),
+    /// The members of the output of an operation of IAM; null where it has no output.
+    Iam(serde_json::Value),
 }
 
 /// A task of an activity in the hands of a worker.
@@ -130,6 +152,8 @@ pub enum Refusal {
     States(states::Error),
     Lambda(lambda::Error),
     Logs(logs::Error),
+    Iam(iam::Error),
+    Sts(sts::Error),
 }
 
 impl From<states::Error> for Refusal {
@@ -141,6 +165,18 @@ impl From<states::Error> for Refusal {
 impl From<lambda::Error> for Refusal {
     fn from(error: lambda::Error) -> Refusal {
         Refusal::Lambda(error)
+    }
+}
+
+impl From<iam::Error> for Refusal {
+    fn from(error: iam::Error) -> Refusal {
+        Refusal::Iam(error)
+    }
+}
+
+impl From<sts::Error> for Refusal {
+    fn from(error: sts::Error) -> Refusal {
+        Refusal::Sts(error)
     }
 }
 
@@ -253,10 +289,20 @@ pub enum LostTask {
     Retry,
 }
 
+/// What a role that does not exist is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownRole {
+    /// It is taken as it is named: made-up ARNs work.
+    Accepted,
+    /// It is refused where AWS refuses it.
+    Refused,
+}
+
 /// What a shard must know about where it runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub region: String,
     pub account: String,
     pub lost_task: LostTask,
+    pub unknown_role: UnknownRole,
 }

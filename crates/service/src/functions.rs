@@ -158,6 +158,7 @@ impl Shard {
             tags: input.tags.unwrap_or_default(),
         };
         check(&row)?;
+        self.check_function_role(&row.role)?;
         self.store_code(&code)?;
         Ok(self.put_function(&row))
     }
@@ -213,7 +214,10 @@ impl Shard {
         }
         row.runtime = input.runtime.or(row.runtime);
         row.handler = input.handler.or(row.handler);
-        row.role = input.role.unwrap_or(row.role);
+        if let Some(role) = input.role {
+            self.check_function_role(&role)?;
+            row.role = role;
+        }
         row.description = input.description.unwrap_or(row.description);
         row.timeout_seconds = input.timeout.unwrap_or(row.timeout_seconds);
         row.memory_mb = input.memory_size.unwrap_or(row.memory_mb);

@@ -13,6 +13,7 @@ mod configuration;
 mod executions;
 mod functions;
 mod history;
+mod iam;
 mod listing;
 mod log_groups;
 mod log_targets;
@@ -35,8 +36,8 @@ mod versions;
 
 pub use command::{
     Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode,
-    LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Refusal, Request, RequestId,
-    Settings, TakenTask, TaskOutcome,
+    IamRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Refusal, Request,
+    RequestId, Settings, TakenTask, TaskOutcome, UnknownRole,
 };
 pub use functions::FunctionRow;
 pub use reader::{KnownTexts, Reader};

@@ -32,6 +32,7 @@ impl Shard {
         check_encryption(input.encryption_configuration.as_ref())?;
         check_role(&input.role_arn)?;
         let definition = parse(&input.definition, kind)?;
+        self.check_states_role(&input.role_arn)?;
         let arn = self.machine_arn(&input.name);
         let machine = Machine {
             name: input.name.clone(),
@@ -126,6 +127,7 @@ impl Shard {
         check_encryption(input.encryption_configuration.as_ref())?;
         if let Some(role_arn) = input.role_arn {
             check_role(&role_arn)?;
+            self.check_states_role(&role_arn)?;
             machine.role_arn = role_arn;
         }
         if let Some(text) = input.definition {

@@ -187,6 +187,7 @@ impl Shard {
                 .map(Some),
             Request::DeleteFunction(input) => self.delete_function(&input).map(Some),
             Request::Logs(request) => self.change_logs(now, &entropy, request).map(Some),
+            Request::Iam(request) => self.change_iam(now, &entropy, request).map(Some),
             Request::CompleteTask {
                 execution,
                 ticket,

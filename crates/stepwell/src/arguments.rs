@@ -209,6 +209,9 @@ pub struct Serve {
     /// A task that ran when the server crashed: fail it, so that its Retry and Catch decide, or run it again
     #[arg(long, value_enum, default_value_t = LostTask::Fail)]
     pub on_lost_task: LostTask,
+    /// A role that no CreateRole made: accept its name, or refuse it where AWS does
+    #[arg(long, value_enum, default_value_t = Roles::Unchecked)]
+    pub roles: Roles,
     /// Longest wait for running tasks when stopping, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub stop_within: u64,
@@ -218,6 +221,12 @@ pub struct Serve {
 pub enum LostTask {
     Fail,
     Retry,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Roles {
+    Checked,
+    Unchecked,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,8 @@ pub struct Settings {
     pub account: String,
     /// Whether a task that a crash interrupted runs again, instead of failing.
     pub retries_lost_tasks: bool,
+    /// Whether a role that does not exist is refused where AWS refuses it.
+    pub checks_roles: bool,
     /// Longest wait for running tasks when stopping.
     pub stop_within: Duration,
 }
@@ -47,6 +49,7 @@ impl Embedded {
             } else {
                 LostTask::Fail
             },
+            checks_roles: settings.checks_roles,
             stop_within: settings.stop_within,
         })
         .map_err(|error| match next_step(&error, &data) {

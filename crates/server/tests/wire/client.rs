@@ -18,6 +18,7 @@ pub fn options(data: &Path) -> Options {
         region: "us-east-1".to_string(),
         account: "123456789012".to_string(),
         lost_task: LostTask::Fail,
+        checks_roles: false,
         stop_within: PATIENCE,
     }
 }

@@ -3,11 +3,13 @@
 mod activities;
 mod executions;
 mod functions;
+mod iam;
 mod live;
 mod log_groups;
 mod machines;
 mod map_runs;
 mod page;
+mod sessions;
 mod versions;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ pub(crate) mod log_group;
 pub(crate) mod machine;
 pub(crate) mod map_run;
 pub(crate) mod meta;
+pub(crate) mod role;
 pub(crate) mod version;
 
 use serde::Serialize;
@@ -47,7 +48,9 @@ pub(crate) enum Kind {
     MapRunChild = 22,
     MapRunItem = 28,
     MapRunName = 29,
+    Role = 23,
     LogGroup = 24,
+    Policy = 25,
     LogResourcePolicy = 26,
 }
 

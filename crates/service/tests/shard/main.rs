@@ -7,6 +7,7 @@ mod express;
 mod functions;
 mod golden;
 mod hardening;
+mod iam;
 mod log_groups;
 mod machines;
 mod map_runs;

@@ -43,6 +43,7 @@ pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
         region: "us-east-1".to_owned(),
         account: "123456789012".to_owned(),
         retries_lost_tasks: false,
+        checks_roles: false,
         stop_within: Duration::from_secs(10),
     };
     let server = Embedded::start(settings)?;

@@ -74,6 +74,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         region: source.region.clone(),
         account: source.account.clone(),
         retries_lost_tasks: false,
+        checks_roles: false,
         stop_within: STOP_WITHIN,
     })?;
     let endpoint = server.endpoint();

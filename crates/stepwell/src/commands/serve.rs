@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     Verdict,
-    arguments::{LostTask, Serve},
+    arguments::{LostTask, Roles, Serve},
     embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, terminal,
 };
@@ -29,12 +29,18 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         region: arguments.owner.region(),
         account: arguments.owner.account.clone(),
         retries_lost_tasks: arguments.on_lost_task == LostTask::Retry,
+        checks_roles: arguments.roles == Roles::Checked,
         stop_within: Duration::from_secs(arguments.stop_within),
     })?;
     if !arguments.listen.ip().is_loopback() {
         eprintln!(
             "warning: {} can be reached from other machines, and nothing is authenticated: whoever reaches it can run code here",
             arguments.listen
+        );
+    }
+    if arguments.roles == Roles::Unchecked {
+        eprintln!(
+            "note: roles that do not exist are accepted; --roles checked refuses them as AWS does"
         );
     }
     if is_json {

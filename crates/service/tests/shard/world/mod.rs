@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stepwell_api::states;
 use stepwell_service::{
     Answer, Answered, Command, Committed, Effect, FunctionCall, LostTask, Reader, Refusal, Request,
-    RequestId, Settings, Shard, TaskOutcome, Ticket, Timestamp,
+    RequestId, Settings, Shard, TaskOutcome, Ticket, Timestamp, UnknownRole,
 };
 use stepwell_store::{Batch, Direction, Disk, Error, Fault, Memory, Snapshot, Store as _};
 
@@ -24,6 +24,7 @@ pub fn settings(lost_task: LostTask) -> Settings {
         region: "us-east-1".to_string(),
         account: "123456789012".to_string(),
         lost_task,
+        unknown_role: UnknownRole::Accepted,
     }
 }
 
@@ -95,7 +96,7 @@ impl World {
     }
 
     /// As the shell does before the first command.
-    fn recover(&mut self) {
+    pub fn recover(&mut self) {
         let mut position = None;
         loop {
             let now = self.now();
@@ -364,6 +365,7 @@ pub fn answer_text(answer: Answer) -> String {
             serde_json::to_string(&configuration).expect("a configuration is JSON")
         }
         Ok(Answered::FunctionDeleted) => "deleted".to_string(),
+        Ok(Answered::Iam(output)) => output.to_string(),
         Ok(Answered::Logs(body)) => String::from_utf8(body).expect("an answer is JSON"),
         Err(refusal) => refusal_text(refusal),
     }
@@ -374,6 +376,8 @@ pub fn refusal_text(refusal: Refusal) -> String {
         Refusal::States(error) => error_text(error.name(), &error.message),
         Refusal::Lambda(error) => error_text(error.name(), &error.message),
         Refusal::Logs(error) => error_text(error.name(), &error.message),
+        Refusal::Iam(error) => error_text(error.name(), &error.message),
+        Refusal::Sts(error) => error_text(error.name(), &error.message),
     }
 }
 

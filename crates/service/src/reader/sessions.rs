@@ -1,0 +1,100 @@
+//! The session that assuming a role gives, and who the caller is.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use stepwell_api::{DateTime, sts};
+
+use super::{Read, Reader, settle};
+use crate::iam::{Principal, find_role_by_arn, trusts};
+use crate::rows::role::Role;
+use crate::shard::Done;
+
+/// Seconds of a session when the caller does not say. Source: AssumeRole.
+const SESSION_SECONDS_DEFAULT: i32 = 3_600;
+
+impl Reader {
+    /// AWS: the caller is told the account whatever its permissions. Signatures are not checked, so the caller is
+    /// the account itself.
+    pub fn get_caller_identity(&self) -> sts::GetCallerIdentityResponse {
+        let account = &self.settings.account;
+        sts::GetCallerIdentityResponse {
+            user_id: Some(account.clone()),
+            account: Some(account.clone()),
+            arn: Some(format!("arn:aws:iam::{account}:root")),
+        }
+    }
+
+    /// Credentials of a session of a role. They look as they do on AWS; nothing here checks any.
+    ///
+    /// - `entropy`: 32 random bytes for the credentials.
+    /// - Errors: `AccessDenied` where the role does not exist or does not trust this account.
+    pub fn assume_role(
+        &self,
+        entropy: &[u8; 32],
+        input: &sts::AssumeRoleRequest,
+    ) -> Read<sts::AssumeRoleResponse> {
+        settle(self.session(entropy, input))
+    }
+
+    fn session(
+        &self,
+        entropy: &[u8; 32],
+        input: &sts::AssumeRoleRequest,
+    ) -> Done<sts::AssumeRoleResponse> {
+        let account = &self.settings.account;
+        let caller = Principal::Account {
+            arn: &format!("arn:aws:iam::{account}:root"),
+            account,
+        };
+        let role = find_role_by_arn(&self.snapshot, &input.role_arn, &self.settings)?
+            .filter(|role| trusts(&role.trust, caller))
+            .ok_or_else(|| self.denied(&input.role_arn))?;
+        let seconds = input.duration_seconds.unwrap_or(SESSION_SECONDS_DEFAULT);
+        if seconds > role.session_seconds_max {
+            let text =
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+            return Err(sts::Error::constraint_violation(text).into());
+        }
+        let expires_ms = self.now.as_millis() + i64::from(seconds) * 1_000;
+        Ok(sts::AssumeRoleResponse {
+            credentials: Some(credentials(entropy, expires_ms)),
+            assumed_role_user: Some(self.assumed(&role, &input.role_session_name)),
+            source_identity: input.source_identity.clone(),
+            ..Default::default()
+        })
+    }
+
+    fn assumed(&self, role: &Role, session: &str) -> sts::AssumedRoleUser {
+        let account = &self.settings.account;
+        sts::AssumedRoleUser {
+            assumed_role_id: format!("{}:{session}", role.id),
+            arn: format!(
+                "arn:aws:sts::{account}:assumed-role/{}/{session}",
+                role.name
+            ),
+        }
+    }
+
+    fn denied(&self, role_arn: &str) -> sts::Error {
+        let account = &self.settings.account;
+        sts::Error::access_denied_exception(format!(
+            "User: arn:aws:iam::{account}:root is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+        ))
+    }
+}
+
+fn credentials(entropy: &[u8; 32], expires_ms: i64) -> sts::Credentials {
+    let drawn = stepwell_engine::entropy(entropy);
+    let id: String = drawn.draw()[..16]
+        .iter()
+        .map(|byte| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(byte % 32)]))
+        .collect();
+    let secret = STANDARD.encode(&drawn.draw()[..30]);
+    let token: Vec<u8> = (0..6).flat_map(|_| drawn.draw()).collect();
+    sts::Credentials {
+        access_key_id: format!("ASIA{id}"),
+        secret_access_key: secret,
+        session_token: STANDARD.encode(token),
+        expiration: DateTime::from_ms(expires_ms),
+    }
+}
