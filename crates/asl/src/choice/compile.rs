@@ -11,6 +11,9 @@ use super::{Claim, Comparand, Family, Glob, Relation, TEST_DEPTH_MAX, Test, Valu
 /// Members of a rule that say nothing about its comparison.
 const RULE_FIELDS: [&str; 5] = ["Next", "Assign", "Output", "Comment", "Variable"];
 
+/// Operators that take rules.
+const JUNCTIONS: [&str; 3] = ["And", "Or", "Not"];
+
 /// As [`Test::compile`].
 pub(super) fn test(rule: &Value, pointer: &str) -> Result<Test, Vec<Diagnostic>> {
     let mut compiler = Compiler {
@@ -59,6 +62,13 @@ impl Compiler {
             .filter(|name| !RULE_FIELDS.contains(name))
             .collect();
         operators.sort_unstable();
+        let joined = operators.iter().filter(|name| JUNCTIONS.contains(name));
+        if joined.count() + usize::from(rule.contains_key("Variable")) != 1 {
+            return self.refuse(
+                pointer,
+                "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]",
+            );
+        }
         match operators.as_slice() {
             [] => self.refuse(
                 pointer,
@@ -68,7 +78,7 @@ impl Compiler {
             [_, ..] => self.refuse(
                 pointer,
                 format!(
-                    "Only one of these fields is allowed: [{}]",
+                    "There should only be one of the following fields: [{}]",
                     operators.join(", ")
                 ),
             ),
@@ -94,7 +104,7 @@ impl Compiler {
                 let Some(comparison) = Comparison::named(operator) else {
                     return self.refuse(&at, format!("Field '{operator}' is not supported"));
                 };
-                let variable = self.variable(rule, pointer)?;
+                let variable = self.path(&rule["Variable"], &format!("{pointer}/Variable"))?;
                 self.comparison(comparison, variable, value, &at)
             }
         }
@@ -114,13 +124,6 @@ impl Compiler {
             .map(|(index, rule)| self.claim(rule, &format!("{pointer}[{index}]"), depth + 1))
             .collect();
         claims.into_iter().collect()
-    }
-
-    fn variable(&mut self, rule: &Map<String, Value>, pointer: &str) -> Option<ValuePath> {
-        match rule.get("Variable") {
-            None => self.refuse(pointer, "The field 'Variable' is required but was missing"),
-            Some(value) => self.path(value, &format!("{pointer}/Variable")),
-        }
     }
 
     fn path(&mut self, value: &Value, pointer: &str) -> Option<ValuePath> {

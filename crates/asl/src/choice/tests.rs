@@ -196,7 +196,15 @@ fn a_bad_rule_is_located() {
             json!({"And": [{"Variable": "$.x", "TimestampEquals": "soon"}, {"IsNull": true}]})
         ),
         "String does not match RFC3339 timestamp at /R/And[0]/TimestampEquals; \
-         The field 'Variable' is required but was missing at /R/And[1]"
+         The object must have only one of the following fields, [And, Or, Not, Variable, Condition] at /R/And[1]"
+    );
+    assert_eq!(
+        problems(json!({"Variable": "$.x", "Not": {"Variable": "$.x", "IsNull": true}})),
+        "The object must have only one of the following fields, [And, Or, Not, Variable, Condition] at /R"
+    );
+    assert_eq!(
+        problems(json!({"Variable": "$.x", "StringEquals": "a", "IsNull": true})),
+        "There should only be one of the following fields: [IsNull, StringEquals] at /R"
     );
     assert_eq!(
         problems(json!({"Or": []})),

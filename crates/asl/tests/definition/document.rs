@@ -90,9 +90,9 @@ fn the_top_level_has_a_closed_set_of_fields() {
             "QueryLanguage": "XPath", "States": {"A": {"Type": "Succeed"}}}"#,
         expect![[r#"
             Error SCHEMA_VALIDATION_FAILED: Field 'StartsAt' is not supported at /
-            Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [JSONPath, JSONata] at /QueryLanguage
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [JSONPath, JSONata] at /QueryLanguage
             Error SCHEMA_VALIDATION_FAILED: Expected value of type String at /Comment
-            Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [1.0] at /Version
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [1.0] at /Version
             Error SCHEMA_VALIDATION_FAILED: Minimum value is 1 at /TimeoutSeconds
         "#]],
     );

@@ -15,8 +15,8 @@ fn a_state_has_a_known_type() {
     check_state(
         r#""Type": "Loop""#,
         expect![[r#"
-        Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map] at /States/A/Type
-    "#]],
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map] at /States/A/Type
+        "#]],
     );
     check_state(
         r#""Type": 3"#,
@@ -92,8 +92,8 @@ fn each_query_language_has_its_fields() {
     check_state(
         r#""Type": "Pass", "Next": "Z", "QueryLanguage": "jsonpath""#,
         expect![[r#"
-        Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [JSONPath, JSONata] at /States/A/QueryLanguage
-    "#]],
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [JSONPath, JSONata] at /States/A/QueryLanguage
+        "#]],
     );
     // A block inside a JSONata state is in the machine's language again.
     check_state(

@@ -58,6 +58,18 @@ fn a_map_has_one_processor() {
 }
 
 #[test]
+fn only_the_children_of_a_distributed_map_have_a_type() {
+    check_state(
+        r#""Type": "Map", "Next": "Z", "ItemProcessor": {
+           "ProcessorConfig": {"Mode": "INLINE", "ExecutionType": "STANDARD"}, "StartAt": "B", "States": {"B":
+           {"Type": "Succeed"}}}"#,
+        expect![[r#"
+            Error SCHEMA_VALIDATION_FAILED: Field 'ExecutionType' is not supported at /States/A/ItemProcessor/ProcessorConfig
+        "#]],
+    );
+}
+
+#[test]
 fn the_children_of_a_distributed_map_may_be_express() {
     check_state(
         r#""Type": "Map", "Next": "Z", "ItemProcessor": {
@@ -87,9 +99,9 @@ fn the_parts_of_a_distributed_map_are_checked() {
     check_state(
         &map(r#""Mode": "PARALLEL", "ExecutionType": "FAST""#, ""),
         expect![[r#"
-        Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [INLINE, DISTRIBUTED] at /States/A/ItemProcessor/ProcessorConfig/Mode
-        Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [STANDARD, EXPRESS] at /States/A/ItemProcessor/ProcessorConfig/ExecutionType
-    "#]],
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [INLINE, DISTRIBUTED] at /States/A/ItemProcessor/ProcessorConfig/Mode
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [STANDARD, EXPRESS] at /States/A/ItemProcessor/ProcessorConfig/ExecutionType
+        "#]],
     );
     check_state(
         &map(
@@ -135,7 +147,7 @@ fn the_parts_of_a_distributed_map_are_checked() {
         expect![[r#"
             Error SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:states:::s3:putObject is not recognized. The value is not a valid resource ARN, or the resource is not available in this region. at /States/A/ItemReader/Resource
             Error SCHEMA_VALIDATION_FAILED: The QueryLanguage is set to 'JSONPath', but field 'Arguments' is only supported for the 'JSONata' QueryLanguage at /States/A/ItemReader
-            Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [CSV, JSON, JSONL, MANIFEST, PARQUET] at /States/A/ItemReader/ReaderConfig/InputType
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [CSV, JSON, JSONL, MANIFEST, PARQUET] at /States/A/ItemReader/ReaderConfig/InputType
             Error SCHEMA_VALIDATION_FAILED: These fields are required: [CSVHeaders] at /States/A/ItemReader/ReaderConfig
             Error SCHEMA_VALIDATION_FAILED: Maximum value is 100000000 at /States/A/ItemReader/ReaderConfig/MaxItems
             Error SCHEMA_VALIDATION_FAILED: Minimum value is 0 at /States/A/ItemBatcher/MaxItemsPerBatch

@@ -144,8 +144,8 @@ fn an_express_machine_only_requests_and_responds() {
     check_express(
         &distributed,
         expect![[r#"
-        Error SCHEMA_VALIDATION_FAILED: Express state machine does not support Distributed Map at /States/A/ItemProcessor/ProcessorConfig/Mode
-    "#]],
+            Error SCHEMA_VALIDATION_FAILED: The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines at /States/A/ItemProcessor/ProcessorConfig/Mode
+        "#]],
     );
 }
 
@@ -291,7 +291,7 @@ fn a_retrier_has_bounds() {
             Error SCHEMA_VALIDATION_FAILED: Minimum value is 0 at /States/A/Retry[0]/MaxAttempts
             Error SCHEMA_VALIDATION_FAILED: Minimum value is 1.0 at /States/A/Retry[0]/BackoffRate
             Error SCHEMA_VALIDATION_FAILED: Maximum value is 31622399 at /States/A/Retry[0]/MaxDelaySeconds
-            Error SCHEMA_VALIDATION_FAILED: Value is not one of the supported values: [FULL, NONE] at /States/A/Retry[0]/JitterStrategy
+            Error SCHEMA_VALIDATION_FAILED: Value should be one of the following: [FULL, NONE] at /States/A/Retry[0]/JitterStrategy
         "#]],
     );
     check_state(

@@ -9,9 +9,9 @@ fn a_variable_has_a_name_that_no_outer_scope_assigns() {
     check_state(
         r#""Type": "Pass", "Next": "Z", "Assign": {"states": 1, "1st": 2, "größe.$": "$.g", "a-b": 3, "_x1": 4}"#,
         expect![[r#"
-            Error SCHEMA_VALIDATION_FAILED: Variable name 'states' is reserved at /States/A/Assign/states
+            Error RESERVED_VARIABLE_NAME: Cannot assign to reserved variable '$states'. at /States/A/Assign/states
             Error SCHEMA_VALIDATION_FAILED: Variable name '1st' must start with a letter or '_', continue with letters, digits or '_', and have at most 80 characters at /States/A/Assign/1st
-            Error SCHEMA_VALIDATION_FAILED: Variable name 'a-b' must start with a letter or '_', continue with letters, digits or '_', and have at most 80 characters at /States/A/Assign/a-b
+            Error INVALID_VARIABLE_NAME: Invalid variable name 'a-b': the variable name contains invalid characters. at /States/A/Assign/a-b
         "#]],
     );
     check_state(

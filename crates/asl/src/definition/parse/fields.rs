@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
         let found = values.iter().find(|value| **value == text);
         if found.is_none() {
             let message = format!(
-                "Value is not one of the supported values: [{}]",
+                "Value should be one of the following: [{}]",
                 values.join(", ")
             );
             report.schema(&self.at(field), message);

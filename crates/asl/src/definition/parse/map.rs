@@ -112,6 +112,11 @@ impl Parser<'_> {
         config.allow_only(&["Mode", "ExecutionType"], self.report);
         let mode = config.one_of("Mode", &["INLINE", "DISTRIBUTED"], self.report);
         let execution_type = config.one_of("ExecutionType", &["STANDARD", "EXPRESS"], self.report);
+        if mode == Some("INLINE") && config.has("ExecutionType") {
+            // AWS: only the children of a Distributed Map have a type of their own.
+            self.report
+                .schema(&pointer, "Field 'ExecutionType' is not supported");
+        }
         if mode != Some("DISTRIBUTED") {
             return MapMode::Inline;
         }
@@ -119,7 +124,7 @@ impl Parser<'_> {
         if self.is_express() {
             self.report.schema(
                 &config.at("Mode"),
-                "Express state machine does not support Distributed Map",
+                "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines",
             );
         }
         let execution_type = if execution_type == Some("EXPRESS") {

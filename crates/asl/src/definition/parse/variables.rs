@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
-use super::report::Report;
+use super::report::{INVALID_VARIABLE_NAME, RESERVED_VARIABLE_NAME, Report};
 use crate::definition::QueryLanguage;
 use crate::path::{is_name_continue, is_name_start};
 
@@ -27,7 +27,19 @@ pub(super) fn check_assign(
         let name = name_of(key, fields.language);
         let at = format!("{pointer}/{key}");
         if name == RESERVED {
-            report.schema(&at, format!("Variable name '{name}' is reserved"));
+            report.error(
+                RESERVED_VARIABLE_NAME,
+                Some(&at),
+                format!("Cannot assign to reserved variable '${name}'."),
+            );
+        } else if !name.is_empty() && !name.chars().all(is_name_continue) {
+            report.error(
+                INVALID_VARIABLE_NAME,
+                Some(&at),
+                format!(
+                    "Invalid variable name '{name}': the variable name contains invalid characters."
+                ),
+            );
         } else if !is_name(name) {
             report.schema(
                 &at,
