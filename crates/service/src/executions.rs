@@ -425,16 +425,13 @@ impl Shard {
         }
         self.staging
             .put(execution_key(number), encode(&resident.row));
-        let identity = &resident.row.execution.identity;
         let opens = transition.events.first().is_some_and(|event| {
             event.id == EventId(1) || matches!(event.details, Details::ExecutionRedriven { .. })
         });
         let has_changed_status = opens || resident.is_over();
         // A child is listed by its map run.
         if has_changed_status && resident.child_of.is_none() {
-            let status = status_byte(resident.row.execution.status());
-            let key = index::list_key(&identity.state_machine_name, identity.started_ms, number);
-            self.staging.put(key, vec![VERSION, status]);
+            self.list_execution(number, resident);
         }
     }
 
@@ -592,15 +589,4 @@ pub(crate) fn missing_execution(arn: &str) -> states::Error {
 
 fn throttled(what: &str, limit: usize) -> states::Error {
     states::Error::throttling_exception(format!("Rate exceeded: at most {limit} {what}"))
-}
-
-/// The status in the index of executions. Numbers are persisted.
-pub(crate) fn status_byte(status: Status) -> u8 {
-    match status {
-        Status::Running => 1,
-        Status::Succeeded => 2,
-        Status::Failed => 3,
-        Status::TimedOut => 4,
-        Status::Aborted => 5,
-    }
 }

@@ -10,6 +10,7 @@ mod activities;
 mod aliases;
 mod command;
 mod configuration;
+mod execution_list;
 mod executions;
 mod functions;
 mod history;

@@ -9,6 +9,7 @@ use stepwell_engine::{
 use stepwell_store::{Direction, Error};
 
 use crate::command::RequestId;
+use crate::execution_list::listed_ms;
 use crate::rows::execution::{OwnedExecutionRow, execution_key, frames_of};
 use crate::rows::history::{history_key, texts_at};
 use crate::rows::map_run::{ChildOf, child_of};
@@ -26,6 +27,8 @@ pub(crate) struct Resident {
     /// Due instant of its timer as it stands in rows and window.
     pub(crate) due_ms: Option<i64>,
     pub(crate) is_in_doubt: bool,
+    /// The instant by which its rows list it; `None` before it has rows.
+    pub(crate) listed_ms: Option<i64>,
     /// Answer to give when a synchronous execution ends.
     pub(crate) waiter: Option<RequestId>,
     /// Frames that have rows.
@@ -43,6 +46,7 @@ impl Resident {
             row,
             due_ms: None,
             is_in_doubt: false,
+            listed_ms: None,
             waiter,
             stored_frames: BTreeSet::new(),
             child_of: None,
@@ -95,6 +99,7 @@ impl Shard {
             };
         let mut resident = Resident {
             unreadable,
+            listed_ms: Some(listed_ms(&row)),
             ..Resident::unstored(row, None)
         };
         let prefix = frames_of(number);

@@ -9,7 +9,7 @@ use stepwell_store::{Direction, Error};
 
 use super::page::{after_key, invalid_token, page_size};
 use super::{Read, Reader, settle};
-use crate::executions::status_byte;
+use crate::execution_list::status_byte;
 use crate::history::{self, Surroundings, Texts};
 use crate::listing::{included, status_name};
 use crate::redrive;

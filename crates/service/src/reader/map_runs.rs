@@ -8,7 +8,7 @@ use stepwell_store::{Direction, Error};
 use super::executions::{execution_item, status_filter};
 use super::page::{after_key, cut_page, page_size};
 use super::{Read, Reader, settle};
-use crate::executions::status_byte;
+use crate::execution_list::status_byte;
 use crate::map_runs::missing_map_run;
 use crate::rows::map_run::{
     Child, ChildOf, Counts, MapRun, MapRunStatus, child_of, children_of, index_in_key, map_run,

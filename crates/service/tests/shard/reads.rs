@@ -198,3 +198,38 @@ fn a_token_of_another_list_is_refused() {
         "! InvalidToken: Invalid Token: 'Invalid token'"
     );
 }
+
+#[test]
+fn executions_are_listed_by_their_stop_and_those_that_run_by_their_start_or_redrive() {
+    let mut world = World::new();
+    let waits = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","SecondsPath":"$","End":true}}}"#;
+    world.create("m", "STANDARD", waits);
+    let listed = |world: &mut World| -> Vec<String> {
+        let body = json!({ "stateMachineArn": machine_arn("m"), "maxResults": 2 });
+        pages(world, "ListExecutions", body, "executions")
+            .concat()
+            .iter()
+            .filter_map(|item| item["name"].as_str().map(str::to_string))
+            .collect()
+    };
+    world.start("m", "long", "100");
+    world.wait_ms(1_000);
+    world.start("m", "short", "10");
+    world.wait_ms(1_000);
+    world.start("m", "stopped", "1000");
+    assert_eq!(listed(&mut world), ["stopped", "short", "long"]);
+    world.wait_ms(20_000);
+    assert_eq!(listed(&mut world), ["short", "stopped", "long"]);
+    let stopped = json!({ "executionArn": execution_arn("m", "stopped") }).to_string();
+    assert!(world.ask("StopExecution", &stopped).starts_with('{'));
+    assert_eq!(listed(&mut world), ["stopped", "short", "long"]);
+    world.wait_ms(100_000);
+    assert_eq!(listed(&mut world), ["long", "stopped", "short"]);
+    world.crash();
+    world.wait_ms(1_000);
+    assert!(world.ask("RedriveExecution", &stopped).starts_with('{'));
+    assert_eq!(listed(&mut world), ["stopped", "long", "short"]);
+    world.wait_ms(1_000_000);
+    assert_eq!(listed(&mut world), ["stopped", "long", "short"]);
+    assert_eq!(world.kinds()[&8], 3, "one entry an execution");
+}
