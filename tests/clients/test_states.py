@@ -377,3 +377,10 @@ def test_a_path_that_is_not_served_is_an_error(server):
     status, _, answer = server.http("GET", "/2015-03-31/nothing-of-the-kind")
     assert status == 404
     assert "/2015-03-31/nothing-of-the-kind" in json.loads(answer)["message"]
+
+
+def test_the_form_of_the_arn_is_looked_at_before_the_constraints(server):
+    _, answer = server.call("StartExecution", json.dumps({"stateMachineArn": "nobody", "name": "x" * 81}).encode())
+    assert answer["message"] == "Invalid Arn: 'Invalid ARN prefix: nobody'"
+    _, answer = server.call("StartExecution", json.dumps({"name": "x" * 81}).encode())
+    assert answer["message"].startswith("2 validation errors detected: ")

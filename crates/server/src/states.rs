@@ -1,7 +1,8 @@
 //! Step Functions operations: decode, send or read, answer.
 
-use stepwell_api::Reply;
+use stepwell_api::arn::StateMachineArn;
 use stepwell_api::states::{self, Operation};
+use stepwell_api::{Input, Reply};
 use stepwell_service::{Answer, Answered, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
@@ -59,8 +60,8 @@ async fn dispatch(
         }
         Operation::TagResource => Request::TagResource(states::decode(body)?),
         Operation::UntagResource => Request::UntagResource(states::decode(body)?),
-        Operation::StartExecution => Request::StartExecution(states::decode(body)?),
-        Operation::StartSyncExecution => Request::StartSyncExecution(states::decode(body)?),
+        Operation::StartExecution => Request::StartExecution(decode_start(body)?),
+        Operation::StartSyncExecution => Request::StartSyncExecution(decode_start(body)?),
         Operation::StopExecution => Request::StopExecution(states::decode(body)?),
         Operation::RedriveExecution => Request::RedriveExecution(states::decode(body)?),
         Operation::UpdateMapRun => Request::UpdateMapRun(states::decode(body)?),
@@ -131,6 +132,20 @@ fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, s
             Err(states::Error::not_implemented(text))
         }
     }
+}
+
+/// AWS: the form of the ARN is looked at before the constraints of the model (measured for StartExecution).
+fn decode_start<T: Input>(body: &[u8]) -> Result<T, states::Error> {
+    states::decode(body).map_err(|error| match error.code {
+        states::ErrorCode::ConstraintViolation => malformed_arn(body).unwrap_or(error),
+        _ => error,
+    })
+}
+
+fn malformed_arn(body: &[u8]) -> Option<states::Error> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let arn = body.get("stateMachineArn")?.as_str()?;
+    StateMachineArn::parse(arn).err()
 }
 
 async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Error> {
