@@ -13,7 +13,7 @@ use stepwell_store::Error;
 use crate::command::{Answered, Effect, LiveEvents, RequestId};
 use crate::machines::deleting;
 use crate::residents::Resident;
-use crate::rows::execution::{ExecutionRow, OwnedExecutionRow, execution_key, frame_key};
+use crate::rows::execution::{ExecutionRow, execution_key, frame_key};
 use crate::rows::history::history_key;
 use crate::rows::map_run::child_of;
 use crate::rows::{VERSION, decode, encode, index};
@@ -210,7 +210,7 @@ impl Shard {
             revision_id: machine.revision_id.clone(),
             version_arn: start.target.version_arn,
             alias_arn: start.target.alias_arn,
-            ..fresh_row(execution, machine.definition.clone(), start.trace_header)
+            ..ExecutionRow::fresh(execution, machine.definition.clone(), start.trace_header)
         };
         if mode == Mode::Standard {
             self.staging
@@ -258,7 +258,7 @@ impl Shard {
         };
         let child_of = child_of(&self.staging, number, &identity.state_machine_arn)?;
         let execution = Execution::new(identity, parsed, Payload::from_text(input), Some(own));
-        let row = fresh_row(execution, definition, None);
+        let row = ExecutionRow::fresh(execution, definition, None);
         let mut resident = Resident::unstored(row, None);
         resident.child_of = child_of;
         self.open_express += 1;
@@ -550,26 +550,6 @@ pub(crate) fn standard_deadline(
     };
     let latest = after(started_ms, STANDARD_SECONDS_MAX);
     timeout_seconds.map_or(latest, |own| after(from_ms, own).min(latest))
-}
-
-/// The row of an execution that starts now.
-pub(crate) fn fresh_row(
-    execution: Execution,
-    definition: String,
-    trace_header: Option<String>,
-) -> OwnedExecutionRow {
-    ExecutionRow {
-        execution,
-        definition,
-        revision_id: None,
-        version_arn: None,
-        alias_arn: None,
-        trace_header,
-        redrive_count: 0,
-        redriven_ms: None,
-        forked_from: None,
-        retries_lost_tasks: None,
-    }
 }
 
 fn started(arn: String, started_ms: i64) -> Answered {

@@ -8,8 +8,9 @@ use stepwell_engine::{
 use stepwell_store::Error;
 
 use super::results;
-use crate::executions::{EXPRESS_OPEN_MAX, EXPRESS_SECONDS_MAX, STANDARD_SECONDS_MAX, fresh_row};
+use crate::executions::{EXPRESS_OPEN_MAX, EXPRESS_SECONDS_MAX, STANDARD_SECONDS_MAX};
 use crate::residents::Resident;
+use crate::rows::execution::ExecutionRow;
 use crate::rows::map_run::{self, Child, ChildOf, MapRun};
 use crate::rows::{decode, encode, index};
 use crate::shard::{Done, Shard};
@@ -121,7 +122,7 @@ impl Shard {
             }
         }
         let execution = Execution::new(identity, definition, input, timeout);
-        let row = fresh_row(execution, run.definition.clone(), trace_header);
+        let row = ExecutionRow::fresh(execution, run.definition.clone(), trace_header);
         let mut resident = Resident::unstored(row, None);
         resident.child_of = Some(place);
         self.residents.insert(number, resident);

@@ -23,6 +23,28 @@ pub(crate) struct ExecutionRow<E> {
     pub(crate) retries_lost_tasks: Option<bool>,
 }
 
+impl<E> ExecutionRow<E> {
+    /// The row of an execution that starts now.
+    pub(crate) fn fresh(
+        execution: E,
+        definition: String,
+        trace_header: Option<String>,
+    ) -> ExecutionRow<E> {
+        ExecutionRow {
+            execution,
+            definition,
+            revision_id: None,
+            version_arn: None,
+            alias_arn: None,
+            trace_header,
+            redrive_count: 0,
+            redriven_ms: None,
+            forked_from: None,
+            retries_lost_tasks: None,
+        }
+    }
+}
+
 pub(crate) type OwnedExecutionRow = ExecutionRow<Execution>;
 
 pub(crate) fn execution_key(number: u64) -> Vec<u8> {

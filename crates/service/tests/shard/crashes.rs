@@ -80,7 +80,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs the machine to its end; the process dies once, where `cut` says.
+    /// Runs the machine to its good end, with redrives; the process dies once, where `cut` says.
     pub fn to_the_end(scenario: Scenario, cut: Cut, lost_task: LostTask) -> Run {
         let mut run = Run {
             world: World::on(&Disk::new(), lost_task),
@@ -104,10 +104,11 @@ impl Run {
             }
         }
         for _ in 0..1_000 {
-            if run.world.describe("m", "e")["status"] != "RUNNING" {
-                return run;
+            match run.world.describe("m", "e")["status"].as_str() {
+                Some("RUNNING") => run.go_on(),
+                Some("FAILED") => run.redrive(),
+                _ => return run,
             }
-            run.go_on();
             run.commit();
         }
         panic!("{cut:?}: the execution does not end");
@@ -139,13 +140,19 @@ impl Run {
         self.world.shard.tick(self.world.now());
     }
 
+    fn redrive(&mut self) {
+        let body = json!({ "executionArn": execution_arn("m", "e") }).to_string();
+        let request = change("RedriveExecution", &body).expect("decodes");
+        self.world.apply(request.expect("changes"));
+    }
+
     /// Commits; `false` if the process died on the way.
     pub fn commit(&mut self) -> bool {
         self.commits += 1;
         let open = self.world.open.len();
         match self.world.try_commit() {
             Ok(_) if matches!(self.cut, Cut::After(commit) if commit == self.commits) => {
-                self.note_released(open);
+                self.note_released(open.min(self.world.open.len()));
                 self.world.crash();
                 self.note_released(0);
                 true

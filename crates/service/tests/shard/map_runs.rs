@@ -492,3 +492,21 @@ fn a_crash_at_any_commit_loses_no_child_and_starts_none_twice() {
     }
     cut_everywhere(NESTED, "[[2,4,6],[8],[]]", also);
 }
+
+/// Tasks that fail first and are not retried: the run fails, and redrives bring it to its end.
+const REDRIVEN: Scenario = Scenario {
+    definition: r#"{"StartAt": "M", "States": {"M": {"Type": "Map", "MaxConcurrency": 2, "End": true,
+        "ItemSelector": {"n.$": "$$.Map.Item.Value"}, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Double", "States": {
+            "Double": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:double", "End": true}}}}}}"#,
+    input: "[1, 2, 3]",
+};
+
+#[test]
+fn a_crash_at_any_commit_of_a_redriven_run_loses_no_child() {
+    fn also(run: &mut Run) {
+        let kinds = run.world.kinds();
+        assert_eq!((kinds[&21], kinds[&28], kinds[&4]), (1, 3, 4));
+    }
+    cut_everywhere(REDRIVEN, "[2,4,6]", also);
+}
