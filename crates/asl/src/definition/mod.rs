@@ -3,6 +3,7 @@
 //! INVARIANT: a [`Definition`] exists only if AWS would accept its text.
 
 pub mod distributed;
+mod lone;
 mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use crate::intrinsic::Intrinsic;
 use crate::jsonata::{Expression, JsonataTemplate};
 use crate::path::{ReferencePath, ValuePath};
 use crate::payload_template::PayloadTemplate;
+
+pub use lone::{LONE_STATE_NAME, LoneState};
 
 /// A parsed and validated definition.
 #[derive(Debug)]
@@ -143,6 +146,16 @@ pub enum MachineKind {
 pub enum QueryLanguage {
     JsonPath,
     Jsonata,
+}
+
+impl QueryLanguage {
+    /// The language as a definition names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QueryLanguage::JsonPath => "JSONPath",
+            QueryLanguage::Jsonata => "JSONata",
+        }
+    }
 }
 
 /// Names a block of states within one definition.

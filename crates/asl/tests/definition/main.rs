@@ -3,6 +3,7 @@
 mod document;
 mod fields;
 mod graph;
+mod lone;
 mod map;
 mod mutation;
 mod task;

@@ -185,7 +185,7 @@ impl<'a> Fields<'a> {
     /// Reports `field` when it is present but belongs to the other language.
     pub(super) fn only_in(self, field: &str, language: QueryLanguage, report: &mut Report) {
         if self.has(field) && self.language != language {
-            let (here, there) = (language_name(self.language), language_name(language));
+            let (here, there) = (self.language.as_str(), language.as_str());
             report.schema(
                 self.pointer,
                 format!(
@@ -229,11 +229,4 @@ fn integer(value: &Value) -> Option<i128> {
         .as_i64()
         .map(i128::from)
         .or_else(|| value.as_u64().map(i128::from))
-}
-
-fn language_name(language: QueryLanguage) -> &'static str {
-    match language {
-        QueryLanguage::JsonPath => "JSONPath",
-        QueryLanguage::Jsonata => "JSONata",
-    }
 }
