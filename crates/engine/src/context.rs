@@ -13,13 +13,18 @@ pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) 
     if !execution.needs_context {
         return Value::Null;
     }
+    let inspection = execution.inspection.as_deref();
+    if let Some(context) = inspection.and_then(|inspection| inspection.context.as_ref()) {
+        return context.clone();
+    }
     let identity = &execution.identity;
     let mut about_execution = json!({
         "Id": identity.arn,
         "Input": execution.input.payload().value(),
         "StartTime": Timestamp::from_millis(identity.started_ms).shortest(),
         "Name": identity.name,
-        "RoleArn": identity.role_arn,
+        // AWS: a state may be tested without a role; nothing runs without one.
+        "RoleArn": (!identity.role_arn.is_empty()).then_some(&identity.role_arn),
     });
     if identity.mode != Mode::ExpressSynchronous {
         about_execution["RedriveCount"] = json!(execution.redrives.count);
@@ -37,7 +42,8 @@ pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) 
     if let Some(token) = token {
         context.insert("Task".into(), json!({ "Token": token }));
     }
-    if let Some(item) = map_item(execution, frame) {
+    let tested = || inspection.and_then(|inspection| inspection.map_item.clone());
+    if let Some(item) = map_item(execution, frame).or_else(tested) {
         context.insert("Map".into(), json!({ "Item": item }));
     }
     Value::Object(context)

@@ -9,6 +9,7 @@ use stepwell_asl::definition::{BlockId, Definition, Kind, Resource, State, State
 use stepwell_asl::{Timestamp, Variables};
 
 use crate::event::EventId;
+use crate::inspect::Inspection;
 use crate::map_run::MapRun;
 use crate::payload::{Payload, Slot};
 use crate::redrive::Redrives;
@@ -92,6 +93,9 @@ pub struct Execution {
     /// See [`Execution::set_missing_activities`].
     #[serde(skip)]
     pub(crate) missing_activities: BTreeSet<String>,
+    /// Only in an execution that tests one state.
+    #[serde(skip)]
+    pub(crate) inspection: Option<Arc<Inspection>>,
     #[serde(skip)]
     pub(crate) frames: BTreeMap<FrameId, Frame>,
     #[serde(skip)]
@@ -127,6 +131,7 @@ impl Execution {
             definition: None,
             needs_context: false,
             missing_activities: BTreeSet::new(),
+            inspection: None,
             frames: BTreeMap::new(),
             changed: BTreeSet::new(),
             removed: BTreeSet::new(),

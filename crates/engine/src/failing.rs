@@ -48,7 +48,15 @@ impl Fault {
         }
     }
 
-    fn error_name(&self) -> Option<String> {
+    /// A Map of which more iterations failed than it tolerates.
+    pub(crate) fn too_many_failures() -> Fault {
+        Fault::of_task(
+            Some("States.ExceedToleratedFailureThreshold".to_string()),
+            Some("The specified tolerated failure threshold was exceeded".to_string()),
+        )
+    }
+
+    pub(crate) fn error_name(&self) -> Option<String> {
         (!self.unnamed).then(|| self.error.clone())
     }
 }
@@ -166,6 +174,9 @@ impl Stepper<'_> {
 
     /// The frame's state has failed with `fault`; its newest event says so already where AWS has one.
     pub(crate) fn state_failed(&mut self, id: FrameId, fault: Fault) {
+        if let Some(inspection) = &self.execution.inspection {
+            inspection.note_fault(&fault);
+        }
         if self.execution.status != Status::Running || self.retry_later(id, &fault) {
             return;
         }
@@ -186,7 +197,12 @@ impl Stepper<'_> {
             state.catch.iter().map(|catcher| &catcher.error_equals),
             &fault,
         ) {
-            Some(index) => self.catch(id, index, &fault),
+            Some(index) => {
+                if let Some(inspection) = &self.execution.inspection {
+                    inspection.note_catcher(index);
+                }
+                self.catch(id, index, &fault);
+            }
             None => self.frame_failed(id, fault),
         }
     }
@@ -201,9 +217,16 @@ impl Stepper<'_> {
             return false;
         };
         let frame = self.execution.frame(id);
-        let spent = frame.retries.get(index).copied().unwrap_or(0);
-        let entropy = self.entropy();
-        let Some(delay_ms) = retry::backoff_ms(&state.retry[index], spent, &entropy) else {
+        let inspection = self.execution.inspection.as_deref();
+        let spent = match inspection {
+            Some(inspection) => inspection.retries,
+            None => frame.retries.get(index).copied().unwrap_or(0),
+        };
+        let delay_ms = retry::backoff_ms(&state.retry[index], spent, &self.entropy());
+        if let Some(inspection) = inspection {
+            inspection.note_retrier(index, delay_ms);
+        }
+        let Some(delay_ms) = delay_ms else {
             return false;
         };
         let until_ms = self.now.as_millis().saturating_add(delay_ms);

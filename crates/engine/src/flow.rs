@@ -1,6 +1,7 @@
 //! Data flow through a state: effective input, result to output, assignments.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use stepwell_asl::definition::{DataPath, Flow, JsonPathFlow, ResultPath, State, Template};
@@ -10,6 +11,7 @@ use stepwell_asl::{Entropy, Failure, Scope, Timestamp, Variables};
 
 use crate::context;
 use crate::execution::{Execution, Frame, FrameId};
+use crate::inspect::{DataStage, Inspection};
 use crate::payload::Payload;
 
 /// What the expressions of one state can see, owned for the length of one evaluation.
@@ -18,6 +20,7 @@ pub(crate) struct Sight {
     variables: Variables,
     entropy: Entropy,
     now: Timestamp,
+    inspection: Option<Arc<Inspection>>,
 }
 
 impl Sight {
@@ -45,6 +48,14 @@ impl Sight {
             variables: visible_variables(execution, current),
             entropy: Entropy::derive(&execution.identity.seed, event_id),
             now,
+            inspection: execution.inspection.clone(),
+        }
+    }
+
+    /// Keeps a value for whoever tests this state; nobody does in an execution.
+    pub(crate) fn note(&self, stage: DataStage, payload: &Payload) {
+        if let Some(inspection) = &self.inspection {
+            inspection.note(stage, payload);
         }
     }
 
@@ -81,6 +92,11 @@ fn visible_variables(execution: &Execution, frame: &Frame) -> Variables {
         }
         outer = parent.parent;
     }
+    if let Some(inspection) = &execution.inspection {
+        for (name, value) in &inspection.variables {
+            visible.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
     visible
 }
 
@@ -98,20 +114,24 @@ pub(crate) fn effective_input(
 ) -> Result<Payload, Failure> {
     match &state.flow {
         Flow::JsonPath(flow) => {
-            let selected = through_path(&flow.input_path, raw, sight)?;
-            match &flow.parameters {
-                None => Ok(selected),
-                Some(template) => {
-                    evaluate(template, selected.value(), sight).map(Payload::from_value)
-                }
-            }
+            let selected = selected_input(state, raw, sight)?;
+            let effective = match &flow.parameters {
+                None => selected,
+                Some(template) => Payload::from_value(evaluate(template, selected.value(), sight)?),
+            };
+            sight.note(DataStage::AfterParameters, &effective);
+            Ok(effective)
         }
-        Flow::Jsonata(flow) => match &flow.arguments {
-            None => Ok(raw.clone()),
-            Some(template) => template
-                .evaluate(&sight.scope(raw.value()))
-                .map(Payload::from_value),
-        },
+        Flow::Jsonata(flow) => {
+            let effective = match &flow.arguments {
+                None => raw.clone(),
+                Some(template) => {
+                    Payload::from_value(template.evaluate(&sight.scope(raw.value()))?)
+                }
+            };
+            sight.note(DataStage::AfterArguments, &effective);
+            Ok(effective)
+        }
     }
 }
 
@@ -122,7 +142,11 @@ pub(crate) fn selected_input(
     sight: &Sight,
 ) -> Result<Payload, Failure> {
     match &state.flow {
-        Flow::JsonPath(flow) => through_path(&flow.input_path, raw, sight),
+        Flow::JsonPath(flow) => {
+            let selected = through_path(&flow.input_path, raw, sight)?;
+            sight.note(DataStage::AfterInputPath, &selected);
+            Ok(selected)
+        }
         Flow::Jsonata(_) => Ok(raw.clone()),
     }
 }
@@ -148,7 +172,9 @@ pub(crate) fn result_to_output(
                 None => result.clone(),
                 Some(template) => Payload::from_value(evaluate(template, result.value(), sight)?),
             };
+            sight.note(DataStage::AfterResultSelector, &selected);
             let merged = place(&flow.result_path, raw, selected)?;
+            sight.note(DataStage::AfterResultPath, &merged);
             let output = through_path(&flow.output_path, &merged, sight)?;
             Ok(Outcome { output, assigned })
         }

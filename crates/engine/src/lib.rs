@@ -10,6 +10,7 @@ mod event;
 mod execution;
 mod failing;
 mod flow;
+mod inspect;
 mod map_run;
 mod payload;
 mod quantity;
@@ -25,13 +26,16 @@ pub use execution::{
     Execution, Frame, FrameId, HISTORY_EVENTS_MAX, INLINE_MAP_CONCURRENCY_MAX, Identity, Mode,
     Status,
 };
+pub use inspect::{
+    DataStage, Ending, MapLimits, Mock, Progress, StateTest, StateUnderTest, TEST_SECONDS_MAX,
+};
 pub use map_run::{MapRunChild, MapRunFault, MapRunStart};
 pub use payload::{PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, Payload, Slot};
 pub use redrive::Redrives;
 pub use step::{Call, CallPattern, Effect, Input, Ticket, Transition, step};
 pub use stepwell_asl::definition::distributed::Transformation;
-pub use stepwell_asl::definition::{MachineKind, MapMode};
-pub use stepwell_asl::{Definition, Diagnostic, Entropy, Severity, Timestamp};
+pub use stepwell_asl::definition::{Kind, MachineKind, Map, MapMode, Pattern, Resource, Task};
+pub use stepwell_asl::{Definition, Diagnostic, Entropy, Severity, Timestamp, Variables};
 pub use token::TaskToken;
 
 /// The stream of randomness that a command's 32 bytes of entropy give.

@@ -145,14 +145,7 @@ pub fn step(execution: &mut Execution, now: Timestamp, input: Input) -> Transiti
     if !is_taken {
         return Transition::default();
     }
-    let mut stepper = Stepper {
-        execution,
-        now,
-        transition: Transition::default(),
-        queue: VecDeque::new(),
-        scheduled: BTreeMap::new(),
-        stored_bytes: 0,
-    };
+    let mut stepper = Stepper::new(execution, now);
     stepper.accept(input);
     stepper.run();
     stepper.transition
@@ -178,6 +171,19 @@ pub(crate) struct Stepper<'e> {
     /// Calls of tasks that are scheduled and not started: a task aborted before its start is never called.
     pub(crate) scheduled: BTreeMap<FrameId, Box<Call>>,
     stored_bytes: usize,
+}
+
+impl<'e> Stepper<'e> {
+    pub(crate) fn new(execution: &'e mut Execution, now: Timestamp) -> Stepper<'e> {
+        Stepper {
+            execution,
+            now,
+            transition: Transition::default(),
+            queue: VecDeque::new(),
+            scheduled: BTreeMap::new(),
+            stored_bytes: 0,
+        }
+    }
 }
 
 impl Stepper<'_> {

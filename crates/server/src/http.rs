@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
 use crate::functions::Functions;
 use crate::logs::LogOperations;
+use crate::test_state::Tests;
 use crate::{caller, iam, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
@@ -31,6 +32,9 @@ const LAMBDA_REQUEST_BYTES_MAX: usize = 72 << 20;
 /// Connections open at once.
 const CONNECTIONS_MAX: usize = 4_096;
 
+/// Operations that wait for functions.
+const RUN_FUNCTIONS: [&str; 2] = [".StartSyncExecution", ".TestState"];
+
 /// A client must send its headers within this time.
 const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,6 +42,7 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Services {
     functions: Functions,
     logs: LogOperations,
+    tests: Tests,
     room: Room,
     /// Where the server listens.
     address: SocketAddr,
@@ -48,6 +53,7 @@ impl Services {
         Services {
             functions,
             logs,
+            tests: Tests::default(),
             room: Room::new(BODY_BYTES_MAX),
             address,
         }
@@ -143,7 +149,7 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         };
         let runs_functions = target
             .as_deref()
-            .is_some_and(|target| target.ends_with(".StartSyncExecution"));
+            .is_some_and(|target| RUN_FUNCTIONS.iter().any(|name| target.ends_with(name)));
         let _share = held(share, runs_functions);
         return operation(services, target.as_deref(), &body, request_id).await;
     }
@@ -209,10 +215,18 @@ async fn operation(
         return not_implemented(action, request_id);
     };
     match target.split_once('.') {
-        Some(("AWSStepFunctions", _)) => states::answer(handle, target, body, request_id).await,
+        Some(("AWSStepFunctions", _)) | None => {
+            states::answer(
+                &services.functions,
+                &services.tests,
+                target,
+                body,
+                request_id,
+            )
+            .await
+        }
         Some(("Logs_20140328", _)) => services.logs.answer(target, body, request_id).await,
         Some((service, name)) => not_implemented(&format!("{service} {name}"), request_id),
-        None => states::answer(handle, target, body, request_id).await,
     }
 }
 

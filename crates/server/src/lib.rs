@@ -17,6 +17,7 @@ mod performer;
 mod server;
 mod shard;
 mod states;
+mod test_state;
 mod validation;
 
 pub use server::{Error, LostTask, Options, Server};

@@ -105,39 +105,53 @@ async fn perform(
     call: FunctionCall,
     cancelled: oneshot::Receiver<Infallible>,
 ) -> Option<Request> {
-    let request_id = uuid();
     let (execution, ticket) = (call.execution, call.ticket);
-    let outcome = match invocation(&call, &request_id) {
-        Err(outcome) => outcome,
-        Ok(invocation) => match functions
-            .invoke_unless(
-                &call.function,
-                call.qualifier.as_deref(),
-                invocation,
-                async {
-                    // INVARIANT: nothing is ever sent; the end of the sender is the news.
-                    let _ = cancelled.await;
-                },
-            )
-            .await
-        {
-            Ok(reply) => outcome_of(&call, &reply, &request_id),
-            // Not started: safe to call again after the restart. Started: its outcome is unknown.
-            Err(Unrun::Pool(InvokeError::ShuttingDown { started: false })) => {
-                return Some(Request::ReturnTask { execution, ticket });
-            }
-            // The execution has gone on without it, or its outcome is unknown.
-            Err(Unrun::Pool(
-                InvokeError::Revoked | InvokeError::ShuttingDown { started: true },
-            )) => return None,
-            Err(unrun) => unrun_outcome(unrun, &request_id),
-        },
+    let revoked = async {
+        // INVARIANT: nothing is ever sent; the end of the sender is the news.
+        let _ = cancelled.await;
     };
-    Some(Request::CompleteTask {
-        execution,
-        ticket,
-        outcome,
-    })
+    match call_function(functions, &call, revoked).await {
+        Performed::Ended(outcome) => Some(Request::CompleteTask {
+            execution,
+            ticket,
+            outcome,
+        }),
+        Performed::NotStarted => Some(Request::ReturnTask { execution, ticket }),
+        Performed::Unknown => None,
+    }
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) enum Performed {
+    Ended(TaskOutcome),
+    /// The server is stopping; it is safe to call again.
+    NotStarted,
+    /// Nobody waits for it any more, or its outcome is unknown.
+    Unknown,
+}
+
+/// Calls a function, unless `revoked` ends before it has a place to run in.
+pub(crate) async fn call_function(
+    functions: &Functions,
+    call: &FunctionCall,
+    revoked: impl Future<Output = ()> + Send,
+) -> Performed {
+    let request_id = uuid();
+    let invocation = match invocation(call, &request_id) {
+        Ok(invocation) => invocation,
+        Err(outcome) => return Performed::Ended(outcome),
+    };
+    let qualifier = call.qualifier.as_deref();
+    let invoked = functions.invoke_unless(&call.function, qualifier, invocation, revoked);
+    match invoked.await {
+        Ok(reply) => Performed::Ended(outcome_of(call, &reply, &request_id)),
+        Err(Unrun::Pool(InvokeError::ShuttingDown { started: false })) => Performed::NotStarted,
+        Err(Unrun::Pool(InvokeError::Revoked | InvokeError::ShuttingDown { started: true })) => {
+            Performed::Unknown
+        }
+        Err(unrun) => Performed::Ended(unrun_outcome(unrun, &request_id)),
+    }
 }
 
 fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskOutcome> {

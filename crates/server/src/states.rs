@@ -6,18 +6,26 @@ use stepwell_api::{Input, Reply};
 use stepwell_service::{Answer, Answered, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
+use crate::functions::Functions;
 use crate::inbox::Refused;
 use crate::shard::{FAILED, Handle};
+use crate::test_state::{self, Tests};
 
 /// Answers one request.
 ///
 /// - `target`: the `X-Amz-Target` header.
-pub(crate) async fn answer(handle: &Handle, target: &str, body: &[u8], request_id: &str) -> Reply {
+pub(crate) async fn answer(
+    functions: &Functions,
+    tests: &Tests,
+    target: &str,
+    body: &[u8],
+    request_id: &str,
+) -> Reply {
     let operation = match states::operation(Some(target)) {
         Ok(operation) => operation,
         Err(error) => return error.reply(request_id),
     };
-    match dispatch(handle, operation, body).await {
+    match dispatch(functions, tests, operation, body).await {
         Ok(body) => Reply {
             status: 200,
             headers: vec![
@@ -31,10 +39,12 @@ pub(crate) async fn answer(handle: &Handle, target: &str, body: &[u8], request_i
 }
 
 async fn dispatch(
-    handle: &Handle,
+    functions: &Functions,
+    tests: &Tests,
     operation: Operation,
     body: &[u8],
 ) -> Result<Vec<u8>, states::Error> {
+    let handle = &functions.handle;
     let request = match operation {
         Operation::CreateStateMachine => {
             Request::CreateStateMachine(Box::new(states::decode(body)?))
@@ -71,6 +81,10 @@ async fn dispatch(
         Operation::SendTaskSuccess => Request::SendTaskSuccess(states::decode(body)?),
         Operation::SendTaskFailure => Request::SendTaskFailure(states::decode(body)?),
         Operation::SendTaskHeartbeat => Request::SendTaskHeartbeat(states::decode(body)?),
+        Operation::TestState => {
+            let output = test_state::answer(tests, functions, states::decode(body)?).await?;
+            return Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"));
+        }
         _ => return read(handle, operation, body),
     };
     send(handle, request).await

@@ -31,6 +31,7 @@ mod staging;
 mod tags;
 mod target;
 mod tasks;
+mod test_state;
 mod timers;
 mod validation;
 mod versions;
@@ -47,6 +48,7 @@ pub use shard::Shard;
 pub use stepwell_engine::{
     Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,
 };
+pub use test_state::{OpenTest, Tested, test_state};
 pub use validation::validate_definition;
 
 /// A random (version 4) UUID from 32 bytes of entropy.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stepwell_api::arn::{self, Qualifier, StateMachineArn};
 use stepwell_api::catalogue::ParameterCheck;
 use stepwell_api::{EpochSeconds, states};
-use stepwell_engine::{Definition, MachineKind, Timestamp};
+use stepwell_engine::{Definition, Diagnostic, MachineKind, Timestamp};
 use stepwell_store::Direction;
 
 use crate::command::{Answered, Effect};
@@ -305,11 +305,14 @@ pub(crate) fn deleting(arn: &str) -> states::Error {
 fn parse(text: &str, kind: MachineKind) -> Done<Arc<Definition>> {
     let calls = ParameterCheck::default();
     let check_call = |resource: &str, parameters: &_| calls.problems(resource, parameters);
-    let parsed = Definition::parse_with(text, kind, &check_call).map_err(|diagnostics| {
-        let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-        states::Error::invalid_definition(texts.join(", "))
-    })?;
+    let parsed = Definition::parse_with(text, kind, &check_call).map_err(refused_definition)?;
     Ok(Arc::new(parsed))
+}
+
+/// The answer to a definition with these errors.
+pub(crate) fn refused_definition(diagnostics: Vec<Diagnostic>) -> states::Error {
+    let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    states::Error::invalid_definition(texts.join(", "))
 }
 
 fn kind_of(text: Option<&str>) -> MachineKind {

@@ -8,10 +8,20 @@ use super::{Definition, Quantity, QueryLanguage, Template};
 #[derive(Debug, Default)]
 pub struct Distributed {
     pub label: Option<String>,
-    /// `ItemReader.Resource`: the items are not in the state's input.
-    pub reader: Option<String>,
+    /// `ItemReader`: the items are not in the state's input.
+    pub reader: Option<Reader>,
     pub batcher: Option<Batcher>,
     pub writer: Option<Writer>,
+}
+
+/// `ItemReader`.
+#[derive(Debug)]
+pub struct Reader {
+    pub resource: String,
+    /// `ReaderConfig.InputType`.
+    pub input_type: Option<String>,
+    /// `ReaderConfig.ItemsPointer`.
+    pub items_pointer: Option<String>,
 }
 
 /// `ItemBatcher`.

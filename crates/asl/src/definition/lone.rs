@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Definition, MachineKind, QueryLanguage};
+use super::{CheckCall, Definition, MachineKind, QueryLanguage};
 use crate::diagnostic::Diagnostic;
 
 /// The name of a state under test, whatever its machine calls it.
@@ -26,18 +26,26 @@ impl Definition {
     /// A machine of one state, called [`LONE_STATE_NAME`].
     ///
     /// - `text`: the state alone. The states that it leads to need not exist; here they succeed at once.
-    /// - Returns the definition, or what AWS has to say, as [`Definition::parse`].
-    pub fn parse_state(text: &str, kind: MachineKind) -> Result<Definition, Vec<Diagnostic>> {
-        parse_in(QueryLanguage::JsonPath, text, kind)
+    /// - Returns the definition, or what AWS has to say, as [`Definition::parse_with`].
+    pub fn parse_state(
+        text: &str,
+        kind: MachineKind,
+        check_call: &CheckCall<'_>,
+    ) -> Result<Definition, Vec<Diagnostic>> {
+        parse_in(QueryLanguage::JsonPath, text, kind, check_call)
     }
 
     /// The state `name`, at whatever depth it stands, as a machine of its own; `None` if there is none.
     pub fn lone_state(&self, name: &str, kind: MachineKind) -> Option<LoneState> {
         let machine: Value = serde_json::from_str(&self.text)
             .expect("the text of a definition was read when it was made");
+        // The calls were checked with the machine, if anybody wanted that.
+        let unchecked = |_: &str, _: &Value| Vec::new();
         let (state, is_in_map) = find(&machine, name, false)?;
-        // INVARIANT: a state that is valid in its machine is valid alone in a machine of the same language.
-        let definition = parse_in(self.query_language, &state.to_string(), kind).ok()?;
+        // What is valid in its machine is valid alone in a machine of the same language, but for a state that
+        // leads to another one of the name that it gets here.
+        let definition =
+            parse_in(self.query_language, &state.to_string(), kind, &unchecked).ok()?;
         Some(LoneState {
             definition,
             is_in_map,
@@ -50,9 +58,10 @@ fn parse_in(
     language: QueryLanguage,
     text: &str,
     kind: MachineKind,
+    check_call: &CheckCall<'_>,
 ) -> Result<Definition, Vec<Diagnostic>> {
     let Ok(state) = serde_json::from_str::<Value>(text) else {
-        return Definition::parse(text, kind);
+        return Definition::parse_with(text, kind, check_call);
     };
     let mut targets: BTreeSet<&str> = BTreeSet::new();
     targets_of(&state, &mut targets);
@@ -66,7 +75,7 @@ fn parse_in(
     let machine = format!(
         "{{\"QueryLanguage\":{language},\"StartAt\":{name},\"States\":{{{name}:{text}{ends}}}}}"
     );
-    Definition::parse(&machine, kind)
+    Definition::parse_with(&machine, kind, check_call)
 }
 
 /// Names of the states that `state` leads to.

@@ -109,6 +109,11 @@ impl Definition {
         &self.block(block).states[index.0 as usize]
     }
 
+    /// The state that the top level starts at.
+    pub fn start_state(&self) -> &State {
+        self.state(BlockId::ROOT, self.block(BlockId::ROOT).start_at)
+    }
+
     /// State name to the names of variables it refers to, as `DescribeStateMachine.variableReferences`.
     pub fn variable_references(&self) -> &BTreeMap<String, Vec<String>> {
         &self.variable_references
@@ -266,6 +271,22 @@ pub enum Kind {
     Fail(Fail),
 }
 
+impl Kind {
+    /// `Type` as a definition writes it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Kind::Task(_) => "Task",
+            Kind::Choice(_) => "Choice",
+            Kind::Parallel(_) => "Parallel",
+            Kind::Map(_) => "Map",
+            Kind::Wait(_) => "Wait",
+            Kind::Pass(_) => "Pass",
+            Kind::Succeed => "Succeed",
+            Kind::Fail(_) => "Fail",
+        }
+    }
+}
+
 /// A Task state's own fields.
 #[derive(Debug)]
 pub struct Task {
@@ -292,6 +313,17 @@ pub enum Resource {
         action: String,
         pattern: Pattern,
     },
+}
+
+impl Resource {
+    /// The ARN as the definition has it.
+    pub fn arn(&self) -> &str {
+        match self {
+            Resource::Function { arn }
+            | Resource::Activity { arn }
+            | Resource::Integration { arn, .. } => arn,
+        }
+    }
 }
 
 /// How an integration completes.

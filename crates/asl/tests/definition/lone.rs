@@ -6,7 +6,7 @@ use stepwell_asl::definition::{BlockId, Definition, MachineKind, StateIndex};
 use crate::parsed;
 
 fn check_lone(state: &str, expected: Expect) {
-    let text = match Definition::parse_state(state, MachineKind::Standard) {
+    let text = match Definition::parse_state(state, MachineKind::Standard, &|_, _| Vec::new()) {
         Ok(definition) => described(&definition),
         Err(findings) => findings.iter().map(|one| format!("{one}\n")).collect(),
     };
@@ -29,7 +29,7 @@ fn described(definition: &Definition) -> String {
 #[test]
 fn a_state_alone_needs_none_of_the_states_it_leads_to() {
     check_lone(
-        r#"{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Then",
+        r#"{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {}, "Next": "Then",
             "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Sorry"}]}"#,
         expect![[r#"
             StateName JSONPath -> Some("Then")

@@ -118,23 +118,23 @@ fn not_built(map: &Map) -> Option<String> {
     let named = |field: &str, resource: &str| {
         format!("NotImplemented: Stepwell does not perform the {field} {resource} yet")
     };
-    if let Some(resource) = &map.distributed.reader {
-        return Some(named("ItemReader", resource));
+    if let Some(reader) = &map.distributed.reader {
+        return Some(named("ItemReader", &reader.resource));
     }
     let writer = map.distributed.writer.as_ref()?;
     Some(named("ResultWriter", writer.resource.as_ref()?))
 }
 
 /// The numbers of a Distributed Map as evaluated.
-struct Settings {
-    max_concurrency: u32,
-    tolerated_failure_count: Option<u64>,
-    tolerated_failure_percentage: Option<f64>,
-    batch: Option<BatchLimits>,
+pub(super) struct Settings {
+    pub(super) max_concurrency: u32,
+    pub(super) tolerated_failure_count: Option<u64>,
+    pub(super) tolerated_failure_percentage: Option<f64>,
+    pub(super) batch: Option<BatchLimits>,
 }
 
 impl Settings {
-    fn evaluate(
+    pub(super) fn evaluate(
         stepper: &Stepper,
         id: FrameId,
         state: &State,
@@ -311,7 +311,7 @@ fn sight_of(execution: &Execution, frame: &Frame, run: &MapRun, event: u64) -> S
 }
 
 /// Makes inputs of children out of the items of a run.
-struct ItemReader<'e> {
+pub(super) struct ItemReader<'e> {
     execution: &'e Execution,
     frame: &'e Frame,
     run: &'e MapRun,
@@ -321,7 +321,7 @@ struct ItemReader<'e> {
 }
 
 impl<'e> ItemReader<'e> {
-    fn of(execution: &'e Execution, ticket: Ticket) -> Option<ItemReader<'e>> {
+    pub(super) fn of(execution: &'e Execution, ticket: Ticket) -> Option<ItemReader<'e>> {
         let frame = execution.frames().get(&ticket.frame)?;
         let Phase::MapRun(run) = &frame.phase else {
             return None;
@@ -347,7 +347,7 @@ impl<'e> ItemReader<'e> {
     }
 
     /// AWS: `{"BatchInput": ..., "Items": [...]}`; a batch ends before the item that would break a limit.
-    fn batch(
+    pub(super) fn batch(
         &self,
         batcher: &Batcher,
         limits: BatchLimits,
@@ -382,7 +382,7 @@ impl<'e> ItemReader<'e> {
     }
 
     /// The item, or what `ItemSelector` makes of it.
-    fn item(&self, index: u32) -> Result<Payload, Failure> {
+    pub(super) fn item(&self, index: u32) -> Result<Payload, Failure> {
         let Some(item) = self.items.get(index as usize) else {
             let cause = format!("The Map has no item {index} any more.");
             return Err(Failure::runtime(cause));

@@ -6,6 +6,7 @@ pub(crate) mod map;
 pub(crate) mod parallel;
 pub(crate) mod simple;
 pub(crate) mod task;
+pub(crate) mod tested_map;
 pub(crate) mod wait;
 
 use serde_json::Value;
@@ -54,6 +55,9 @@ fn work(stepper: &mut Stepper, id: FrameId) {
         Kind::Task(task) => task::schedule(stepper, id, &state, task),
         Kind::Choice(choice) => choice::choose(stepper, id, &state, choice),
         Kind::Parallel(parallel) => parallel::fork(stepper, id, &state, parallel),
+        Kind::Map(map) if stepper.execution.inspection.is_some() => {
+            tested_map::begin(stepper, id, &state, map);
+        }
         Kind::Map(map) => match map.mode {
             MapMode::Inline => map::begin(stepper, id, &state, map),
             MapMode::Distributed { .. } => distributed::begin(stepper, id, &state, map),
@@ -61,7 +65,7 @@ fn work(stepper: &mut Stepper, id: FrameId) {
         Kind::Wait(wait) => wait::begin(stepper, id, &state, wait),
         Kind::Pass(pass) => simple::pass(stepper, id, &state, pass),
         Kind::Succeed => simple::succeed(stepper, id, &state),
-        Kind::Fail(fail) => simple::fail(stepper, id, fail),
+        Kind::Fail(fail) => simple::fail(stepper, id, &state, fail),
     }
 }
 
@@ -85,6 +89,9 @@ fn exit_from(
     if let Some(cause) = variables_over_limit(stepper, id, &outcome.assigned) {
         stepper.data_limit_exceeded(id, cause);
         return;
+    }
+    if let Some(inspection) = &stepper.execution.inspection {
+        return inspection.leave(outcome, next);
     }
     let frame = stepper.execution.frame(id);
     let state = stepper.execution.state_of(frame);
@@ -214,6 +221,16 @@ pub(crate) fn joined_outputs(stepper: &Stepper, parent: FrameId) -> Payload {
 /// Leaves a Parallel or Map state with the joined outputs of its children.
 pub(crate) fn join(stepper: &mut Stepper, id: FrameId, succeeded: Details) {
     let result = joined_outputs(stepper, id);
+    leave_joined(stepper, id, result, succeeded);
+}
+
+/// Leaves a Parallel or Map state with `result`, the array of what its branches or iterations gave.
+pub(crate) fn leave_joined(
+    stepper: &mut Stepper,
+    id: FrameId,
+    result: Payload,
+    succeeded: Details,
+) {
     if result.is_oversize() {
         // AWS: a redrive after that runs all branches or iterations again (developer guide, "Redrive behavior").
         stepper.drop_children(id);

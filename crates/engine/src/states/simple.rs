@@ -7,6 +7,7 @@ use stepwell_asl::definition::{Fail, Flow, Pass, State, Text, TextSource};
 use crate::execution::FrameId;
 use crate::failing::Fault;
 use crate::flow::{self, Sight};
+use crate::inspect::DataStage;
 use crate::payload::Payload;
 use crate::states;
 use crate::step::Stepper;
@@ -16,13 +17,19 @@ pub(crate) fn pass(stepper: &mut Stepper, id: FrameId, state: &State, pass: &Pas
     let raw = stepper.execution.frame(id).input.payload().clone();
     let sight = Sight::new(stepper.execution, id, stepper.now, None);
     let outcome = match &state.flow {
-        Flow::JsonPath(_) => flow::effective_input(state, &raw, &sight).and_then(|effective| {
+        Flow::JsonPath(_) => {
             let result = match &pass.result {
-                Some(result) => Payload::from_value(result.clone()),
-                None => effective,
+                // AWS: `InputPath` and `Parameters` of a Pass with a `Result` are not evaluated at all
+                // (recorded: TestState shows neither).
+                Some(result) => {
+                    let result = Payload::from_value(result.clone());
+                    sight.note(DataStage::Result, &result);
+                    Ok(result)
+                }
+                None => flow::effective_input(state, &raw, &sight),
             };
-            flow::result_to_output(state, &raw, &result, &sight)
-        }),
+            result.and_then(|result| flow::result_to_output(state, &raw, &result, &sight))
+        }
         Flow::Jsonata(_) => flow::input_to_output(state, &raw, &raw, &sight),
     };
     match outcome {
@@ -42,9 +49,13 @@ pub(crate) fn succeed(stepper: &mut Stepper, id: FrameId, state: &State) {
     }
 }
 
-pub(crate) fn fail(stepper: &mut Stepper, id: FrameId, fail: &Fail) {
+pub(crate) fn fail(stepper: &mut Stepper, id: FrameId, state: &State, fail: &Fail) {
     let raw = stepper.execution.frame(id).input.payload().clone();
     let sight = Sight::new(stepper.execution, id, stepper.now, None);
+    let raw = match flow::selected_input(state, &raw, &sight) {
+        Ok(selected) => selected,
+        Err(failure) => return stepper.evaluation_failed(id, failure),
+    };
     let text = |field: &Option<Text>| {
         field
             .as_ref()

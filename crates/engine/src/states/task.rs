@@ -8,6 +8,7 @@ use crate::event::{Details, EventId, body_of, body_text};
 use crate::execution::{Attempt, Execution, FrameId, Identity, Phase, Stage, Status, millis};
 use crate::failing::Fault;
 use crate::flow::{self, Sight};
+use crate::inspect::DataStage;
 use crate::payload::{Payload, Slot};
 use crate::quantity::{self, Rule};
 use crate::states;
@@ -87,7 +88,7 @@ fn call(
     };
     Call {
         ticket,
-        resource: resource_arn(resource).to_string(),
+        resource: resource.arn().to_string(),
         pattern,
         input,
         token,
@@ -290,7 +291,7 @@ pub(crate) fn succeeded(stepper: &mut Stepper, id: FrameId, output: Payload) {
     if output.is_oversize() {
         let cause = format!(
             "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
-            resource_arn(&resource)
+            resource.arn()
         );
         return failed(
             stepper,
@@ -315,6 +316,9 @@ pub(crate) fn succeeded(stepper: &mut Stepper, id: FrameId, output: Payload) {
     };
     stepper.emit_in(id, details);
     close(stepper, id);
+    if let Some(inspection) = &stepper.execution.inspection {
+        inspection.note(DataStage::Result, result.payload());
+    }
     if stepper.execution.status() == Status::Running {
         states::leave_with(stepper, id, &result);
     }
@@ -468,13 +472,5 @@ fn names(resource: &Resource) -> (String, String) {
             ..
         } => (service.clone(), format!("{action}{}", pattern.suffix())),
         Resource::Function { arn } | Resource::Activity { arn } => (String::new(), arn.clone()),
-    }
-}
-
-fn resource_arn(resource: &Resource) -> &str {
-    match resource {
-        Resource::Function { arn }
-        | Resource::Activity { arn }
-        | Resource::Integration { arn, .. } => arn,
     }
 }

@@ -241,3 +241,18 @@ fn a_step_that_stores_too_much_goes_on_in_the_next() {
         .map(|output| output.payload().text().to_string());
     assert_eq!(output, serde_json::to_string(&items).ok());
 }
+
+#[test]
+fn a_pass_with_a_result_does_not_evaluate_its_input() {
+    check(
+        r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "InputPath": "$.absent", "Result": 1, "End": true}}}"#,
+        "{}",
+        &[],
+        expect![[r#"
+            1<0 ExecutionStarted {}
+            2<0 PassStateEntered P =#1
+            3<2 PassStateExited P 1
+            4<3 ExecutionSucceeded =#3
+        "#]],
+    );
+}

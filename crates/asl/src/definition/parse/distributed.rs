@@ -3,7 +3,7 @@
 use super::Parser;
 use super::fields::Fields;
 use crate::definition::QueryLanguage;
-use crate::definition::distributed::{Batcher, Distributed, Transformation, Writer};
+use crate::definition::distributed::{Batcher, Distributed, Reader, Transformation, Writer};
 
 /// Items that one reader gives at most (service quota).
 const ITEMS_MAX: u64 = 100_000_000;
@@ -41,7 +41,7 @@ impl Parser<'_> {
         Some(read(self, inner))
     }
 
-    fn reader(&mut self, reader: Fields<'_>) -> String {
+    fn reader(&mut self, reader: Fields<'_>) -> Reader {
         reader.allow_only(
             &["Resource", "Parameters", "Arguments", "ReaderConfig"],
             self.report,
@@ -51,7 +51,15 @@ impl Parser<'_> {
         }
         self.check_arguments(reader);
         self.within(reader, "ReaderConfig", Parser::check_reader_config);
-        resource_of(reader).unwrap_or_default()
+        let config = |field: &str| {
+            let value = reader.get("ReaderConfig")?.get(field)?;
+            value.as_str().map(str::to_owned)
+        };
+        Reader {
+            resource: resource_of(reader).unwrap_or_default(),
+            input_type: config("InputType"),
+            items_pointer: config("ItemsPointer"),
+        }
     }
 
     fn check_reader_config(&mut self, config: Fields<'_>) {
