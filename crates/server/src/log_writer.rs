@@ -28,7 +28,8 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 /// Deliveries wait for others this long, so that many share one fsync; a reader of logs ends the wait.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Payloads of Express executions that are kept until their end. Those of more executions are logged as empty texts.
+/// Payloads of Express executions that are kept until their end. What refers to one that is not kept is logged with
+/// an empty text.
 const KNOWN_BYTES_MAX: usize = 64 << 20;
 
 /// What the log group of a function is called.
@@ -398,10 +399,8 @@ impl Writer {
             .events
             .last()
             .is_some_and(|event| event.details.is_terminal());
-        let is_kept = !log.is_durable && !has_ended;
-        if is_kept && self.known_bytes + known.bytes() <= KNOWN_BYTES_MAX {
-            self.known_bytes += known.bytes();
-            self.known.insert(log.execution, known);
+        if !log.is_durable && !has_ended {
+            self.remember(log.execution, known);
         }
         if events.is_empty() {
             return Ok(());
@@ -422,6 +421,18 @@ impl Writer {
         });
         self.logs
             .append(&group.id, &stream, now().as_millis(), events)
+    }
+
+    /// Keeps the payloads of an Express execution. Those of the oldest go when there are too many: its end may
+    /// have been dropped from the queue.
+    fn remember(&mut self, execution: u64, known: KnownTexts) {
+        self.known_bytes += known.bytes();
+        self.known.insert(execution, known);
+        while self.known_bytes > KNOWN_BYTES_MAX
+            && let Some((_, oldest)) = self.known.pop_first()
+        {
+            self.known_bytes -= oldest.bytes();
+        }
     }
 
     /// The group with this name or ARN, looked up once a batch.

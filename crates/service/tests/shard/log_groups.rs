@@ -1,9 +1,9 @@
 //! Log groups: made, kept, found by state machines.
 
-use stepwell_api::logs;
-use stepwell_service::{Answer, Answered, LogsRequest, Refusal, Request};
+use stepwell_api::{logs, states};
+use stepwell_service::{Answer, Answered, KnownTexts, LogsRequest, Refusal, Request};
 
-use crate::world::World;
+use crate::world::{World, machine_arn};
 
 fn create(world: &mut World, name: &str) -> Answer {
     let input = logs::CreateLogGroupRequest {
@@ -145,4 +145,72 @@ fn a_state_machine_logs_to_a_group_that_exists() {
     );
     let answer = world.send(machine_with_logs("there")).expect("answered");
     assert!(answer.is_ok());
+}
+
+/// A machine that logs to the group `g`, or one that does not.
+fn logging_machine(world: &mut World, name: &str, kind: &str, level: &str) {
+    let group = "arn:aws:logs:us-east-1:123456789012:log-group:g:*";
+    let body = serde_json::json!({
+        "name": name, "type": kind, "roleArn": "arn:aws:iam::123456789012:role/r", "publish": true,
+        "definition": r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#,
+        "loggingConfiguration": {
+            "level": level, "includeExecutionData": true,
+            "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+        },
+    });
+    let answer = world.ask("CreateStateMachine", &body.to_string());
+    assert!(answer.contains("stateMachineArn"), "{answer}");
+}
+
+/// What a start releases, with the payloads that its log would show.
+fn logged(world: &mut World, arn: &str) -> Option<Vec<String>> {
+    let input = states::StartExecutionInput {
+        state_machine_arn: arn.to_string(),
+        input: Some(r#"{"n":1}"#.to_string()),
+        ..Default::default()
+    };
+    world.apply(Request::StartExecution(input));
+    let committed = world.commit();
+    let mut known = KnownTexts::default();
+    let mut shown = Vec::new();
+    for live in &committed.events {
+        let log = live.log.as_ref()?;
+        let events = world
+            .reader()
+            .logged_events(live, log, &mut known, &|_| true)
+            .expect("rows can be read");
+        shown.extend(events.into_iter().filter_map(|event| {
+            let entered = event.state_entered_event_details?;
+            Some(format!("{} {}", entered.name, entered.input?))
+        }));
+    }
+    Some(shown)
+}
+
+#[test]
+fn events_of_a_machine_that_logs_come_with_their_payloads() {
+    let mut world = World::new();
+    create(&mut world, "g").expect("created");
+    for (name, kind) in [("standard", "STANDARD"), ("express", "EXPRESS")] {
+        logging_machine(&mut world, name, kind, "ALL");
+        let shown = logged(&mut world, &machine_arn(name));
+        assert_eq!(shown, Some(vec![r#"P {"n":1}"#.to_string()]), "{name}");
+    }
+    logging_machine(&mut world, "silent", "STANDARD", "OFF");
+    assert_eq!(logged(&mut world, &machine_arn("silent")), None);
+}
+
+#[test]
+fn a_change_of_logging_is_followed_at_once_and_a_version_keeps_its_own() {
+    let mut world = World::new();
+    create(&mut world, "g").expect("created");
+    logging_machine(&mut world, "m", "STANDARD", "ALL");
+    assert!(logged(&mut world, &machine_arn("m")).is_some());
+    let off = serde_json::json!({
+        "stateMachineArn": machine_arn("m"), "loggingConfiguration": {"level": "OFF"},
+    });
+    world.ask("UpdateStateMachine", &off.to_string());
+    assert_eq!(logged(&mut world, &machine_arn("m")), None);
+    let version = format!("{}:1", machine_arn("m"));
+    assert!(logged(&mut world, &version).is_some());
 }
