@@ -106,7 +106,8 @@ impl Expression {
     /// Compiles `text`, delimiters included, of a field that is evaluated when `outcome` is there.
     ///
     /// - AWS: a member of `$states` that a field cannot have is refused when the definition is created (developer
-    ///   guide, "Reserved variable: $states").
+    ///   guide, "Reserved variable: $states"). The version is 2.0.6 (developer guide, "Transforming data with
+    ///   JSONata"), which does not know `??` and `?:`.
     pub fn compile(text: &str, outcome: Outcome) -> Result<Expression, CompileProblem> {
         if !Expression::is_expression(text) {
             return Err(CompileProblem::Invalid {
@@ -120,6 +121,11 @@ impl Expression {
             Expression::parse_with_code(source).map_err(|message| CompileProblem::Invalid {
                 message: messages::syntax(&message),
             })?;
+        if let Some(message) = expression.references.too_new {
+            return Err(CompileProblem::Invalid {
+                message: message.to_owned(),
+            });
+        }
         let message = match &*expression.references {
             References {
                 unsupported: Some(name),

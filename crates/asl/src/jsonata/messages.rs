@@ -91,8 +91,8 @@ fn operator_quoted(rest: &str) -> Option<String> {
 
 /// The sentence about an argument, with the function that refuses it.
 ///
-/// The crate says `Argument 1 must be String`, `... must be an array of Number`, or
-/// `Argument 1 of function length does not match function signature`.
+/// The crate says `Argument 1 must be String`, `... must be an array of Number`,
+/// `Argument count mismatch: expected 2, got 1`, or `Argument 1 of function length does not match function signature`.
 fn argument(rest: &str, references: &References) -> Option<String> {
     const MISMATCH: &str = " does not match function signature";
     if let Some((index, name)) = rest
@@ -102,6 +102,12 @@ fn argument(rest: &str, references: &References) -> Option<String> {
         && !name.starts_with('"')
     {
         let name = name.trim_start_matches('$');
+        return Some(format!("Argument {index} of function \"{name}\"{MISMATCH}"));
+    }
+    if let Some(counts) = rest.strip_prefix("Argument count mismatch: expected ") {
+        let (wanted, got) = counts.split_once(", got ")?;
+        let (wanted, got) = (wanted.parse().ok()?, got.parse().ok()?);
+        let (name, index) = signatures::miscounting(&references.functions, wanted, got)?;
         return Some(format!("Argument {index} of function \"{name}\"{MISMATCH}"));
     }
     let (index, wanted) = rest.strip_prefix("Argument ")?.split_once(" must be ")?;

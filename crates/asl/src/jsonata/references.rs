@@ -27,6 +27,8 @@ pub(super) struct References {
     pub(super) comparisons: BTreeSet<&'static str>,
     /// Whether there is a transform, `|...|...|`, which copies what it is applied to.
     pub(super) transforms: bool,
+    /// What AWS's version says of the first piece of syntax that is newer than it.
+    pub(super) too_new: Option<&'static str>,
 }
 
 /// Every function that an expression can name.
@@ -333,6 +335,12 @@ impl Walk {
             BinaryOp::GreaterThanOrEqual => Some(">="),
             _ => None,
         });
+        let too_new = match op {
+            BinaryOp::Coalesce => Some("The symbol \"?\" cannot be used as a unary operator"),
+            BinaryOp::Default => Some("The symbol \":\" cannot be used as a unary operator"),
+            _ => None,
+        };
+        self.found.too_new = self.found.too_new.or(too_new);
         match (op, lhs) {
             (BinaryOp::ColonEqual, AstNode::Variable(name)) => {
                 self.found.reuses_values = true;

@@ -70,7 +70,7 @@ const SIGNATURES: [(&str, &str); 58] = [
 /// The function of `functions` that wants `kind` as its argument `index`; `None` unless it is one only.
 ///
 /// - `index`: counts from 1, as in messages.
-/// - `kind`: the crate's word, such as `String` or `an array of Number`.
+/// - `kind`: the crate's word, such as `String`, `an array of Number` or `(Number or String)`.
 pub(super) fn refusing<'f>(
     functions: &'f BTreeSet<String>,
     index: usize,
@@ -86,18 +86,35 @@ pub(super) fn refusing<'f>(
         "an array of Number" => 'N',
         "an array of String" => 'S',
         "an array of Object" => 'O',
-        _ => return only(functions.iter()),
+        _ => 'x',
     };
-    let wants = |name: &&String| {
-        let signature = SIGNATURES.iter().find(|(known, _)| known == *name);
-        signature.is_none_or(|(_, letters)| letters.chars().nth(index - 1) == Some(letter))
-    };
-    only(functions.iter().filter(wants))
+    only(functions, |letters| {
+        letters.chars().nth(index - 1) == Some(letter)
+    })
 }
 
-fn only<'f>(mut names: impl Iterator<Item = &'f String>) -> Option<&'f str> {
+/// The function of `functions` that refuses `got` arguments for not being `wanted` many, and the argument that is
+/// missing or too much; `None` unless it is one only.
+pub(super) fn miscounting(
+    functions: &BTreeSet<String>,
+    wanted: usize,
+    got: usize,
+) -> Option<(&str, usize)> {
+    let name = only(functions, |letters| wanted <= letters.len())?;
+    match got {
+        got if got < wanted => Some((name, got + 1)),
+        _ if wanted > 0 => Some((name, wanted + 1)),
+        _ => None,
+    }
+}
+
+/// The one built-in function of `functions` whose parameters are as `fits` says.
+fn only(functions: &BTreeSet<String>, fits: impl Fn(&str) -> bool) -> Option<&str> {
+    let mut names = SIGNATURES
+        .iter()
+        .filter(|(name, letters)| functions.contains(*name) && fits(letters));
     match (names.next(), names.next()) {
-        (Some(name), None) => Some(name),
+        (Some((name, _)), None) => Some(name),
         _ => None,
     }
 }
