@@ -11,6 +11,7 @@ mod messages;
 mod references;
 mod signatures;
 mod template;
+mod urls;
 mod values;
 
 use std::collections::BTreeSet;

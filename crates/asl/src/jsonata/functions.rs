@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::intrinsic::{JavaRandom, hash};
 use crate::{Entropy, Scope, Timestamp};
 
-use super::{SEQUENCE_ITEMS_MAX, guard, values};
+use super::{SEQUENCE_ITEMS_MAX, guard, urls, values};
 
 /// Whole numbers below this are exact in the language's only kind of number.
 const WHOLE_MAX: f64 = 9e15;
@@ -40,6 +40,12 @@ pub(super) fn register(
             })?,
             "toMillis" => evaluator
                 .register_fn_override("toMillis", move |args: &[JValue]| to_millis(now, args))?,
+            "encodeUrl" | "encodeUrlComponent" | "decodeUrl" | "decodeUrlComponent" => {
+                let function = name.clone();
+                evaluator.register_fn_override(name.as_str(), move |args: &[JValue]| {
+                    urls::call(&function, args)
+                })?;
+            }
             "random" => {
                 let entropy = own_entropy(scope);
                 evaluator.register_fn_override("random", move |args: &[JValue]| {
@@ -69,7 +75,7 @@ fn own_entropy(scope: &Scope<'_>) -> Entropy {
     Entropy::derive(&scope.entropy.draw(), 0)
 }
 
-fn failed(message: impl Into<String>) -> EvaluatorError {
+pub(super) fn failed(message: impl Into<String>) -> EvaluatorError {
     EvaluatorError::EvaluationError(message.into())
 }
 
@@ -78,7 +84,7 @@ fn not_a_function() -> EvaluatorError {
 }
 
 /// The message with which JSONata refuses an argument; `position` counts from 1.
-fn refused<T>(function: &str, position: usize) -> Result<T, EvaluatorError> {
+pub(super) fn refused<T>(function: &str, position: usize) -> Result<T, EvaluatorError> {
     Err(failed(format!(
         "T0410: Argument {position} of function \"{function}\" does not match function signature"
     )))

@@ -21,10 +21,10 @@ use bounds::{
 pub(super) const MEMORY: &str =
     "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 
-/// Built-in functions whose calls are guarded, with the number of their parameters.
+/// Functions whose calls are guarded, or that are ours in the place of built-in ones, with the number of their parameters.
 ///
 /// One that is passed on by its name becomes a function of its own around a guarded call.
-const GUARDED: [(&str, usize); 9] = [
+const GUARDED: [(&str, usize); 13] = [
     ("pad", 3),
     ("join", 2),
     ("replace", 4),
@@ -34,6 +34,19 @@ const GUARDED: [(&str, usize); 9] = [
     ("toMillis", 2),
     ("formatInteger", 2),
     ("range", 3),
+    ("encodeUrl", 1),
+    ("encodeUrlComponent", 1),
+    ("decodeUrl", 1),
+    ("decodeUrlComponent", 1),
+];
+/// Functions of ours whose first argument is the context when it is left out: the crate tells a function only what is
+/// written down.
+const OF_CONTEXT: [&str; 5] = [
+    "toMillis",
+    "encodeUrl",
+    "encodeUrlComponent",
+    "decodeUrl",
+    "decodeUrlComponent",
 ];
 /// Names of the parameters of such a function.
 const PARAMETERS: [&str; 4] = ["a", "b", "c", "d"];
@@ -64,6 +77,7 @@ struct Guards<'r> {
 impl Guards<'_> {
     fn node(&mut self, node: &mut AstNode) {
         self.below(node);
+        self.context(node);
         match node {
             AstNode::Binary {
                 op: BinaryOp::Concatenate,
@@ -124,6 +138,30 @@ impl Guards<'_> {
                 args,
                 is_builtin: true,
             } => self.arguments(name.clone().as_str(), args),
+            _ => {}
+        }
+    }
+
+    /// Writes the context down where it is an argument that was left out.
+    fn context(&self, node: &mut AstNode) {
+        let of_context = |name: &str| OF_CONTEXT.contains(&name) && !self.references.binds(name);
+        match node {
+            AstNode::Function { name, args, .. } if args.is_empty() && of_context(name) => {
+                args.push(AstNode::Variable(String::new()));
+            }
+            // What is passed on is the argument.
+            AstNode::Binary {
+                op: BinaryOp::ChainPipe,
+                rhs,
+                ..
+            } => {
+                if let AstNode::Function { name, args, .. } = &mut **rhs
+                    && of_context(name)
+                    && matches!(&args[..], [AstNode::Variable(context)] if context.is_empty())
+                {
+                    args.clear();
+                }
+            }
             _ => {}
         }
     }

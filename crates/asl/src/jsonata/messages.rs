@@ -134,6 +134,10 @@ pub(super) fn syntax(message: &str) -> String {
             || rest.to_owned(),
             |token| format!("Syntax error: {}", symbol(token)),
         ),
+        Some(("S0103", rest)) => rest.rsplit_once('\\').map_or_else(
+            || rest.to_owned(),
+            |(text, escaped)| format!("{text}\\{}", Value::from(escaped)),
+        ),
         Some(("S0202", rest)) => rest
             .strip_prefix("Expected ")
             .and_then(|rest| rest.split_once(", got "))

@@ -82,7 +82,7 @@ pub(super) fn refusing<'f>(
         "Boolean" => 'b',
         "Array" => 'a',
         "Object" => 'o',
-        "Function" => 'f',
+        kind if kind.starts_with("Function") => 'f',
         "an array of Number" => 'N',
         "an array of String" => 'S',
         "an array of Object" => 'O',

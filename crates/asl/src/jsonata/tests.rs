@@ -53,6 +53,27 @@ fn outcome(source: &str) -> Result<String, Failure> {
 /// Each line: an expression, then the JSON it gives.
 const VALUES: &[(&str, &str)] = &[
     ("$states.input.total", "12"),
+    (
+        r#"$encodeUrlComponent("a-b_c.d e/'(*)!~é")"#,
+        r#""a-b_c.d%20e%2F'(*)!~%C3%A9""#,
+    ),
+    (
+        "$encodeUrl('http://x/a b?c=d&e=é#%')",
+        r##""http://x/a%20b?c=d&e=%C3%A9#%25""##,
+    ),
+    (
+        "$decodeUrl('http://x/a%20b%2F%C3%A9')",
+        r#""http://x/a b%2Fé""#,
+    ),
+    ("$decodeUrlComponent('%2f+%20')", r#""/+ ""#),
+    ("['a b'].$encodeUrl()", r#""a%20b""#),
+    ("'a b' ~> $encodeUrl()", r#""a%20b""#),
+    ("'a b' ~> $encodeUrl", r#""a%20b""#),
+    ("['a b'].{'x': $encodeUrlComponent()}.x", r#""a%20b""#),
+    ("['a b', 'c'] ~> $map($encodeUrl)", r#"["a%20b","c"]"#),
+    ("['2024'].$toMillis()", "1704067200000"),
+    ("'2024' ~> $toMillis()", "1704067200000"),
+    ("$exists($decodeUrl($none))", "false"),
     ("$states.input.total / 5", "2.4"),
     ("$states.context.State.Name", r#""Pay""#),
     ("$states.errorOutput", r#"{"Error":"E","Cause":"c"}"#),
@@ -182,6 +203,7 @@ fn what_aws_refuses_is_refused_when_compiled() {
         ("[1)", r#"Expected "]", got ")""#),
         (")", r#"The symbol ")" cannot be used as a unary operator"#),
         ("1 2", "Syntax error: 2"),
+        (r"'it\'s'", r#"Unsupported escape sequence: \"'""#),
         (
             "$x ?? 1",
             r#"The symbol "?" cannot be used as a unary operator"#,

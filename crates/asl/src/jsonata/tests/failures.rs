@@ -48,6 +48,22 @@ const FAILURES: &[(&str, &str)] = &[
         r#"threw an error during evaluation. T0410: Argument 1 of function "number" does not match function signature"#,
     ),
     (
+        "$match('a', 'a')",
+        r#"threw an error during evaluation. T0410: Argument 2 of function "match" does not match function signature"#,
+    ),
+    (
+        "$decodeUrl('a%2')",
+        r#"threw an error during evaluation. D3140: Malformed URL passed to $decodeUrl(): "a%2""#,
+    ),
+    (
+        "$decodeUrlComponent('%FF')",
+        r#"threw an error during evaluation. D3140: Malformed URL passed to $decodeUrlComponent(): "%FF""#,
+    ),
+    (
+        "$encodeUrl(1)",
+        r#"threw an error during evaluation. T0410: Argument 1 of function "encodeUrl" does not match function signature"#,
+    ),
+    (
         "$map([1])",
         r#"threw an error during evaluation. T0410: Argument 2 of function "map" does not match function signature"#,
     ),
