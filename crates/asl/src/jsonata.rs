@@ -122,7 +122,7 @@ impl Expression {
             Expression::parse_with_code(source).map_err(|message| CompileProblem::Invalid {
                 message: messages::syntax(&message),
             })?;
-        if let Some(message) = expression.references.too_new {
+        if let Some(message) = expression.references.invalid {
             return Err(CompileProblem::Invalid {
                 message: message.to_owned(),
             });

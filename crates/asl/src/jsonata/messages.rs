@@ -129,6 +129,9 @@ fn argument(rest: &str, references: &References) -> Option<String> {
 /// AWS: diagnostics show it without its code.
 pub(super) fn syntax(message: &str) -> String {
     let message = message.strip_prefix("Invalid syntax: ").unwrap_or(message);
+    if let Some(sentence) = same_fault(message) {
+        return sentence;
+    }
     match coded(message) {
         Some(("S0201", rest)) => rest.strip_prefix("Syntax error: ").map_or_else(
             || rest.to_owned(),
@@ -164,6 +167,22 @@ pub(super) fn syntax(message: &str) -> String {
     }
 }
 
+/// The reference's sentence for a fault that the crate says in words of its own.
+fn same_fault(message: &str) -> Option<String> {
+    let (_, text) = coded(message).unwrap_or(("", message));
+    if text.starts_with("Unclosed comment") {
+        return Some("Comment has no closing tag".to_owned());
+    }
+    if let Some(operator) = text.strip_prefix("Expected a variable reference after ") {
+        return Some(format!(
+            "The right side of {} must be a variable name (start with $)",
+            Value::from(operator)
+        ));
+    }
+    text.strip_prefix("Unknown operator: ")
+        .map(|operator| format!("Unknown operator: {}", Value::from(operator)))
+}
+
 /// Code and text of `T1006: Attempted ...`.
 fn coded(message: &str) -> Option<(&str, &str)> {
     let (code, rest) = message.split_once(": ")?;
@@ -175,7 +194,9 @@ fn coded(message: &str) -> Option<(&str, &str)> {
 
 /// A token as the reference shows it, from the crate's name for it.
 fn symbol(token: &str) -> String {
-    const SYMBOLS: [(&str, &str); 34] = [
+    const SYMBOLS: [(&str, &str); 36] = [
+        ("At", "@"),
+        ("Hash", "#"),
         ("RightParen", ")"),
         ("LeftParen", "("),
         ("RightBracket", "]"),
@@ -188,8 +209,8 @@ fn symbol(token: &str) -> String {
         ("ColonEqual", ":="),
         ("TildeArrow", "~>"),
         ("Question", "?"),
-        ("QuestionQuestion", "??"),
-        ("QuestionColon", "?:"),
+        ("QuestionQuestion", "?"),
+        ("QuestionColon", "?"),
         ("Plus", "+"),
         ("Minus", "-"),
         ("Star", "*"),
@@ -211,6 +232,10 @@ fn symbol(token: &str) -> String {
         ("Caret", "^"),
         ("Pipe", "|"),
     ];
+    // A value is shown as it is, a symbol in quotes.
+    if let "True" | "False" | "Null" = token {
+        return token.to_lowercase();
+    }
     if let Some((_, symbol)) = SYMBOLS.iter().find(|(name, _)| *name == token) {
         return Value::from(*symbol).to_string();
     }

@@ -27,8 +27,8 @@ pub(super) struct References {
     pub(super) comparisons: BTreeSet<&'static str>,
     /// Whether there is a transform, `|...|...|`, which copies what it is applied to.
     pub(super) transforms: bool,
-    /// What AWS's version says of the first piece of syntax that is newer than it.
-    pub(super) too_new: Option<&'static str>,
+    /// What AWS's parser says of the first piece of syntax that the crate takes and AWS's does not.
+    pub(super) invalid: Option<&'static str>,
 }
 
 /// Every function that an expression can name.
@@ -224,7 +224,7 @@ impl Walk {
             AstNode::Function { .. } | AstNode::Call { .. } | AstNode::Lambda { .. } => {
                 self.function(node, top);
             }
-            AstNode::Array(items) | AstNode::ArrayGroup(items) => self.nodes(items, top),
+            AstNode::Array(items) | AstNode::ArrayGroup(items) => self.array(items, top),
             AstNode::Object(pairs) => self.pairs(pairs, top),
             AstNode::ObjectTransform { input, pattern } => {
                 self.node(input, top);
@@ -320,6 +320,23 @@ impl Walk {
         }
     }
 
+    fn array(&mut self, items: &[AstNode], top: bool) {
+        for item in items {
+            match item {
+                // Only here is `..` a range.
+                AstNode::Binary {
+                    op: BinaryOp::Range,
+                    lhs,
+                    rhs,
+                } => {
+                    self.node(lhs, top);
+                    self.node(rhs, top);
+                }
+                item => self.node(item, top),
+            }
+        }
+    }
+
     fn pairs(&mut self, pairs: &[(AstNode, AstNode)], top: bool) {
         for (name, value) in pairs {
             self.node(name, top);
@@ -335,12 +352,17 @@ impl Walk {
             BinaryOp::GreaterThanOrEqual => Some(">="),
             _ => None,
         });
-        let too_new = match op {
-            BinaryOp::Coalesce => Some("The symbol \"?\" cannot be used as a unary operator"),
-            BinaryOp::Default => Some("The symbol \":\" cannot be used as a unary operator"),
+        let invalid = match (op, lhs) {
+            (BinaryOp::Coalesce, _) => Some("The symbol \"?\" cannot be used as a unary operator"),
+            (BinaryOp::Default, _) => Some("The symbol \":\" cannot be used as a unary operator"),
+            (BinaryOp::Range, _) => Some("Syntax error: \"..\""),
+            (BinaryOp::ColonEqual, AstNode::Variable(_)) => None,
+            (BinaryOp::ColonEqual, _) => {
+                Some("The left side of := must be a variable name (start with $)")
+            }
             _ => None,
         };
-        self.found.too_new = self.found.too_new.or(too_new);
+        self.found.invalid = self.found.invalid.or(invalid);
         match (op, lhs) {
             (BinaryOp::ColonEqual, AstNode::Variable(name)) => {
                 self.found.reuses_values = true;

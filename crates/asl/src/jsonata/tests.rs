@@ -203,6 +203,22 @@ fn what_aws_refuses_is_refused_when_compiled() {
         ("[1)", r#"Expected "]", got ")""#),
         (")", r#"The symbol ")" cannot be used as a unary operator"#),
         ("1 2", "Syntax error: 2"),
+        ("1 true", "Syntax error: true"),
+        ("[1 null", r#"Expected "]", got null"#),
+        ("@", r#"The symbol "@" cannot be used as a unary operator"#),
+        (
+            "a@b",
+            r#"The right side of "@" must be a variable name (start with $)"#,
+        ),
+        ("a!b", r#"Unknown operator: "!""#),
+        ("1 /* a", "Comment has no closing tag"),
+        ("??", r#"The symbol "?" cannot be used as a unary operator"#),
+        (
+            "1 := 2",
+            "The left side of := must be a variable name (start with $)",
+        ),
+        ("1..2", r#"Syntax error: "..""#),
+        ("$x[0..1]", r#"Syntax error: "..""#),
         (r"'it\'s'", r#"Unsupported escape sequence: \"'""#),
         (
             "$x ?? 1",
@@ -232,6 +248,9 @@ fn what_aws_refuses_is_refused_when_compiled() {
         "$x ~> |a|{'b': c}|",
         "$x.($.a)",
         "[1][$ = 1]",
+        "$x[[0..1]]",
+        "[1..3, (5)].($ * $)",
+        "[$x..$y][]",
     ] {
         assert!(
             Expression::compile(&format!("{{% {source} %}}"), Outcome::Result).is_ok(),
