@@ -301,7 +301,7 @@ impl ExecutionFilter {
     fn scan_limit(&self, limit: usize) -> usize {
         if self.started_from.is_some() || self.is_redriven.is_some() {
             FILTER_READ_MAX
-        } else if self.status.is_some() {
+        } else if self.status.is_some() || self.first > 0 {
             FILTER_SCAN_MAX
         } else {
             limit + 1

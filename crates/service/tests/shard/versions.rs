@@ -454,6 +454,24 @@ fn a_token_goes_on_for_a_day_and_only_in_its_own_list() {
     assert_eq!(world.ask("ListExecutions", &list.to_string()), refusal);
 }
 
+#[test]
+fn the_executions_of_a_deleted_machine_leave_no_empty_pages() {
+    let mut world = World::new();
+    let definition = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
+    world.create("m", "STANDARD", definition);
+    for number in 0..300 {
+        world.start("m", &number.to_string(), "{}");
+    }
+    let machine = json!({ "stateMachineArn": machine_arn("m") });
+    ok(&mut world, "DeleteStateMachine", &machine);
+    world.create("m", "STANDARD", definition);
+    world.start("m", "7", "{}");
+    let list = json!({ "stateMachineArn": machine_arn("m"), "maxResults": 5 });
+    let page = ok(&mut world, "ListExecutions", &list);
+    assert_eq!(page["executions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(page["nextToken"], Value::Null);
+}
+
 fn ok(world: &mut World, operation: &str, body: &Value) -> Value {
     let answer = world.ask(operation, &body.to_string());
     serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{operation}: {answer}"))
