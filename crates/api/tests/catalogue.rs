@@ -265,7 +265,25 @@ fn what_is_required_must_be_there() {
 
 #[test]
 fn nothing_is_said_where_no_model_describes_the_parameters() {
-    problems("http:invoke", r#"{"anything": 1}"#, &[]);
+    problems("eks:call", r#"{"anything": 1}"#, &[]);
     problems("elasticmapreduce:addStep", r#"{"ClusterId": "j"}"#, &[]);
     problems("aws-sdk:opsworks:createStack", r#"{"anything": 1}"#, &[]);
+}
+
+#[test]
+fn integrations_that_call_no_service_have_parameters_too() {
+    problems(
+        "http:invoke",
+        r#"{"ApiEndpoint": "https://a.example", "Authentication": {"Connection": "c"},
+            "Headers": {"any": "JSON"}, "RequestBody": {"any": "JSON"}}"#,
+        &[
+            "The field 'Method' is required but was missing",
+            r#"The field "Connection" is not supported by Step Functions"#,
+        ],
+    );
+    problems(
+        "apigateway:invoke.waitForTaskToken",
+        r#"{"ApiEndpoint.$": "$.a", "Method": "GET", "Stage": "s", "AuthType": "IAM_ROLE", "Body": ""}"#,
+        &[r#"The field "Body" is not supported by Step Functions"#],
+    );
 }

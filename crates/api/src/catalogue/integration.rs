@@ -1,6 +1,7 @@
 //! Which action of which service a task's resource calls, and where its result comes from.
 
 use super::name::Naming;
+use super::own;
 
 /// A resource of a task, taken apart.
 pub(super) struct Integration<'a> {
@@ -110,7 +111,8 @@ const POLLED: [(&str, &str, &str); 36] = [
 
 /// Optimized integrations that take the parameters of the action that they call: integration, action
 /// or all, members that Step Functions turns into text. Others have parameters of their own.
-const PARAMETERS: [(&str, &str, &[&str]); 11] = [
+const PARAMETERS: [(&str, &str, &[&str]); 13] = [
+    ("apigateway", "invoke", &[]),
     ("athena", "", &[]),
     ("batch", "submitJob", &[]),
     ("codebuild", "", &[]),
@@ -118,6 +120,7 @@ const PARAMETERS: [(&str, &str, &[&str]); 11] = [
     ("ecs", "runTask", &[]),
     ("events", "putEvents", &[]),
     ("glue", "startJobRun", &[]),
+    ("http", "invoke", &[]),
     ("lambda", "invoke", &["Payload"]),
     ("sns", "publish", &["Message"]),
     ("sqs", "sendMessage", &["MessageBody"]),
@@ -216,11 +219,15 @@ impl<'a> Integration<'a> {
 }
 
 fn called_service<'a>(service: &'a str, action: &str) -> &'a str {
-    if (service, action) == ("bedrock", "invokeModel") {
-        return "bedrockruntime";
+    match (service, action) {
+        ("apigateway", "invoke") => own::API_GATEWAY_NAME,
+        ("bedrock", "invokeModel") => "bedrockruntime",
+        ("http", "invoke") => own::HTTP_NAME,
+        _ => {
+            let row = SERVICES.iter().find(|row| row.0 == service);
+            row.map_or(service, |row| row.1)
+        }
     }
-    let row = SERVICES.iter().find(|row| row.0 == service);
-    row.map_or(service, |row| row.1)
 }
 
 fn called<'a>(service: &str, action: &'a str) -> &'a str {

@@ -7,6 +7,7 @@
 mod integration;
 mod mock;
 mod name;
+mod own;
 mod parameters;
 mod parse;
 
@@ -64,8 +65,10 @@ struct Bounds {
 impl Service {
     /// The service that Step Functions calls `name`, as in `arn:aws:states:::aws-sdk:NAME:ACTION`.
     pub fn find(name: &str) -> Option<Self> {
-        let text = unpack(name)?;
-        let service = parse::service(&text);
+        let service = match own::text(name) {
+            Some(text) => parse::service(text),
+            None => parse::service(&unpack(name)?),
+        };
         Some(service.expect("the packed catalogue was written by `cargo xtask codegen`"))
     }
 
