@@ -11,7 +11,7 @@ use stepwell_engine::{Input, TaskToken, Ticket, Timestamp};
 use stepwell_store::{Direction, Error};
 
 use crate::command::{Answered, RequestId, TakenTask};
-use crate::configuration::check_encryption;
+use crate::configuration::{check_encryption, same_encryption};
 use crate::polls::{POLLS_MAX, Poll};
 use crate::rows::activity::{
     Activity, QueuedTask, activity_key, activity_task_key, queue_key, queue_of, queued,
@@ -274,29 +274,6 @@ pub(crate) fn activity(rows: &dyn Rows, name: &str) -> Result<Option<Activity>, 
 pub(crate) fn named(rows: &dyn Rows, parsed: &ActivityArn) -> Result<Option<Activity>, Error> {
     let found = activity(rows, parsed.name())?;
     Ok(found.filter(|activity| activity.arn == parsed.as_str()))
-}
-
-/// AWS: an activity without a configuration has the one of an AWS owned key.
-pub(crate) fn encryption_of(activity: &Activity) -> states::EncryptionConfiguration {
-    activity
-        .encryption
-        .clone()
-        .unwrap_or_else(|| states::EncryptionConfiguration {
-            r#type: states::encryption_type::AWS_OWNED_KEY.to_string(),
-            ..Default::default()
-        })
-}
-
-fn same_encryption(
-    one: &Option<states::EncryptionConfiguration>,
-    other: &Option<states::EncryptionConfiguration>,
-) -> bool {
-    let owned = |encryption: &Option<states::EncryptionConfiguration>| {
-        encryption
-            .clone()
-            .filter(|encryption| encryption.r#type != states::encryption_type::AWS_OWNED_KEY)
-    };
-    owned(one) == owned(other)
 }
 
 /// AWS: a poll without a task is answered without a token.

@@ -44,6 +44,27 @@ pub(crate) fn check_encryption(
     Err(states::Error::invalid_encryption_configuration(text))
 }
 
+/// What describes the encryption of a state machine or an activity.
+///
+/// AWS: one without a configuration is described with the key that AWS owns (since the keys of customers came, in
+/// July 2024; older recordings have no such member).
+pub(crate) fn encryption_of(
+    configured: Option<states::EncryptionConfiguration>,
+) -> states::EncryptionConfiguration {
+    configured.unwrap_or_else(|| states::EncryptionConfiguration {
+        r#type: states::encryption_type::AWS_OWNED_KEY.to_string(),
+        ..Default::default()
+    })
+}
+
+/// Whether both mean the same key: no configuration is the key that AWS owns.
+pub(crate) fn same_encryption(
+    one: &Option<states::EncryptionConfiguration>,
+    other: &Option<states::EncryptionConfiguration>,
+) -> bool {
+    encryption_of(one.clone()) == encryption_of(other.clone())
+}
+
 pub(crate) fn check_role(role_arn: &str) -> Result<(), states::Error> {
     if role_arn.starts_with("arn:") {
         return Ok(());

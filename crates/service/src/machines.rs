@@ -9,7 +9,7 @@ use stepwell_engine::{Definition, Diagnostic, MachineKind, Timestamp};
 use stepwell_store::Direction;
 
 use crate::command::{Answered, Effect};
-use crate::configuration::{check_encryption, check_logging, check_role};
+use crate::configuration::{check_encryption, check_logging, check_role, same_encryption};
 use crate::log_targets::log_target;
 use crate::rows::machine::{Machine, machine_key};
 use crate::rows::version::{Numbering, Version, alias_key, numbering_key, version_key};
@@ -88,7 +88,7 @@ impl Shard {
             && existing.is_express == wanted.is_express
             && existing.logging == wanted.logging
             && existing.tracing_enabled == wanted.tracing_enabled
-            && existing.encryption == wanted.encryption
+            && same_encryption(&existing.encryption, &wanted.encryption)
             && first.is_some() == publishes
             && first
                 .as_ref()

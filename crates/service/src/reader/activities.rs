@@ -6,7 +6,8 @@ use stepwell_store::Direction;
 
 use super::page::{cut_page, page_size};
 use super::{Read, Reader, settle};
-use crate::activities::{encryption_of, named};
+use crate::activities::named;
+use crate::configuration::encryption_of;
 use crate::rows::activity::{Activity, activities};
 use crate::rows::{after, decode_json};
 use crate::shard::Done;
@@ -24,7 +25,7 @@ impl Reader {
         let found = named(&self.snapshot, &ActivityArn::parse(arn)?)?;
         let activity = found.ok_or_else(|| states::Error::activity_does_not_exist(arn))?;
         Ok(states::DescribeActivityOutput {
-            encryption_configuration: Some(encryption_of(&activity)),
+            encryption_configuration: Some(encryption_of(activity.encryption)),
             activity_arn: activity.arn,
             name: activity.name,
             creation_date: EpochSeconds::from_ms(activity.created_ms),

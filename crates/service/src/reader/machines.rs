@@ -7,6 +7,7 @@ use stepwell_store::Direction;
 
 use super::page::{cut_page, page_size};
 use super::{Read, Reader, settle};
+use crate::configuration::encryption_of;
 use crate::machines::machine_kind;
 use crate::rows::execution::OwnedExecutionRow;
 use crate::rows::machine::{Machine, machine_key, machines};
@@ -72,7 +73,7 @@ impl Reader {
             revision_id: machine.revision_id.clone(),
             // AWS: the description of a version; the machine itself has none.
             description: version.and_then(|version| version.description),
-            encryption_configuration: machine.encryption.clone(),
+            encryption_configuration: Some(encryption_of(machine.encryption)),
             variable_references: (!references.is_empty()).then_some(references),
         })
     }
@@ -146,7 +147,9 @@ impl Reader {
             map_run_arn: run.as_ref().map(|(_, run)| run.arn.clone()),
             label: run.map(|(_, run)| run.label),
             revision_id: row.revision_id.clone(),
-            encryption_configuration: machine.and_then(|machine| machine.encryption),
+            encryption_configuration: Some(encryption_of(
+                machine.and_then(|machine| machine.encryption),
+            )),
             variable_references: (!references.is_empty()).then_some(references),
         })
     }

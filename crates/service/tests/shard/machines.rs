@@ -29,7 +29,7 @@ fn the_same_create_again_answers_with_the_machine_that_is_there() {
             > CreateStateMachine {"name": "m", "tracingConfiguration": {"enabled": true}, "definition": "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}", "roleArn": "arn:aws:iam::123456789012:role/r"}
               ! StateMachineAlreadyExists: State Machine Already Exists: '@stateMachine:m'
             > DescribeStateMachine {"stateMachineArn": "@m"}
-              {"stateMachineArn":"@stateMachine:m","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false}}
+              {"stateMachineArn":"@stateMachine:m","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}
             > rows
               {2: 1, 3: 1}
         "#]],
@@ -101,7 +101,7 @@ fn an_update_gets_a_revision_only_when_it_changes_something() {
             > UpdateStateMachine {"stateMachineArn": "@m:1", "roleArn": "arn:aws:iam::123456789012:role/r"}
               ! StateMachineDoesNotExist: State Machine Does Not Exist: '@stateMachine:m:1'
             > DescribeStateMachine {"stateMachineArn": "@m"}
-              {"stateMachineArn":"@stateMachine:m","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"B\",\"States\":{\"B\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"revisionId":"08d02d1f-e167-409e-a23d-8f8d1c3d8cce"}
+              {"stateMachineArn":"@stateMachine:m","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"B\",\"States\":{\"B\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"revisionId":"08d02d1f-e167-409e-a23d-8f8d1c3d8cce","encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}
         "#]],
     );
 }
@@ -172,7 +172,7 @@ fn a_machine_is_deleting_until_its_last_execution_ends() {
             > DeleteStateMachine {"stateMachineArn": "@m"}
               {}
             > DescribeStateMachine {"stateMachineArn": "@m"}
-              {"stateMachineArn":"@stateMachine:m","name":"m","status":"DELETING","definition":"{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":5,\"End\":true}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false}}
+              {"stateMachineArn":"@stateMachine:m","name":"m","status":"DELETING","definition":"{\"StartAt\":\"W\",\"States\":{\"W\":{\"Type\":\"Wait\",\"Seconds\":5,\"End\":true}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}
             > ListStateMachines {}
               {"stateMachines":[{"stateMachineArn":"@stateMachine:m","name":"m","type":"STANDARD","creationDate":1700000000.0}]}
             > start m c
@@ -187,7 +187,7 @@ fn a_machine_is_deleting_until_its_last_execution_ends() {
               {"stopDate":1700000000.0}
             > crash
             > DescribeStateMachine {"stateMachineArn": "@m", "includedData": "METADATA_ONLY"}
-              {"stateMachineArn":"@stateMachine:m","name":"m","status":"DELETING","definition":"{}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false}}
+              {"stateMachineArn":"@stateMachine:m","name":"m","status":"DELETING","definition":"{}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}
             > wait 5
             > DescribeStateMachine {"stateMachineArn": "@m"}
               ! StateMachineDoesNotExist: State Machine Does Not Exist: '@stateMachine:m'

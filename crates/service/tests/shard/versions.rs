@@ -27,7 +27,7 @@ fn a_version_is_what_the_machine_was_when_it_was_published() {
             > UpdateStateMachine {"stateMachineArn": "@m", "roleArn": "arn:aws:iam::123456789012:role/other", "tracingConfiguration": {"enabled": true}}
               {"updateDate":1700000000.0,"revisionId":"668fe74b-067a-4188-b77c-ddf7ebe8e60a"}
             > DescribeStateMachine {"stateMachineArn": "@m:1"}
-              {"stateMachineArn":"@stateMachine:m:1","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"description":"one"}
+              {"stateMachineArn":"@stateMachine:m:1","name":"m","status":"ACTIVE","definition":"{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Succeed\"}}}","roleArn":"arn:aws:iam::123456789012:role/r","type":"STANDARD","creationDate":1700000000.0,"loggingConfiguration":{"level":"OFF","includeExecutionData":false},"tracingConfiguration":{"enabled":false},"description":"one","encryptionConfiguration":{"type":"AWS_OWNED_KEY"}}
             > DescribeStateMachine {"stateMachineArn": "@m:2"}
               ! StateMachineDoesNotExist: State Machine Does Not Exist: '@stateMachine:m:2'
             > DescribeStateMachine {"stateMachineArn": "@m:0"}
