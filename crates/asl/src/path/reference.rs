@@ -1,7 +1,9 @@
 //! Reference paths: they name exactly one place, so a value can be put there.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::Failure;
@@ -57,6 +59,24 @@ impl ReferencePath {
             Step::Name(name) => at.as_object()?.get(name),
             Step::Index(index) => element(at.as_array()?, i64::try_from(*index).ok()?),
         })
+    }
+
+    /// The value at the place in a JSON text, as that text writes it.
+    ///
+    /// - `None`: nothing is there, or `document` is not JSON.
+    pub fn text_in<'t>(&self, document: &'t str) -> Option<&'t str> {
+        self.steps
+            .iter()
+            .try_fold(document.trim(), |at, step| match step {
+                Step::Name(name) => {
+                    let members: BTreeMap<String, &'t RawValue> = serde_json::from_str(at).ok()?;
+                    members.get(name).map(|value| value.get())
+                }
+                Step::Index(index) => {
+                    let elements: Vec<&'t RawValue> = serde_json::from_str(at).ok()?;
+                    elements.get(*index).map(|value| value.get())
+                }
+            })
     }
 
     /// `target` with `value` at the place: what `ResultPath` does.

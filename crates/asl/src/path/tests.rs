@@ -316,3 +316,19 @@ fn a_reference_path_places_its_value() {
     assert_eq!(path.get(&json!({"a": [{"b": 3}]})), Some(&json!(3)));
     assert_eq!(path.get(&json!({"a": []})), None);
 }
+
+#[test]
+fn a_reference_path_finds_the_text_as_it_is_written() {
+    let text_in = |path: &str, document: &'static str| {
+        let path = ReferencePath::parse(path).expect("a reference path");
+        path.text_in(document)
+    };
+    let document = r#" {"a": [1, {"b" : [ 2,3 ]}], "\u0063": "x"} "#;
+    assert_eq!(text_in("$", document), Some(document.trim()));
+    assert_eq!(text_in("$.a", document), Some(r#"[1, {"b" : [ 2,3 ]}]"#));
+    assert_eq!(text_in("$.a[1].b", document), Some("[ 2,3 ]"));
+    assert_eq!(text_in("$.c", document), Some(r#""x""#));
+    assert_eq!(text_in("$.a[2]", document), None);
+    assert_eq!(text_in("$.a.b", document), None);
+    assert_eq!(text_in("$.a", "no JSON"), None);
+}

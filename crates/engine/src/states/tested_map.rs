@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use stepwell_asl::Failure;
 use stepwell_asl::definition::distributed::Reader;
-use stepwell_asl::definition::{Flow, Map, State};
+use stepwell_asl::definition::{Flow, Items, Map, State};
+use stepwell_asl::path::{ReferencePath, ValuePath};
 
 use crate::execution::{FrameId, Phase};
 use crate::flow::{self, Sight};
@@ -109,10 +110,23 @@ fn items_of_input(
 ) -> Result<Vec<Value>, Failure> {
     let items = map::items(state, map, raw, sight)?;
     if let Flow::JsonPath(_) = &state.flow {
-        let items = Payload::from_value(Value::Array(items.clone()));
-        inspection.note(DataStage::AfterItemsPath, &items);
+        let effective = flow::selected_input(state, raw, sight)?;
+        let shown = match &map.items {
+            Items::Path(path) => as_written(path, &effective)
+                .unwrap_or_else(|| Payload::from_value(Value::Array(items.clone()))),
+            Items::Input | Items::Jsonata(_) => effective,
+        };
+        inspection.note(DataStage::AfterItemsPath, &shown);
     }
     Ok(items)
+}
+
+/// What a reference path selects; `None` for a path of another kind.
+///
+/// AWS: the text of the input is shown unchanged, spaces included (recorded).
+fn as_written(path: &ValuePath, effective: &Payload) -> Option<Payload> {
+    let path = ReferencePath::parse(path.text()).ok()?;
+    path.text_in(effective.text()).map(Payload::from_text)
 }
 
 /// The items in what the reader read: all of it, or what `ItemsPointer` points at.

@@ -226,7 +226,7 @@ fn a_mocked_map_shows_its_batches() {
               afterInputPath {"l": [5, 6, 7]}
               afterResultSelector [1, 2]
               afterResultPath [1, 2]
-              afterItemsPath [5,6,7]
+              afterItemsPath [5, 6, 7]
               afterItemSelector [{"it":5},{"it":6},{"it":7}]
               afterItemBatcher [{"BatchInput":{"b":1},"Items":[{"it":5},{"it":6}]},{"BatchInput":{"b":1},"Items":[{"it":7}]}]
               maxConcurrency 0
