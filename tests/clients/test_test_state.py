@@ -43,7 +43,7 @@ def outcome(states, definition, **parameters):
 def test_a_machine_is_walked_state_by_state_with_mocks(states):
     first = outcome(states, MACHINE, stateName="Approval required", input='{"cost": 12}')
     assert first == {"output": '{"cost": 12}', "nextState": "Ask", "status": "SUCCEEDED"}
-    second = tested(
+    second = outcome(
         states,
         MACHINE,
         stateName=first["nextState"],
@@ -79,6 +79,16 @@ def test_a_task_without_a_mock_calls_its_function(server, states, name):
     assert answer["nextState"] == "Then"
     assert json.loads(answer["output"]) == {"said": {"a": 1}}
     assert json.loads(answer["inspectionData"]["result"]) == {"said": {"a": 1}}
+
+
+def test_a_role_that_does_not_trust_step_functions_calls_nothing(server, states, name):
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = server.client("iam").create_role(RoleName=name("role"), AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    task = {"Type": "Task", "Resource": server.create_function(name("echo"), ECHO), "End": True}
+    with pytest.raises(ClientError) as caught:
+        outcome(states, task, roleArn=role)
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
 def test_a_function_that_takes_longer_than_its_state_times_out(server, states, name):

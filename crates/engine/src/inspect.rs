@@ -244,6 +244,11 @@ impl StateTest {
         self.execution.next_deadline()
     }
 
+    /// The role that the state's calls are made with; empty where the test names none.
+    pub fn role_arn(&self) -> &str {
+        &self.execution.identity.role_arn
+    }
+
     /// The input as it was given.
     pub fn input(&self) -> &Payload {
         self.execution.input().payload()

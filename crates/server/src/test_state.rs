@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stepwell_api::states;
-use stepwell_service::{FunctionCall, OpenTest, Tested, Timestamp};
+use stepwell_service::{FunctionCall, OpenTest, Refusal, Tested, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::functions::Functions;
@@ -43,9 +43,23 @@ pub(crate) async fn answer(
             Tested::Ended(output) => return Ok(*output),
             Tested::Open(mut open) => match open.call() {
                 None => woken(open).await,
-                Some(call) => called(functions, open, call).await?,
+                Some(call) => {
+                    check_role(functions, open.role_arn())?;
+                    called(functions, open, call).await?
+                }
             },
         };
+    }
+}
+
+/// AWS: a tested Task calls with the role of the request.
+fn check_role(functions: &Functions, role_arn: &str) -> Result<(), states::Error> {
+    let reader = functions.handle.reader();
+    match reader.check_states_role(role_arn) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Refusal::States(error))) => Err(error),
+        Ok(Err(_)) => unreachable!("a role of Step Functions is refused by it"),
+        Err(error) => Err(states::Error::internal_failure(error.to_string())),
     }
 }
 

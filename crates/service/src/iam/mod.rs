@@ -24,6 +24,7 @@ pub(crate) use shown::{
     VERSION_ID, attached_policy, encoded, policy_named, role_arn, shown_policy, shown_role,
     shown_tags,
 };
+pub(crate) use trust::states_role;
 
 /// Tags on one resource. Source: IAM quotas.
 const TAGS_MAX: usize = 50;

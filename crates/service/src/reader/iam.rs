@@ -5,9 +5,10 @@ use stepwell_api::iam;
 use stepwell_store::{Direction, Error};
 
 use super::{Read, Reader, settle};
+use crate::command::Refusal;
 use crate::iam::{
     VERSION_ID, attached_policy, encoded, find_role, missing_inline, missing_policy, missing_role,
-    policy_named, shown_policy, shown_role, shown_tags,
+    policy_named, shown_policy, shown_role, shown_tags, states_role,
 };
 use crate::rows::role::{Policy, Role, policies, roles};
 use crate::rows::{after, decode_json};
@@ -21,6 +22,12 @@ const PAGE_DEFAULT: usize = 100;
 type Page<T> = (Vec<T>, Option<bool>, Option<String>);
 
 impl Reader {
+    /// Whether Step Functions may assume the role; `AccessDeniedException` if it may not.
+    pub fn check_states_role(&self, role_arn: &str) -> Read<()> {
+        let checked = states_role(&self.snapshot, role_arn, &self.settings)?;
+        Ok(checked.map_err(Refusal::States))
+    }
+
     pub fn get_role(&self, input: &iam::GetRoleRequest) -> Read<iam::GetRoleResponse> {
         settle(self.role_of(&input.role_name).map(|role| {
             let mut role = shown_role(role, &self.settings);

@@ -68,6 +68,11 @@ impl OpenTest {
         self.call.take()
     }
 
+    /// The role that the call is made with.
+    pub fn role_arn(&self) -> &str {
+        self.test.role_arn()
+    }
+
     /// When [`OpenTest::wake`] has something to do.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.test.next_deadline()
