@@ -51,6 +51,13 @@ impl Timestamp {
         }
     }
 
+    /// The instant as HTTP headers write it, `Thu, 18 Apr 2024 06:27:01 GMT`.
+    pub fn http_date(self) -> String {
+        DateTime::from_timestamp_millis(self.0)
+            .map(|instant| instant.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+            .unwrap_or_default()
+    }
+
     /// Parses an RFC 3339 instant with an upper-case `T` and `Z` or an offset, as the language asks.
     ///
     /// - Returns `None` when the text is not such an instant.

@@ -270,6 +270,11 @@ impl Execution {
         crate::states::task::scheduled_at(self, ticket)
     }
 
+    /// What an open attempt calls, as [`crate::Call::resource`].
+    pub fn resource_of(&self, ticket: crate::Ticket) -> Option<String> {
+        crate::states::task::resource_of(self, ticket)
+    }
+
     /// The call of an open attempt once more; `None` if the attempt is not open.
     ///
     /// - `input`: the payload of the event that [`Execution::scheduled_at`] names.

@@ -9,10 +9,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_service::{CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::functions::{Functions, Unrun};
 use crate::shard::uuid;
+use crate::states;
+
+/// Calls of a recovery that run at once; the others wait. A restart may find more tasks in flight than functions may
+/// run together, and a task that is throttled spends one of its retries. New calls find room beside them.
+const RECOVERED_AT_ONCE: usize = 500;
 
 /// Calls that a commit has released and that have not ended.
 #[derive(Default)]
@@ -69,6 +74,7 @@ pub(crate) async fn run(
     mut effects: mpsc::UnboundedReceiver<Effect>,
     in_flight: Arc<InFlight>,
 ) {
+    let recovered = Arc::new(Semaphore::new(RECOVERED_AT_ONCE));
     while let Some(effect) = effects.recv().await {
         match effect {
             Effect::InvokeFunction(call) if functions.handle.is_draining() => {
@@ -83,10 +89,32 @@ pub(crate) async fn run(
                 let cancelled = in_flight.begin(key);
                 let functions = functions.clone();
                 let in_flight = Arc::clone(&in_flight);
+                let recovered = call.is_recovered.then(|| Arc::clone(&recovered));
                 tokio::spawn(async move {
+                    let _place = match recovered {
+                        // INVARIANT: nobody closes the semaphore.
+                        Some(places) => places.acquire_owned().await.ok(),
+                        None => None,
+                    };
                     if let Some(request) = perform(&functions, *call, cancelled).await {
                         functions.handle.report(request);
                     }
+                    in_flight.end(key);
+                });
+            }
+            Effect::CallService(call) if functions.handle.is_draining() => {
+                let (execution, ticket) = (call.execution, call.ticket);
+                functions
+                    .handle
+                    .report(Request::ReturnTask { execution, ticket });
+                in_flight.end((execution, ticket));
+            }
+            Effect::CallService(call) => {
+                let key = (call.execution, call.ticket);
+                let handle = functions.handle.clone();
+                let in_flight = Arc::clone(&in_flight);
+                tokio::spawn(async move {
+                    handle.report(states::call(&handle, call).await);
                     in_flight.end(key);
                 });
             }

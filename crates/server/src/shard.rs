@@ -345,8 +345,12 @@ impl Run {
             }
             effect => effect,
         };
-        if let Effect::InvokeFunction(call) = &effect {
-            let (execution, ticket) = (call.execution, call.ticket);
+        let called = match &effect {
+            Effect::InvokeFunction(call) => Some((call.execution, call.ticket)),
+            Effect::CallService(call) => Some((call.execution, call.ticket)),
+            _ => None,
+        };
+        if let Some((execution, ticket)) = called {
             // INVARIANT: listed before the question whether the server drains. A stop first says that it drains and
             // then waits for this list, so it either waits for this call or the call is handed back here.
             self.in_flight.list((execution, ticket));

@@ -3,7 +3,7 @@
 use stepwell_api::arn::StateMachineArn;
 use stepwell_api::states::{self, Operation};
 use stepwell_api::{Input, Reply};
-use stepwell_service::{Answer, Answered, Refusal, Request};
+use stepwell_service::{Answer, Answered, Refusal, Request, ServiceCall};
 use stepwell_store::Error as StoreError;
 
 use crate::functions::Functions;
@@ -45,7 +45,36 @@ async fn dispatch(
     body: &[u8],
 ) -> Result<Vec<u8>, states::Error> {
     let handle = &functions.handle;
-    let request = match operation {
+    if operation == Operation::TestState {
+        let output = test_state::answer(tests, functions, states::decode(body)?).await?;
+        return Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"));
+    }
+    match change(operation, body)? {
+        Some(request) => send(handle, request).await,
+        None => read(handle, operation, body),
+    }
+}
+
+/// Does what a task asks of Step Functions; what to tell the shard.
+pub(crate) async fn call(handle: &Handle, call: Box<ServiceCall>) -> Request {
+    let (operation, body) = (call.operation, call.body.as_bytes());
+    let answer = match change(operation, body) {
+        Ok(Some(request)) if operation == Operation::StartSyncExecution => {
+            send(handle, request).await
+        }
+        Ok(Some(request)) => {
+            let request = Box::new(request);
+            return Request::CallTask { call, request };
+        }
+        Ok(None) => read(handle, operation, body),
+        Err(error) => Err(error),
+    };
+    Request::AnswerTask { call, answer }
+}
+
+/// The request of an operation that changes something; `None` for one that reads.
+fn change(operation: Operation, body: &[u8]) -> Result<Option<Request>, states::Error> {
+    Ok(Some(match operation {
         Operation::CreateStateMachine => {
             Request::CreateStateMachine(Box::new(states::decode(body)?))
         }
@@ -81,13 +110,8 @@ async fn dispatch(
         Operation::SendTaskSuccess => Request::SendTaskSuccess(states::decode(body)?),
         Operation::SendTaskFailure => Request::SendTaskFailure(states::decode(body)?),
         Operation::SendTaskHeartbeat => Request::SendTaskHeartbeat(states::decode(body)?),
-        Operation::TestState => {
-            let output = test_state::answer(tests, functions, states::decode(body)?).await?;
-            return Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"));
-        }
-        _ => return read(handle, operation, body),
-    };
-    send(handle, request).await
+        _ => return Ok(None),
+    }))
 }
 
 fn read(handle: &Handle, operation: Operation, body: &[u8]) -> Result<Vec<u8>, states::Error> {

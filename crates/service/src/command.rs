@@ -5,6 +5,8 @@ use std::sync::Arc;
 use stepwell_api::{iam, lambda, logs, states, sts};
 use stepwell_engine::{Event, Payload, Ticket};
 
+use crate::integration::ServiceCall;
+
 /// Names a request of the shell, to bring the answer back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
@@ -53,6 +55,16 @@ pub enum Request {
         execution: u64,
         ticket: Ticket,
         outcome: TaskOutcome,
+    },
+    /// A task calls one of our own operations: carries it out and completes the task in one commit.
+    CallTask {
+        call: Box<ServiceCall>,
+        request: Box<Request>,
+    },
+    /// One of our own operations, asked by a task, was answered beside the shard.
+    AnswerTask {
+        call: Box<ServiceCall>,
+        answer: Result<Vec<u8>, states::Error>,
     },
     /// A worker had hung up before its task reached it: the next worker gets the task.
     ReturnActivityTask(TakenTask),
@@ -190,6 +202,8 @@ impl From<logs::Error> for Refusal {
 #[derive(Debug)]
 pub enum Effect {
     InvokeFunction(Box<FunctionCall>),
+    /// Give the call back as [`Request::CallTask`] or, once it is answered, as [`Request::AnswerTask`].
+    CallService(Box<ServiceCall>),
     /// Nobody waits for this attempt any more.
     CancelTask {
         execution: u64,
@@ -219,6 +233,8 @@ pub struct FunctionCall {
     /// How the reply becomes the task's result.
     pub style: CallStyle,
     pub trace_header: Option<String>,
+    /// Called by a recovery, together with everything else that the last process left: there is no hurry.
+    pub is_recovered: bool,
 }
 
 /// How a function's reply becomes a task's result.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use stepwell_api::arn;
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{
-    Call, CallPattern, Details, Effect as EngineEffect, EventId, Execution, Identity, Input,
-    MachineKind, Mode, Payload, Status, Timestamp, Transition, step,
+    Call, CallPattern, Details, Effect as EngineEffect, EventId, Execution, Identity, Input, MachineKind, Mode,
+    Payload, Status, Timestamp, Transition, step,
 };
 use stepwell_store::Error;
 
-use crate::command::{Answered, Effect, LiveEvents, RequestId};
+use crate::command::{Answered, Effect, FunctionCall, LiveEvents, RequestId};
+use crate::integration;
 use crate::machines::deleting;
 use crate::residents::Resident;
 use crate::rows::execution::{ExecutionRow, execution_key, frame_key};
@@ -442,6 +443,7 @@ impl Shard {
         }
         let execution = &resident.row.execution;
         let identity = &execution.identity;
+        self.nested_ended(identity.number);
         match identity.mode {
             Mode::Standard if resident.child_of.is_some() => {}
             Mode::Standard => {
@@ -478,6 +480,7 @@ impl Shard {
     ) -> Done<()> {
         match effect {
             EngineEffect::Cancel(ticket) => {
+                self.nested_cancelled(number, ticket)?;
                 if !self.unqueue_task(number, ticket)? {
                     self.release_effect(Effect::CancelTask {
                         execution: number,
@@ -496,7 +499,7 @@ impl Shard {
                     resident.row.execution.scheduled_at(call.ticket).is_some()
                 });
                 if is_open {
-                    self.release_call(now, number, *call, trace_header)?;
+                    self.release_call(now, number, *call, trace_header, false)?;
                 }
             }
         }
@@ -504,24 +507,33 @@ impl Shard {
     }
 
     /// Releases a call, or fails its task at once where nobody can perform it.
+    ///
+    /// - `is_recovered`: a recovery makes the call again.
     pub(crate) fn release_call(
         &mut self,
         now: Timestamp,
         number: u64,
         call: Call,
         trace_header: Option<&str>,
+        is_recovered: bool,
     ) -> Done<()> {
         let ticket = call.ticket;
         if call.pattern == CallPattern::Activity {
             return self.queue_task(now, number, ticket, &call.resource);
         }
-        debug_assert!(matches!(
-            call.pattern,
-            CallPattern::Function | CallPattern::Integration(_)
-        ));
-        match tasks::function_call(number, call, trace_header) {
-            Ok(call) => {
-                self.release_effect(Effect::InvokeFunction(Box::new(call)));
+        let service_call = integration::service_call(&self.catalogue, number, &call);
+        let effect = match service_call {
+            Some(prepared) => prepared.map(|call| Effect::CallService(Box::new(call))),
+            None => tasks::function_call(number, call, trace_header)
+                .map(|call| FunctionCall {
+                    is_recovered,
+                    ..call
+                })
+                .map(|call| Effect::InvokeFunction(Box::new(call))),
+        };
+        match effect {
+            Ok(effect) => {
+                self.release_effect(effect);
                 Ok(())
             }
             Err(refused) => self.advance(

@@ -15,11 +15,13 @@ mod executions;
 mod functions;
 mod history;
 mod iam;
+mod integration;
 mod listing;
 mod log_groups;
 mod log_targets;
 mod machines;
 mod map_runs;
+mod nested;
 mod polls;
 mod reader;
 mod recovery;
@@ -42,6 +44,7 @@ pub use command::{
     RequestId, Settings, TakenTask, TaskOutcome, UnknownRole,
 };
 pub use functions::FunctionRow;
+pub use integration::ServiceCall;
 pub use reader::{KnownTexts, Reader};
 pub use rows::log_group::LogGroup;
 pub use shard::Shard;

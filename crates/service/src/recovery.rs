@@ -4,6 +4,7 @@ use stepwell_engine::{Identity, Input, Payload, Ticket, Timestamp};
 use stepwell_store::{Direction, Error};
 
 use crate::command::LostTask;
+use crate::integration;
 use crate::rows::history::text_at;
 use crate::rows::{after, decode, index};
 use crate::shard::{Done, Shard, Stop};
@@ -51,7 +52,7 @@ impl Shard {
             Vec::new()
         };
         for (key, _) in &doubts {
-            if let Some(number) = index::sole_number(key) {
+            if let Some(number) = index::first_number(key) {
                 self.recover_tasks(now, number)?;
             }
             if self.is_full() {
@@ -61,17 +62,19 @@ impl Shard {
         if doubts.len() == RECOVER_BATCH {
             return Ok(doubts.last().map(|(key, _)| next_key(key)));
         }
-        let from = if from.first() == index::expresses().first() {
-            from
+        self.recover_expresses(now, &from)
+    }
+
+    fn recover_expresses(&mut self, now: Timestamp, position: &[u8]) -> Done<Option<Vec<u8>>> {
+        let is_past = position.first() == index::all_nested().first();
+        let starts = if is_past {
+            Vec::new()
         } else {
-            index::expresses()
+            let from = position.to_vec().max(index::expresses());
+            let to = after(&index::expresses());
+            self.staging
+                .scan(&from, &to, Direction::Ascending, RECOVER_BATCH)?
         };
-        let starts = self.staging.scan(
-            &from,
-            &after(&index::expresses()),
-            Direction::Ascending,
-            RECOVER_BATCH,
-        )?;
         for (key, value) in &starts {
             let (identity, input, definition): (Identity, String, String) = decode(key, value)?;
             self.begin_again(now, identity, input, definition)?;
@@ -82,6 +85,26 @@ impl Shard {
         if starts.len() == RECOVER_BATCH {
             return Ok(starts.last().map(|(key, _)| next_key(key)));
         }
+        self.recover_nested(now, position)
+    }
+
+    /// Either side of what a task waits for may have ended in the last commit of the last process.
+    fn recover_nested(&mut self, now: Timestamp, position: &[u8]) -> Done<Option<Vec<u8>>> {
+        let from = position.to_vec().max(index::all_nested());
+        let to = after(&index::all_nested());
+        let links = self
+            .staging
+            .scan(&from, &to, Direction::Ascending, RECOVER_BATCH)?;
+        for (key, _) in &links {
+            let child = index::first_number(key)
+                .ok_or_else(|| stepwell_store::Error::Corrupt { key: key.clone() })?;
+            self.nested.insert(child);
+            self.unsettled.push_back(child);
+        }
+        if links.len() == RECOVER_BATCH {
+            return Ok(links.last().map(|(key, _)| next_key(key)));
+        }
+        self.settle_all_nested(now)?;
         self.forget_returned()?;
         Ok(None)
     }
@@ -118,10 +141,12 @@ impl Shard {
             if was_returned {
                 self.staging.delete(returned);
             }
-            if retries || was_returned {
+            let resource = self.resource_of(number, ticket)?;
+            // What a crash cut off of our own operations has done nothing.
+            if retries || was_returned || integration::is_atomic(&resource) {
                 called_again.push(ticket);
             } else {
-                self.advance(now, number, lost(ticket))?;
+                self.advance(now, number, lost(ticket, &resource))?;
             }
         }
         for ticket in called_again {
@@ -164,15 +189,27 @@ impl Shard {
         else {
             return Ok(());
         };
-        self.release_call(now, number, call, trace_header.as_deref())
+        self.release_call(now, number, call, trace_header.as_deref(), true)
+    }
+
+    /// What an attempt calls; empty if it is not open.
+    fn resource_of(&mut self, number: u64, ticket: Ticket) -> Done<String> {
+        let resident = self.resident(number)?;
+        let resource = resident.and_then(|resident| resident.row.execution.resource_of(ticket));
+        Ok(resource.unwrap_or_default())
     }
 }
 
 /// The failure of a task whose outcome nobody knows.
-fn lost(ticket: Ticket) -> Input {
+fn lost(ticket: Ticket, resource: &str) -> Input {
+    let service = if resource.contains(":aws-sdk:sfn:") {
+        "Sfn"
+    } else {
+        "Lambda"
+    };
     Input::Failed {
         ticket,
-        error: Some("Lambda.SdkClientException".to_string()),
+        error: Some(format!("{service}.SdkClientException")),
         cause: Some(
             "The server stopped while the task was running; whether it took effect is unknown. \
              Stepwell does not run a task twice unless Retry says so (see --on-lost-task)."

@@ -1,9 +1,10 @@
 //! The shard: one writer over its rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use stepwell_api::catalogue::Service;
 use stepwell_engine::{Body, Definition, Diagnostic, Event, MachineKind, Timestamp};
 use stepwell_store::{Error, Snapshot, Store};
 
@@ -49,6 +50,12 @@ pub struct Shard {
     pub(crate) map_runs: MapRuns,
     pub(crate) log_targets: LogTargets,
     pub(crate) polls: Polls,
+    /// What our own operations take and give, for tasks that call them.
+    pub(crate) catalogue: Service,
+    /// Executions that tasks wait for.
+    pub(crate) nested: BTreeSet<u64>,
+    /// Those of them of which one side has ended.
+    pub(crate) unsettled: VecDeque<u64>,
     released: Committed,
     /// About how much memory the events in `released` hold.
     released_bytes: usize,
@@ -102,6 +109,9 @@ impl Shard {
             map_runs: MapRuns::default(),
             log_targets: LogTargets::default(),
             polls: Polls::default(),
+            catalogue: Service::find("sfn").expect("the catalogue has our own service"),
+            nested: BTreeSet::new(),
+            unsettled: VecDeque::new(),
             released: Committed::default(),
             released_bytes: 0,
             failure: None,
@@ -122,6 +132,7 @@ impl Shard {
         }
         let id = command.id;
         let done = self.carry_out(now, entropy, id, command.request);
+        self.settle(now);
         match (done, id) {
             (Ok(Some(answered)), Some(id)) => self.released.answers.push((id, Ok(answered))),
             (Err(Stop::Refused(refusal)), Some(id)) => {
@@ -133,7 +144,7 @@ impl Shard {
         }
     }
 
-    fn carry_out(
+    pub(crate) fn carry_out(
         &mut self,
         now: Timestamp,
         entropy: [u8; 32],
@@ -204,6 +215,14 @@ impl Shard {
                 self.return_task(execution, ticket)?;
                 Ok(None)
             }
+            Request::CallTask { call, request } => {
+                self.call_task(now, entropy, &call, *request)?;
+                Ok(None)
+            }
+            Request::AnswerTask { call, answer } => {
+                self.answer_task(now, entropy, &call, answer)?;
+                Ok(None)
+            }
         }
     }
 
@@ -227,6 +246,7 @@ impl Shard {
             self.failure = Some(error);
             return;
         }
+        self.settle(now);
         self.expire_polls(now);
     }
 
@@ -243,6 +263,14 @@ impl Shard {
     /// No worker gets a task any more: all polls are answered without one, out of the next [`Shard::commit`].
     pub fn end_polls(&mut self) {
         self.expire_polls(Timestamp::MAX);
+    }
+
+    fn settle(&mut self, now: Timestamp) {
+        if self.failure.is_none()
+            && let Err(Stop::Store(error)) = self.settle_all_nested(now)
+        {
+            self.failure = Some(error);
+        }
     }
 
     /// One step at most for each execution: one that is due again at once, because its step ran out of
@@ -287,7 +315,7 @@ impl Shard {
 
     /// The instant of the next [`Shard::tick`] that has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        if self.map_runs.has_work() {
+        if self.map_runs.has_work() || !self.unsettled.is_empty() {
             return Some(Timestamp::from_millis(0));
         }
         let due = [self.timers.next_due(), self.polls.next_due()];

@@ -28,7 +28,7 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    fn runtime(cause: String) -> Refused {
+    pub(crate) fn runtime(cause: String) -> Refused {
         Refused {
             error: "States.Runtime",
             cause,
@@ -55,6 +55,7 @@ pub(crate) fn function_call(
             payload: call.input,
             style: CallStyle::Direct,
             trace_header,
+            is_recovered: false,
         }),
         CallPattern::Activity => Err(Refused::runtime(format!(
             "The activity {} does not exist.",
@@ -138,6 +139,7 @@ fn invoke_call(
             is_callback,
         },
         trace_header,
+        is_recovered: false,
     })
 }
 
@@ -180,9 +182,11 @@ impl Shard {
         now: Timestamp,
         input: states::SendTaskSuccessInput,
     ) -> Done<Answered> {
+        // AWS: the token is looked at before the output (recorded: neither is valid).
+        let (execution, ticket) = self.open_ticket(&input.task_token)?;
         let output = Payload::parse(input.output)
             .map_err(|error| states::Error::invalid_output(format!("Invalid Output: '{error}'")))?;
-        let (execution, ticket) = self.open_ticket(&input.task_token)?;
+        self.forget_nested(execution, ticket)?;
         self.unqueue_task(execution, ticket)?;
         self.advance(now, execution, Input::Succeeded { ticket, output })?;
         Ok(body(&states::SendTaskSuccessOutput {}))
@@ -194,6 +198,7 @@ impl Shard {
         input: states::SendTaskFailureInput,
     ) -> Done<Answered> {
         let (execution, ticket) = self.open_ticket(&input.task_token)?;
+        self.forget_nested(execution, ticket)?;
         self.unqueue_task(execution, ticket)?;
         let failed = Input::Failed {
             ticket,

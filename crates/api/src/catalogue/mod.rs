@@ -4,6 +4,7 @@
 //! text a service (`cargo xtask codegen --refresh`). A service is unpacked when it is asked for and
 //! nothing is kept: whoever asks often keeps the [`Service`].
 
+mod call;
 mod integration;
 mod mock;
 mod name;
@@ -11,7 +12,9 @@ mod own;
 mod parameters;
 mod parse;
 
+pub use call::ShownTimestamp;
 pub use mock::{FieldValidation, check_mock_result};
+pub use name::Naming;
 pub use parameters::{ParameterCheck, parameter_problems};
 
 /// An index, `NAME LENGTH` a line, an empty line, then the deflated texts in the order of the index.

@@ -80,8 +80,8 @@ const RESERVED_SUFFIX: &str = "Value";
 const NULL: &str = "NULL";
 
 /// Which of the two ways an integration names members.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Naming {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
     /// AWS SDK integrations: the variable of the SDK for Java, its first letter large.
     Sdk,
     /// Optimized integrations: the service model's name, its first letter large.

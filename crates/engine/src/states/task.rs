@@ -125,6 +125,16 @@ pub(crate) fn call_again(execution: &Execution, ticket: Ticket, input: Payload) 
     })
 }
 
+/// What an open attempt calls.
+pub(crate) fn resource_of(execution: &Execution, ticket: Ticket) -> Option<String> {
+    scheduled_at(execution, ticket)?;
+    let frame = execution.frames().get(&ticket.frame)?;
+    match &execution.state_of(frame).kind {
+        Kind::Task(task) => Some(task.resource.arn().to_string()),
+        _ => None,
+    }
+}
+
 /// The event that stores the input of an open attempt.
 pub(crate) fn scheduled_at(execution: &Execution, ticket: Ticket) -> Option<EventId> {
     match &execution.frames().get(&ticket.frame)?.phase {

@@ -11,10 +11,9 @@ use super::page::{after_key, invalid_token, page_size};
 use super::{Read, Reader, settle};
 use crate::execution_list::status_byte;
 use crate::history::{self, Surroundings, Texts};
-use crate::listing::{included, status_name};
-use crate::redrive;
+use crate::listing::{describe, status_name};
 use crate::rows::execution::OwnedExecutionRow;
-use crate::rows::history::{events_between, text_at, texts_at};
+use crate::rows::history::{events_between, texts_at};
 use crate::rows::machine::Machine;
 use crate::rows::{after, index};
 use crate::shard::Done;
@@ -40,53 +39,20 @@ impl Reader {
         input: &states::DescribeExecutionInput,
     ) -> Done<states::DescribeExecutionOutput> {
         let (number, row) = self.execution(&input.execution_arn)?;
-        let execution = &row.execution;
         let includes_data = input.included_data.as_deref() != Some("METADATA_ONLY");
-        let text = |event: EventId| -> Result<Option<String>, Error> {
-            if includes_data {
-                text_at(&self.snapshot, number, event)
-            } else {
-                Ok(None)
+        let mut described = describe(&self.snapshot, &row, includes_data, self.now)?;
+        let arn = &row.execution.identity.state_machine_arn;
+        if let Some((place, run)) = self.run_of_child(number, arn)? {
+            if run.is_redrive_pending(place.index, row.execution.status()) {
+                described.status = states::execution_status::PENDING_REDRIVE.to_string();
             }
-        };
-        let output_event = execution.output().map(|_| execution.last_event());
-        let output = output_event.map(text).transpose()?.flatten();
-        let identity = &execution.identity;
-        let run = self.run_of_child(number, &identity.state_machine_arn)?;
-        let obstacle = redrive::obstacle(&self.snapshot, &row, self.now)?;
-        let redrive_status = match (obstacle, &run) {
-            (Some(_), _) => states::execution_redrive_status::NOT_REDRIVABLE,
-            (None, Some(_)) => states::execution_redrive_status::REDRIVABLE_BY_MAP_RUN,
-            (None, None) => states::execution_redrive_status::REDRIVABLE,
-        };
-        let status = match &run {
-            Some((place, run)) if run.is_redrive_pending(place.index, execution.status()) => {
-                states::execution_status::PENDING_REDRIVE
+            described.map_run_arn = Some(run.arn);
+            if described.redrive_status_reason.is_none() {
+                let status = states::execution_redrive_status::REDRIVABLE_BY_MAP_RUN;
+                described.redrive_status = Some(status.to_string());
             }
-            _ => status_name(execution.status()),
-        };
-        Ok(states::DescribeExecutionOutput {
-            execution_arn: identity.arn.clone(),
-            state_machine_arn: identity.state_machine_arn.clone(),
-            name: Some(identity.name.clone()),
-            status: status.to_string(),
-            start_date: EpochSeconds::from_ms(identity.started_ms),
-            stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
-            input: text(EventId(1))?,
-            input_details: Some(included(includes_data)),
-            output_details: output_event.map(|_| included(includes_data)),
-            output,
-            trace_header: row.trace_header.clone(),
-            map_run_arn: run.map(|(_, run)| run.arn),
-            error: execution.error().map(str::to_string),
-            cause: execution.cause().map(str::to_string),
-            state_machine_version_arn: row.version_arn.clone(),
-            state_machine_alias_arn: row.alias_arn.clone(),
-            redrive_count: Some(i32::try_from(row.redrive_count).unwrap_or(i32::MAX)),
-            redrive_date: row.redriven_ms.map(EpochSeconds::from_ms),
-            redrive_status: Some(redrive_status.to_string()),
-            redrive_status_reason: obstacle.map(str::to_string),
-        })
+        }
+        Ok(described)
     }
 
     pub fn list_executions(

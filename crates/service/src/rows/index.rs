@@ -1,7 +1,7 @@
 //! Indexes: names, lists, timers, and what must be looked at after a crash.
 
 use stepwell_api::arn::ExecutionArn;
-use stepwell_engine::Ticket;
+use stepwell_engine::{FrameId, Ticket};
 
 use super::{Kind, Part, key};
 
@@ -89,15 +89,58 @@ pub(crate) fn doubts() -> Vec<u8> {
 
 /// Attempts that were released and never started: they are safe to call after a restart.
 pub(crate) fn returned_key(number: u64, ticket: Ticket) -> Vec<u8> {
-    let attempt = (u64::from(ticket.frame.0) << 32) | u64::from(ticket.attempt);
     key(
         Kind::TaskReturned,
-        &[Part::Number(number), Part::Number(attempt)],
+        &[Part::Number(number), Part::Number(attempt_number(ticket))],
     )
 }
 
 pub(crate) fn all_returned() -> Vec<u8> {
     key(Kind::TaskReturned, &[])
+}
+
+/// An execution that a task waits for: child, then parent and attempt.
+pub(crate) fn nested_key(child: u64, parent: u64, ticket: Ticket) -> Vec<u8> {
+    key(
+        Kind::NestedExecution,
+        &[
+            Part::Number(child),
+            Part::Number(parent),
+            Part::Number(attempt_number(ticket)),
+        ],
+    )
+}
+
+pub(crate) fn nested_of(child: u64) -> Vec<u8> {
+    key(Kind::NestedExecution, &[Part::Number(child)])
+}
+
+pub(crate) fn all_nested() -> Vec<u8> {
+    key(Kind::NestedExecution, &[])
+}
+
+/// Parent and attempt in the key of a nested execution.
+pub(crate) fn nested_task(key: &[u8]) -> Option<(u64, Ticket)> {
+    let number = |at: usize| Some(u64::from_be_bytes(key.get(at..at + 8)?.try_into().ok()?));
+    let attempt = number(17)?;
+    let ticket = Ticket {
+        frame: FrameId(u32::try_from(attempt >> 32).ok()?),
+        attempt: u32::try_from(attempt & u64::from(u32::MAX)).ok()?,
+    };
+    Some((number(9)?, ticket))
+}
+
+/// The way back from a task that waits to the execution it waits for.
+pub(crate) fn nested_task_key(parent: u64, ticket: Ticket) -> Vec<u8> {
+    key(
+        Kind::NestedTask,
+        &[Part::Number(parent), Part::Number(attempt_number(ticket))],
+    )
+}
+
+/// Frame and attempt as one number of a key.
+fn attempt_number(ticket: Ticket) -> u64 {
+    (u64::from(ticket.frame.0) << 32) | u64::from(ticket.attempt)
 }
 
 /// Asynchronous Express executions that have not ended: they start again after a crash.
@@ -109,7 +152,7 @@ pub(crate) fn expresses() -> Vec<u8> {
     key(Kind::ExpressStart, &[])
 }
 
-/// The number in a key that holds nothing else.
-pub(crate) fn sole_number(key: &[u8]) -> Option<u64> {
+/// The number that a key begins with.
+pub(crate) fn first_number(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(1..9)?.try_into().ok()?))
 }

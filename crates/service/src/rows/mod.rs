@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     Activity = 18,
     ActivityTask = 19,
     ActivityQueue = 20,
+    NestedExecution = 27,
     RedriveToken = 30,
     MapRun = 21,
     MapRunChild = 22,
@@ -52,6 +53,7 @@ pub(crate) enum Kind {
     LogGroup = 24,
     Policy = 25,
     LogResourcePolicy = 26,
+    NestedTask = 31,
 }
 
 /// Version of a value in the present format.

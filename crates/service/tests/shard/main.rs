@@ -11,6 +11,7 @@ mod iam;
 mod log_groups;
 mod machines;
 mod map_runs;
+mod nested;
 mod reads;
 mod redrives;
 mod tasks;

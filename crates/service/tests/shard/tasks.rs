@@ -101,6 +101,17 @@ fn a_token_that_was_not_handed_out_is_invalid() {
 }
 
 #[test]
+fn a_token_is_looked_at_before_its_output() {
+    check(
+        r#"SendTaskSuccess {"taskToken": "nonsense", "output": "no JSON"}"#,
+        expect![[r#"
+            > SendTaskSuccess {"taskToken": "nonsense", "output": "no JSON"}
+              ! InvalidToken: Invalid Token: 'Invalid token'
+        "#]],
+    );
+}
+
+#[test]
 fn heartbeats_keep_a_token_alive_until_they_stop() {
     check(
         r#"

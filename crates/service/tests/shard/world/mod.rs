@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stepwell_api::states;
 use stepwell_service::{
     Answer, Answered, Command, Committed, Effect, FunctionCall, LostTask, Reader, Refusal, Request,
-    RequestId, Settings, Shard, TaskOutcome, Ticket, Timestamp, UnknownRole,
+    RequestId, ServiceCall, Settings, Shard, TaskOutcome, Ticket, Timestamp, UnknownRole,
 };
 use stepwell_store::{Batch, Direction, Disk, Error, Fault, Memory, Snapshot, Store as _};
 
@@ -46,6 +46,8 @@ pub struct World {
     pub now_ms: i64,
     /// Calls that were released and have no outcome yet, oldest first.
     pub open: Vec<FunctionCall>,
+    /// Calls of Step Functions itself that were released and not made yet, oldest first.
+    pub asked: Vec<ServiceCall>,
     /// Everything that was ever released: function and payload.
     pub calls: Vec<String>,
     /// Events that were released, by execution.
@@ -71,6 +73,7 @@ impl World {
             disk: disk.clone(),
             now_ms: START_MS,
             open: Vec::new(),
+            asked: Vec::new(),
             calls: Vec::new(),
             events: BTreeMap::new(),
             polls: Vec::new(),
@@ -90,6 +93,7 @@ impl World {
     pub fn crash(&mut self) {
         self.open.clear();
         self.polls.clear();
+        self.asked.clear();
         self.shard =
             Shard::open(Box::new(self.disk.crash()), self.settings.clone()).expect("a shard opens");
         self.recover();
@@ -127,8 +131,38 @@ impl World {
         id
     }
 
+    /// Commits, and does what tasks ask of Step Functions itself until none asks any more.
     pub fn commit(&mut self) -> Committed {
-        self.try_commit().expect("the store works")
+        let mut committed = self.try_commit().expect("the store works");
+        while !self.asked.is_empty() {
+            let call = self.asked.remove(0);
+            let request = self.request_of(call);
+            self.apply(request);
+            let more = self.try_commit().expect("the store works");
+            committed.answers.extend(more.answers);
+            committed.effects.extend(more.effects);
+        }
+        committed
+    }
+
+    /// What the shell tells the shard about a task's call of Step Functions.
+    pub fn request_of(&mut self, call: ServiceCall) -> Request {
+        let call = Box::new(call);
+        match change(call.operation.name(), &call.body) {
+            Ok(Some(request)) => Request::CallTask {
+                call,
+                request: Box::new(request),
+            },
+            Ok(None) => {
+                let answer = self.read(call.operation.name(), &call.body);
+                let answer = Ok(answer.into_bytes());
+                Request::AnswerTask { call, answer }
+            }
+            Err(error) => Request::AnswerTask {
+                call,
+                answer: Err(error),
+            },
+        }
     }
 
     pub fn try_commit(&mut self) -> Result<Committed, Error> {
@@ -147,6 +181,7 @@ impl World {
                         .effects
                         .push(Effect::CancelTask { execution, ticket });
                 }
+                Effect::CallService(call) => self.asked.push(*call),
                 other => committed.effects.push(other),
             }
         }

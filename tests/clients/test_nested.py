@@ -1,0 +1,50 @@
+"""Tasks that call Step Functions itself."""
+
+import json
+
+from harness import check_history, details, types
+
+PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Parameters": {"seen.$": "$"}, "End": True}}}
+
+
+def task(resource, parameters, **more):
+    state = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": parameters, "End": True}
+    return {"StartAt": "T", "States": {"T": state | more}}
+
+
+def test_a_parent_gets_the_output_of_its_child(server, name):
+    child = server.create_machine(name("child"), PASS)
+    parameters = {"StateMachineArn": child, "Input": {"a.$": "$.a", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id"}}
+    parent = server.create_machine(name("parent"), task("states:startExecution.sync:2", parameters))
+    ended, history = server.run(parent, {"a": 1})
+    assert ended["status"] == "SUCCEEDED"
+    result = json.loads(ended["output"])
+    assert result["Output"]["seen"]["a"] == 1
+    assert result["Input"]["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == ended["executionArn"]
+    check_history(history)
+    assert types(history)[3:6] == ["TaskStarted", "TaskSubmitted", "TaskSucceeded"]
+    submitted = json.loads(details(history[4])["output"])
+    assert submitted["SdkHttpMetadata"]["HttpStatusCode"] == 200
+    assert submitted["ExecutionArn"] == result["ExecutionArn"]
+
+
+def test_a_synchronous_express_execution_and_a_read(server, name):
+    express = server.create_machine(name("express"), PASS, kind="EXPRESS")
+    sync = server.create_machine(name("sync"), task("aws-sdk:sfn:startSyncExecution", {"StateMachineArn": express, "Input": {"b": 2}}))
+    ended, _ = server.run(sync)
+    result = json.loads(ended["output"])
+    assert (result["Status"], json.loads(result["Output"])) == ("SUCCEEDED", {"seen": {"b": 2}})
+    assert result["StartDate"].endswith("Z")
+    lists = server.create_machine(name("lists"), task("aws-sdk:sfn:listExecutions", {"StateMachineArn": sync, "MaxResults": 5}))
+    ended, _ = server.run(lists)
+    assert [execution["Status"] for execution in json.loads(ended["output"])["Executions"]] == ["SUCCEEDED"]
+
+
+def test_an_error_of_the_service_can_be_caught_by_its_name(server, name):
+    caught = {"Catch": [{"ErrorEquals": ["Sfn.ExecutionDoesNotExistException"], "Next": "C"}]}
+    definition = task("aws-sdk:sfn:describeExecution", {"ExecutionArn.$": "States.Format('{}x', $$.Execution.Id)"}, **caught)
+    definition["States"]["C"] = {"Type": "Pass", "End": True}
+    ended, history = server.run(server.create_machine(name("catches"), definition))
+    assert ended["status"] == "SUCCEEDED", ended
+    assert "(Service: Sfn, Status Code: 400, Request ID: " in json.loads(ended["output"])["Cause"]
+    check_history(history)
