@@ -24,6 +24,12 @@ pub const HISTORY_EVENTS_MAX: u64 = 25_000;
 /// AWS: quota "Inline Map concurrency".
 pub const INLINE_MAP_CONCURRENCY_MAX: usize = 40;
 
+/// How long an Express execution rests after a step that ran out of its budget, in milliseconds.
+///
+/// Nothing else bounds a loop that never waits: AWS sets no limit to the events of an Express execution, and five
+/// minutes of them would keep a processor busy. What is left are some 25,000 transitions a second.
+const EXPRESS_PAUSE_MS: i64 = 20;
+
 /// Names a frame within its execution; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FrameId(pub u32);
@@ -231,7 +237,18 @@ impl Execution {
         if self.status != Status::Running {
             return None;
         }
-        let framed = self.frames.values().filter_map(Frame::deadline_ms);
+        let pause_ms = match self.identity.mode {
+            Mode::Standard => 0,
+            Mode::ExpressAsynchronous | Mode::ExpressSynchronous => EXPRESS_PAUSE_MS,
+        };
+        let framed = self.frames.values().filter_map(|frame| {
+            let pause_ms = if matches!(frame.phase, Phase::Ready) {
+                pause_ms
+            } else {
+                0
+            };
+            Some(frame.deadline_ms()?.saturating_add(pause_ms))
+        });
         framed
             .chain(self.deadline_ms)
             .min()

@@ -10,7 +10,7 @@ const TASK: &str = r#"{"StartAt":"T","States":{"T":{"Type":"Task","TimeoutSecond
     "Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":1}],"End":true}}}"#;
 
 #[test]
-fn an_express_loop_takes_one_step_a_tick_and_ends_after_its_time() {
+fn an_express_loop_rests_after_each_step_and_ends_after_its_time() {
     let mut world = World::new();
     world.create(
         "x",
@@ -21,15 +21,15 @@ fn an_express_loop_takes_one_step_a_tick_and_ends_after_its_time() {
         "StartExecution",
         &format!(r#"{{"stateMachineArn": "{}"}}"#, machine_arn("x")),
     );
-    for _ in 0..3 {
-        world.now_ms += 1;
+    let events_after = |world: &mut World, ms: i64| -> usize {
+        world.now_ms += ms;
         world.shard.tick(world.now());
-        let events: usize = world
-            .commit()
-            .events
-            .iter()
-            .map(|live| live.events.len())
-            .sum();
+        let events = world.commit().events;
+        events.iter().map(|live| live.events.len()).sum()
+    };
+    for _ in 0..3 {
+        assert_eq!(events_after(&mut world, 19), 0);
+        let events = events_after(&mut world, 1);
         assert!((1..2_000).contains(&events), "{events} events in one tick");
     }
     assert!(world.shard.next_deadline().is_some());
