@@ -48,3 +48,18 @@ def test_an_error_of_the_service_can_be_caught_by_its_name(server, name):
     assert ended["status"] == "SUCCEEDED", ended
     assert "(Service: Sfn, Status Code: 400, Request ID: " in json.loads(ended["output"])["Cause"]
     check_history(history)
+
+
+def test_the_sdk_integration_gives_what_lambda_replies(server, name):
+    function = name("echo")
+    server.create_function(function, "export const handler = async (event) => { if (event.bad) throw new Error('bad'); return event; };")
+    machine = server.create_machine(
+        name("invokes"), task("aws-sdk:lambda:invoke", {"FunctionName": function, "Payload": {"bad.$": "$.bad"}})
+    )
+    good, _ = server.run(machine, {"bad": False})
+    assert json.loads(good["output"]) == {"ExecutedVersion": "$LATEST", "Payload": '{"bad":false}', "StatusCode": 200}
+    bad, _ = server.run(machine, {"bad": True})
+    assert json.loads(bad["output"])["FunctionError"] == "Unhandled", "the SDK does not fail when the function does"
+    missing, _ = server.run(server.create_machine(name("misses"), task("aws-sdk:lambda:invoke", {"FunctionName": "nobody"})))
+    assert missing["error"] == "Lambda.ResourceNotFoundException"
+    assert "(Service: Lambda, Status Code: 404, Request ID: " in missing["cause"]

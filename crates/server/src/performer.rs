@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use stepwell_api::catalogue::Naming;
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_service::{CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
@@ -178,7 +179,7 @@ pub(crate) async fn call_function(
         Err(Unrun::Pool(InvokeError::Revoked | InvokeError::ShuttingDown { started: true })) => {
             Performed::Unknown
         }
-        Err(unrun) => Performed::Ended(unrun_outcome(unrun, &request_id)),
+        Err(unrun) => Performed::Ended(unrun_outcome(unrun, &call.style, &request_id)),
     }
 }
 
@@ -209,9 +210,17 @@ fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskO
     })
 }
 
-/// Facts 9.4: a function's reply becomes a result or an error.
+/// A function's reply becomes a result or an error.
 fn outcome_of(call: &FunctionCall, reply: &InvokeReply, request_id: &str) -> TaskOutcome {
     let text = String::from_utf8_lossy(&reply.payload).into_owned();
+    if let CallStyle::Integration {
+        naming: Naming::Sdk,
+        is_callback,
+        ..
+    } = &call.style
+    {
+        return integrated(sdk_result(&text, reply), *is_callback);
+    }
     let is_direct = call.style == CallStyle::Direct;
     if reply.function_error.is_some() {
         return function_error(&text, is_direct);
@@ -228,20 +237,36 @@ fn outcome_of(call: &FunctionCall, reply: &InvokeReply, request_id: &str) -> Tas
     match &call.style {
         CallStyle::Direct => TaskOutcome::Succeeded(payload),
         CallStyle::Integration { is_callback, .. } => {
-            let result = Payload::from_value(invoke_result(
-                &payload,
-                &text,
-                reply,
-                request_id,
-                call.trace_header.as_deref(),
-            ));
-            if *is_callback {
-                TaskOutcome::Submitted(result)
-            } else {
-                TaskOutcome::Succeeded(result)
-            }
+            let trace_header = call.trace_header.as_deref();
+            let result = invoke_result(&payload, &text, reply, request_id, trace_header);
+            integrated(result, *is_callback)
         }
     }
+}
+
+fn integrated(result: Value, is_callback: bool) -> TaskOutcome {
+    let result = Payload::from_value(result);
+    if is_callback {
+        TaskOutcome::Submitted(result)
+    } else {
+        TaskOutcome::Succeeded(result)
+    }
+}
+
+/// The result of `aws-sdk:lambda:invoke`: what the SDK returns, sorted by name, the payload as text.
+///
+/// AWS: a function's own error is a result for the SDK, not an exception.
+fn sdk_result(text: &str, reply: &InvokeReply) -> Value {
+    let mut result = json!({ "ExecutedVersion": reply.executed_version });
+    if let Some(error) = &reply.function_error {
+        result["FunctionError"] = json!(error.as_str());
+    }
+    if let Some(tail) = &reply.log_tail {
+        result["LogResult"] = json!(STANDARD.encode(tail));
+    }
+    result["Payload"] = json!(text);
+    result["StatusCode"] = json!(200);
+    result
 }
 
 /// AWS: the error's name is the payload's `errorType`; the cause is the payload, verbatim for a function
@@ -287,7 +312,7 @@ fn invoke_result(
         ("Connection", "keep-alive".to_string()),
         ("x-amzn-RequestId", request_id.to_string()),
         ("Content-Length", text.len().to_string()),
-        ("Date", http_date()),
+        ("Date", crate::shard::now().http_date()),
         ("X-Amzn-Trace-Id", trace),
         ("Content-Type", "application/json".to_string()),
     ];
@@ -321,18 +346,23 @@ fn trace_root(request_id: &str) -> String {
     format!("Root=1-{}-{};Sampled=0", &hex[..8], &hex[8..])
 }
 
-/// The date of now as HTTP headers write it.
-fn http_date() -> String {
-    let seconds = crate::shard::now().as_millis().max(0).unsigned_abs() / 1_000;
-    let date = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-    httpdate::fmt_http_date(date)
-}
-
 /// What a task fails with when its function was not run.
 ///
 /// AWS: the texts are those of the SDK that Step Functions uses.
-fn unrun_outcome(unrun: Unrun, request_id: &str) -> TaskOutcome {
+fn unrun_outcome(unrun: Unrun, style: &CallStyle, request_id: &str) -> TaskOutcome {
+    let is_sdk = matches!(
+        style,
+        CallStyle::Integration {
+            naming: Naming::Sdk,
+            ..
+        }
+    );
     let sdk = |message: &str, status: u16, code: &str| {
+        if is_sdk {
+            return format!(
+                "{message} (Service: Lambda, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"
+            );
+        }
         format!(
             "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)"
         )

@@ -1,5 +1,6 @@
 //! What goes into a shard and what comes out.
 
+use stepwell_api::catalogue::Naming;
 use std::sync::Arc;
 
 use stepwell_api::{iam, lambda, logs, states, sts};
@@ -244,6 +245,8 @@ pub enum CallStyle {
     Direct,
     /// `lambda:invoke`: the result is Lambda's whole reply.
     Integration {
+        /// An SDK integration gives the payload as text and does not fail when the function does.
+        naming: Naming,
         /// `InvocationType`, `RequestResponse` if absent.
         invocation_type: String,
         log_tail: bool,

@@ -1,6 +1,7 @@
 //! Tasks: from an engine's call to a function call, and back from tokens and performers.
 
 use serde_json::Value;
+use stepwell_api::catalogue::Naming;
 use stepwell_api::states;
 use stepwell_engine::{Call, CallPattern, Input, Payload, TaskToken, Ticket, Timestamp};
 
@@ -8,7 +9,7 @@ use crate::command::{Answered, CallStyle, FunctionCall, TaskOutcome};
 use crate::rows::{VERSION, index};
 use crate::shard::{Done, Shard, body};
 
-/// Fields of `lambda:invoke` that Step Functions supports.
+/// Fields of `lambda:invoke` that Step Functions supports, also of `aws-sdk:lambda:invoke`.
 ///
 /// AWS: "Invoke an AWS Lambda function with Step Functions", optimized integration.
 const INVOKE_FIELDS: [&str; 6] = [
@@ -66,15 +67,19 @@ pub(crate) fn function_call(
                 .resource
                 .strip_suffix(pattern.suffix())
                 .unwrap_or(&call.resource);
-            if !action.ends_with(":states:::lambda:invoke") {
+            let naming = if action.ends_with(":states:::lambda:invoke") {
+                Naming::Optimized
+            } else if action.ends_with(":states:::aws-sdk:lambda:invoke") {
+                Naming::Sdk
+            } else {
                 let cause = format!(
                     "NotImplemented: Stepwell does not perform the resource {} yet",
                     call.resource
                 );
                 return Err(Refused::runtime(cause));
-            }
+            };
             let is_callback = pattern.suffix() == ".waitForTaskToken";
-            invoke_call(execution, call, is_callback, trace_header)
+            invoke_call(execution, call, naming, is_callback, trace_header)
         }
     }
 }
@@ -82,6 +87,7 @@ pub(crate) fn function_call(
 fn invoke_call(
     execution: u64,
     call: Call,
+    naming: Naming,
     is_callback: bool,
     trace_header: Option<String>,
 ) -> Result<FunctionCall, Refused> {
@@ -120,6 +126,8 @@ fn invoke_call(
     let payload = match fields.get("Payload") {
         // AWS: no payload reaches the function as an empty object (recorded: a Payload of null).
         None | Some(Value::Null) => Payload::empty_object(),
+        // An SDK integration sends the bytes it is given.
+        Some(Value::String(text)) if naming == Naming::Sdk => Payload::from_text(text.as_str()),
         // AWS: a text that is JSON is sent as that JSON (recorded: a Payload of "0" is the number).
         Some(Value::String(text)) => Payload::parse(text.as_str())
             .unwrap_or_else(|_| Payload::from_value(Value::String(text.clone()))),
@@ -132,6 +140,7 @@ fn invoke_call(
         qualifier: text("Qualifier")?,
         payload,
         style: CallStyle::Integration {
+            naming,
             invocation_type: text("InvocationType")?
                 .unwrap_or_else(|| "RequestResponse".to_string()),
             log_tail: text("LogType")?.as_deref() == Some("Tail"),

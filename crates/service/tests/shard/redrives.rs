@@ -148,6 +148,16 @@ fn check_history_of_running(world: &mut World) {
 }
 
 #[test]
+fn the_history_says_how_often_it_was_redriven() {
+    let mut world = failed();
+    redrive(&mut world, None);
+    let body = json!({ "executionArn": execution_arn("m", "e") });
+    let history = world.ask("GetExecutionHistory", &body.to_string());
+    let redriven = r#""type":"ExecutionRedriven","id":7,"previousEventId":6,"executionRedrivenEventDetails":{"redriveCount":1}"#;
+    assert!(history.contains(redriven), "{history}");
+}
+
+#[test]
 fn what_cannot_be_redriven_is_refused() {
     let mut world = failed();
     let ask = |world: &mut World, arn: &str| {

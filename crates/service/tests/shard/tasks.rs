@@ -1,8 +1,9 @@
 //! Task tokens, and tasks whose server went away.
 
-use crate::world::{check, check_with};
+use crate::world::{World, check, check_with};
 use expect_test::expect;
 use stepwell_service::LostTask;
+use stepwell_store::Disk;
 
 #[test]
 fn a_token_completes_its_task_once() {
@@ -337,4 +338,18 @@ fn a_submitted_task_waits_through_a_crash() {
               SUCCEEDED 1
         "#]],
     );
+}
+
+#[test]
+fn a_call_that_a_recovery_makes_says_so() {
+    let mut world = World::on(&Disk::new(), LostTask::Retry);
+    world.create(
+        "m",
+        "STANDARD",
+        r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}"#,
+    );
+    world.start("m", "e", "1");
+    assert!(!world.open[0].is_recovered);
+    world.crash();
+    assert!(world.open[0].is_recovered);
 }
