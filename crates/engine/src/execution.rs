@@ -387,7 +387,7 @@ pub struct Frame {
     /// Attempts ever begun in this frame; the fence of a completion.
     pub(crate) attempts: u32,
     pub(crate) phase: Phase,
-    #[serde(with = "variable_texts")]
+    #[serde(with = "crate::variable_texts")]
     pub(crate) variables: Variables,
     /// Bytes of the variables as JSON text.
     pub(crate) variable_bytes: usize,
@@ -552,34 +552,4 @@ fn mentions_context(definition: &str) -> bool {
     });
     // A dollar may be written as an escape too.
     definition.contains("$$") || whole_states || definition.contains(r"\u0024")
-}
-
-/// Variables are written to rows as JSON texts: the row format cannot hold free JSON values.
-mod variable_texts {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-    use stepwell_asl::Variables;
-
-    pub fn serialize<S: Serializer>(
-        variables: &Variables,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let texts: BTreeMap<&str, String> = variables
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.to_string()))
-            .collect();
-        texts.serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Variables, D::Error> {
-        let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
-        let parse = |(name, text): (String, String)| match serde_json::from_str(&text) {
-            Ok(value) => Ok((name, value)),
-            Err(error) => Err(de::Error::custom(format!(
-                "variable {name} is not JSON: {error}"
-            ))),
-        };
-        texts.into_iter().map(parse).collect()
-    }
 }

@@ -10,6 +10,7 @@ mod event;
 mod execution;
 mod failing;
 mod flow;
+mod frames;
 mod inspect;
 mod map_run;
 mod payload;
@@ -20,6 +21,7 @@ mod states;
 mod step;
 mod text;
 mod token;
+mod variable_texts;
 
 pub use event::{Body, Details, Event, EventId, StateKind};
 pub use execution::{

@@ -1,7 +1,7 @@
 //! What goes into a shard and what comes out.
 
-use stepwell_api::catalogue::Naming;
 use std::sync::Arc;
+use stepwell_api::catalogue::Naming;
 
 use stepwell_api::{iam, lambda, logs, states, sts};
 use stepwell_engine::{Event, Payload, Ticket};
