@@ -219,3 +219,87 @@ fn a_state_sees_how_often_it_was_redriven() {
     assert_eq!(payload["about"]["RedriveCount"], 2);
     assert_eq!(payload["about"]["RedriveTime"], "2023-11-14T22:13:21.000Z");
 }
+
+/// Everything that a redrive may find in the middle of something.
+const MIXED: &str = r#"{"StartAt":"Map","States":{
+    "Map":{"Type":"Map","MaxConcurrency":2,"ItemsPath":"$.items","ResultPath":"$.mapped","Next":"Both",
+        "ItemSelector":{"n.$":"$$.Map.Item.Value"},
+        "ItemProcessor":{"StartAt":"One","States":{
+            "One":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Parameters":{"n.$":"States.Format('one {}', $.n)"},"ResultPath":"$.one","Next":"Nap"},
+            "Nap":{"Type":"Wait","Seconds":1,"Next":"Two"},
+            "Two":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Parameters":{"n.$":"States.Format('two {}', $.n)"},"ResultPath":"$.two","End":true}}}},
+    "Both":{"Type":"Parallel","ResultPath":"$.both","Next":"Last","Branches":[
+        {"StartAt":"Left","States":{"Left":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Parameters":{"n":"left"},"Assign":{"kept.$":"$"},"Next":"Mine"},
+            "Mine":{"Type":"Pass","Parameters":{"kept.$":"$kept"},"End":true}}},
+        {"StartAt":"Inner","States":{"Inner":{"Type":"Map","ItemsPath":"$.items","End":true,"ItemProcessor":{"StartAt":"In","States":{
+            "In":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Parameters":{"n.$":"States.Format('in {}', $)"},"End":true}}}}}}]},
+    "Last":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Parameters":{"n":"last"},"ResultPath":"$.last","End":true}}}"#;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Break {
+    Never,
+    /// The function fails in this call.
+    Fail(usize),
+    /// Somebody stops the execution before this call is answered.
+    Stop(usize),
+}
+
+/// Runs [`MIXED`] to its end, redriving it once: its output, and what every call that succeeded was asked.
+fn run_mixed(at: Break) -> (String, Vec<String>) {
+    let mut world = World::new();
+    world.create("m", "STANDARD", MIXED);
+    world.start("m", "e", r#"{"items":[1,2,3]}"#);
+    let (mut answered, mut succeeded) = (0, Vec::new());
+    for _ in 0..200 {
+        match world.describe("m", "e")["status"].as_str() {
+            Some("RUNNING") => {}
+            Some("SUCCEEDED") => {
+                check_history(&mut world, "m", "e");
+                let output = world.describe("m", "e")["output"].to_string();
+                succeeded.sort();
+                return (output, succeeded);
+            }
+            _ => {
+                world.crash();
+                redrive(&mut world, None);
+                continue;
+            }
+        }
+        let Some(call) = world.open.first() else {
+            world.wait_ms(500);
+            continue;
+        };
+        let payload = call.payload.text().to_string();
+        answered += 1;
+        match at {
+            Break::Fail(call) if call == answered => {
+                world.complete(TaskOutcome::Failed {
+                    error: Some("Odd".to_string()),
+                    cause: None,
+                });
+            }
+            Break::Stop(call) if call == answered => {
+                let body = json!({ "executionArn": execution_arn("m", "e") });
+                world.ask("StopExecution", &body.to_string());
+            }
+            _ => {
+                succeeded.push(payload.clone());
+                world.complete(TaskOutcome::Succeeded(Payload::from_text(payload)));
+            }
+        }
+    }
+    panic!("{at:?}: the execution does not end");
+}
+
+#[test]
+fn a_redrive_at_any_point_gives_the_output_and_repeats_no_success() {
+    let (output, succeeded) = run_mixed(Break::Never);
+    assert_eq!(succeeded.len(), 11);
+    for call in 1..=succeeded.len() {
+        for at in [Break::Fail(call), Break::Stop(call)] {
+            let redriven = run_mixed(at);
+            assert_eq!(redriven.0, output, "{at:?}");
+            assert_eq!(redriven.1, succeeded, "{at:?}");
+        }
+    }
+}
