@@ -242,12 +242,9 @@ impl Execution {
             Mode::ExpressAsynchronous | Mode::ExpressSynchronous => EXPRESS_PAUSE_MS,
         };
         let framed = self.frames.values().filter_map(|frame| {
-            let pause_ms = if matches!(frame.phase, Phase::Ready) {
-                pause_ms
-            } else {
-                0
-            };
-            Some(frame.deadline_ms()?.saturating_add(pause_ms))
+            let rests = matches!(frame.phase, Phase::Ready);
+            let rest_ms = if rests { pause_ms } else { 0 };
+            Some(frame.deadline_ms()?.saturating_add(rest_ms))
         });
         framed
             .chain(self.deadline_ms)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use stepwell_api::arn;
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::{
-    Call, CallPattern, Details, Effect as EngineEffect, EventId, Execution, Identity, Input, MachineKind, Mode,
-    Payload, Status, Timestamp, Transition, step,
+    Call, CallPattern, Details, Effect as EngineEffect, EventId, Execution, Identity, Input,
+    MachineKind, Mode, Payload, Status, Timestamp, Transition, step,
 };
 use stepwell_store::Error;
 
