@@ -63,3 +63,16 @@ def test_the_sdk_integration_gives_what_lambda_replies(server, name):
     missing, _ = server.run(server.create_machine(name("misses"), task("aws-sdk:lambda:invoke", {"FunctionName": "nobody"})))
     assert missing["error"] == "Lambda.ResourceNotFoundException"
     assert "(Service: Lambda, Status Code: 404, Request ID: " in missing["cause"]
+
+
+def test_a_task_may_be_the_worker_of_an_activity(server, name):
+    activity = server.states.create_activity(name=name("activity"))["activityArn"]
+    waits = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": activity, "End": True}}}
+    execution = server.start(server.create_machine(name("waits"), waits), {"c": 3})
+    works = task("aws-sdk:sfn:getActivityTask", {"ActivityArn": activity}, Next="S")
+    del works["States"]["T"]["End"]
+    parameters = {"TaskToken.$": "$.TaskToken", "Output.$": "$.Input"}
+    works["States"]["S"] = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess", "Parameters": parameters, "End": True}
+    ended, _ = server.run(server.create_machine(name("works"), works))
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(server.end(execution)["output"]) == {"c": 3}

@@ -59,7 +59,8 @@ async fn dispatch(
 pub(crate) async fn call(handle: &Handle, call: Box<ServiceCall>) -> Request {
     let (operation, body) = (call.operation, call.body.as_bytes());
     let answer = match change(operation, body) {
-        Ok(Some(request)) if operation == Operation::StartSyncExecution => {
+        // Answered later than its commit.
+        Ok(Some(request @ (Request::StartSyncExecution(_) | Request::GetActivityTask(_)))) => {
             send(handle, request).await
         }
         Ok(Some(request)) => {

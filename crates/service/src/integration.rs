@@ -137,7 +137,11 @@ impl Shard {
         }
         match self.carry_out(now, entropy, None, request)? {
             Some(Answered::States(body)) => Ok(body),
-            _ => unreachable!("an operation of Step Functions that is carried out is answered"),
+            // The shell asks for such an operation beside the task and gives the answer back.
+            _ => {
+                let text = "Stepwell does not answer this operation inside a task yet";
+                Err(states::Error::not_implemented(text).into())
+            }
         }
     }
 
