@@ -10,6 +10,7 @@ mod activities;
 mod aliases;
 mod command;
 mod configuration;
+mod effects;
 mod execution_list;
 mod executions;
 mod functions;
