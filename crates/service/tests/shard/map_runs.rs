@@ -449,6 +449,38 @@ fn a_run_without_items_succeeds_at_once() {
 }
 
 #[test]
+fn a_distributed_map_runs_inside_an_inline_one_and_a_branch() {
+    let inner = r#"{"StartAt": "D", "States": {"D": {"Type": "Map", "Label": "l", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}}"#;
+    let mut world = World::new();
+    let inline = format!(
+        r#"{{"StartAt": "I", "States": {{"I": {{"Type": "Map", "End": true, "ItemProcessor": {inner}}}}}}}"#
+    );
+    world.run_of(&inline, "[[1, 2], [3]]");
+    assert_eq!(world.describe("m", "e")["output"], "[[1,2],[3]]");
+    // Both runs have the label of the one Map state.
+    assert_eq!(world.kinds()[&21], 2);
+    let mut world = World::new();
+    let parallel = format!(
+        r#"{{"StartAt": "B", "States": {{"B": {{"Type": "Parallel", "End": true, "Branches": [{inner}]}}}}}}"#
+    );
+    world.run_of(&parallel, "[1, 2]");
+    assert_eq!(world.describe("m", "e")["output"], "[[1,2]]");
+}
+
+#[test]
+fn children_speak_the_language_of_their_machine() {
+    let mut world = World::new();
+    let definition = r#"{"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": {"Type": "Map", "End": true,
+        "Items": "{% $states.input.items %}", "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": "P", "States": {
+            "P": {"Type": "Pass", "Output": "{% $states.input * 2 %}", "End": true}}}}}}"#;
+    world.run_of(definition, r#"{"items": [1, 2]}"#);
+    assert_eq!(world.describe("m", "e")["output"], "[2,4]");
+}
+
+#[test]
 fn children_are_opened_over_many_commits() {
     let mut world = World::new();
     world.create("m", "STANDARD", &distributed("", "STANDARD", WAIT));
