@@ -12,9 +12,8 @@ use crate::executions::{EXPRESS_OPEN_MAX, EXPRESS_SECONDS_MAX, STANDARD_SECONDS_
 use crate::residents::Resident;
 use crate::rows::execution::ExecutionRow;
 use crate::rows::map_run::{self, Child, ChildOf, MapRun};
-use crate::rows::{decode, encode, index};
+use crate::rows::{encode, index};
 use crate::shard::{Done, Shard};
-use crate::staging::Rows;
 
 /// What a child starts with.
 pub(super) struct ChildStart {
@@ -103,6 +102,7 @@ impl Shard {
             first_item,
             items: place.items,
             status: Status::Running,
+            ended_after_redrives: 0,
             result_bytes: 0,
             result: None,
         };
@@ -147,11 +147,12 @@ impl Shard {
         let Some(mut run) = map_run::map_run(&self.staging, place.parent, place.run)? else {
             return Ok(());
         };
-        let Some(mut child) = self.child(&run, place.index)? else {
+        let Some(mut child) = map_run::child(&self.staging, run.number, place.index)? else {
             return Ok(());
         };
         let status = resident.row.execution.status();
         child.status = status;
+        child.ended_after_redrives = run.redrive_count;
         run.executions.running -= 1;
         run.item_counts.running -= child.items;
         *run.executions.of(status) += 1;
@@ -179,7 +180,7 @@ impl Shard {
         run.next_to_abort += 1;
         self.put_map_run(&run);
         self.map_runs.ready.insert(run.key());
-        match self.child(&run, index)? {
+        match map_run::child(&self.staging, run.number, index)? {
             Some(child) if child.status == Status::Running => {
                 let stop = Input::Stop {
                     error: None,
@@ -189,12 +190,6 @@ impl Shard {
             }
             _ => Ok(()),
         }
-    }
-
-    pub(super) fn child(&self, run: &MapRun, index: u32) -> Result<Option<Child>, Error> {
-        let key = map_run::child_key(run.number, index);
-        let value = self.staging.get(&key)?;
-        value.map(|value| decode(&key, &value)).transpose()
     }
 }
 

@@ -52,16 +52,15 @@ impl Shard {
             return Ok(());
         }
         let index = run.to_redrive.0;
+        let child = map_run::child(&self.staging, run.number, index)?;
+        let pending = child.filter(|child| run.is_redrive_pending(index, child));
         run.to_redrive.0 += 1;
         self.put_map_run(&run);
         self.map_runs.ready.insert(run.key());
-        let Some(child) = self.child(&run, index)? else {
-            return Ok(());
-        };
-        match child.status {
-            Status::Running | Status::Succeeded => Ok(()),
-            _ if run.is_express => self.start_child_anew(now, run, index, &child),
-            _ => self.redrive_child(now, run, index, child),
+        match pending {
+            None => Ok(()),
+            Some(child) if run.is_express => self.start_child_anew(now, run, index, &child),
+            Some(child) => self.redrive_child(now, run, index, child),
         }
     }
 

@@ -43,7 +43,7 @@ impl Reader {
         let mut described = describe(&self.snapshot, &row, includes_data, self.now)?;
         let arn = &row.execution.identity.state_machine_arn;
         if let Some((place, run)) = self.run_of_child(number, arn)? {
-            if run.is_redrive_pending(place.index, row.execution.status()) {
+            if self.is_redrive_pending(&place, &run)? {
                 described.status = states::execution_status::PENDING_REDRIVE.to_string();
             }
             described.map_run_arn = Some(run.arn);

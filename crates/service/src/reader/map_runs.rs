@@ -11,8 +11,8 @@ use super::{Read, Reader, settle};
 use crate::execution_list::status_byte;
 use crate::map_runs::missing_map_run;
 use crate::rows::map_run::{
-    Child, ChildOf, Counts, MapRun, MapRunStatus, child_of, children_of, index_in_key, map_run,
-    map_run_named, runs_of,
+    Child, ChildOf, Counts, MapRun, MapRunStatus, child, child_of, children_of, index_in_key,
+    map_run, map_run_named, runs_of,
 };
 use crate::rows::{after, decode};
 use crate::shard::Done;
@@ -85,7 +85,7 @@ impl Reader {
         for (key, value) in found {
             let child: Child = decode(&key, &value)?;
             let is_pending =
-                index_in_key(&key).is_some_and(|index| run.is_redrive_pending(index, child.status));
+                index_in_key(&key).is_some_and(|index| run.is_redrive_pending(index, &child));
             let shown = (!is_pending).then(|| status_byte(child.status));
             if status.is_some_and(|wanted| wanted != shown) {
                 continue;
@@ -123,6 +123,12 @@ impl Reader {
             item_count: i32::try_from(child.items).ok(),
             ..execution_item(&self.row(child.number)?)
         })
+    }
+
+    /// Whether a child waits for its redrive by its run.
+    pub(super) fn is_redrive_pending(&self, place: &ChildOf, run: &MapRun) -> Result<bool, Error> {
+        let child = child(&self.snapshot, run.number, place.index)?;
+        Ok(child.is_some_and(|child| run.is_redrive_pending(place.index, &child)))
     }
 
     /// The run that an execution is a child of.

@@ -114,6 +114,8 @@ pub(crate) struct Child {
     pub(crate) first_item: u32,
     pub(crate) items: u32,
     pub(crate) status: Status,
+    /// How often the run had been redriven when the child ended.
+    pub(crate) ended_after_redrives: u32,
     /// Bytes of `result` and of what separates it from the next.
     pub(crate) result_bytes: u64,
     /// What it adds to the run's output, once it has ended; left out where that is too large anyway.
@@ -121,11 +123,16 @@ pub(crate) struct Child {
 }
 
 impl MapRun {
-    /// Whether a child that ended with `status` waits for its redrive.
-    pub(crate) fn is_redrive_pending(&self, index: u32, status: Status) -> bool {
+    /// Whether a child ended without success and waits for its redrive.
+    ///
+    /// A child that was open when the run was redriven and has failed since then does not.
+    pub(crate) fn is_redrive_pending(&self, index: u32, child: &Child) -> bool {
         let (next, end) = self.to_redrive;
-        let is_good = matches!(status, Status::Running | Status::Succeeded);
-        self.status == MapRunStatus::Running && (next..end).contains(&index) && !is_good
+        let is_good = matches!(child.status, Status::Running | Status::Succeeded);
+        self.status == MapRunStatus::Running
+            && (next..end).contains(&index)
+            && !is_good
+            && child.ended_after_redrives < self.redrive_count
     }
 }
 
@@ -180,6 +187,13 @@ pub(crate) fn map_run_named(rows: &dyn Rows, arn: &str) -> Result<Option<MapRun>
     };
     let (parent, run): (u64, u64) = decode(&key, &value)?;
     map_run(rows, parent, run)
+}
+
+/// A child of a run, by its index.
+pub(crate) fn child(rows: &dyn Rows, run: u64, index: u32) -> Result<Option<Child>, Error> {
+    let key = child_key(run, index);
+    let value = rows.get(&key)?;
+    value.map(|value| decode(&key, &value)).transpose()
 }
 
 /// What an execution is a child of; only executions of a labelled machine are.

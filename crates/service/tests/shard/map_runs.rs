@@ -370,6 +370,27 @@ fn a_redrive_before_all_children_were_aborted_lets_them_run() {
 }
 
 #[test]
+fn a_child_that_fails_after_the_redrive_stays_as_it_ended() {
+    let mut world = World::new();
+    let definition = distributed(r#""ToleratedFailureCount": 1,"#, "STANDARD", TASK);
+    world.run_of(&definition, "[1, 2]");
+    let arn = json!({ "executionArn": execution_arn("m", "e") }).to_string();
+    world.ask("StopExecution", &arn);
+    redrive(&mut world);
+    // Before the run has looked at any child.
+    world.complete(TaskOutcome::Failed {
+        error: Some("Broken".to_string()),
+        cause: None,
+    });
+    world.tick();
+    world.succeed("20");
+    assert_eq!(
+        counts(&world.only_run("m", "e")),
+        r#""SUCCEEDED": 0 pending, 0 running, 1 succeeded, 1 failed, 0 timed out, 0 aborted of 2"#
+    );
+}
+
+#[test]
 fn express_children_run_and_are_not_listed() {
     let mut world = World::new();
     let run = world.run_of(&distributed("", "EXPRESS", TASK), "[1, 2]");
