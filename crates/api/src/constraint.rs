@@ -283,7 +283,7 @@ impl Walk {
             }
             (Shape::Integer { min, max }, Value::Number(number)) => {
                 let Some(value) = number.as_i64() else {
-                    return Err(mismatch(value, "an integer of 64 bits", at));
+                    return Err(mismatch(shape, value));
                 };
                 self.range(value < *min, value > *max, number, (min, max), at);
                 Ok(())
@@ -303,7 +303,7 @@ impl Walk {
             (Shape::Boolean, Value::Bool(_))
             | (Shape::Timestamp, Value::Number(_))
             | (Shape::Blob, Value::String(_)) => Ok(()),
-            (shape, value) => Err(mismatch(value, expected(shape), at)),
+            (shape, value) => Err(mismatch(shape, value)),
         }
     }
 
@@ -340,15 +340,11 @@ impl Walk {
             // As other AWS services word it (not recorded for these two): texts of a list are reported
             // once, at the list, with all they must satisfy.
             let mut refused = false;
-            for (index, element) in elements.iter().enumerate() {
-                let at = At {
-                    parent: Some(at),
-                    step: Step::Element(index),
-                };
+            for element in elements {
                 match element {
                     Value::String(value) => refused |= broken(text, value).next().is_some(),
                     Value::Null => refused = true,
-                    other => return Err(mismatch(other, "String", &at)),
+                    other => return Err(mismatch(member, other)),
                 }
             }
             if refused {
@@ -518,12 +514,23 @@ fn spelt(value: &Value) -> String {
     }
 }
 
-fn mismatch(value: &Value, expected: &str, at: &At<'_>) -> String {
-    let path = at.path();
-    format!(
-        "{} at '{path}' can not be converted to {expected}",
-        token(value)
-    )
+/// AWS: the framework of its services names the types and not the member (seen on other services of JSON 1.0 and 1.1).
+fn mismatch(shape: &Shape, value: &Value) -> String {
+    let wanted = match (shape, value) {
+        (Shape::List { .. }, _) => return "Expected list or null".to_owned(),
+        (Shape::Map { .. } | Shape::Structure(_), _) => return "Expected map or null".to_owned(),
+        (_, Value::Object(_)) => {
+            return "Start of structure or map found where not expected.".to_owned();
+        }
+        (_, Value::Array(_)) => return "Start of list found where not expected".to_owned(),
+        (Shape::Text(_), _) => "a String",
+        (Shape::Integer { .. }, _) => "an Integer",
+        (Shape::Float { .. }, _) => "a Double",
+        (Shape::Boolean, _) => "a Boolean",
+        (Shape::Timestamp, _) => "a Timestamp",
+        (Shape::Blob, _) => "a Blob",
+    };
+    format!("{} can not be converted to {wanted}", token(value))
 }
 
 fn token(value: &Value) -> &'static str {
@@ -535,19 +542,5 @@ fn token(value: &Value) -> &'static str {
         Value::String(_) => "STRING_VALUE",
         Value::Array(_) => "START_ARRAY",
         Value::Object(_) => "START_OBJECT",
-    }
-}
-
-fn expected(shape: &Shape) -> &'static str {
-    match shape {
-        Shape::Text(_) => "String",
-        Shape::Integer { .. } => "Integer",
-        Shape::Float { .. } => "Double",
-        Shape::Boolean => "Boolean",
-        Shape::Timestamp => "Timestamp",
-        Shape::Blob => "Blob",
-        Shape::List { .. } => "List",
-        Shape::Map { .. } => "Map",
-        Shape::Structure(_) => "Structure",
     }
 }

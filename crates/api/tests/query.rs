@@ -52,7 +52,7 @@ fn broken_constraints_are_named_in_the_words_of_the_platform() {
     refuses(
         "RoleName=r&AssumeRolePolicyDocument=x&MaxSessionDuration=soon",
         expect![[r#"
-            MalformedInput: STRING_VALUE at 'maxSessionDuration' can not be converted to Integer
+            MalformedInput: STRING_VALUE can not be converted to an Integer
         "#]],
     );
 }

@@ -78,20 +78,40 @@ fn a_body_that_is_no_object_is_a_serialization_error() {
 }
 
 #[test]
-fn a_value_of_another_json_type_is_a_serialization_error_naming_the_member() {
-    assert_eq!(
-        refused::<StartExecutionInput>(r#"{"stateMachineArn":1}"#),
-        "SerializationException: NUMBER_VALUE at 'stateMachineArn' can not be converted to String"
-    );
-    assert_eq!(
-        refused::<TagResourceInput>(r#"{"resourceArn":"a","tags":[{"key":["k"]}]}"#),
-        "SerializationException: START_ARRAY at 'tags.1.member.key' can not be converted to String"
-    );
-    assert_eq!(
-        refused::<ListExecutionsInput>(r#"{"maxResults":99999999999999999999}"#),
-        "SerializationException: NUMBER_VALUE at 'maxResults' can not be converted to an integer of \
-         64 bits"
-    );
+fn a_value_of_another_json_type_is_a_serialization_error_naming_both_types() {
+    let start = refused::<StartExecutionInput>;
+    let list = refused::<ListExecutionsInput>;
+    let tag = refused::<TagResourceInput>;
+    for (text, expected) in [
+        (
+            start(r#"{"stateMachineArn":1}"#),
+            "NUMBER_VALUE can not be converted to a String",
+        ),
+        (
+            start(r#"{"name":true}"#),
+            "TRUE_VALUE can not be converted to a String",
+        ),
+        (
+            start(r#"{"input":{"a":1}}"#),
+            "Start of structure or map found where not expected.",
+        ),
+        (
+            tag(r#"{"tags":[{"key":["k"]}]}"#),
+            "Start of list found where not expected",
+        ),
+        (tag(r#"{"tags":{"k":"v"}}"#), "Expected list or null"),
+        (tag(r#"{"tags":["k"]}"#), "Expected map or null"),
+        (
+            list(r#"{"maxResults":"1"}"#),
+            "STRING_VALUE can not be converted to an Integer",
+        ),
+        (
+            list(r#"{"maxResults":99999999999999999999}"#),
+            "NUMBER_VALUE can not be converted to an Integer",
+        ),
+    ] {
+        assert_eq!(text, format!("SerializationException: {expected}"));
+    }
 }
 
 // The wording of the next tests is AWS's own, from recorded answers.

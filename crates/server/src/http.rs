@@ -211,8 +211,12 @@ async fn operation(
         if let Some(reply) = iam::answer(handle, &form, request_id).await {
             return reply;
         }
-        let action = form.action().unwrap_or("a request without X-Amz-Target");
-        return not_implemented(action, request_id);
+        return match form.action() {
+            Some(action) => not_implemented(action, request_id),
+            None => {
+                states::answer(&services.functions, &services.tests, "", body, request_id).await
+            }
+        };
     };
     match target.split_once('.') {
         Some(("AWSStepFunctions", _)) | None => {
