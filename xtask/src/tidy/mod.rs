@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{read, root};
 
 mod graph;
+mod limits;
 mod rules;
 mod source;
 
@@ -38,6 +39,7 @@ impl fmt::Display for Finding {
 /// Prints every finding; warnings do not fail.
 pub fn run() -> Result<()> {
     let mut findings = graph::findings()?;
+    findings.extend(limits::findings()?);
     let mut warnings = Vec::new();
     let mut files = 0;
     let mut tests = BTreeSet::new();
