@@ -8,6 +8,7 @@ mod catalogue;
 mod functions;
 mod guard;
 mod messages;
+mod reads;
 mod references;
 mod signatures;
 mod template;
@@ -47,8 +48,8 @@ pub struct Expression {
     source: String,
     ast: AstNode,
     references: Box<References>,
-    /// Whether [`guard`] has rewritten the expression.
-    guarded: bool,
+    /// The functions that [`guard`] has put into the expression.
+    guards: BTreeSet<&'static str>,
 }
 
 /// Why an expression is refused when a definition is created.
@@ -151,12 +152,12 @@ impl Expression {
             .ok_or(messages::INTERNAL)?
             .map_err(|error| error.to_string())?;
         let references = Box::new(References::of(&ast));
-        let guarded = guard::insert(&mut ast, &references);
+        let guards = guard::insert(&mut ast, &references);
         Ok(Expression {
             source: source.to_owned(),
             ast,
             references,
-            guarded,
+            guards,
         })
     }
 
@@ -249,9 +250,7 @@ impl Expression {
         }
         let mut evaluator = Evaluator::with_options(context, options);
         functions::register(&mut evaluator, &self.references.functions, scope)?;
-        if self.guarded {
-            guard::register(&mut evaluator)?;
-        }
+        guard::register(&mut evaluator, &self.guards)?;
         contained(|| evaluator.evaluate(&self.ast, root))
             .unwrap_or_else(|| Err(EvaluatorError::EvaluationError(messages::INTERNAL.into())))
     }
@@ -284,28 +283,29 @@ fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
 struct Bindings(Vec<(String, JValue)>);
 
 impl Bindings {
-    /// `$states` with the parts, and the variables, that `references` names; nothing else is converted.
+    /// `$states` and the variables, with what `references` reads of them; nothing else is converted.
     fn of(references: &References, scope: &Scope<'_>) -> Bindings {
         let mut bound = Vec::new();
-        if references.states.is_read() {
+        if references.states.is_read()
+            && let Some(read) = references.reads.member("states")
+        {
             let parts = [
-                (references.states.input, "input", Some(scope.input)),
-                (references.states.context, "context", Some(scope.context)),
-                (references.states.result, "result", scope.result),
-                (
-                    references.states.error_output,
-                    "errorOutput",
-                    scope.error_output,
-                ),
+                ("input", Some(scope.input)),
+                ("context", Some(scope.context)),
+                ("result", scope.result),
+                ("errorOutput", scope.error_output),
             ];
-            let parts = parts.into_iter().filter_map(|(is_read, name, value)| {
-                value.filter(|_| is_read).map(|value| (name, value))
+            let parts = parts.into_iter().filter_map(|(name, value)| {
+                let value = values::part_from_json(value?, read.member(name)?);
+                Some((name, value))
             });
             bound.push(("states".to_owned(), values::object(parts)));
         }
         for name in &references.variables {
-            if let Some(value) = scope.variables.get(name) {
-                bound.push((name.clone(), values::from_json(value)));
+            if let (Some(value), Some(read)) =
+                (scope.variables.get(name), references.reads.member(name))
+            {
+                bound.push((name.clone(), values::part_from_json(value, read)));
             }
         }
         Bindings(bound)

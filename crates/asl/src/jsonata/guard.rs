@@ -7,6 +7,8 @@
 mod bounds;
 mod distinct;
 
+use std::collections::BTreeSet;
+
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
 use super::references::{FUNCTIONS, References};
@@ -56,12 +58,12 @@ const RANGE_WRITTEN_MAX: f64 = 1_000.0;
 /// Puts guards into `ast`.
 ///
 /// - `references`: those of `ast`. If it cannot use a value twice, `&` and `$string` cannot multiply.
-/// - Returns whether there are any, so that [`register`] is needed.
-pub(super) fn insert(ast: &mut AstNode, references: &References) -> bool {
+/// - Returns their names, for [`register`].
+pub(super) fn insert(ast: &mut AstNode, references: &References) -> BTreeSet<&'static str> {
     let mut guards = Guards {
         references,
         prints: references.reuses_values && !references.binds("string"),
-        inserted: false,
+        inserted: BTreeSet::new(),
     };
     guards.node(ast);
     guards.inserted
@@ -71,7 +73,7 @@ struct Guards<'r> {
     references: &'r References,
     /// Whether `$string` is to be guarded.
     prints: bool,
-    inserted: bool,
+    inserted: BTreeSet<&'static str>,
 }
 
 impl Guards<'_> {
@@ -125,13 +127,13 @@ impl Guards<'_> {
                 if self.prints && name == "string" && args.len() == 1 =>
             {
                 PRINT.clone_into(name);
-                self.inserted = true;
+                self.inserted.insert(PRINT);
             }
             AstNode::Function { name, args, .. }
                 if name == "distinct" && args.len() == 1 && !self.references.binds(name) =>
             {
                 DISTINCT.clone_into(name);
-                self.inserted = true;
+                self.inserted.insert(DISTINCT);
             }
             AstNode::Function {
                 name,
@@ -245,7 +247,7 @@ impl Guards<'_> {
         })
     }
 
-    fn wrap(&mut self, guard: &str, node: &mut AstNode) {
+    fn wrap(&mut self, guard: &'static str, node: &mut AstNode) {
         // A literal is as long as it is written, and a function must stay where it is.
         if matches!(
             node,
@@ -264,7 +266,7 @@ impl Guards<'_> {
     /// As [`Guards::wrap`], for the `wanted` of `nodes`; the guard learns how many nodes there are.
     fn wrap_shared(
         &mut self,
-        guard: &str,
+        guard: &'static str,
         nodes: &mut [AstNode],
         wanted: impl Fn(&AstNode) -> bool,
     ) {
@@ -275,8 +277,8 @@ impl Guards<'_> {
         }
     }
 
-    fn call(&mut self, guard: &str, args: Vec<AstNode>) -> AstNode {
-        self.inserted = true;
+    fn call(&mut self, guard: &'static str, args: Vec<AstNode>) -> AstNode {
+        self.inserted.insert(guard);
         AstNode::Function {
             name: guard.to_owned(),
             args,

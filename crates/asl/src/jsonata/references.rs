@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
+use super::reads::Read;
+
 use super::Outcome;
 
 /// Names and functions that an expression uses.
@@ -12,6 +14,8 @@ pub(super) struct References {
     /// State variables: read, and not bound by the expression itself.
     pub(super) variables: BTreeSet<String>,
     pub(super) states: StatesParts,
+    /// What is read of each variable, by its name.
+    pub(super) reads: Read,
     /// Every function that is called or passed on by name.
     pub(super) functions: BTreeSet<String>,
     /// The first reference to the top level, which AWS refuses.
@@ -167,6 +171,7 @@ impl References {
     pub(super) fn of(ast: &AstNode) -> References {
         let mut walk = Walk::default();
         walk.node(ast, true);
+        walk.found.reads = Read::of_variables(ast);
         walk.found
     }
 
@@ -197,6 +202,7 @@ impl References {
     pub(super) fn merge(&mut self, other: &References) {
         self.variables.extend(other.variables.iter().cloned());
         self.states.merge(other.states);
+        self.reads.merge(&other.reads);
     }
 }
 

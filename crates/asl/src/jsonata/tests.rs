@@ -8,7 +8,7 @@ use super::*;
 use crate::Timestamp;
 use crate::scope::{Entropy, Variables};
 
-fn with_scope<T>(work: impl FnOnce(&Scope<'_>) -> T) -> T {
+pub(super) fn with_scope<T>(work: impl FnOnce(&Scope<'_>) -> T) -> T {
     let input = json!({"total": 12, "items": [{"qty": 2, "price": 3.5}, {"qty": 1, "price": 5}], "one": [7]});
     let context = json!({"State": {"Name": "Pay"}});
     let variables = Variables::from([

@@ -1,8 +1,11 @@
 //! Conversion between JSON and the crate's values.
 
-use jsonata_core::value::JValue;
-use serde::Deserialize as _;
+use std::rc::Rc;
+
+use jsonata_core::value::{JArray, JMap, JValue};
 use serde_json::{Map, Number, Value};
+
+use super::reads::Read;
 
 /// Most values and most bytes of text in one result; a state's output is at most 256 KiB.
 ///
@@ -22,17 +25,40 @@ pub(super) enum Unconvertible {
 
 /// A JSON value for an expression to read.
 pub(super) fn from_json(value: &Value) -> JValue {
-    JValue::deserialize(value).expect("any JSON value has a counterpart")
+    part_from_json(value, &Read::Whole)
+}
+
+/// As [`from_json`], but members of objects that are not read are left out.
+pub(super) fn part_from_json(value: &Value, read: &Read) -> JValue {
+    match value {
+        Value::Null => JValue::Null,
+        Value::Bool(flag) => JValue::Bool(*flag),
+        Value::Number(number) => JValue::Number(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => JValue::string(text.as_str()),
+        Value::Array(items) => {
+            // The crate walks faster over an array that is known to hold no array.
+            let is_flat = !items.iter().any(Value::is_array);
+            let items = items.iter().map(|item| part_from_json(item, read));
+            JValue::Array(JArray::new_flat(items.collect(), is_flat))
+        }
+        Value::Object(members) => match read {
+            Read::Whole => object(
+                members
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), from_json(value))),
+            ),
+            Read::Members(reads) => object(reads.iter().filter_map(|(name, read)| {
+                let value = members.get(name)?;
+                Some((name.as_str(), part_from_json(value, read)))
+            })),
+        },
+    }
 }
 
 /// An object of `members`.
-pub(super) fn object<'a>(members: impl Iterator<Item = (&'static str, &'a Value)>) -> JValue {
-    let mut object = from_json(&Value::Object(Map::new()));
-    let map = object.as_object_mut().expect("just made an object");
-    for (name, value) in members {
-        map.insert(name.to_owned(), from_json(value));
-    }
-    object
+pub(super) fn object<'a>(members: impl Iterator<Item = (&'a str, JValue)>) -> JValue {
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    JValue::Object(Rc::new(JMap::from_iter(members)))
 }
 
 /// The JSON of a result that is not undefined.

@@ -1,6 +1,7 @@
 //! The functions that measure operands.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFnResult};
@@ -51,58 +52,60 @@ pub(super) const RANGE_FIRST: &str = "bounded first";
 pub(super) const RANGE_LAST: &str = "bounded last";
 pub(super) const ZIPPED: &str = "bounded zip";
 
-/// Makes the guards known to `evaluator`.
-pub(in crate::jsonata) fn register(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
-    evaluator.register_fn_override(CONCATENATE, concatenate)?;
-    evaluator.register_fn_override(PRINT, print)?;
-    evaluator.register_fn_override(PRINTED, |args: &[JValue]| {
-        let value = first(args);
-        let mut left = Size::LARGEST_TEXT;
-        left.take(&value)?;
-        Ok(value)
-    })?;
-    evaluator.register_fn_override(WIDTH, |args: &[JValue]| match first(args) {
-        JValue::Number(width) if width.abs() > TEXT_CHARACTERS_MAX as f64 => Err(too_large()),
-        value => Ok(value),
-    })?;
-    evaluator.register_fn_override(INSTANT, |args: &[JValue]| match first(args) {
-        JValue::Number(millis) if millis.abs() > INSTANT_MS_MAX => Err(
-            EvaluatorError::EvaluationError("Invalid time value".to_owned()),
-        ),
-        value => Ok(value),
-    })?;
-    evaluator.register_fn_override(COMPARED, |args: &[JValue]| {
-        let value = first(args);
-        if matches!(value, JValue::Array(_) | JValue::Object(_)) {
-            let mut left = Size::WALKED;
-            left.take(&value)?;
+/// Makes those of the guards known to `evaluator` that `names` lists: each costs an allocation.
+pub(in crate::jsonata) fn register(
+    evaluator: &mut Evaluator,
+    names: &BTreeSet<&'static str>,
+) -> Result<(), EvaluatorError> {
+    for name in names {
+        match *name {
+            CONCATENATE => evaluator.register_fn_override(CONCATENATE, concatenate)?,
+            PRINT => evaluator.register_fn_override(PRINT, print)?,
+            PRINTED => evaluator.register_fn_override(PRINTED, |args: &[JValue]| {
+                measured(first(args), Size::LARGEST_TEXT)
+            })?,
+            WIDTH => evaluator.register_fn_override(WIDTH, |args: &[JValue]| {
+                no_larger(args, TEXT_CHARACTERS_MAX as f64)
+            })?,
+            INSTANT => evaluator.register_fn_override(INSTANT, instant)?,
+            COMPARED => evaluator.register_fn_override(COMPARED, compared)?,
+            COPIED => evaluator.register_fn_override(COPIED, |args: &[JValue]| {
+                measured(first(args), Size::LARGEST_TEXT)
+            })?,
+            DESCENDED => evaluator.register_fn_override(DESCENDED, |args: &[JValue]| {
+                let left = Size {
+                    depth: DESCENDED_DEPTH_MAX,
+                    ..Size::LARGEST_TEXT
+                };
+                measured(first(args), left)
+            })?,
+            DISTINCT => evaluator
+                .register_fn_override(DISTINCT, |args: &[JValue]| distinct(&first(args)))?,
+            MATCHED => evaluator.register_fn_override(MATCHED, |args: &[JValue]| {
+                within(args, 1, 0, MATCHED_BYTES_MAX)
+            })?,
+            PICTURE => {
+                evaluator.register_fn_override(PICTURE, |args: &[JValue]| picture(first(args)))?
+            }
+            NUMERAL => evaluator
+                .register_fn_override(NUMERAL, |args: &[JValue]| no_larger(args, NUMERAL_MAX))?,
+            ZIPPED => {
+                evaluator.register_fn_override(ZIPPED, |args: &[JValue]| shared(args, 2.0))?
+            }
+            LISTED => evaluator.register_fn_override(LISTED, |args: &[JValue]| {
+                shared(args, LISTED_SEQUENCES_MAX)
+            })?,
+            RANGE_FIRST | RANGE_LAST => register_ranges(evaluator)?,
+            JOINED | SEPARATOR => register_join(evaluator)?,
+            REPLACED | REPLACEMENT => register_replace(evaluator)?,
+            name => unreachable!("the guard '{name}' is not known"),
         }
-        Ok(value)
-    })?;
-    evaluator.register_fn_override(COPIED, |args: &[JValue]| {
-        let value = first(args);
-        let mut left = Size::LARGEST_TEXT;
-        left.take(&value)?;
-        Ok(value)
-    })?;
-    evaluator.register_fn_override(DESCENDED, |args: &[JValue]| {
-        let value = first(args);
-        let mut left = Size {
-            depth: DESCENDED_DEPTH_MAX,
-            ..Size::LARGEST_TEXT
-        };
-        left.take(&value)?;
-        Ok(value)
-    })?;
-    evaluator.register_fn_override(DISTINCT, |args: &[JValue]| distinct(&first(args)))?;
-    evaluator.register_fn_override(MATCHED, |args: &[JValue]| {
-        within(args, 1, 0, MATCHED_BYTES_MAX)
-    })?;
-    evaluator.register_fn_override(PICTURE, |args: &[JValue]| picture(first(args)))?;
-    evaluator.register_fn_override(NUMERAL, |args: &[JValue]| numeral(args))?;
-    evaluator.register_fn_override(ZIPPED, |args: &[JValue]| shared(args, 2.0))?;
-    evaluator.register_fn_override(LISTED, |args: &[JValue]| shared(args, LISTED_SEQUENCES_MAX))?;
-    register_ranges(evaluator)?;
+    }
+    Ok(())
+}
+
+/// The items wait until the separator is known.
+fn register_join(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
     let joined = Rc::new(Cell::new((0, 0)));
     let items = Rc::clone(&joined);
     evaluator.register_fn_override(JOINED, move |args: &[JValue]| {
@@ -113,7 +116,11 @@ pub(in crate::jsonata) fn register(evaluator: &mut Evaluator) -> Result<(), Eval
     evaluator.register_fn_override(SEPARATOR, move |args: &[JValue]| {
         let (count, bytes) = joined.get();
         within(args, count, bytes, Size::LARGEST_TEXT.bytes)
-    })?;
+    })
+}
+
+/// The text waits until the replacement is known.
+fn register_replace(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
     let replaced = Rc::new(Cell::new(0));
     let text = Rc::clone(&replaced);
     evaluator.register_fn_override(REPLACED, move |args: &[JValue]| {
@@ -124,6 +131,35 @@ pub(in crate::jsonata) fn register(evaluator: &mut Evaluator) -> Result<(), Eval
     evaluator.register_fn_override(REPLACEMENT, move |args: &[JValue]| {
         within(args, replaced.get(), 0, REPLACED_BYTES_MAX)
     })
+}
+
+fn measured(value: JValue, mut left: Size) -> HostFnResult {
+    left.take(&value)?;
+    Ok(value)
+}
+
+/// An operand of a comparison: of a text or a number nothing is walked.
+fn compared(args: &[JValue]) -> HostFnResult {
+    match first(args) {
+        value @ (JValue::Array(_) | JValue::Object(_)) => measured(value, Size::WALKED),
+        value => Ok(value),
+    }
+}
+
+fn no_larger(args: &[JValue], most: f64) -> HostFnResult {
+    match first(args) {
+        JValue::Number(number) if number.abs() > most => Err(too_large()),
+        value => Ok(value),
+    }
+}
+
+fn instant(args: &[JValue]) -> HostFnResult {
+    match first(args) {
+        JValue::Number(millis) if millis.abs() > INSTANT_MS_MAX => Err(
+            EvaluatorError::EvaluationError("Invalid time value".to_owned()),
+        ),
+        value => Ok(value),
+    }
 }
 
 /// Counts what `first..last` lists. Ranges nest, so the first ends wait on a stack.
@@ -178,14 +214,6 @@ fn picture(value: JValue) -> HostFnResult {
         }
     }
     Ok(value)
-}
-
-/// `$formatInteger(number, picture)`: the number, unless it is far too large for a Roman numeral.
-fn numeral(args: &[JValue]) -> HostFnResult {
-    match first(args) {
-        JValue::Number(number) if number.abs() > NUMERAL_MAX => Err(too_large()),
-        value => Ok(value),
-    }
 }
 
 /// One of several values that are put together, before how many they are: all together have no more items than
