@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+mod bench;
 mod codegen;
 mod conformance;
 mod fuzz;
@@ -28,6 +29,7 @@ Commands:
   codegen [--check|--refresh]   shapes and names that come from the models; --check only compares,
                                 --refresh first takes new models from the botocore package
   conformance --report FILE     compares a conformance report with tests/conformance-baseline.json
+  bench-language                the language's speed, beside the reference implementation of JSONata in Node.js
   fuzz [--seconds N] [--target NAME] [--seed N]
                                 bad input for N seconds (60) a target; findings are kept in crates/fuzz/findings
   fuzz replay TARGET FILE       reads one input again
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::check(),
         ["codegen", "--refresh"] => codegen::refresh(),
         ["conformance", "--report", report] => conformance::run(Path::new(report)),
+        ["bench-language"] => bench::run(),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["sim"] => {
             eprintln!(

@@ -136,7 +136,7 @@ fn plain(mut command: Command) -> Result<Vec<String>> {
 }
 
 /// Where cargo puts what it builds.
-fn target_folder() -> PathBuf {
+pub fn target_folder() -> PathBuf {
     let folder = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     root().join(Path::new(&folder))
 }
