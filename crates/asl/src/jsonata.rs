@@ -5,6 +5,7 @@
 //! AWS's words.
 
 mod catalogue;
+mod direct;
 mod functions;
 mod guard;
 mod messages;
@@ -15,6 +16,7 @@ mod template;
 mod urls;
 mod values;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use jsonata_core::ast::AstNode;
@@ -25,6 +27,7 @@ use serde_json::Value;
 
 use crate::{Failure, Scope};
 
+use direct::Direct;
 use references::References;
 pub use template::{JsonataTemplate, TemplateCompileProblem};
 use values::Unconvertible;
@@ -50,6 +53,8 @@ pub struct Expression {
     references: Box<References>,
     /// The functions that [`guard`] has put into the expression.
     guards: BTreeSet<&'static str>,
+    /// The expression again, if it is simple.
+    direct: Option<Box<Direct>>,
 }
 
 /// Why an expression is refused when a definition is created.
@@ -152,12 +157,14 @@ impl Expression {
             .ok_or(messages::INTERNAL)?
             .map_err(|error| error.to_string())?;
         let references = Box::new(References::of(&ast));
+        let direct = Direct::of(&ast).map(Box::new);
         let guards = guard::insert(&mut ast, &references);
         Ok(Expression {
             source: source.to_owned(),
             ast,
             references,
             guards,
+            direct,
         })
     }
 
@@ -176,7 +183,8 @@ impl Expression {
     /// - `location`: the field, such as `Output/a[0]`.
     /// - Errors: `States.QueryEvaluationError`, also when the value is undefined or a function.
     pub fn evaluate(&self, scope: &Scope<'_>, location: &str) -> Result<Value, Failure> {
-        let bindings = Bindings::of(&self.references, scope);
+        let bindings = OnceCell::new();
+        let bindings = || bindings.get_or_init(|| Bindings::of(&self.references, scope));
         self.evaluate_with(&bindings, scope, location)
     }
 
@@ -197,13 +205,17 @@ impl Expression {
         )
     }
 
-    fn evaluate_with(
+    /// - `bindings`: makes, once, what the expressions of a template can see.
+    fn evaluate_with<'b>(
         &self,
-        bindings: &Bindings,
+        bindings: &dyn Fn() -> &'b Bindings,
         scope: &Scope<'_>,
         location: &str,
     ) -> Result<Value, Failure> {
-        let outcome = self.on_its_stack(|| self.value(bindings, scope));
+        if let Some(value) = self.direct.as_ref().and_then(|direct| direct.result(scope)) {
+            return Ok(value);
+        }
+        let outcome = self.on_its_stack(|| self.value(bindings(), scope));
         outcome.map_err(|sentence| self.failure(location, sentence))
     }
 

@@ -1,5 +1,6 @@
 //! JSON in which texts `{% ... %}` are expressions: `Arguments`, `Output`, `Assign`, `Items`, ...
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
@@ -77,7 +78,8 @@ impl JsonataTemplate {
             return Ok(value.clone());
         }
         let mut evaluation = Evaluation {
-            bindings: Bindings::of(&self.references, scope),
+            references: &self.references,
+            bindings: OnceCell::new(),
             scope,
             budget: CopyBudget::new(),
         };
@@ -192,7 +194,8 @@ impl Compiler<'_> {
 
 /// One evaluation of a whole template; what the expressions read is converted once.
 struct Evaluation<'s> {
-    bindings: Bindings,
+    references: &'s References,
+    bindings: OnceCell<Bindings>,
     scope: &'s Scope<'s>,
     budget: CopyBudget,
 }
@@ -203,7 +206,11 @@ impl Evaluation<'_> {
         match node {
             Node::Literal(value) => Ok(value.clone()),
             Node::Expression(expression) => {
-                let value = expression.evaluate_with(&self.bindings, self.scope, location)?;
+                let bindings = || {
+                    self.bindings
+                        .get_or_init(|| Bindings::of(self.references, self.scope))
+                };
+                let value = expression.evaluate_with(&bindings, self.scope, location)?;
                 self.budget.spend(&value)?;
                 Ok(value)
             }

@@ -116,7 +116,7 @@ impl Budget {
 /// A number as JavaScript prints it: whole numbers without a fraction, no negative zero.
 ///
 /// AWS: infinity inside a value becomes the text `Infinity`.
-fn number_to_json(number: f64) -> Value {
+pub(super) fn number_to_json(number: f64) -> Value {
     if number.is_nan() {
         return Value::from("NaN");
     }
