@@ -336,6 +336,8 @@ def stepwell(*arguments, endpoint=None, patience=180, **options):
 
 def aws(endpoint, *arguments):
     """Runs the AWS CLI of this Python; its output is JSON or nothing."""
+    # There is no host `sync-127.0.0.1`.
+    more = {"AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
     command = Path(sys.executable).with_name("aws")
     return subprocess.run(
         [sys.executable, str(command), "--endpoint-url", endpoint, "--output", "json", *map(str, arguments)],
@@ -343,7 +345,7 @@ def aws(endpoint, *arguments):
         capture_output=True,
         text=True,
         timeout=120,
-        env=environment(),
+        env=environment(**more),
         check=False,
     )
 

@@ -20,7 +20,7 @@ import {
   paginateGetExecutionHistory,
 } from "@aws-sdk/client-sfn";
 
-import { startServer } from "./server.mjs";
+import { ended, startServer, storedZip } from "./server.mjs";
 
 let server;
 before(async () => {
@@ -128,44 +128,3 @@ test("a function is created and invoked", async () => {
   assert.equal(reply.FunctionError, undefined);
   assert.deepEqual(JSON.parse(reply.Payload.transformToString()), { got: { a: 1 } });
 });
-
-/** The description of an execution once it has ended; fails if it does not within a minute. */
-async function ended(states, executionArn) {
-  const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline) {
-    const described = await states.send(new DescribeExecutionCommand({ executionArn }));
-    if (described.status !== "RUNNING") return described;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`${executionArn} still runs after a minute`);
-}
-
-/** A zip archive of one uncompressed file. Format: PKWARE's APPNOTE, sections 4.3.7, 4.3.12 and 4.3.16. */
-function storedZip(name, text) {
-  const [file, content] = [Buffer.from(name), Buffer.from(text)];
-  const shared = Buffer.alloc(26);
-  shared.writeUInt16LE(20, 0);
-  shared.writeUInt32LE(crc32(content), 10);
-  shared.writeUInt32LE(content.length, 14);
-  shared.writeUInt32LE(content.length, 18);
-  shared.writeUInt16LE(file.length, 22);
-  const local = Buffer.concat([Buffer.from("PK\x03\x04"), shared, file, content]);
-  // Version made by, then what the local header has, then comment, disk, attributes and offset: all zero.
-  const central = Buffer.concat([Buffer.from("PK\x01\x02"), Buffer.from([20, 0]), shared, Buffer.alloc(14), file]);
-  const end = Buffer.alloc(22);
-  end.write("PK\x05\x06");
-  end.writeUInt16LE(1, 8);
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(central.length, 12);
-  end.writeUInt32LE(local.length, 16);
-  return Buffer.concat([local, central, end]);
-}
-
-function crc32(bytes) {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return (crc ^ 0xffffffff) >>> 0;
-}
