@@ -22,6 +22,8 @@ const MATCHED_BYTES_MAX: usize = 256 << 10;
 const DESCENDED_DEPTH_MAX: usize = 1_000;
 /// Most numbers that the ranges of one evaluation list together.
 const RANGED_ITEMS_MAX: f64 = 8e6;
+/// Longest range whose length can be counted: the crate counts in 64 bits, from ends of any size.
+const RANGE_SPAN_MAX: f64 = 9e15;
 /// Most items that one array may take from its elements, in longest sequences.
 const LISTED_SEQUENCES_MAX: f64 = 8.0;
 /// Widest part of a picture: more digits than a number has.
@@ -168,19 +170,20 @@ fn register_ranges(evaluator: &mut Evaluator) -> Result<(), EvaluatorError> {
     let firsts = Rc::clone(&waiting);
     evaluator.register_fn_override(RANGE_FIRST, move |args: &[JValue]| {
         let value = first(args);
-        firsts.borrow_mut().push(value.as_f64().unwrap_or(0.0));
+        firsts.borrow_mut().push(value.as_f64().unwrap_or(f64::NAN));
         Ok(value)
     })?;
     let listed = Cell::new(0.0);
     evaluator.register_fn_override(RANGE_LAST, move |args: &[JValue]| {
         let value = first(args);
-        let from = waiting.borrow_mut().pop().unwrap_or(0.0);
-        let items = value.as_f64().map_or(0.0, |last| last - from + 1.0);
-        // One that is too long alone is refused where it is made.
+        let from = waiting.borrow_mut().pop().unwrap_or(f64::NAN);
+        // What is no number has its own error, and one range that is too long alone is refused where it is made.
+        let last = value.as_f64().unwrap_or(f64::NAN);
+        let items = last - from + 1.0;
         if items > 0.0 && items <= SEQUENCE_ITEMS_MAX as f64 {
             listed.set(listed.get() + items);
         }
-        if listed.get() > RANGED_ITEMS_MAX {
+        if items > RANGE_SPAN_MAX || listed.get() > RANGED_ITEMS_MAX {
             return Err(too_large());
         }
         Ok(value)

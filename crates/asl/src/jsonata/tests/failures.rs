@@ -127,6 +127,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("($s := $pad('x', 4e6); $join([1..1000].($s), $s))", MEMORY),
     ("($s := $pad('x', 1e6); $replace($s, 'x', $s))", MEMORY),
     ("$range(1, 1e12, 1)", MEMORY),
+    ("[-30000000000000000001..5]", MEMORY),
     ("($p := $pad; $p('x', 5e8))", MEMORY),
     (
         "($j := $join; $s := $pad('x', 4e6); $j([1..1000].($s), $s))",
