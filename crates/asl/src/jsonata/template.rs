@@ -19,7 +19,7 @@ const TEMPLATE_DEPTH_MAX: usize = 128;
 pub struct JsonataTemplate {
     field: String,
     root: Node,
-    references: References,
+    references: Box<References>,
 }
 
 /// An expression that cannot be compiled.
@@ -66,7 +66,7 @@ impl JsonataTemplate {
         Ok(JsonataTemplate {
             field: field.to_owned(),
             root,
-            references: compiler.references,
+            references: Box::new(compiler.references),
         })
     }
 
