@@ -203,6 +203,12 @@ fn picture(value: JValue) -> HostFnResult {
         .filter_map(|part| part.split(']').next());
     // AWS: what comes after the last comma is a width; before it, digits only show where digits go.
     for part in parts {
+        // The crate cuts the first letter off at its first byte.
+        if let Some(letter) = part.chars().find(|c| !c.is_whitespace())
+            && !letter.is_ascii()
+        {
+            return Err(EvaluatorError::EvaluationError(format!("D3132: {letter}")));
+        }
         let (shown, widths) = part.rsplit_once(',').unwrap_or((part, ""));
         let shown = shown.split(|c: char| !c.is_ascii_digit());
         let mut widths = widths.split(|c: char| !c.is_ascii_digit());

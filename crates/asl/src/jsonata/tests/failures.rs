@@ -128,6 +128,10 @@ const FAILURES: &[(&str, &str)] = &[
     ("($s := $pad('x', 1e6); $replace($s, 'x', $s))", MEMORY),
     ("$range(1, 1e12, 1)", MEMORY),
     ("[-30000000000000000001..5]", MEMORY),
+    (
+        "$fromMillis(0, '[\u{e9}]')",
+        "threw an error during evaluation. D3132: Unknown component specifier \"\u{e9}\" in date/time picture string",
+    ),
     ("($p := $pad; $p('x', 5e8))", MEMORY),
     (
         "($j := $join; $s := $pad('x', 4e6); $j([1..1000].($s), $s))",
