@@ -197,15 +197,11 @@ fn picture(value: JValue) -> HostFnResult {
         let width = digits.parse::<usize>();
         digits.len() > PICTURE_WIDTH_MAX || width.is_ok_and(|width| width > PICTURE_WIDTH_MAX)
     };
-    let parts = text
-        .split('[')
-        .skip(1)
-        .filter_map(|part| part.split(']').next());
     // AWS: what comes after the last comma is a width; before it, digits only show where digits go.
-    for part in parts {
-        // The crate cuts the first letter off at its first byte.
+    for part in picture_parts(text) {
+        // The crate cuts the first letter off at its first byte, and takes a comma for the end of what follows it.
         if let Some(letter) = part.chars().find(|c| !c.is_whitespace())
-            && !letter.is_ascii()
+            && !letter.is_ascii_alphabetic()
         {
             return Err(EvaluatorError::EvaluationError(format!("D3132: {letter}")));
         }
@@ -223,6 +219,25 @@ fn picture(value: JValue) -> HostFnResult {
         }
     }
     Ok(value)
+}
+
+/// What stands between the brackets of a picture; `[[` is a bracket to be written.
+fn picture_parts(picture: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = picture;
+    while let Some((_, after)) = rest.split_once('[') {
+        if let Some(written) = after.strip_prefix('[') {
+            rest = written;
+            continue;
+        }
+        let Some((part, after)) = after.split_once(']') else {
+            parts.push(after);
+            break;
+        };
+        parts.push(part);
+        rest = after;
+    }
+    parts
 }
 
 /// One of several values that are put together, before how many they are: all together have no more items than

@@ -132,6 +132,10 @@ const FAILURES: &[(&str, &str)] = &[
         "$fromMillis(0, '[\u{e9}]')",
         "threw an error during evaluation. D3132: Unknown component specifier \"\u{e9}\" in date/time picture string",
     ),
+    (
+        "$fromMillis(0, '[ ,2]')",
+        "threw an error during evaluation. D3132: Unknown component specifier \",\" in date/time picture string",
+    ),
     ("($p := $pad; $p('x', 5e8))", MEMORY),
     (
         "($j := $join; $s := $pad('x', 4e6); $j([1..1000].($s), $s))",
