@@ -120,7 +120,7 @@ fn invoke_call(
     };
     let Some(function) = text("FunctionName")? else {
         return Err(refuse(
-            "The field \"FunctionName\" is required but was missing",
+            "The field 'FunctionName' is required but was missing",
         ));
     };
     let payload = match fields.get("Payload") {
