@@ -11,7 +11,7 @@ use stepwell_asl::definition::{Kind, MachineKind, Map, MapMode, Quantity, State}
 use stepwell_asl::{Entropy, Failure, Scope};
 
 use crate::context;
-use crate::event::Details;
+use crate::event::{Details, EventId};
 use crate::execution::{Execution, Frame, FrameId, Phase, Status};
 use crate::failing::Fault;
 use crate::flow::{self, Sight};
@@ -55,6 +55,28 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map
     let entropy = stepper.entropy();
     let label = label(stepper.execution, state, map);
     let arn = run_arn(stepper.execution, &label, &entropy.draw_uuid());
+    let ticket = open_run(stepper, id, items, started, arn.clone(), settings.batch);
+    let run = MapRunStart {
+        arn,
+        label,
+        seed: entropy.draw(),
+        ..settings.into_start(ticket, state, map, length)
+    };
+    start(stepper, run);
+}
+
+/// The frame is in a map run over `items` from now on; the ticket names this run of it.
+///
+/// - `started`: the event that what its items see derives its entropy from.
+pub(super) fn open_run(
+    stepper: &mut Stepper,
+    id: FrameId,
+    items: Vec<Value>,
+    started: EventId,
+    arn: String,
+    batch: Option<BatchLimits>,
+) -> Ticket {
+    let length = u32::try_from(items.len()).expect("an evaluated value has fewer items");
     let started_ms = stepper.now.as_millis();
     let frame = stepper.execution.frame_mut(id);
     frame.attempts += 1;
@@ -66,17 +88,11 @@ pub(crate) fn begin(stepper: &mut Stepper, id: FrameId, state: &State, map: &Map
         length,
         started_ms,
         started,
-        arn: arn.clone(),
-        redrive_count: 0,
-        batch: settings.batch,
-    });
-    let run = MapRunStart {
         arn,
-        label,
-        seed: entropy.draw(),
-        ..settings.into_start(Ticket { frame: id, attempt }, state, map, length)
-    };
-    start(stepper, run);
+        redrive_count: 0,
+        batch,
+    });
+    Ticket { frame: id, attempt }
 }
 
 fn start(stepper: &mut Stepper, run: MapRunStart) {

@@ -1,21 +1,18 @@
 //! A Map under test: its own fields, without the iterations, which are mocked.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use stepwell_asl::Failure;
 use stepwell_asl::definition::distributed::Reader;
 use stepwell_asl::definition::{Flow, Items, Map, State};
 use stepwell_asl::path::{ReferencePath, ValuePath};
 
-use crate::execution::{FrameId, Phase};
+use crate::execution::FrameId;
 use crate::flow::{self, Sight};
 use crate::inspect::{DataStage, Inspection, MapLimits};
-use crate::map_run::MapRun;
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
-use crate::states::distributed::{ItemReader, Settings};
+use crate::states::distributed::{ItemReader, Settings, open_run};
 use crate::states::{self, map};
-use crate::step::{Stepper, Ticket};
+use crate::step::Stepper;
 
 /// Evaluates what a Map evaluates for its iterations, or for its child executions, without starting any.
 ///
@@ -52,7 +49,9 @@ fn evaluate(
         tolerated_failure_percentage: settings.tolerated_failure_percentage,
         items: u64::from(length),
     });
-    let ticket = open_run(stepper, id, items, length, &settings);
+    // Nobody performs this run: it has no ARN, and its event is the one that would come next.
+    let started = stepper.next_id();
+    let ticket = open_run(stepper, id, items, started, String::new(), settings.batch);
     let run = ItemReader::of(stepper.execution, ticket).expect("the run was opened just now");
     if map.item_selector.is_some() {
         let selected = (0..length).map(|index| run.item(index));
@@ -70,32 +69,6 @@ fn evaluate(
         note_array(inspection, DataStage::AfterItemBatcher, batches)?;
     }
     Ok(())
-}
-
-/// A run that nobody performs: what the fields of its items see.
-fn open_run(
-    stepper: &mut Stepper,
-    id: FrameId,
-    items: Vec<Value>,
-    length: u32,
-    settings: &Settings,
-) -> Ticket {
-    let (started, started_ms) = (stepper.next_id(), stepper.now.as_millis());
-    let frame = stepper.execution.frame_mut(id);
-    frame.attempts += 1;
-    let attempt = frame.attempts;
-    frame.items = Some(Arc::new(items));
-    frame.phase = Phase::MapRun(MapRun {
-        attempt,
-        is_open: true,
-        length,
-        started_ms,
-        started,
-        arn: String::new(),
-        redrive_count: 0,
-        batch: settings.batch,
-    });
-    Ticket { frame: id, attempt }
 }
 
 /// The items in the state's input.
