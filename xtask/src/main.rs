@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         ["fuzz", options @ ..] => fuzz::run(options),
         ["sim"] => {
             eprintln!(
-                "simulation is not built yet: it arrives with the durability milestone (issue D)"
+                "simulation is not built yet: it arrives with the durability milestone"
             );
             return ExitCode::from(EXIT_USAGE);
         }
