@@ -53,9 +53,7 @@ fn main() -> ExitCode {
         ["bench-language"] => bench::run(),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["sim"] => {
-            eprintln!(
-                "simulation is not built yet: it arrives with the durability milestone"
-            );
+            eprintln!("simulation is not built yet: it arrives with the durability milestone");
             return ExitCode::from(EXIT_USAGE);
         }
         ["help" | "--help" | "-h"] => {

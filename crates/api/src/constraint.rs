@@ -201,6 +201,7 @@ impl Shape {
             Self::Boolean => text
                 .parse::<bool>()
                 .map_or(Value::String(text), Value::from),
+            Self::List { member, .. } => member.value_of_text(text),
             _ => Value::String(text),
         }
     }

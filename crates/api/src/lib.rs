@@ -1,7 +1,7 @@
 //! The AWS wire of Stepwell: what a request must look like and what a reply looks like, to the byte.
 //!
 //! Lives here: the operations, shapes, constraints and errors of AWS Step Functions, AWS Lambda and their
-//! small companions (IAM, STS, CloudWatch Logs), generated from the public service models
+//! small companions (IAM, STS, CloudWatch Logs, EventBridge and its Scheduler, API Gateway), generated from the public service models
 //! (`model/*.json`, `cargo xtask codegen`); the catalogue of what tasks may call; decoding of requests
 //! and building of replies; ARNs and resource names.
 //!
@@ -27,6 +27,7 @@ pub use error::{Code, Error, Fault};
 pub use pattern::{Item, Node, Pattern};
 pub use query::Form;
 pub use reply::Reply;
+pub use rest::{Operations, Route, Routed};
 pub use scalar::{Blob, DateTime, EpochSeconds};
 
 /// A generated input shape: knows its constraints, so that [`states::decode`] and
@@ -105,8 +106,98 @@ pub mod states {
 
 /// AWS Lambda: REST-JSON.
 pub mod lambda {
+    use crate::rest;
+
     pub use crate::generated::lambda::*;
-    pub use crate::rest::{CONTENT_TYPE, Route, Routed, decode, reply, route};
+    pub use crate::rest::{CONTENT_TYPE, decode, reply};
+
+    /// A request of which only the body has not been read.
+    pub type Routed = rest::Routed<Operation>;
+
+    /// The operation that a method and a request target (`/path?query`) name.
+    ///
+    /// - Errors: `UnknownOperationException` (HTTP 404) naming both.
+    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
+        rest::route(method, target)
+    }
+}
+
+/// Amazon EventBridge Scheduler: REST-JSON.
+pub mod scheduler {
+    use crate::rest;
+
+    pub use crate::generated::scheduler::*;
+    pub use crate::rest::{CONTENT_TYPE, decode, reply};
+
+    /// A request of which only the body has not been read.
+    pub type Routed = rest::Routed<Operation>;
+
+    /// The operation that a method and a request target (`/path?query`) name; errors as [`crate::lambda::route`].
+    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
+        rest::route(method, target)
+    }
+}
+
+/// Amazon API Gateway, REST APIs: REST-JSON.
+pub mod apigateway {
+    use crate::rest;
+
+    pub use crate::generated::apigateway::*;
+    pub use crate::rest::{CONTENT_TYPE, decode, reply};
+
+    /// A request of which only the body has not been read.
+    pub type Routed = rest::Routed<Operation>;
+
+    /// The operation that a method and a request target (`/path?query`) name; errors as [`crate::lambda::route`].
+    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
+        rest::route(method, target)
+    }
+}
+
+/// Amazon API Gateway, HTTP APIs: REST-JSON.
+pub mod apigatewayv2 {
+    use crate::rest;
+
+    pub use crate::generated::apigatewayv2::*;
+    pub use crate::rest::{CONTENT_TYPE, decode, reply};
+
+    /// A request of which only the body has not been read.
+    pub type Routed = rest::Routed<Operation>;
+
+    /// The operation that a method and a request target (`/path?query`) name; errors as [`crate::lambda::route`].
+    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
+        rest::route(method, target)
+    }
+}
+
+/// Amazon EventBridge: AWS JSON 1.1 over `POST /`.
+pub mod events {
+    use crate::json_rpc;
+
+    pub use crate::generated::events::*;
+
+    /// `Content-Type` of every request and reply.
+    pub const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+
+    /// What stands before the operation in `X-Amz-Target`.
+    pub const TARGET_PREFIX: &str = "AWSEvents.";
+
+    /// The operation an `X-Amz-Target` header names; errors as [`crate::states::operation`].
+    pub fn operation(target: Option<&str>) -> Result<Operation, Error> {
+        json_rpc::operation(target, TARGET_PREFIX, Operation::from_name)
+    }
+
+    /// The input of an operation, with every constraint of the model checked.
+    ///
+    /// - Errors: `SerializationException`, then `ValidationException`, as [`crate::states::decode`].
+    pub fn decode<T: crate::Input>(body: &[u8]) -> Result<T, Error> {
+        json_rpc::decode(body)
+    }
+
+    /// HTTP 200 with the output as body.
+    pub fn reply(request_id: &str, output: &impl serde::Serialize) -> crate::Reply {
+        json_rpc::reply(CONTENT_TYPE, request_id, output)
+    }
 }
 
 /// Amazon CloudWatch Logs: AWS JSON 1.1 over `POST /`.

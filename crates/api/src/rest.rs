@@ -3,15 +3,28 @@
 use serde_json::{Map, Value};
 
 use crate::constraint::{self, Location, Shape};
-use crate::generated::lambda::{Error, ErrorCode, Operation, ROUTES};
-use crate::{Input, Output, Reply, error};
+use crate::error::{Code, Error};
+use crate::{Input, Output, Reply};
 
 /// `Content-Type` of every JSON reply.
 pub const CONTENT_TYPE: &str = "application/json";
 
+/// The operations of a REST-JSON service; generated.
+pub trait Operations: Copy + 'static {
+    /// The service's errors.
+    type Code: Code;
+    /// The service's name in error texts.
+    const SERVICE: &'static str;
+    /// Where each operation is bound to.
+    const ROUTES: &'static [Route<Self>];
+
+    /// HTTP status of success.
+    fn status(self) -> u16;
+}
+
 /// Where the model binds an operation to.
 #[derive(Debug)]
-pub struct Route {
+pub struct Route<O> {
     /// HTTP method, upper case.
     pub method: &'static str,
     /// Path segments; `{Name}` takes one segment.
@@ -19,14 +32,14 @@ pub struct Route {
     /// A query parameter that tells two operations of one path apart.
     pub query: Option<(&'static str, &'static str)>,
     /// The operation.
-    pub operation: Operation,
+    pub operation: O,
 }
 
 /// A request of which only the body has not been read.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Routed {
+pub struct Routed<O> {
     /// The operation that method and path name.
-    pub operation: Operation,
+    pub operation: O,
     /// Path parameters, percent-decoded.
     pub path: Vec<(&'static str, String)>,
     /// Query parameters, percent-decoded, in order.
@@ -36,19 +49,18 @@ pub struct Routed {
 /// The operation that a method and a request target (`/path?query`) name.
 ///
 /// - Errors: `UnknownOperationException` (HTTP 404) naming both.
-pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
+pub fn route<O: Operations>(method: &str, target: &str) -> Result<Routed<O>, Error<O::Code>> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let query = query_parameters(query);
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     // Literal segments beat parameters, and a required query parameter beats none.
-    let best = ROUTES
+    let best = O::ROUTES
         .iter()
         .filter(|route| route.method == method && route.accepts(&segments, &query))
         .max_by_key(|route| (route.literals(), route.query.is_some()));
     let Some(best) = best else {
-        return Err(Error::unknown_operation_exception(format!(
-            "no operation of Lambda is bound to {method} {path}"
-        )));
+        let text = format!("no operation of {} is bound to {method} {path}", O::SERVICE);
+        return Err(Error::new(O::Code::UNKNOWN_OPERATION, text));
     };
     let path = best
         .segments
@@ -64,7 +76,7 @@ pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
     })
 }
 
-impl Route {
+impl<O> Route<O> {
     fn accepts(&self, segments: &[&str], query: &[(String, String)]) -> bool {
         self.segments.len() == segments.len()
             && self
@@ -141,11 +153,11 @@ fn percent_decoded(text: &str, plus_is_space: bool) -> String {
 /// - `header`: gives the value of a request header by its lower-case name.
 /// - `body`: the HTTP body, empty allowed. It is the payload itself where the model says so.
 /// - Errors: `SerializationException`, then `ValidationException`, as [`crate::states::decode`].
-pub fn decode<T: Input>(
-    routed: &Routed,
+pub fn decode<T: Input, O: Operations>(
+    routed: &Routed<O>,
     header: &dyn Fn(&str) -> Option<String>,
     body: Vec<u8>,
-) -> Result<T, Error> {
+) -> Result<T, Error<O::Code>> {
     let Shape::Structure(members) = T::SHAPE else {
         unreachable!("an input shape is a structure");
     };
@@ -155,30 +167,42 @@ pub fn decode<T: Input>(
     let mut input = if has_payload {
         Map::new()
     } else {
-        match constraint::parse_object(&body).map_err(Error::serialization_exception)? {
+        match constraint::parse_object(&body)
+            .map_err(|text| Error::new(O::Code::MALFORMED, text))?
+        {
             Value::Object(input) => input,
             _ => unreachable!("parse_object gives objects only"),
         }
     };
     for member in *members {
-        let text = match member.location {
+        let texts: Vec<String> = match member.location {
             Location::Body | Location::Payload => continue,
             Location::Path => routed
                 .path
                 .iter()
-                .find(|(name, _)| *name == member.wire_name)
-                .map(|(_, text)| text.clone()),
+                .filter(|(name, _)| *name == member.wire_name)
+                .map(|(_, text)| text.clone())
+                .collect(),
             Location::Query => routed
                 .query
                 .iter()
-                .find(|(name, _)| name == member.wire_name)
-                .map(|(_, text)| text.clone()),
-            Location::Header => header(member.wire_name),
+                .filter(|(name, _)| name == member.wire_name)
+                .map(|(_, text)| text.clone())
+                .collect(),
+            Location::Header => header(member.wire_name).into_iter().collect(),
         };
         // A member bound elsewhere cannot be smuggled in through the body.
         input.shift_remove(member.name);
-        if let Some(text) = text {
-            input.insert(member.name.to_owned(), member.shape.value_of_text(text));
+        let mut values = texts
+            .into_iter()
+            .map(|text| member.shape.value_of_text(text));
+        // AWS: a list in the query is a parameter that comes several times.
+        let value = match member.shape {
+            Shape::List { .. } => Some(Value::Array(values.collect())),
+            _ => values.next(),
+        };
+        if let Some(value) = value {
+            input.insert(member.name.to_owned(), value);
         }
     }
     let input = Value::Object(input);
@@ -190,7 +214,7 @@ pub fn decode<T: Input>(
 }
 
 /// The reply of an operation: status of the model, members in headers and body.
-pub fn reply(operation: Operation, request_id: &str, output: &impl Output) -> Reply {
+pub fn reply<O: Operations>(operation: O, request_id: &str, output: &impl Output) -> Reply {
     let status = output.status().unwrap_or(operation.status());
     let body = match output.payload() {
         Some(payload) => payload.to_vec(),
@@ -204,8 +228,8 @@ pub fn reply(operation: Operation, request_id: &str, output: &impl Output) -> Re
 }
 
 /// The error reply of the protocol: the code in a header, the text in the body.
-pub(crate) fn error_reply(error: &error::Error<ErrorCode>, request_id: &str) -> Reply {
-    let fault = error::Code::fault(error.code);
+pub(crate) fn error_reply<C: Code>(error: &Error<C>, request_id: &str) -> Reply {
+    let fault = error.code.fault();
     let mut body = Map::new();
     if fault.modelled {
         let who = if fault.status < 500 {

@@ -41,7 +41,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         region: "us-east-1".to_owned(),
         account: "123456789012".to_owned(),
         endpoint_url: None,
+        layers: Vec::new(),
         reserved_concurrency: None,
+        invocations_per_environment: 1,
     });
     let payload = Bytes::from(format!("{{\"order\":\"{}\"}}", "x".repeat(216)));
     for concurrency in [1, 2, 8] {
@@ -59,6 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     for _ in 0..calls {
                         let invocation = Invocation {
                             request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
+                            function_arn: configuration.function_arn.clone(),
                             payload: payload.clone(),
                             trace_id: None,
                             client_context: None,

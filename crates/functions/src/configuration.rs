@@ -8,7 +8,7 @@ use std::time::Duration;
 /// that pair alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
-    /// ARN the handler sees as `context.invokedFunctionArn`.
+    /// ARN without a qualifier: its versions share the reserved concurrency.
     pub function_arn: String,
     /// Name without path or qualifier.
     pub function_name: String,
@@ -26,6 +26,8 @@ pub struct Configuration {
     pub environment: BTreeMap<String, String>,
     /// The deployment package.
     pub package: PackageId,
+    /// Layers, in the order in which they are unpacked; a later one replaces files of an earlier one.
+    pub layers: Vec<PackageId>,
     /// Changes whenever code or configuration changes.
     pub revision: String,
     /// `AWS_REGION` of the handler.
@@ -36,6 +38,8 @@ pub struct Configuration {
     pub endpoint_url: Option<String>,
     /// Most invocations of this function at one time; beyond it invocations are throttled at once.
     pub reserved_concurrency: Option<u32>,
+    /// Invocations that one environment may run at one time; at least 1. AWS: 1, more on Lambda Managed Instances.
+    pub invocations_per_environment: u32,
 }
 
 /// SHA-256 of a deployment package's zip bytes, as 64 lower-case hexadecimal digits.

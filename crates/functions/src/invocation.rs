@@ -7,6 +7,8 @@ use bytes::Bytes;
 pub struct Invocation {
     /// The handler's `context.awsRequestId`.
     pub request_id: String,
+    /// ARN the handler sees as `context.invokedFunctionArn`, with the qualifier that was called.
+    pub function_arn: String,
     /// JSON text, at most [`REQUEST_BYTES_MAX`] bytes; empty means `{}`.
     pub payload: Bytes,
     /// `X-Amzn-Trace-Id` for the handler.

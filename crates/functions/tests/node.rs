@@ -3,7 +3,7 @@
 
 mod harness;
 
-use harness::{World, invocation, text};
+use harness::{FUNCTION_ARN, World, invocation, text};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -252,7 +252,7 @@ async fn the_context_is_complete() {
         context,
         json!({
             "callbackWaitsForEmptyEventLoop": true, "functionVersion": "$LATEST", "memoryLimitInMB": "256",
-            "functionName": function.function_name, "invokedFunctionArn": function.function_arn,
+            "functionName": function.function_name, "invokedFunctionArn": FUNCTION_ARN,
             "logGroupName": format!("/aws/lambda/{}", function.function_name), "logStreamName": null,
             "clientContext": {"custom": {"k": "v"}}, "awsRequestId": "r-9", "left": null,
             "kinds": ["function", "function", "function"], "trace": "Root=1-2-3",

@@ -69,7 +69,7 @@ impl Functions {
         &self,
         function: &str,
         qualifier: Option<&str>,
-        invocation: Invocation,
+        mut invocation: Invocation,
         revoked: impl Future<Output = ()> + Send,
     ) -> Result<InvokeReply, Unrun> {
         let row = match self.handle.reader().function(function, qualifier) {
@@ -78,6 +78,8 @@ impl Functions {
             Ok(Err(_)) => unreachable!("looking a function up is Lambda's"),
             Err(error) => return Err(Unrun::Store(error)),
         };
+        // What the caller named may be a name alone.
+        invocation.function_arn = row.arn.clone();
         let configuration = Arc::new(self.configuration(row));
         let packages: Arc<dyn PackageSource> = Arc::new(StoredPackages(self.handle.clone()));
         self.pool
@@ -103,7 +105,9 @@ impl Functions {
             region: settings.region.clone(),
             account: settings.account.clone(),
             endpoint_url: Some(self.endpoint_url.clone()),
+            layers: Vec::new(),
             reserved_concurrency: None,
+            invocations_per_environment: 1,
         }
     }
 
@@ -330,6 +334,7 @@ impl Functions {
         }
         let invocation = Invocation {
             request_id: request_id.to_string(),
+            function_arn: input.function_name.clone(),
             payload: Bytes::from(input.payload),
             trace_id,
             client_context: input.client_context,

@@ -203,6 +203,7 @@ fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskO
     };
     Ok(Invocation {
         request_id: request_id.to_string(),
+        function_arn: call.function.clone(),
         payload: call.payload.text().to_string().into(),
         trace_id: call.trace_header.clone(),
         client_context,

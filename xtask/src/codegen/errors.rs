@@ -137,6 +137,11 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
         .iter()
         .filter(|(_, shape)| shape.exception)
         .collect();
+    // A model may name one of the platform's errors itself.
+    let platform: Vec<&PlatformError> = PLATFORM_ERRORS
+        .iter()
+        .filter(|error| modelled.iter().all(|(name, _)| *name != error.variant))
+        .collect();
     writeln!(out, "/// An error answer of the service.")?;
     writeln!(out, "pub type Error = error::Error<ErrorCode>;\n")?;
     writeln!(
@@ -155,7 +160,7 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
             shape.http_status_code.unwrap_or(400)
         )?;
     }
-    for error in &PLATFORM_ERRORS {
+    for error in &platform {
         let (name, status) = error.answer(service.protocol);
         let (variant, namespace) = (error.variant, error.namespace);
         writeln!(out, "/// `{namespace}#{name}`, HTTP {status}.\n{variant},")?;
@@ -184,7 +189,7 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
             Some(&message),
         )?;
     }
-    for error in &PLATFORM_ERRORS {
+    for error in &platform {
         let (name, status) = error.answer(service.protocol);
         // AWS: a service that names its errors without a namespace names those of the platform so too.
         let namespace = match service.error_namespace {
@@ -207,7 +212,7 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
         Protocol::Query => "query::error_reply(error, XML_NAMESPACE, request_id)".to_owned(),
     };
     writeln!(out, "{reply} }} }}\n")?;
-    constructors(out, &modelled)
+    constructors(out, &modelled, &platform)
 }
 
 fn fault(
@@ -227,9 +232,13 @@ fn fault(
     Ok(())
 }
 
-fn constructors(out: &mut String, modelled: &[(&String, &Shape)]) -> Result<()> {
+fn constructors(
+    out: &mut String,
+    modelled: &[(&String, &Shape)],
+    platform: &[&PlatformError],
+) -> Result<()> {
     writeln!(out, "impl Error {{")?;
-    let platform = PLATFORM_ERRORS.iter().map(|error| error.variant);
+    let platform = platform.iter().map(|error| error.variant);
     for name in modelled
         .iter()
         .map(|(name, _)| name.as_str())

@@ -177,11 +177,8 @@ impl Parser<'_> {
         if self.chars.next_if_eq(&'S').is_some() {
             return Ok((true, spaces()));
         }
-        Ok((
-            false,
-            self.escaped_char()?
-                .map_or_else(|set| set, |c| vec![single(c)]),
-        ))
+        let set = self.escaped_char()?;
+        Ok((false, set.map_or_else(|set| set, |c| vec![single(c)])))
     }
 
     /// What follows a backslash: one character, or else a set.
@@ -193,6 +190,8 @@ impl Parser<'_> {
             'd' => Err(vec!["Item::Range('0', '9')".to_owned()]),
             'w' => Err(word_characters()),
             's' => Err(spaces()),
+            'S' => Err(no_spaces()),
+            't' => Ok('\t'),
             'x' => {
                 let digits: String = self.chars.by_ref().take(2).collect();
                 Ok(char::from(u8::from_str_radix(&digits, 16)?))
@@ -250,6 +249,15 @@ fn word_characters() -> Vec<String> {
 
 fn spaces() -> Vec<String> {
     vec![single(' '), "Item::Range('\\t', '\\r')".to_owned()]
+}
+
+/// The complement of [`spaces`], for a class that holds more.
+fn no_spaces() -> Vec<String> {
+    vec![
+        "Item::Range('\\0', '\\x08')".to_owned(),
+        "Item::Range('\\x0e', '\\x1f')".to_owned(),
+        "Item::Range('!', char::MAX)".to_owned(),
+    ]
 }
 
 #[cfg(test)]

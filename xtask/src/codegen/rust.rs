@@ -39,13 +39,14 @@ pub fn module(service: &Service, model: &Model) -> Result<String> {
         "//! (facts of {}); not edited by hand.\n",
         model.source
     )?;
-    imports(&mut out, service, model, &reached)?;
-    operations(&mut out, service, model)?;
-    errors::emit(&mut out, service, model)?;
-    bindings(&mut out, service, model)?;
-    constraints(&mut out, model, &reached)?;
-    shapes::emit(&mut out, service.protocol, model, &reached)?;
-    Ok(out)
+    let mut body = String::new();
+    operations(&mut body, service, model)?;
+    errors::emit(&mut body, service, model)?;
+    bindings(&mut body, service, model)?;
+    constraints(&mut body, model, &reached)?;
+    shapes::emit(&mut body, service.protocol, model, &reached)?;
+    imports(&mut out, service, model, &reached, &body)?;
+    Ok(out + &body)
 }
 
 fn imports(
@@ -53,6 +54,7 @@ fn imports(
     service: &Service,
     model: &Model,
     reached: &shapes::Reached,
+    body: &str,
 ) -> Result<()> {
     let kinds: BTreeSet<&str> = reached
         .inputs
@@ -70,9 +72,20 @@ fn imports(
         names.push(shapes::timestamp_type(service.protocol));
     }
     match service.protocol {
-        Protocol::Rest => names.extend(["Blob", "Output", "rest", "rest::Route"]),
+        Protocol::Rest => names.extend(["Blob", "Output", "rest", "rest::Operations"]),
         Protocol::Json => names.push("json_rpc"),
         Protocol::Query => names.push("query"),
+    }
+    // Not every model has expressions or bytes.
+    for (name, used) in [
+        ("Blob", ["<Blob>", ": Blob,"]),
+        ("Item", ["Item::"; 2]),
+        ("Node", ["Node::"; 2]),
+        ("Pattern", ["Pattern {"; 2]),
+    ] {
+        if !used.iter().any(|text| body.contains(text)) {
+            names.retain(|imported| *imported != name);
+        }
     }
     if kinds.contains("map") {
         writeln!(out, "use std::collections::BTreeMap;\n")?;
@@ -118,8 +131,14 @@ fn operations(out: &mut String, service: &Service, model: &Model) -> Result<()> 
     }
     writeln!(out, "_ => return None, }}) }}\n")?;
     if service.protocol == Protocol::Rest {
-        writeln!(out, "/// HTTP status of success.")?;
-        arms(out, "status(self) -> u16", model, |_, operation| {
+        writeln!(out, "}}\n\nimpl Operations for Operation {{")?;
+        writeln!(out, "type Code = ErrorCode;")?;
+        writeln!(out, "const SERVICE: &'static str = {:?};", service.said)?;
+        writeln!(
+            out,
+            "const ROUTES: &'static [rest::Route<Self>] = &ROUTES;\n"
+        )?;
+        arms_of(out, "fn status(self) -> u16", model, |_, operation| {
             operation.http.response_code.unwrap_or(200).to_string()
         })?;
     } else {
@@ -127,10 +146,6 @@ fn operations(out: &mut String, service: &Service, model: &Model) -> Result<()> 
             writeln!(out, "}}\n")?;
             return namespace(out, model);
         }
-        writeln!(
-            out,
-            "/// What clients put before the host name of the endpoint."
-        )?;
         let prefixed = model.operations.iter().filter_map(|(name, operation)| {
             Some(format!(
                 "Self::{name} => Some({:?}),",
@@ -138,11 +153,17 @@ fn operations(out: &mut String, service: &Service, model: &Model) -> Result<()> 
             ))
         });
         let prefixed: Vec<String> = prefixed.collect();
-        writeln!(
-            out,
-            "pub fn host_prefix(self) -> Option<&'static str> {{ match self {{"
-        )?;
-        writeln!(out, "{} _ => None, }} }}\n", prefixed.join("\n"))?;
+        if !prefixed.is_empty() {
+            writeln!(
+                out,
+                "/// What clients put before the host name of the endpoint."
+            )?;
+            writeln!(
+                out,
+                "pub fn host_prefix(self) -> Option<&'static str> {{ match self {{"
+            )?;
+            writeln!(out, "{} _ => None, }} }}\n", prefixed.join("\n"))?;
+        }
     }
     writeln!(out, "}}\n")?;
     Ok(())
@@ -173,7 +194,17 @@ fn arms(
     model: &Model,
     value: impl Fn(&str, &Operation) -> String,
 ) -> Result<()> {
-    writeln!(out, "pub fn {signature} {{ match self {{")?;
+    arms_of(out, &format!("pub fn {signature}"), model, value)
+}
+
+/// A function of an operation alone.
+fn arms_of(
+    out: &mut String,
+    signature: &str,
+    model: &Model,
+    value: impl Fn(&str, &Operation) -> String,
+) -> Result<()> {
+    writeln!(out, "{signature} {{ match self {{")?;
     // Equal values share an arm.
     let mut by_value: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, operation) in &model.operations {
@@ -217,7 +248,7 @@ fn bindings(out: &mut String, service: &Service, model: &Model) -> Result<()> {
     writeln!(out, "/// Where each operation is bound to.")?;
     writeln!(
         out,
-        "pub(crate) static ROUTES: [Route; {}] = [",
+        "static ROUTES: [rest::Route<Operation>; {}] = [",
         model.operations.len()
     )?;
     for (name, operation) in &model.operations {
@@ -231,7 +262,7 @@ fn bindings(out: &mut String, service: &Service, model: &Model) -> Result<()> {
         let query = query.split_once('=');
         writeln!(
             out,
-            "Route {{ method: {:?}, segments: &{segments:?}, query: {query:?}, \
+            "rest::Route {{ method: {:?}, segments: &{segments:?}, query: {query:?}, \
              operation: Operation::{name} }},",
             operation.http.method
         )?;
@@ -423,13 +454,15 @@ fn member_table(name: &str, member: &Member, shape: &Shape) -> Result<String> {
     let wire_name = member.location_name.as_deref().unwrap_or(name);
     let (location, wire_name) = match member.location.as_deref() {
         _ if shape.payload.as_deref() == Some(name) => ("Payload", wire_name.to_owned()),
-        None => ("Body", name.to_owned()),
+        None => ("Body", wire_name.to_owned()),
         Some("uri") => ("Path", wire_name.to_owned()),
         Some("querystring") => ("Query", wire_name.to_owned()),
         Some("header") => ("Header", wire_name.to_ascii_lowercase()),
         Some(location) => bail!("the member {name} has the unknown location {location}"),
     };
     let required = shape.required.iter().any(|required| required == name);
+    // A member of the body may have another name on the wire than in the model.
+    let name = if location == "Body" { &wire_name } else { name };
     Ok(format!(
         "Member {{ name: {name:?}, path: {:?}, wire_name: {wire_name:?}, \
          location: Location::{location}, required: {required}, shape: &{} }},",

@@ -105,8 +105,12 @@ fn structure(
         if shape.payload.as_deref() == Some(*member_name) {
             attributes.push("skip".to_owned());
         } else {
-            if rust.trim_start_matches("r#") != *member_name {
-                attributes.push(format!("rename = \"{member_name}\""));
+            let wire_name = match &member.location_name {
+                Some(name) if in_body => name,
+                _ => *member_name,
+            };
+            if rust.trim_start_matches("r#") != wire_name {
+                attributes.push(format!("rename = \"{wire_name}\""));
             }
             if !in_body {
                 attributes.push("skip_serializing".to_owned());

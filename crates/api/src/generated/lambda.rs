@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{self, Code};
 use crate::{
-    Blob, Fault, Input, Item, Location, Member, Node, Output, Pattern, Reply, Shape, Text, rest,
-    rest::Route,
+    Blob, EpochSeconds, Fault, Input, Item, Location, Member, Node, Output, Pattern, Reply, Shape,
+    Text, rest, rest::Operations,
 };
 
 /// Every operation of the service.
@@ -492,9 +492,14 @@ impl Operation {
             _ => return None,
         })
     }
+}
 
-    /// HTTP status of success.
-    pub fn status(self) -> u16 {
+impl Operations for Operation {
+    type Code = ErrorCode;
+    const SERVICE: &'static str = "Lambda";
+    const ROUTES: &'static [rest::Route<Self>] = &ROUTES;
+
+    fn status(self) -> u16 {
         match self {
             Self::CheckpointDurableExecution
             | Self::DeleteFunction
@@ -597,6 +602,8 @@ pub type Error = error::Error<ErrorCode>;
 /// Every error of the service: those its model names, then the platform's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorCode {
+    /// `AliasLimitExceededException`, HTTP 400.
+    AliasLimitExceededException,
     /// `CodeArtifactUserDeletedException`, HTTP 409.
     CodeArtifactUserDeletedException,
     /// `CodeArtifactUserFailedException`, HTTP 409.
@@ -657,14 +664,22 @@ pub enum ErrorCode {
     ModeNotSupportedException,
     /// `NoPublishedVersionException`, HTTP 400.
     NoPublishedVersionException,
+    /// `PolicyLengthExceededException`, HTTP 400.
+    PolicyLengthExceededException,
     /// `PreconditionFailedException`, HTTP 412.
     PreconditionFailedException,
+    /// `ProvisionedConcurrencyConfigNotFoundException`, HTTP 404.
+    ProvisionedConcurrencyConfigNotFoundException,
+    /// `PublicPolicyException`, HTTP 400.
+    PublicPolicyException,
     /// `RecursiveInvocationException`, HTTP 400.
     RecursiveInvocationException,
     /// `RequestTooLargeException`, HTTP 413.
     RequestTooLargeException,
     /// `ResourceConflictException`, HTTP 409.
     ResourceConflictException,
+    /// `ResourceInUseException`, HTTP 400.
+    ResourceInUseException,
     /// `ResourceNotFoundException`, HTTP 404.
     ResourceNotFoundException,
     /// `ResourceNotReadyException`, HTTP 502.
@@ -724,6 +739,13 @@ impl Code for ErrorCode {
 
     fn fault(self) -> &'static Fault {
         match self {
+            Self::AliasLimitExceededException => &Fault {
+                name: "AliasLimitExceededException",
+                namespace: "com.amazonaws.swf.service.v2.model",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
             Self::CodeArtifactUserDeletedException => &Fault {
                 name: "CodeArtifactUserDeletedException",
                 namespace: "com.amazonaws.swf.service.v2.model",
@@ -934,12 +956,33 @@ impl Code for ErrorCode {
                 modelled: true,
                 message_member: "Message",
             },
+            Self::PolicyLengthExceededException => &Fault {
+                name: "PolicyLengthExceededException",
+                namespace: "com.amazonaws.swf.service.v2.model",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
             Self::PreconditionFailedException => &Fault {
                 name: "PreconditionFailedException",
                 namespace: "com.amazonaws.swf.service.v2.model",
                 status: 412,
                 modelled: true,
                 message_member: "message",
+            },
+            Self::ProvisionedConcurrencyConfigNotFoundException => &Fault {
+                name: "ProvisionedConcurrencyConfigNotFoundException",
+                namespace: "com.amazonaws.swf.service.v2.model",
+                status: 404,
+                modelled: true,
+                message_member: "message",
+            },
+            Self::PublicPolicyException => &Fault {
+                name: "PublicPolicyException",
+                namespace: "com.amazonaws.swf.service.v2.model",
+                status: 400,
+                modelled: true,
+                message_member: "Message",
             },
             Self::RecursiveInvocationException => &Fault {
                 name: "RecursiveInvocationException",
@@ -961,6 +1004,13 @@ impl Code for ErrorCode {
                 status: 409,
                 modelled: true,
                 message_member: "message",
+            },
+            Self::ResourceInUseException => &Fault {
+                name: "ResourceInUseException",
+                namespace: "com.amazonaws.swf.service.v2.model",
+                status: 400,
+                modelled: true,
+                message_member: "Message",
             },
             Self::ResourceNotFoundException => &Fault {
                 name: "ResourceNotFoundException",
@@ -1146,6 +1196,11 @@ impl Code for ErrorCode {
 }
 
 impl Error {
+    /// `AliasLimitExceededException` with this message.
+    pub fn alias_limit_exceeded_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::AliasLimitExceededException, message)
+    }
+
     /// `CodeArtifactUserDeletedException` with this message.
     pub fn code_artifact_user_deleted_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::CodeArtifactUserDeletedException, message)
@@ -1301,9 +1356,27 @@ impl Error {
         Self::new(ErrorCode::NoPublishedVersionException, message)
     }
 
+    /// `PolicyLengthExceededException` with this message.
+    pub fn policy_length_exceeded_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::PolicyLengthExceededException, message)
+    }
+
     /// `PreconditionFailedException` with this message.
     pub fn precondition_failed_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::PreconditionFailedException, message)
+    }
+
+    /// `ProvisionedConcurrencyConfigNotFoundException` with this message.
+    pub fn provisioned_concurrency_config_not_found_exception(message: impl Into<String>) -> Self {
+        Self::new(
+            ErrorCode::ProvisionedConcurrencyConfigNotFoundException,
+            message,
+        )
+    }
+
+    /// `PublicPolicyException` with this message.
+    pub fn public_policy_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::PublicPolicyException, message)
     }
 
     /// `RecursiveInvocationException` with this message.
@@ -1319,6 +1392,11 @@ impl Error {
     /// `ResourceConflictException` with this message.
     pub fn resource_conflict_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::ResourceConflictException, message)
+    }
+
+    /// `ResourceInUseException` with this message.
+    pub fn resource_in_use_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::ResourceInUseException, message)
     }
 
     /// `ResourceNotFoundException` with this message.
@@ -1468,20 +1546,124 @@ impl Error {
     }
 }
 
+impl Input for AddLayerVersionPermissionRequest {
+    const SHAPE: &'static Shape = &SHAPE_ADD_LAYER_VERSION_PERMISSION_REQUEST;
+}
+
+impl Input for AddPermissionRequest {
+    const SHAPE: &'static Shape = &SHAPE_ADD_PERMISSION_REQUEST;
+}
+
+impl Input for CreateAliasRequest {
+    const SHAPE: &'static Shape = &SHAPE_CREATE_ALIAS_REQUEST;
+}
+
+impl Input for CreateEventSourceMappingRequest {
+    const SHAPE: &'static Shape = &SHAPE_CREATE_EVENT_SOURCE_MAPPING_REQUEST;
+}
+
 impl Input for CreateFunctionRequest {
     const SHAPE: &'static Shape = &SHAPE_CREATE_FUNCTION_REQUEST;
+}
+
+impl Input for CreateFunctionUrlConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_CREATE_FUNCTION_URL_CONFIG_REQUEST;
+}
+
+impl Input for DeleteAliasRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_ALIAS_REQUEST;
+}
+
+impl Input for DeleteEventSourceMappingRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_EVENT_SOURCE_MAPPING_REQUEST;
 }
 
 impl Input for DeleteFunctionRequest {
     const SHAPE: &'static Shape = &SHAPE_DELETE_FUNCTION_REQUEST;
 }
 
+impl Input for DeleteFunctionConcurrencyRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_FUNCTION_CONCURRENCY_REQUEST;
+}
+
+impl Input for DeleteFunctionEventInvokeConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST;
+}
+
+impl Input for DeleteFunctionUrlConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_FUNCTION_URL_CONFIG_REQUEST;
+}
+
+impl Input for DeleteLayerVersionRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_LAYER_VERSION_REQUEST;
+}
+
+impl Input for DeleteProvisionedConcurrencyConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST;
+}
+
+impl Input for GetAccountSettingsRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_ACCOUNT_SETTINGS_REQUEST;
+}
+
+impl Input for GetAliasRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_ALIAS_REQUEST;
+}
+
+impl Input for GetEventSourceMappingRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_EVENT_SOURCE_MAPPING_REQUEST;
+}
+
 impl Input for GetFunctionRequest {
     const SHAPE: &'static Shape = &SHAPE_GET_FUNCTION_REQUEST;
 }
 
+impl Input for GetFunctionCodeSigningConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST;
+}
+
+impl Input for GetFunctionConcurrencyRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_FUNCTION_CONCURRENCY_REQUEST;
+}
+
 impl Input for GetFunctionConfigurationRequest {
     const SHAPE: &'static Shape = &SHAPE_GET_FUNCTION_CONFIGURATION_REQUEST;
+}
+
+impl Input for GetFunctionEventInvokeConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST;
+}
+
+impl Input for GetFunctionRecursionConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_FUNCTION_RECURSION_CONFIG_REQUEST;
+}
+
+impl Input for GetFunctionUrlConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_FUNCTION_URL_CONFIG_REQUEST;
+}
+
+impl Input for GetLayerVersionRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_LAYER_VERSION_REQUEST;
+}
+
+impl Input for GetLayerVersionByArnRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_LAYER_VERSION_BY_ARN_REQUEST;
+}
+
+impl Input for GetLayerVersionPolicyRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_LAYER_VERSION_POLICY_REQUEST;
+}
+
+impl Input for GetPolicyRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_POLICY_REQUEST;
+}
+
+impl Input for GetProvisionedConcurrencyConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST;
+}
+
+impl Input for GetRuntimeManagementConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_RUNTIME_MANAGEMENT_CONFIG_REQUEST;
 }
 
 impl Input for InvocationRequest {
@@ -1492,8 +1674,112 @@ impl Input for InvocationRequest {
     }
 }
 
+impl Input for InvokeAsyncRequest {
+    const SHAPE: &'static Shape = &SHAPE_INVOKE_ASYNC_REQUEST;
+
+    fn set_payload(&mut self, payload: Vec<u8>) {
+        self.invoke_args = payload;
+    }
+}
+
+impl Input for InvokeWithResponseStreamRequest {
+    const SHAPE: &'static Shape = &SHAPE_INVOKE_WITH_RESPONSE_STREAM_REQUEST;
+
+    fn set_payload(&mut self, payload: Vec<u8>) {
+        self.payload = payload;
+    }
+}
+
+impl Input for ListAliasesRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_ALIASES_REQUEST;
+}
+
+impl Input for ListEventSourceMappingsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_EVENT_SOURCE_MAPPINGS_REQUEST;
+}
+
+impl Input for ListFunctionEventInvokeConfigsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST;
+}
+
+impl Input for ListFunctionUrlConfigsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_FUNCTION_URL_CONFIGS_REQUEST;
+}
+
 impl Input for ListFunctionsRequest {
     const SHAPE: &'static Shape = &SHAPE_LIST_FUNCTIONS_REQUEST;
+}
+
+impl Input for ListLayerVersionsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_LAYER_VERSIONS_REQUEST;
+}
+
+impl Input for ListLayersRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_LAYERS_REQUEST;
+}
+
+impl Input for ListProvisionedConcurrencyConfigsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST;
+}
+
+impl Input for ListTagsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_TAGS_REQUEST;
+}
+
+impl Input for ListVersionsByFunctionRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_VERSIONS_BY_FUNCTION_REQUEST;
+}
+
+impl Input for PublishLayerVersionRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUBLISH_LAYER_VERSION_REQUEST;
+}
+
+impl Input for PublishVersionRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUBLISH_VERSION_REQUEST;
+}
+
+impl Input for PutFunctionConcurrencyRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_FUNCTION_CONCURRENCY_REQUEST;
+}
+
+impl Input for PutFunctionEventInvokeConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST;
+}
+
+impl Input for PutFunctionRecursionConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_FUNCTION_RECURSION_CONFIG_REQUEST;
+}
+
+impl Input for PutProvisionedConcurrencyConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST;
+}
+
+impl Input for PutRuntimeManagementConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_RUNTIME_MANAGEMENT_CONFIG_REQUEST;
+}
+
+impl Input for RemoveLayerVersionPermissionRequest {
+    const SHAPE: &'static Shape = &SHAPE_REMOVE_LAYER_VERSION_PERMISSION_REQUEST;
+}
+
+impl Input for RemovePermissionRequest {
+    const SHAPE: &'static Shape = &SHAPE_REMOVE_PERMISSION_REQUEST;
+}
+
+impl Input for TagResourceRequest {
+    const SHAPE: &'static Shape = &SHAPE_TAG_RESOURCE_REQUEST;
+}
+
+impl Input for UntagResourceRequest {
+    const SHAPE: &'static Shape = &SHAPE_UNTAG_RESOURCE_REQUEST;
+}
+
+impl Input for UpdateAliasRequest {
+    const SHAPE: &'static Shape = &SHAPE_UPDATE_ALIAS_REQUEST;
+}
+
+impl Input for UpdateEventSourceMappingRequest {
+    const SHAPE: &'static Shape = &SHAPE_UPDATE_EVENT_SOURCE_MAPPING_REQUEST;
 }
 
 impl Input for UpdateFunctionCodeRequest {
@@ -1504,6 +1790,24 @@ impl Input for UpdateFunctionConfigurationRequest {
     const SHAPE: &'static Shape = &SHAPE_UPDATE_FUNCTION_CONFIGURATION_REQUEST;
 }
 
+impl Input for UpdateFunctionEventInvokeConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST;
+}
+
+impl Input for UpdateFunctionUrlConfigRequest {
+    const SHAPE: &'static Shape = &SHAPE_UPDATE_FUNCTION_URL_CONFIG_REQUEST;
+}
+
+impl Output for AddLayerVersionPermissionResponse {}
+
+impl Output for AddPermissionResponse {}
+
+impl Output for AliasConfiguration {}
+
+impl Output for Concurrency {}
+
+impl Output for CreateFunctionUrlConfigResponse {}
+
 impl Output for DeleteFunctionResponse {
     fn status(&self) -> Option<u16> {
         self.status_code
@@ -1511,9 +1815,33 @@ impl Output for DeleteFunctionResponse {
     }
 }
 
+impl Output for EventSourceMappingConfiguration {}
+
 impl Output for FunctionConfiguration {}
 
+impl Output for FunctionEventInvokeConfig {}
+
+impl Output for GetAccountSettingsResponse {}
+
+impl Output for GetFunctionCodeSigningConfigResponse {}
+
+impl Output for GetFunctionConcurrencyResponse {}
+
+impl Output for GetFunctionRecursionConfigResponse {}
+
 impl Output for GetFunctionResponse {}
+
+impl Output for GetFunctionUrlConfigResponse {}
+
+impl Output for GetLayerVersionPolicyResponse {}
+
+impl Output for GetLayerVersionResponse {}
+
+impl Output for GetPolicyResponse {}
+
+impl Output for GetProvisionedConcurrencyConfigResponse {}
+
+impl Output for GetRuntimeManagementConfigResponse {}
 
 impl Output for InvocationResponse {
     fn status(&self) -> Option<u16> {
@@ -1539,11 +1867,67 @@ impl Output for InvocationResponse {
     }
 }
 
+impl Output for InvokeAsyncResponse {
+    fn status(&self) -> Option<u16> {
+        self.status.and_then(|status| u16::try_from(status).ok())
+    }
+}
+
+impl Output for InvokeWithResponseStreamResponse {
+    fn status(&self) -> Option<u16> {
+        self.status_code
+            .and_then(|status| u16::try_from(status).ok())
+    }
+
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        let members = [
+            ("x-amz-executed-version", &self.executed_version),
+            ("content-type", &self.response_stream_content_type),
+        ];
+        members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect()
+    }
+
+    fn payload(&self) -> Option<&[u8]> {
+        Some(&self.event_stream)
+    }
+}
+
+impl Output for ListAliasesResponse {}
+
+impl Output for ListEventSourceMappingsResponse {}
+
+impl Output for ListFunctionEventInvokeConfigsResponse {}
+
+impl Output for ListFunctionUrlConfigsResponse {}
+
 impl Output for ListFunctionsResponse {}
 
+impl Output for ListLayerVersionsResponse {}
+
+impl Output for ListLayersResponse {}
+
+impl Output for ListProvisionedConcurrencyConfigsResponse {}
+
+impl Output for ListTagsResponse {}
+
+impl Output for ListVersionsByFunctionResponse {}
+
+impl Output for PublishLayerVersionResponse {}
+
+impl Output for PutFunctionRecursionConfigResponse {}
+
+impl Output for PutProvisionedConcurrencyConfigResponse {}
+
+impl Output for PutRuntimeManagementConfigResponse {}
+
+impl Output for UpdateFunctionUrlConfigResponse {}
+
 /// Where each operation is bound to.
-pub(crate) static ROUTES: [Route; 91] = [
-    Route {
+static ROUTES: [rest::Route<Operation>; 91] = [
+    rest::Route {
         method: "POST",
         segments: &[
             "2018-10-31",
@@ -1556,13 +1940,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::AddLayerVersionPermission,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2015-03-31", "functions", "{FunctionName}", "policy"],
         query: None,
         operation: Operation::AddPermission,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2025-12-01",
@@ -1573,43 +1957,43 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::CheckpointDurableExecution,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2015-03-31", "functions", "{FunctionName}", "aliases"],
         query: None,
         operation: Operation::CreateAlias,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2025-11-30", "capacity-providers"],
         query: None,
         operation: Operation::CreateCapacityProvider,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2020-04-22", "code-signing-configs"],
         query: None,
         operation: Operation::CreateCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2015-03-31", "event-source-mappings"],
         query: None,
         operation: Operation::CreateEventSourceMapping,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2015-03-31", "functions"],
         query: None,
         operation: Operation::CreateFunction,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2021-10-31", "functions", "{FunctionName}", "url"],
         query: None,
         operation: Operation::CreateFunctionUrlConfig,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2015-03-31",
@@ -1621,13 +2005,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::DeleteAlias,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2025-11-30", "capacity-providers", "{CapacityProviderName}"],
         query: None,
         operation: Operation::DeleteCapacityProvider,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2020-04-22",
@@ -1637,25 +2021,25 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::DeleteCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2025-12-01", "durable-executions", "{DurableExecutionArn}"],
         query: None,
         operation: Operation::DeleteDurableExecution,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2015-03-31", "event-source-mappings", "{UUID}"],
         query: None,
         operation: Operation::DeleteEventSourceMapping,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2015-03-31", "functions", "{FunctionName}"],
         query: None,
         operation: Operation::DeleteFunction,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2020-06-30",
@@ -1666,13 +2050,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::DeleteFunctionCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2017-10-31", "functions", "{FunctionName}", "concurrency"],
         query: None,
         operation: Operation::DeleteFunctionConcurrency,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2019-09-25",
@@ -1683,13 +2067,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::DeleteFunctionEventInvokeConfig,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2021-10-31", "functions", "{FunctionName}", "url"],
         query: None,
         operation: Operation::DeleteFunctionUrlConfig,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2018-10-31",
@@ -1701,7 +2085,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::DeleteLayerVersion,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2019-09-30",
@@ -1712,19 +2096,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::DeleteProvisionedConcurrencyConfig,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2026-07-09", "resource-policy", "{ResourceArn}"],
         query: None,
         operation: Operation::DeleteResourcePolicy,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2016-08-19", "account-settings"],
         query: None,
         operation: Operation::GetAccountSettings,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2015-03-31",
@@ -1736,13 +2120,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetAlias,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2025-11-30", "capacity-providers", "{CapacityProviderName}"],
         query: None,
         operation: Operation::GetCapacityProvider,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2020-04-22",
@@ -1752,13 +2136,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2025-12-01", "durable-executions", "{DurableExecutionArn}"],
         query: None,
         operation: Operation::GetDurableExecution,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2025-12-01",
@@ -1769,7 +2153,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetDurableExecutionHistory,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2025-12-01",
@@ -1780,19 +2164,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetDurableExecutionState,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "event-source-mappings", "{UUID}"],
         query: None,
         operation: Operation::GetEventSourceMapping,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "functions", "{FunctionName}"],
         query: None,
         operation: Operation::GetFunction,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2020-06-30",
@@ -1803,19 +2187,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetFunctionCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2019-09-30", "functions", "{FunctionName}", "concurrency"],
         query: None,
         operation: Operation::GetFunctionConcurrency,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "functions", "{FunctionName}", "configuration"],
         query: None,
         operation: Operation::GetFunctionConfiguration,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2019-09-25",
@@ -1826,7 +2210,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetFunctionEventInvokeConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2024-08-31",
@@ -1837,7 +2221,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetFunctionRecursionConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2025-11-30",
@@ -1848,13 +2232,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetFunctionScalingConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2021-10-31", "functions", "{FunctionName}", "url"],
         query: None,
         operation: Operation::GetFunctionUrlConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2018-10-31",
@@ -1866,13 +2250,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetLayerVersion,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2018-10-31", "layers"],
         query: Some(("find", "LayerVersion")),
         operation: Operation::GetLayerVersionByArn,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2018-10-31",
@@ -1885,13 +2269,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetLayerVersionPolicy,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "functions", "{FunctionName}", "policy"],
         query: None,
         operation: Operation::GetPolicy,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2019-09-30",
@@ -1902,13 +2286,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetProvisionedConcurrencyConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2026-07-09", "resource-policy", "{ResourceArn}"],
         query: None,
         operation: Operation::GetResourcePolicy,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2021-07-20",
@@ -1919,19 +2303,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::GetRuntimeManagementConfig,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2015-03-31", "functions", "{FunctionName}", "invocations"],
         query: None,
         operation: Operation::Invoke,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2014-11-13", "functions", "{FunctionName}", "invoke-async"],
         query: None,
         operation: Operation::InvokeAsync,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2021-11-15",
@@ -1942,25 +2326,25 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::InvokeWithResponseStream,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "functions", "{FunctionName}", "aliases"],
         query: None,
         operation: Operation::ListAliases,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2025-11-30", "capacity-providers"],
         query: None,
         operation: Operation::ListCapacityProviders,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2020-04-22", "code-signing-configs"],
         query: None,
         operation: Operation::ListCodeSigningConfigs,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2025-12-01",
@@ -1971,13 +2355,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::ListDurableExecutionsByFunction,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "event-source-mappings"],
         query: None,
         operation: Operation::ListEventSourceMappings,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2019-09-25",
@@ -1989,13 +2373,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::ListFunctionEventInvokeConfigs,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2021-10-31", "functions", "{FunctionName}", "urls"],
         query: None,
         operation: Operation::ListFunctionUrlConfigs,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2025-11-30",
@@ -2006,13 +2390,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::ListFunctionVersionsByCapacityProvider,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "functions"],
         query: None,
         operation: Operation::ListFunctions,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2020-04-22",
@@ -2023,19 +2407,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::ListFunctionsByCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2018-10-31", "layers", "{LayerName}", "versions"],
         query: None,
         operation: Operation::ListLayerVersions,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2018-10-31", "layers"],
         query: None,
         operation: Operation::ListLayers,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &[
             "2019-09-30",
@@ -2046,19 +2430,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: Some(("List", "ALL")),
         operation: Operation::ListProvisionedConcurrencyConfigs,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2017-03-31", "tags", "{Resource}"],
         query: None,
         operation: Operation::ListTags,
     },
-    Route {
+    rest::Route {
         method: "GET",
         segments: &["2015-03-31", "functions", "{FunctionName}", "versions"],
         query: None,
         operation: Operation::ListVersionsByFunction,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2025-12-01",
@@ -2069,19 +2453,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::PauseDurableExecution,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2018-10-31", "layers", "{LayerName}", "versions"],
         query: None,
         operation: Operation::PublishLayerVersion,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2015-03-31", "functions", "{FunctionName}", "versions"],
         query: None,
         operation: Operation::PublishVersion,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2020-06-30",
@@ -2092,13 +2476,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::PutFunctionCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &["2017-10-31", "functions", "{FunctionName}", "concurrency"],
         query: None,
         operation: Operation::PutFunctionConcurrency,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2019-09-25",
@@ -2109,7 +2493,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::PutFunctionEventInvokeConfig,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2024-08-31",
@@ -2120,7 +2504,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::PutFunctionRecursionConfig,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2025-11-30",
@@ -2131,7 +2515,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::PutFunctionScalingConfig,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2019-09-30",
@@ -2142,13 +2526,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::PutProvisionedConcurrencyConfig,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &["2026-07-09", "resource-policy", "{ResourceArn}"],
         query: None,
         operation: Operation::PutResourcePolicy,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2021-07-20",
@@ -2159,7 +2543,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::PutRuntimeManagementConfig,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2018-10-31",
@@ -2173,7 +2557,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::RemoveLayerVersionPermission,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &[
             "2015-03-31",
@@ -2185,7 +2569,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::RemovePermission,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2025-12-01",
@@ -2196,7 +2580,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::ResumeDurableExecution,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2025-12-01",
@@ -2207,7 +2591,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::SendDurableExecutionCallbackFailure,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2025-12-01",
@@ -2218,7 +2602,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::SendDurableExecutionCallbackHeartbeat,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2025-12-01",
@@ -2229,7 +2613,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::SendDurableExecutionCallbackSuccess,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2025-12-01",
@@ -2240,19 +2624,19 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::StopDurableExecution,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &["2017-03-31", "tags", "{Resource}"],
         query: None,
         operation: Operation::TagResource,
     },
-    Route {
+    rest::Route {
         method: "DELETE",
         segments: &["2017-03-31", "tags", "{Resource}"],
         query: None,
         operation: Operation::UntagResource,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2015-03-31",
@@ -2264,13 +2648,13 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::UpdateAlias,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &["2025-11-30", "capacity-providers", "{CapacityProviderName}"],
         query: None,
         operation: Operation::UpdateCapacityProvider,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &[
             "2020-04-22",
@@ -2280,25 +2664,25 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::UpdateCodeSigningConfig,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &["2015-03-31", "event-source-mappings", "{UUID}"],
         query: None,
         operation: Operation::UpdateEventSourceMapping,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &["2015-03-31", "functions", "{FunctionName}", "code"],
         query: None,
         operation: Operation::UpdateFunctionCode,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &["2015-03-31", "functions", "{FunctionName}", "configuration"],
         query: None,
         operation: Operation::UpdateFunctionConfiguration,
     },
-    Route {
+    rest::Route {
         method: "POST",
         segments: &[
             "2019-09-25",
@@ -2309,7 +2693,7 @@ pub(crate) static ROUTES: [Route; 91] = [
         query: None,
         operation: Operation::UpdateFunctionEventInvokeConfig,
     },
-    Route {
+    rest::Route {
         method: "PUT",
         segments: &["2021-10-31", "functions", "{FunctionName}", "url"],
         query: None,
@@ -2331,6 +2715,243 @@ static SHAPE_ACCELERATOR_MEMORY_GB: Shape = Shape::Integer {
     max: i32::MAX as i64,
 };
 
+static SHAPE_ACTION: Shape = Shape::Text(Text {
+    max: 10000,
+    pattern: Some(&PATTERN_ACTION),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_ACTION: Pattern =
+    Pattern { source: "(lambda:[*]|lambda:[a-zA-Z]+|[*])", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('*', '*')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z')] }, min: 1, max: u32::MAX }]), Node::Class { negated: false, items: &[Item::Range('*', '*')] }]) };
+
+static SHAPE_ADD_LAYER_VERSION_PERMISSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "LayerName",
+        path: "layerName",
+        wire_name: "LayerName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_NAME_OR_ARN,
+    },
+    Member {
+        name: "VersionNumber",
+        path: "versionNumber",
+        wire_name: "VersionNumber",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_VERSION_NUMBER,
+    },
+    Member {
+        name: "StatementId",
+        path: "statementId",
+        wire_name: "StatementId",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_STATEMENT_ID,
+    },
+    Member {
+        name: "Action",
+        path: "action",
+        wire_name: "Action",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LAYER_PERMISSION_ALLOWED_ACTION,
+    },
+    Member {
+        name: "Principal",
+        path: "principal",
+        wire_name: "Principal",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LAYER_PERMISSION_ALLOWED_PRINCIPAL,
+    },
+    Member {
+        name: "OrganizationId",
+        path: "organizationId",
+        wire_name: "OrganizationId",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ORGANIZATION_ID,
+    },
+    Member {
+        name: "RevisionId",
+        path: "revisionId",
+        wire_name: "RevisionId",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+]);
+
+static SHAPE_ADD_PERMISSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "StatementId",
+        path: "statementId",
+        wire_name: "StatementId",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_STATEMENT_ID,
+    },
+    Member {
+        name: "Action",
+        path: "action",
+        wire_name: "Action",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_ACTION,
+    },
+    Member {
+        name: "Principal",
+        path: "principal",
+        wire_name: "Principal",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_PRINCIPAL,
+    },
+    Member {
+        name: "SourceArn",
+        path: "sourceArn",
+        wire_name: "SourceArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ARN,
+    },
+    Member {
+        name: "FunctionUrlAuthType",
+        path: "functionUrlAuthType",
+        wire_name: "FunctionUrlAuthType",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FUNCTION_URL_AUTH_TYPE,
+    },
+    Member {
+        name: "InvokedViaFunctionUrl",
+        path: "invokedViaFunctionUrl",
+        wire_name: "InvokedViaFunctionUrl",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_INVOKED_VIA_FUNCTION_URL,
+    },
+    Member {
+        name: "SourceAccount",
+        path: "sourceAccount",
+        wire_name: "SourceAccount",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SOURCE_OWNER,
+    },
+    Member {
+        name: "EventSourceToken",
+        path: "eventSourceToken",
+        wire_name: "EventSourceToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EVENT_SOURCE_TOKEN,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+    Member {
+        name: "RevisionId",
+        path: "revisionId",
+        wire_name: "RevisionId",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "PrincipalOrgID",
+        path: "principalOrgID",
+        wire_name: "PrincipalOrgID",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_PRINCIPAL_ORG_ID,
+    },
+]);
+
+static SHAPE_ADDITIONAL_VERSION: Shape = Shape::Text(Text {
+    min: 1,
+    max: 1024,
+    pattern: Some(&PATTERN_ADDITIONAL_VERSION),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_ADDITIONAL_VERSION: Pattern =
+    Pattern { source: "[0-9]+", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: u32::MAX } };
+
+static SHAPE_ADDITIONAL_VERSION_WEIGHTS: Shape = Shape::Map {
+    key: &SHAPE_ADDITIONAL_VERSION,
+    value: &SHAPE_WEIGHT,
+};
+
+static SHAPE_ALIAS: Shape = Shape::Text(Text {
+    min: 1,
+    max: 128,
+    pattern: Some(&PATTERN_ALIAS),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_ALIAS: Pattern =
+    Pattern { source: "(?!^[0-9]+$)([a-zA-Z0-9-_]+)", node: Node::Sequence(&[Node::Ahead { negated: true, node: &Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: u32::MAX }, Node::End]) }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }]) };
+
+static SHAPE_ALIAS_ROUTING_CONFIGURATION: Shape = Shape::Structure(&[Member {
+    name: "AdditionalVersionWeights",
+    path: "additionalVersionWeights",
+    wire_name: "AdditionalVersionWeights",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_ADDITIONAL_VERSION_WEIGHTS,
+}]);
+
+static SHAPE_ALLOW_CREDENTIALS: Shape = Shape::Boolean;
+
+static SHAPE_ALLOW_METHODS_LIST: Shape = Shape::List {
+    min: 0,
+    max: 6,
+    member: &SHAPE_METHOD,
+};
+
+static SHAPE_ALLOW_ORIGINS_LIST: Shape = Shape::List {
+    min: 0,
+    max: 100,
+    member: &SHAPE_ORIGIN,
+};
+
+static SHAPE_AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG: Shape = Shape::Structure(&[
+    Member {
+        name: "ConsumerGroupId",
+        path: "consumerGroupId",
+        wire_name: "ConsumerGroupId",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_URI,
+    },
+    Member {
+        name: "SchemaRegistryConfig",
+        path: "schemaRegistryConfig",
+        wire_name: "SchemaRegistryConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KAFKA_SCHEMA_REGISTRY_CONFIG,
+    },
+]);
+
 static SHAPE_APPLICATION_LOG_LEVEL: Shape = Shape::Text(Text {
     values: &["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"],
     ..Text::ANY
@@ -2347,7 +2968,23 @@ static SHAPE_ARCHITECTURES_LIST: Shape = Shape::List {
     member: &SHAPE_ARCHITECTURE,
 };
 
+static SHAPE_ARN: Shape = Shape::Text(Text {
+    max: 10000,
+    pattern: Some(&PATTERN_ARN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_ARN: Pattern =
+    Pattern { source: "arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)", node: Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX }]) };
+
+static SHAPE_BATCH_SIZE: Shape = Shape::Integer { min: 1, max: 10000 };
+
+static SHAPE_BISECT_BATCH_ON_FUNCTION_ERROR: Shape = Shape::Boolean;
+
 static SHAPE_BLOB: Shape = Shape::Blob;
+
+static SHAPE_BLOB_STREAM: Shape = Shape::Blob;
 
 static SHAPE_BOOLEAN: Shape = Shape::Boolean;
 
@@ -2380,6 +3017,350 @@ static SHAPE_CODE_SIGNING_CONFIG_ARN: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_CODE_SIGNING_CONFIG_ARN: Pattern =
     Pattern { source: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}", node: Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 17, max: 17 }]) };
+
+static SHAPE_COLLECTION_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 57,
+    pattern: Some(&PATTERN_COLLECTION_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_COLLECTION_NAME: Pattern =
+    Pattern { source: "(^(?!(system\\x2e)))(^[_a-zA-Z0-9])([^$]*)", node: Node::Sequence(&[Node::Sequence(&[Node::Start, Node::Ahead { negated: true, node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('y', 'y')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('.', '.')] }]) }]), Node::Sequence(&[Node::Start, Node::Class { negated: false, items: &[Item::Range('_', '_'), Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9')] }]), Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('$', '$')] }, min: 0, max: u32::MAX }]) };
+
+static SHAPE_COMPATIBLE_ARCHITECTURES: Shape = Shape::List {
+    min: 0,
+    max: 2,
+    member: &SHAPE_ARCHITECTURE,
+};
+
+static SHAPE_COMPATIBLE_RUNTIMES: Shape = Shape::List {
+    min: 0,
+    max: 15,
+    member: &SHAPE_RUNTIME,
+};
+
+static SHAPE_CORS: Shape = Shape::Structure(&[
+    Member {
+        name: "AllowCredentials",
+        path: "allowCredentials",
+        wire_name: "AllowCredentials",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ALLOW_CREDENTIALS,
+    },
+    Member {
+        name: "AllowHeaders",
+        path: "allowHeaders",
+        wire_name: "AllowHeaders",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_HEADERS_LIST,
+    },
+    Member {
+        name: "AllowMethods",
+        path: "allowMethods",
+        wire_name: "AllowMethods",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ALLOW_METHODS_LIST,
+    },
+    Member {
+        name: "AllowOrigins",
+        path: "allowOrigins",
+        wire_name: "AllowOrigins",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ALLOW_ORIGINS_LIST,
+    },
+    Member {
+        name: "ExposeHeaders",
+        path: "exposeHeaders",
+        wire_name: "ExposeHeaders",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_HEADERS_LIST,
+    },
+    Member {
+        name: "MaxAge",
+        path: "maxAge",
+        wire_name: "MaxAge",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAX_AGE,
+    },
+]);
+
+static SHAPE_CREATE_ALIAS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_ALIAS,
+    },
+    Member {
+        name: "FunctionVersion",
+        path: "functionVersion",
+        wire_name: "FunctionVersion",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_VERSION_WITH_LATEST_PUBLISHED,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESCRIPTION,
+    },
+    Member {
+        name: "RoutingConfig",
+        path: "routingConfig",
+        wire_name: "RoutingConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ALIAS_ROUTING_CONFIGURATION,
+    },
+]);
+
+static SHAPE_CREATE_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "EventSourceArn",
+        path: "eventSourceArn",
+        wire_name: "EventSourceArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ARN,
+    },
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Enabled",
+        path: "enabled",
+        wire_name: "Enabled",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ENABLED,
+    },
+    Member {
+        name: "BatchSize",
+        path: "batchSize",
+        wire_name: "BatchSize",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BATCH_SIZE,
+    },
+    Member {
+        name: "FilterCriteria",
+        path: "filterCriteria",
+        wire_name: "FilterCriteria",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FILTER_CRITERIA,
+    },
+    Member {
+        name: "KMSKeyArn",
+        path: "kMSKeyArn",
+        wire_name: "KMSKeyArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KMS_KEY_ARN,
+    },
+    Member {
+        name: "MetricsConfig",
+        path: "metricsConfig",
+        wire_name: "MetricsConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EVENT_SOURCE_MAPPING_METRICS_CONFIG,
+    },
+    Member {
+        name: "LoggingConfig",
+        path: "loggingConfig",
+        wire_name: "LoggingConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EVENT_SOURCE_MAPPING_LOGGING_CONFIG,
+    },
+    Member {
+        name: "ScalingConfig",
+        path: "scalingConfig",
+        wire_name: "ScalingConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SCALING_CONFIG,
+    },
+    Member {
+        name: "MaximumBatchingWindowInSeconds",
+        path: "maximumBatchingWindowInSeconds",
+        wire_name: "MaximumBatchingWindowInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_BATCHING_WINDOW_IN_SECONDS,
+    },
+    Member {
+        name: "ParallelizationFactor",
+        path: "parallelizationFactor",
+        wire_name: "ParallelizationFactor",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_PARALLELIZATION_FACTOR,
+    },
+    Member {
+        name: "StartingPosition",
+        path: "startingPosition",
+        wire_name: "StartingPosition",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EVENT_SOURCE_POSITION,
+    },
+    Member {
+        name: "StartingPositionTimestamp",
+        path: "startingPositionTimestamp",
+        wire_name: "StartingPositionTimestamp",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DATE,
+    },
+    Member {
+        name: "DestinationConfig",
+        path: "destinationConfig",
+        wire_name: "DestinationConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESTINATION_CONFIG,
+    },
+    Member {
+        name: "MaximumRecordAgeInSeconds",
+        path: "maximumRecordAgeInSeconds",
+        wire_name: "MaximumRecordAgeInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_RECORD_AGE_IN_SECONDS,
+    },
+    Member {
+        name: "BisectBatchOnFunctionError",
+        path: "bisectBatchOnFunctionError",
+        wire_name: "BisectBatchOnFunctionError",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BISECT_BATCH_ON_FUNCTION_ERROR,
+    },
+    Member {
+        name: "MaximumRetryAttempts",
+        path: "maximumRetryAttempts",
+        wire_name: "MaximumRetryAttempts",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING,
+    },
+    Member {
+        name: "Tags",
+        path: "tags",
+        wire_name: "Tags",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_TAGS,
+    },
+    Member {
+        name: "TumblingWindowInSeconds",
+        path: "tumblingWindowInSeconds",
+        wire_name: "TumblingWindowInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_TUMBLING_WINDOW_IN_SECONDS,
+    },
+    Member {
+        name: "Topics",
+        path: "topics",
+        wire_name: "Topics",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_TOPICS,
+    },
+    Member {
+        name: "Queues",
+        path: "queues",
+        wire_name: "Queues",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUEUES,
+    },
+    Member {
+        name: "SourceAccessConfigurations",
+        path: "sourceAccessConfigurations",
+        wire_name: "SourceAccessConfigurations",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SOURCE_ACCESS_CONFIGURATIONS,
+    },
+    Member {
+        name: "SelfManagedEventSource",
+        path: "selfManagedEventSource",
+        wire_name: "SelfManagedEventSource",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SELF_MANAGED_EVENT_SOURCE,
+    },
+    Member {
+        name: "FunctionResponseTypes",
+        path: "functionResponseTypes",
+        wire_name: "FunctionResponseTypes",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FUNCTION_RESPONSE_TYPE_LIST,
+    },
+    Member {
+        name: "AmazonManagedKafkaEventSourceConfig",
+        path: "amazonManagedKafkaEventSourceConfig",
+        wire_name: "AmazonManagedKafkaEventSourceConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG,
+    },
+    Member {
+        name: "SelfManagedKafkaEventSourceConfig",
+        path: "selfManagedKafkaEventSourceConfig",
+        wire_name: "SelfManagedKafkaEventSourceConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG,
+    },
+    Member {
+        name: "DocumentDBEventSourceConfig",
+        path: "documentDBEventSourceConfig",
+        wire_name: "DocumentDBEventSourceConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DOCUMENT_DB_EVENT_SOURCE_CONFIG,
+    },
+    Member {
+        name: "ProvisionedPollerConfig",
+        path: "provisionedPollerConfig",
+        wire_name: "ProvisionedPollerConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_PROVISIONED_POLLER_CONFIG,
+    },
+]);
 
 static SHAPE_CREATE_FUNCTION_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -2624,6 +3605,62 @@ static SHAPE_CREATE_FUNCTION_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_CREATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_URL_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_FUNCTION_URL_QUALIFIER,
+    },
+    Member {
+        name: "AuthType",
+        path: "authType",
+        wire_name: "AuthType",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FUNCTION_URL_AUTH_TYPE,
+    },
+    Member {
+        name: "Cors",
+        path: "cors",
+        wire_name: "Cors",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CORS,
+    },
+    Member {
+        name: "InvokeMode",
+        path: "invokeMode",
+        wire_name: "InvokeMode",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_INVOKE_MODE,
+    },
+]);
+
+static SHAPE_DATABASE_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 63,
+    pattern: Some(&PATTERN_DATABASE_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_DATABASE_NAME: Pattern =
+    Pattern { source: "[^ /\\.$\\x22]*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(' ', ' '), Item::Range('/', '/'), Item::Range('.', '.'), Item::Range('$', '$'), Item::Range('"', '"')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_DATE: Shape = Shape::Timestamp;
+
 static SHAPE_DEAD_LETTER_CONFIG: Shape = Shape::Structure(&[Member {
     name: "TargetArn",
     path: "targetArn",
@@ -2632,6 +3669,62 @@ static SHAPE_DEAD_LETTER_CONFIG: Shape = Shape::Structure(&[Member {
     required: false,
     shape: &SHAPE_RESOURCE_ARN,
 }]);
+
+static SHAPE_DELETE_ALIAS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_ALIAS,
+    },
+]);
+
+static SHAPE_DELETE_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "UUID",
+    path: "uUID",
+    wire_name: "UUID",
+    location: Location::Path,
+    required: true,
+    shape: &SHAPE_UUID_STRING,
+}]);
+
+static SHAPE_DELETE_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "FunctionName",
+    path: "functionName",
+    wire_name: "FunctionName",
+    location: Location::Path,
+    required: true,
+    shape: &SHAPE_FUNCTION_NAME,
+}]);
+
+static SHAPE_DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+]);
 
 static SHAPE_DELETE_FUNCTION_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -2652,15 +3745,128 @@ static SHAPE_DELETE_FUNCTION_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_DELETE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_URL_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_FUNCTION_URL_QUALIFIER,
+    },
+]);
+
+static SHAPE_DELETE_LAYER_VERSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "LayerName",
+        path: "layerName",
+        wire_name: "LayerName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_NAME_OR_ARN,
+    },
+    Member {
+        name: "VersionNumber",
+        path: "versionNumber",
+        wire_name: "VersionNumber",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_VERSION_NUMBER,
+    },
+]);
+
+static SHAPE_DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: true,
+        shape: &SHAPE_QUALIFIER,
+    },
+]);
+
 static SHAPE_DESCRIPTION: Shape = Shape::Text(Text {
     max: 256,
     ..Text::ANY
 });
 
+static SHAPE_DESTINATION_ARN: Shape = Shape::Text(Text {
+    max: 350,
+    pattern: Some(&PATTERN_DESTINATION_ARN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_DESTINATION_ARN: Pattern =
+    Pattern { source: "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)", node: Node::Alternatives(&[Node::End, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('k', 'k')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('k', 'k')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Sequence(&[Node::Class { negated: true, items: &[Item::Range('.', '.')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('.', '.')] }, min: 0, max: 248 }])]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX }])]) };
+
+static SHAPE_DESTINATION_CONFIG: Shape = Shape::Structure(&[
+    Member {
+        name: "OnSuccess",
+        path: "onSuccess",
+        wire_name: "OnSuccess",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ON_SUCCESS,
+    },
+    Member {
+        name: "OnFailure",
+        path: "onFailure",
+        wire_name: "OnFailure",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ON_FAILURE,
+    },
+]);
+
 static SHAPE_DIRECT_S3_READ: Shape = Shape::Text(Text {
     values: &["ENABLED", "DISABLED", "AUTO"],
     ..Text::ANY
 });
+
+static SHAPE_DOCUMENT_DB_EVENT_SOURCE_CONFIG: Shape = Shape::Structure(&[
+    Member {
+        name: "DatabaseName",
+        path: "databaseName",
+        wire_name: "DatabaseName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DATABASE_NAME,
+    },
+    Member {
+        name: "CollectionName",
+        path: "collectionName",
+        wire_name: "CollectionName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_COLLECTION_NAME,
+    },
+    Member {
+        name: "FullDocument",
+        path: "fullDocument",
+        wire_name: "FullDocument",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FULL_DOCUMENT,
+    },
+]);
 
 static SHAPE_DURABLE_CONFIG: Shape = Shape::Structure(&[
     Member {
@@ -2699,6 +3905,35 @@ static SHAPE_DURABLE_EXECUTION_NAME: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_DURABLE_EXECUTION_NAME: Pattern =
     Pattern { source: "[a-zA-Z0-9-_]+", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX } };
+
+static SHAPE_ENABLED: Shape = Shape::Boolean;
+
+static SHAPE_END_POINT_TYPE: Shape = Shape::Text(Text {
+    values: &["KAFKA_BOOTSTRAP_SERVERS"],
+    ..Text::ANY
+});
+
+static SHAPE_ENDPOINT: Shape = Shape::Text(Text {
+    min: 1,
+    max: 300,
+    pattern: Some(&PATTERN_ENDPOINT),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_ENDPOINT: Pattern =
+    Pattern { source: "(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\\-]*[a-zA-Z0-9])\\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\\-]*[A-Za-z0-9]):[0-9]{1,5}", node: Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Alternatives(&[Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9')] }])]), Node::Class { negated: false, items: &[Item::Range('.', '.')] }]), min: 0, max: u32::MAX }, Node::Alternatives(&[Node::Class { negated: false, items: &[Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }])]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 5 }]) };
+
+static SHAPE_ENDPOINT_LISTS: Shape = Shape::List {
+    min: 1,
+    max: 10,
+    member: &SHAPE_ENDPOINT,
+};
+
+static SHAPE_ENDPOINTS: Shape = Shape::Map {
+    key: &SHAPE_END_POINT_TYPE,
+    value: &SHAPE_ENDPOINT_LISTS,
+};
 
 static SHAPE_ENVIRONMENT: Shape = Shape::Structure(&[Member {
     name: "Variables",
@@ -2742,6 +3977,55 @@ static SHAPE_EPHEMERAL_STORAGE_SIZE: Shape = Shape::Integer {
     min: 512,
     max: 32768,
 };
+
+static SHAPE_EVENT_SOURCE_MAPPING_LOGGING_CONFIG: Shape = Shape::Structure(&[Member {
+    name: "SystemLogLevel",
+    path: "systemLogLevel",
+    wire_name: "SystemLogLevel",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_EVENT_SOURCE_MAPPING_SYSTEM_LOG_LEVEL,
+}]);
+
+static SHAPE_EVENT_SOURCE_MAPPING_METRIC: Shape = Shape::Text(Text {
+    values: &["EventCount", "ErrorCount", "KafkaMetrics"],
+    ..Text::ANY
+});
+
+static SHAPE_EVENT_SOURCE_MAPPING_METRIC_LIST: Shape = Shape::List {
+    min: 0,
+    max: 3,
+    member: &SHAPE_EVENT_SOURCE_MAPPING_METRIC,
+};
+
+static SHAPE_EVENT_SOURCE_MAPPING_METRICS_CONFIG: Shape = Shape::Structure(&[Member {
+    name: "Metrics",
+    path: "metrics",
+    wire_name: "Metrics",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_EVENT_SOURCE_MAPPING_METRIC_LIST,
+}]);
+
+static SHAPE_EVENT_SOURCE_MAPPING_SYSTEM_LOG_LEVEL: Shape = Shape::Text(Text {
+    values: &["DEBUG", "INFO", "WARN"],
+    ..Text::ANY
+});
+
+static SHAPE_EVENT_SOURCE_POSITION: Shape = Shape::Text(Text {
+    values: &["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"],
+    ..Text::ANY
+});
+
+static SHAPE_EVENT_SOURCE_TOKEN: Shape = Shape::Text(Text {
+    max: 256,
+    pattern: Some(&PATTERN_EVENT_SOURCE_TOKEN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_EVENT_SOURCE_TOKEN: Pattern =
+    Pattern { source: "[a-zA-Z0-9._\\-]+", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('.', '.'), Item::Range('_', '_'), Item::Range('-', '-')] }, min: 1, max: u32::MAX } };
 
 static SHAPE_EXECUTION_ENVIRONMENT_MEMORY_GI_B_PER_V_CPU: Shape =
     Shape::Float { min: 2.0, max: 8.0 };
@@ -2793,6 +4077,35 @@ static SHAPE_FILE_SYSTEM_CONFIG_LIST: Shape = Shape::List {
     max: 1,
     member: &SHAPE_FILE_SYSTEM_CONFIG,
 };
+
+static SHAPE_FILTER: Shape = Shape::Structure(&[Member {
+    name: "Pattern",
+    path: "pattern",
+    wire_name: "Pattern",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_PATTERN,
+}]);
+
+static SHAPE_FILTER_CRITERIA: Shape = Shape::Structure(&[Member {
+    name: "Filters",
+    path: "filters",
+    wire_name: "Filters",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_FILTER_LIST,
+}]);
+
+static SHAPE_FILTER_LIST: Shape = Shape::List {
+    min: 0,
+    max: usize::MAX,
+    member: &SHAPE_FILTER,
+};
+
+static SHAPE_FULL_DOCUMENT: Shape = Shape::Text(Text {
+    values: &["UpdateLookup", "Default"],
+    ..Text::ANY
+});
 
 static SHAPE_FUNCTION_CODE: Shape = Shape::Structure(&[
     Member {
@@ -2864,6 +4177,17 @@ static SHAPE_FUNCTION_NAME: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_FUNCTION_NAME: Pattern =
     Pattern { source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?", node: Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('$', '$')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('A', 'A')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }]), Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }])]), min: 0, max: 1 }]) };
 
+static SHAPE_FUNCTION_RESPONSE_TYPE: Shape = Shape::Text(Text {
+    values: &["ReportBatchItemFailures"],
+    ..Text::ANY
+});
+
+static SHAPE_FUNCTION_RESPONSE_TYPE_LIST: Shape = Shape::List {
+    min: 0,
+    max: 1,
+    member: &SHAPE_FUNCTION_RESPONSE_TYPE,
+};
+
 static SHAPE_FUNCTION_RUNTIME_ALIAS: Shape = Shape::Text(Text {
     min: 1,
     max: 128,
@@ -2900,6 +4224,33 @@ static SHAPE_FUNCTION_RUNTIME_CONFIG: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_FUNCTION_URL_AUTH_TYPE: Shape = Shape::Text(Text {
+    values: &["NONE", "AWS_IAM"],
+    ..Text::ANY
+});
+
+static SHAPE_FUNCTION_URL_FUNCTION_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 140,
+    pattern: Some(&PATTERN_FUNCTION_URL_FUNCTION_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_FUNCTION_URL_FUNCTION_NAME: Pattern =
+    Pattern { source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\\d+$)[0-9a-zA-Z-_]+))?", node: Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: 64 }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Sequence(&[Node::Ahead { negated: true, node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: u32::MAX }, Node::End]) }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }])]), min: 0, max: 1 }]) };
+
+static SHAPE_FUNCTION_URL_QUALIFIER: Shape = Shape::Text(Text {
+    min: 1,
+    max: 128,
+    pattern: Some(&PATTERN_FUNCTION_URL_QUALIFIER),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_FUNCTION_URL_QUALIFIER: Pattern =
+    Pattern { source: "((?!^\\d+$)^[0-9a-zA-Z-_]+$)", node: Node::Sequence(&[Node::Ahead { negated: true, node: &Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: u32::MAX }, Node::End]) }, Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }, Node::End]) };
+
 static SHAPE_FUNCTION_VERSION: Shape = Shape::Text(Text {
     values: &["ALL"],
     ..Text::ANY
@@ -2909,6 +4260,54 @@ static SHAPE_FUNCTION_VERSION_LATEST_PUBLISHED: Shape = Shape::Text(Text {
     values: &["LATEST_PUBLISHED"],
     ..Text::ANY
 });
+
+static SHAPE_GET_ACCOUNT_SETTINGS_REQUEST: Shape = Shape::Structure(&[]);
+
+static SHAPE_GET_ALIAS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_ALIAS,
+    },
+]);
+
+static SHAPE_GET_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "UUID",
+    path: "uUID",
+    wire_name: "UUID",
+    location: Location::Path,
+    required: true,
+    shape: &SHAPE_UUID_STRING,
+}]);
+
+static SHAPE_GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "FunctionName",
+    path: "functionName",
+    wire_name: "FunctionName",
+    location: Location::Path,
+    required: true,
+    shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+}]);
+
+static SHAPE_GET_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "FunctionName",
+    path: "functionName",
+    wire_name: "FunctionName",
+    location: Location::Path,
+    required: true,
+    shape: &SHAPE_FUNCTION_NAME,
+}]);
 
 static SHAPE_GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -2929,7 +4328,158 @@ static SHAPE_GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+]);
+
+static SHAPE_GET_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "FunctionName",
+    path: "functionName",
+    wire_name: "FunctionName",
+    location: Location::Path,
+    required: true,
+    shape: &SHAPE_UNQUALIFIED_FUNCTION_NAME,
+}]);
+
 static SHAPE_GET_FUNCTION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+]);
+
+static SHAPE_GET_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_URL_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_FUNCTION_URL_QUALIFIER,
+    },
+]);
+
+static SHAPE_GET_LAYER_VERSION_BY_ARN_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "Arn",
+    path: "arn",
+    wire_name: "Arn",
+    location: Location::Query,
+    required: true,
+    shape: &SHAPE_LAYER_VERSION_ARN,
+}]);
+
+static SHAPE_GET_LAYER_VERSION_POLICY_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "LayerName",
+        path: "layerName",
+        wire_name: "LayerName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_NAME_OR_ARN,
+    },
+    Member {
+        name: "VersionNumber",
+        path: "versionNumber",
+        wire_name: "VersionNumber",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_VERSION_NUMBER,
+    },
+]);
+
+static SHAPE_GET_LAYER_VERSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "LayerName",
+        path: "layerName",
+        wire_name: "LayerName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_NAME_OR_ARN,
+    },
+    Member {
+        name: "VersionNumber",
+        path: "versionNumber",
+        wire_name: "VersionNumber",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_VERSION_NUMBER,
+    },
+]);
+
+static SHAPE_GET_POLICY_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+]);
+
+static SHAPE_GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: true,
+        shape: &SHAPE_QUALIFIER,
+    },
+]);
+
+static SHAPE_GET_RUNTIME_MANAGEMENT_CONFIG_REQUEST: Shape = Shape::Structure(&[
     Member {
         name: "FunctionName",
         path: "functionName",
@@ -2957,6 +4507,22 @@ static SHAPE_HANDLER: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_HANDLER: Pattern =
     Pattern { source: "[^\\s]+", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(' ', ' '), Item::Range('\t', '\r')] }, min: 1, max: u32::MAX } };
+
+static SHAPE_HEADER: Shape = Shape::Text(Text {
+    max: 1024,
+    pattern: Some(&PATTERN_HEADER),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_HEADER: Pattern =
+    Pattern { source: ".*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_HEADERS_LIST: Shape = Shape::List {
+    min: 0,
+    max: 100,
+    member: &SHAPE_HEADER,
+};
 
 static SHAPE_IMAGE_CONFIG: Shape = Shape::Structure(&[
     Member {
@@ -3057,6 +4623,91 @@ static SHAPE_INVOCATION_TYPE: Shape = Shape::Text(Text {
     ..Text::ANY
 });
 
+static SHAPE_INVOKE_ASYNC_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "InvokeArgs",
+        path: "invokeArgs",
+        wire_name: "InvokeArgs",
+        location: Location::Payload,
+        required: true,
+        shape: &SHAPE_BLOB_STREAM,
+    },
+]);
+
+static SHAPE_INVOKE_MODE: Shape = Shape::Text(Text {
+    values: &["BUFFERED", "RESPONSE_STREAM"],
+    ..Text::ANY
+});
+
+static SHAPE_INVOKE_WITH_RESPONSE_STREAM_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "LogType",
+        path: "logType",
+        wire_name: "x-amz-log-type",
+        location: Location::Header,
+        required: false,
+        shape: &SHAPE_LOG_TYPE,
+    },
+    Member {
+        name: "ClientContext",
+        path: "clientContext",
+        wire_name: "x-amz-client-context",
+        location: Location::Header,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+    Member {
+        name: "Payload",
+        path: "payload",
+        wire_name: "Payload",
+        location: Location::Payload,
+        required: false,
+        shape: &SHAPE_BLOB,
+    },
+    Member {
+        name: "TenantId",
+        path: "tenantId",
+        wire_name: "x-amz-tenant-id",
+        location: Location::Header,
+        required: false,
+        shape: &SHAPE_TENANT_ID,
+    },
+    Member {
+        name: "InvocationType",
+        path: "invocationType",
+        wire_name: "x-amz-invocation-type",
+        location: Location::Header,
+        required: false,
+        shape: &SHAPE_RESPONSE_STREAMING_INVOCATION_TYPE,
+    },
+]);
+
+static SHAPE_INVOKED_VIA_FUNCTION_URL: Shape = Shape::Boolean;
+
 static SHAPE_KMS_KEY_ARN: Shape = Shape::Text(Text {
     max: 10000,
     pattern: Some(&PATTERN_KMS_KEY_ARN),
@@ -3066,6 +4717,101 @@ static SHAPE_KMS_KEY_ARN: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_KMS_KEY_ARN: Pattern =
     Pattern { source: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('.', '.')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX }]), Node::Sequence(&[])]) };
+
+static SHAPE_KAFKA_EVENT_SOURCE_MAPPING_CONSUMPTION_MODE: Shape = Shape::Text(Text {
+    values: &["Stream", "Queue"],
+    ..Text::ANY
+});
+
+static SHAPE_KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG: Shape = Shape::Structure(&[
+    Member {
+        name: "Type",
+        path: "type",
+        wire_name: "Type",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KAFKA_SCHEMA_REGISTRY_AUTH_TYPE,
+    },
+    Member {
+        name: "URI",
+        path: "uRI",
+        wire_name: "URI",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ARN,
+    },
+]);
+
+static SHAPE_KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG_LIST: Shape = Shape::List {
+    min: 0,
+    max: usize::MAX,
+    member: &SHAPE_KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG,
+};
+
+static SHAPE_KAFKA_SCHEMA_REGISTRY_AUTH_TYPE: Shape = Shape::Text(Text {
+    values: &[
+        "BASIC_AUTH",
+        "CLIENT_CERTIFICATE_TLS_AUTH",
+        "SERVER_ROOT_CA_CERTIFICATE",
+        "OAUTHBEARER_AUTH",
+    ],
+    ..Text::ANY
+});
+
+static SHAPE_KAFKA_SCHEMA_REGISTRY_CONFIG: Shape = Shape::Structure(&[
+    Member {
+        name: "SchemaRegistryURI",
+        path: "schemaRegistryURI",
+        wire_name: "SchemaRegistryURI",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SCHEMA_REGISTRY_URI,
+    },
+    Member {
+        name: "EventRecordFormat",
+        path: "eventRecordFormat",
+        wire_name: "EventRecordFormat",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SCHEMA_REGISTRY_EVENT_RECORD_FORMAT,
+    },
+    Member {
+        name: "AccessConfigs",
+        path: "accessConfigs",
+        wire_name: "AccessConfigs",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG_LIST,
+    },
+    Member {
+        name: "SchemaValidationConfigs",
+        path: "schemaValidationConfigs",
+        wire_name: "SchemaValidationConfigs",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KAFKA_SCHEMA_VALIDATION_CONFIG_LIST,
+    },
+]);
+
+static SHAPE_KAFKA_SCHEMA_VALIDATION_ATTRIBUTE: Shape = Shape::Text(Text {
+    values: &["KEY", "VALUE"],
+    ..Text::ANY
+});
+
+static SHAPE_KAFKA_SCHEMA_VALIDATION_CONFIG: Shape = Shape::Structure(&[Member {
+    name: "Attribute",
+    path: "attribute",
+    wire_name: "Attribute",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_KAFKA_SCHEMA_VALIDATION_ATTRIBUTE,
+}]);
+
+static SHAPE_KAFKA_SCHEMA_VALIDATION_CONFIG_LIST: Shape = Shape::List {
+    min: 0,
+    max: usize::MAX,
+    member: &SHAPE_KAFKA_SCHEMA_VALIDATION_CONFIG,
+};
 
 static SHAPE_LAMBDA_MANAGED_INSTANCES_CAPACITY_PROVIDER_CONFIG: Shape = Shape::Structure(&[
     Member {
@@ -3100,6 +4846,37 @@ static SHAPE_LAYER_LIST: Shape = Shape::List {
     member: &SHAPE_LAYER_VERSION_ARN,
 };
 
+static SHAPE_LAYER_NAME_OR_ARN: Shape = Shape::Text(Text {
+    min: 1,
+    max: 2048,
+    pattern: Some(&PATTERN_LAYER_NAME_OR_ARN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_LAYER_NAME_OR_ARN: Pattern =
+    Pattern { source: "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('y', 'y')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: 140 }]), Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: 140 }]) };
+
+static SHAPE_LAYER_PERMISSION_ALLOWED_ACTION: Shape = Shape::Text(Text {
+    max: 22,
+    pattern: Some(&PATTERN_LAYER_PERMISSION_ALLOWED_ACTION),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_LAYER_PERMISSION_ALLOWED_ACTION: Pattern =
+    Pattern { source: "lambda:GetLayerVersion", node: Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('G', 'G')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('y', 'y')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('V', 'V')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }]) };
+
+static SHAPE_LAYER_PERMISSION_ALLOWED_PRINCIPAL: Shape = Shape::Text(Text {
+    max: 10000,
+    pattern: Some(&PATTERN_LAYER_PERMISSION_ALLOWED_PRINCIPAL),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_LAYER_PERMISSION_ALLOWED_PRINCIPAL: Pattern =
+    Pattern { source: "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root", node: Node::Alternatives(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range('*', '*')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }])]) };
+
 static SHAPE_LAYER_VERSION_ARN: Shape = Shape::Text(Text {
     min: 1,
     max: 2048,
@@ -3110,6 +4887,188 @@ static SHAPE_LAYER_VERSION_ARN: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_LAYER_VERSION_ARN: Pattern =
     Pattern { source: "((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('y', 'y')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: u32::MAX }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('y', 'y')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }])]) };
+
+static SHAPE_LAYER_VERSION_CONTENT_INPUT: Shape = Shape::Structure(&[
+    Member {
+        name: "S3Bucket",
+        path: "s3Bucket",
+        wire_name: "S3Bucket",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_S3_BUCKET,
+    },
+    Member {
+        name: "S3Key",
+        path: "s3Key",
+        wire_name: "S3Key",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_S3_KEY,
+    },
+    Member {
+        name: "S3ObjectVersion",
+        path: "s3ObjectVersion",
+        wire_name: "S3ObjectVersion",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_S3_OBJECT_VERSION,
+    },
+    Member {
+        name: "S3ObjectStorageMode",
+        path: "s3ObjectStorageMode",
+        wire_name: "S3ObjectStorageMode",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_S3_OBJECT_STORAGE_MODE,
+    },
+    Member {
+        name: "ZipFile",
+        path: "zipFile",
+        wire_name: "ZipFile",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BLOB,
+    },
+]);
+
+static SHAPE_LAYER_VERSION_NUMBER: Shape = Shape::Integer {
+    min: i64::MIN,
+    max: i64::MAX,
+};
+
+static SHAPE_LICENSE_INFO: Shape = Shape::Text(Text {
+    max: 512,
+    pattern: Some(&PATTERN_LICENSE_INFO),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_LICENSE_INFO: Pattern =
+    Pattern { source: ".*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_LIST_ALIASES_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "FunctionVersion",
+        path: "functionVersion",
+        wire_name: "FunctionVersion",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_VERSION_WITH_LATEST_PUBLISHED,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_LIST_ITEMS,
+    },
+]);
+
+static SHAPE_LIST_EVENT_SOURCE_MAPPINGS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "EventSourceArn",
+        path: "eventSourceArn",
+        wire_name: "EventSourceArn",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_ARN,
+    },
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_LIST_ITEMS,
+    },
+]);
+
+static SHAPE_LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS,
+    },
+]);
+
+static SHAPE_LIST_FUNCTION_URL_CONFIGS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_URL_FUNCTION_NAME,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_ITEMS,
+    },
+]);
 
 static SHAPE_LIST_FUNCTIONS_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -3127,6 +5086,147 @@ static SHAPE_LIST_FUNCTIONS_REQUEST: Shape = Shape::Structure(&[
         location: Location::Query,
         required: false,
         shape: &SHAPE_FUNCTION_VERSION,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_LIST_ITEMS,
+    },
+]);
+
+static SHAPE_LIST_LAYER_VERSIONS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "CompatibleArchitecture",
+        path: "compatibleArchitecture",
+        wire_name: "CompatibleArchitecture",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_ARCHITECTURE,
+    },
+    Member {
+        name: "CompatibleRuntime",
+        path: "compatibleRuntime",
+        wire_name: "CompatibleRuntime",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_RUNTIME,
+    },
+    Member {
+        name: "LayerName",
+        path: "layerName",
+        wire_name: "LayerName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_NAME_OR_ARN,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_LAYER_LIST_ITEMS,
+    },
+]);
+
+static SHAPE_LIST_LAYERS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "CompatibleArchitecture",
+        path: "compatibleArchitecture",
+        wire_name: "CompatibleArchitecture",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_ARCHITECTURE,
+    },
+    Member {
+        name: "CompatibleRuntime",
+        path: "compatibleRuntime",
+        wire_name: "CompatibleRuntime",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_RUNTIME,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_LAYER_LIST_ITEMS,
+    },
+]);
+
+static SHAPE_LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Marker",
+        path: "marker",
+        wire_name: "Marker",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "MaxItems",
+        path: "maxItems",
+        wire_name: "MaxItems",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS,
+    },
+]);
+
+static SHAPE_LIST_TAGS_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "Resource",
+    path: "resource",
+    wire_name: "Resource",
+    location: Location::Path,
+    required: true,
+    shape: &SHAPE_TAGGABLE_RESOURCE,
+}]);
+
+static SHAPE_LIST_VERSIONS_BY_FUNCTION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
     },
     Member {
         name: "Marker",
@@ -3223,12 +5323,59 @@ static SHAPE_MASTER_REGION: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_MASTER_REGION: Pattern =
     Pattern { source: "ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('A', 'A')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }]), Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }])]) };
 
+static SHAPE_MAX_AGE: Shape = Shape::Integer { min: 0, max: 86400 };
+
+static SHAPE_MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape =
+    Shape::Integer { min: 1, max: 50 };
+
+static SHAPE_MAX_ITEMS: Shape = Shape::Integer { min: 1, max: 50 };
+
+static SHAPE_MAX_LAYER_LIST_ITEMS: Shape = Shape::Integer { min: 1, max: 50 };
+
 static SHAPE_MAX_LIST_ITEMS: Shape = Shape::Integer { min: 1, max: 10000 };
+
+static SHAPE_MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS: Shape =
+    Shape::Integer { min: 1, max: 50 };
+
+static SHAPE_MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape = Shape::Integer { min: 0, max: 300 };
+
+static SHAPE_MAXIMUM_CONCURRENCY: Shape = Shape::Integer { min: 2, max: 1000 };
+
+static SHAPE_MAXIMUM_EVENT_AGE_IN_SECONDS: Shape = Shape::Integer {
+    min: 60,
+    max: 21600,
+};
+
+static SHAPE_MAXIMUM_NUMBER_OF_POLLERS: Shape = Shape::Integer { min: 1, max: 10000 };
+
+static SHAPE_MAXIMUM_RECORD_AGE_IN_SECONDS: Shape = Shape::Integer {
+    min: -1,
+    max: 604800,
+};
+
+static SHAPE_MAXIMUM_RETRY_ATTEMPTS: Shape = Shape::Integer { min: 0, max: 2 };
+
+static SHAPE_MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape::Integer {
+    min: -1,
+    max: 10000,
+};
 
 static SHAPE_MEMORY_SIZE: Shape = Shape::Integer {
     min: 128,
     max: 32768,
 };
+
+static SHAPE_METHOD: Shape = Shape::Text(Text {
+    max: 6,
+    pattern: Some(&PATTERN_METHOD),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_METHOD: Pattern =
+    Pattern { source: ".*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_MINIMUM_NUMBER_OF_POLLERS: Shape = Shape::Integer { min: 1, max: 200 };
 
 static SHAPE_NAMESPACED_FUNCTION_NAME: Shape = Shape::Text(Text {
     min: 1,
@@ -3240,6 +5387,17 @@ static SHAPE_NAMESPACED_FUNCTION_NAME: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_NAMESPACED_FUNCTION_NAME: Pattern =
     Pattern { source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?", node: Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('.', '.')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('$', '$')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('A', 'A')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('.', '.')] }, Node::Class { negated: false, items: &[Item::Range('P', 'P')] }, Node::Class { negated: false, items: &[Item::Range('U', 'U')] }, Node::Class { negated: false, items: &[Item::Range('B', 'B')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('I', 'I')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('H', 'H')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('D', 'D')] }]), min: 0, max: 1 }]), Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }])]), min: 0, max: 1 }]) };
+
+static SHAPE_NAMESPACED_STATEMENT_ID: Shape = Shape::Text(Text {
+    min: 1,
+    max: 100,
+    pattern: Some(&PATTERN_NAMESPACED_STATEMENT_ID),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_NAMESPACED_STATEMENT_ID: Pattern =
+    Pattern { source: "([a-zA-Z0-9-_.]+)", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('.', '.')] }, min: 1, max: u32::MAX } };
 
 static SHAPE_NULLABLE_BOOLEAN: Shape = Shape::Boolean;
 
@@ -3254,13 +5412,472 @@ static SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Shape = Shape::Text(Te
 pub(crate) static PATTERN_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Pattern =
     Pattern { source: "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('$', '$')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('A', 'A')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('.', '.')] }, Node::Class { negated: false, items: &[Item::Range('P', 'P')] }, Node::Class { negated: false, items: &[Item::Range('U', 'U')] }, Node::Class { negated: false, items: &[Item::Range('B', 'B')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('I', 'I')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('H', 'H')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('D', 'D')] }]), min: 0, max: 1 }])]), Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('$', '$')] }, min: 1, max: u32::MAX }]) };
 
+static SHAPE_ON_FAILURE: Shape = Shape::Structure(&[Member {
+    name: "Destination",
+    path: "destination",
+    wire_name: "Destination",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_DESTINATION_ARN,
+}]);
+
+static SHAPE_ON_SUCCESS: Shape = Shape::Structure(&[Member {
+    name: "Destination",
+    path: "destination",
+    wire_name: "Destination",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_DESTINATION_ARN,
+}]);
+
+static SHAPE_ORGANIZATION_ID: Shape = Shape::Text(Text {
+    max: 34,
+    pattern: Some(&PATTERN_ORGANIZATION_ID),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_ORGANIZATION_ID: Pattern =
+    Pattern { source: "o-[a-z0-9]{10,32}", node: Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 10, max: 32 }]) };
+
+static SHAPE_ORIGIN: Shape = Shape::Text(Text {
+    min: 1,
+    max: 253,
+    pattern: Some(&PATTERN_ORIGIN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_ORIGIN: Pattern =
+    Pattern { source: ".*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX } };
+
 static SHAPE_PACKAGE_TYPE: Shape = Shape::Text(Text {
     values: &["Zip", "Image"],
     ..Text::ANY
 });
 
+static SHAPE_PARALLELIZATION_FACTOR: Shape = Shape::Integer { min: 1, max: 10 };
+
+static SHAPE_PATTERN: Shape = Shape::Text(Text {
+    max: 4096,
+    pattern: Some(&PATTERN_PATTERN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_PATTERN: Pattern =
+    Pattern { source: "[\\s\\S]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\r'), Item::Range('\0', '\x08'), Item::Range('\x0e', '\x1f'), Item::Range('!', char::MAX)] }, min: 0, max: u32::MAX } };
+
 static SHAPE_PER_EXECUTION_ENVIRONMENT_MAX_CONCURRENCY: Shape =
     Shape::Integer { min: 1, max: 1600 };
+
+static SHAPE_POSITIVE_INTEGER: Shape = Shape::Integer {
+    min: 1,
+    max: i32::MAX as i64,
+};
+
+static SHAPE_PRINCIPAL: Shape = Shape::Text(Text {
+    max: 2048,
+    pattern: Some(&PATTERN_PRINCIPAL),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_PRINCIPAL: Pattern =
+    Pattern { source: "[^\\s]+", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(' ', ' '), Item::Range('\t', '\r')] }, min: 1, max: u32::MAX } };
+
+static SHAPE_PRINCIPAL_ORG_ID: Shape = Shape::Text(Text {
+    min: 12,
+    max: 34,
+    pattern: Some(&PATTERN_PRINCIPAL_ORG_ID),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_PRINCIPAL_ORG_ID: Pattern =
+    Pattern { source: "o-[a-z0-9]{10,32}", node: Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 10, max: 32 }]) };
+
+static SHAPE_PROVISIONED_POLLER_CONFIG: Shape = Shape::Structure(&[
+    Member {
+        name: "MinimumPollers",
+        path: "minimumPollers",
+        wire_name: "MinimumPollers",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MINIMUM_NUMBER_OF_POLLERS,
+    },
+    Member {
+        name: "MaximumPollers",
+        path: "maximumPollers",
+        wire_name: "MaximumPollers",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_NUMBER_OF_POLLERS,
+    },
+    Member {
+        name: "PollerGroupName",
+        path: "pollerGroupName",
+        wire_name: "PollerGroupName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_PROVISIONED_POLLER_GROUP_NAME,
+    },
+]);
+
+static SHAPE_PROVISIONED_POLLER_GROUP_NAME: Shape = Shape::Text(Text {
+    max: 128,
+    pattern: Some(&PATTERN_PROVISIONED_POLLER_GROUP_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_PROVISIONED_POLLER_GROUP_NAME: Pattern =
+    Pattern { source: "[a-zA-Z0-9-_]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_PUBLISH_LAYER_VERSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "LayerName",
+        path: "layerName",
+        wire_name: "LayerName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_NAME_OR_ARN,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESCRIPTION,
+    },
+    Member {
+        name: "Content",
+        path: "content",
+        wire_name: "Content",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LAYER_VERSION_CONTENT_INPUT,
+    },
+    Member {
+        name: "CompatibleArchitectures",
+        path: "compatibleArchitectures",
+        wire_name: "CompatibleArchitectures",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_COMPATIBLE_ARCHITECTURES,
+    },
+    Member {
+        name: "CompatibleRuntimes",
+        path: "compatibleRuntimes",
+        wire_name: "CompatibleRuntimes",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_COMPATIBLE_RUNTIMES,
+    },
+    Member {
+        name: "LicenseInfo",
+        path: "licenseInfo",
+        wire_name: "LicenseInfo",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LICENSE_INFO,
+    },
+]);
+
+static SHAPE_PUBLISH_VERSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "CodeSha256",
+        path: "codeSha256",
+        wire_name: "CodeSha256",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESCRIPTION,
+    },
+    Member {
+        name: "RevisionId",
+        path: "revisionId",
+        wire_name: "RevisionId",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "PublishTo",
+        path: "publishTo",
+        wire_name: "PublishTo",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FUNCTION_VERSION_LATEST_PUBLISHED,
+    },
+]);
+
+static SHAPE_PUT_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "ReservedConcurrentExecutions",
+        path: "reservedConcurrentExecutions",
+        wire_name: "ReservedConcurrentExecutions",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_RESERVED_CONCURRENT_EXECUTIONS,
+    },
+]);
+
+static SHAPE_PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+    Member {
+        name: "MaximumRetryAttempts",
+        path: "maximumRetryAttempts",
+        wire_name: "MaximumRetryAttempts",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_RETRY_ATTEMPTS,
+    },
+    Member {
+        name: "MaximumEventAgeInSeconds",
+        path: "maximumEventAgeInSeconds",
+        wire_name: "MaximumEventAgeInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_EVENT_AGE_IN_SECONDS,
+    },
+    Member {
+        name: "DestinationConfig",
+        path: "destinationConfig",
+        wire_name: "DestinationConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESTINATION_CONFIG,
+    },
+]);
+
+static SHAPE_PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_UNQUALIFIED_FUNCTION_NAME,
+    },
+    Member {
+        name: "RecursiveLoop",
+        path: "recursiveLoop",
+        wire_name: "RecursiveLoop",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_RECURSIVE_LOOP,
+    },
+]);
+
+static SHAPE_PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: true,
+        shape: &SHAPE_QUALIFIER,
+    },
+    Member {
+        name: "ProvisionedConcurrentExecutions",
+        path: "provisionedConcurrentExecutions",
+        wire_name: "ProvisionedConcurrentExecutions",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_POSITIVE_INTEGER,
+    },
+]);
+
+static SHAPE_PUT_RUNTIME_MANAGEMENT_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+    Member {
+        name: "UpdateRuntimeOn",
+        path: "updateRuntimeOn",
+        wire_name: "UpdateRuntimeOn",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_UPDATE_RUNTIME_ON,
+    },
+    Member {
+        name: "RuntimeVersionArn",
+        path: "runtimeVersionArn",
+        wire_name: "RuntimeVersionArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_RUNTIME_VERSION_ARN,
+    },
+]);
+
+static SHAPE_QUALIFIER: Shape = Shape::Text(Text {
+    min: 1,
+    max: 128,
+    pattern: Some(&PATTERN_QUALIFIER),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_QUALIFIER: Pattern =
+    Pattern { source: "(|[a-zA-Z0-9$_-]+)", node: Node::Alternatives(&[Node::Sequence(&[]), Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('$', '$'), Item::Range('_', '_'), Item::Range('-', '-')] }, min: 1, max: u32::MAX }]) };
+
+static SHAPE_QUEUE: Shape = Shape::Text(Text {
+    min: 1,
+    max: 1000,
+    pattern: Some(&PATTERN_QUEUE),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_QUEUE: Pattern =
+    Pattern { source: "[\\s\\S]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\r'), Item::Range('\0', '\x08'), Item::Range('\x0e', '\x1f'), Item::Range('!', char::MAX)] }, min: 0, max: u32::MAX } };
+
+static SHAPE_QUEUES: Shape = Shape::List {
+    min: 1,
+    max: 1,
+    member: &SHAPE_QUEUE,
+};
+
+static SHAPE_RECURSIVE_LOOP: Shape = Shape::Text(Text {
+    values: &["Allow", "Terminate"],
+    ..Text::ANY
+});
+
+static SHAPE_REMOVE_LAYER_VERSION_PERMISSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "LayerName",
+        path: "layerName",
+        wire_name: "LayerName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_NAME_OR_ARN,
+    },
+    Member {
+        name: "VersionNumber",
+        path: "versionNumber",
+        wire_name: "VersionNumber",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_LAYER_VERSION_NUMBER,
+    },
+    Member {
+        name: "StatementId",
+        path: "statementId",
+        wire_name: "StatementId",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_STATEMENT_ID,
+    },
+    Member {
+        name: "RevisionId",
+        path: "revisionId",
+        wire_name: "RevisionId",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+]);
+
+static SHAPE_REMOVE_PERMISSION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "StatementId",
+        path: "statementId",
+        wire_name: "StatementId",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_STATEMENT_ID,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+    Member {
+        name: "RevisionId",
+        path: "revisionId",
+        wire_name: "RevisionId",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+]);
+
+static SHAPE_RESERVED_CONCURRENT_EXECUTIONS: Shape = Shape::Integer {
+    min: 0,
+    max: i32::MAX as i64,
+};
 
 static SHAPE_RESOURCE_ARN: Shape = Shape::Text(Text {
     max: 10000,
@@ -3271,6 +5888,11 @@ static SHAPE_RESOURCE_ARN: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_RESOURCE_ARN: Pattern =
     Pattern { source: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('.', '.')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX }]), Node::Sequence(&[])]) };
+
+static SHAPE_RESPONSE_STREAMING_INVOCATION_TYPE: Shape = Shape::Text(Text {
+    values: &["RequestResponse", "DryRun"],
+    ..Text::ANY
+});
 
 static SHAPE_RETENTION_PERIOD_IN_DAYS: Shape = Shape::Integer { min: 1, max: 90 };
 
@@ -3342,6 +5964,17 @@ static SHAPE_RUNTIME: Shape = Shape::Text(Text {
     ..Text::ANY
 });
 
+static SHAPE_RUNTIME_VERSION_ARN: Shape = Shape::Text(Text {
+    min: 26,
+    max: 2048,
+    pattern: Some(&PATTERN_RUNTIME_VERSION_ARN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_RUNTIME_VERSION_ARN: Pattern =
+    Pattern { source: "((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 1, max: u32::MAX }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9'), Item::Range('_', '_'), Item::Range('.', '.'), Item::Range('-', '-')] }, min: 1, max: 128 }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9'), Item::Range('_', '_'), Item::Range('.', '.'), Item::Range('-', '-')] }, min: 1, max: 128 }])]) };
+
 static SHAPE_S3_BUCKET: Shape = Shape::Text(Text {
     min: 3,
     max: 63,
@@ -3389,6 +6022,31 @@ static SHAPE_S3_OBJECT_VERSION: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_S3_OBJECT_VERSION: Pattern =
     Pattern { source: ".*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX } };
 
+static SHAPE_SCALING_CONFIG: Shape = Shape::Structure(&[Member {
+    name: "MaximumConcurrency",
+    path: "maximumConcurrency",
+    wire_name: "MaximumConcurrency",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_MAXIMUM_CONCURRENCY,
+}]);
+
+static SHAPE_SCHEMA_REGISTRY_EVENT_RECORD_FORMAT: Shape = Shape::Text(Text {
+    values: &["JSON", "SOURCE"],
+    ..Text::ANY
+});
+
+static SHAPE_SCHEMA_REGISTRY_URI: Shape = Shape::Text(Text {
+    min: 1,
+    max: 10000,
+    pattern: Some(&PATTERN_SCHEMA_REGISTRY_URI),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_SCHEMA_REGISTRY_URI: Pattern =
+    Pattern { source: "[a-zA-Z0-9-\\/*:_+=.@-]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('/', '/'), Item::Range('*', '*'), Item::Range(':', ':'), Item::Range('_', '_'), Item::Range('+', '+'), Item::Range('=', '='), Item::Range('.', '.'), Item::Range('@', '@'), Item::Range('-', '-')] }, min: 0, max: u32::MAX } };
+
 static SHAPE_SECURITY_GROUP_ID: Shape = Shape::Text(Text {
     max: 1024,
     pattern: Some(&PATTERN_SECURITY_GROUP_ID),
@@ -3405,6 +6063,42 @@ static SHAPE_SECURITY_GROUP_IDS: Shape = Shape::List {
     member: &SHAPE_SECURITY_GROUP_ID,
 };
 
+static SHAPE_SELF_MANAGED_EVENT_SOURCE: Shape = Shape::Structure(&[Member {
+    name: "Endpoints",
+    path: "endpoints",
+    wire_name: "Endpoints",
+    location: Location::Body,
+    required: false,
+    shape: &SHAPE_ENDPOINTS,
+}]);
+
+static SHAPE_SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG: Shape = Shape::Structure(&[
+    Member {
+        name: "ConsumerGroupId",
+        path: "consumerGroupId",
+        wire_name: "ConsumerGroupId",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_URI,
+    },
+    Member {
+        name: "SchemaRegistryConfig",
+        path: "schemaRegistryConfig",
+        wire_name: "SchemaRegistryConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KAFKA_SCHEMA_REGISTRY_CONFIG,
+    },
+    Member {
+        name: "ConsumptionMode",
+        path: "consumptionMode",
+        wire_name: "ConsumptionMode",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KAFKA_EVENT_SOURCE_MAPPING_CONSUMPTION_MODE,
+    },
+]);
+
 static SHAPE_SNAP_START: Shape = Shape::Structure(&[Member {
     name: "ApplyOn",
     path: "applyOn",
@@ -3418,6 +6112,73 @@ static SHAPE_SNAP_START_APPLY_ON: Shape = Shape::Text(Text {
     values: &["PublishedVersions", "None"],
     ..Text::ANY
 });
+
+static SHAPE_SOURCE_ACCESS_CONFIGURATION: Shape = Shape::Structure(&[
+    Member {
+        name: "Type",
+        path: "type",
+        wire_name: "Type",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SOURCE_ACCESS_TYPE,
+    },
+    Member {
+        name: "URI",
+        path: "uRI",
+        wire_name: "URI",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_URI,
+    },
+]);
+
+static SHAPE_SOURCE_ACCESS_CONFIGURATIONS: Shape = Shape::List {
+    min: 0,
+    max: 23,
+    member: &SHAPE_SOURCE_ACCESS_CONFIGURATION,
+};
+
+static SHAPE_SOURCE_ACCESS_TYPE: Shape = Shape::Text(Text {
+    values: &[
+        "BASIC_AUTH",
+        "VPC_SUBNET",
+        "VPC_SECURITY_GROUP",
+        "SASL_SCRAM_512_AUTH",
+        "SASL_SCRAM_256_AUTH",
+        "VIRTUAL_HOST",
+        "CLIENT_CERTIFICATE_TLS_AUTH",
+        "SERVER_ROOT_CA_CERTIFICATE",
+        "OAUTHBEARER_AUTH",
+        "OAUTHBEARER_SCOPE",
+        "OAUTHBEARER_AUDIENCE",
+        "OAUTHBEARER_LOGICAL_CLUSTER",
+        "OAUTHBEARER_IDENTITY_POOL",
+        "IAM_AUTH",
+        "IAM_OAUTHBEARER_AUTH",
+    ],
+    ..Text::ANY
+});
+
+static SHAPE_SOURCE_OWNER: Shape = Shape::Text(Text {
+    max: 12,
+    pattern: Some(&PATTERN_SOURCE_OWNER),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_SOURCE_OWNER: Pattern =
+    Pattern { source: "\\d{12}", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 } };
+
+static SHAPE_STATEMENT_ID: Shape = Shape::Text(Text {
+    min: 1,
+    max: 100,
+    pattern: Some(&PATTERN_STATEMENT_ID),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_STATEMENT_ID: Pattern =
+    Pattern { source: "([a-zA-Z0-9-_]+)", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX } };
 
 static SHAPE_STRING: Shape = Shape::Text(Text::ANY);
 
@@ -3459,6 +6220,31 @@ static SHAPE_TAG_KEY: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_TAG_KEY: Pattern =
     Pattern { source: "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Letters, Item::Separators, Item::Numbers, Item::Range('_', '_'), Item::Range('.', '.'), Item::Range(':', ':'), Item::Range('/', '/'), Item::Range('=', '='), Item::Range('+', '+'), Item::Range('-', '-'), Item::Range('@', '@')] }, min: 0, max: u32::MAX } };
 
+static SHAPE_TAG_KEY_LIST: Shape = Shape::List {
+    min: 0,
+    max: usize::MAX,
+    member: &SHAPE_TAG_KEY,
+};
+
+static SHAPE_TAG_RESOURCE_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "Resource",
+        path: "resource",
+        wire_name: "Resource",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_TAGGABLE_RESOURCE,
+    },
+    Member {
+        name: "Tags",
+        path: "tags",
+        wire_name: "Tags",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_TAGS,
+    },
+]);
+
 static SHAPE_TAG_VALUE: Shape = Shape::Text(Text {
     max: 256,
     pattern: Some(&PATTERN_TAG_VALUE),
@@ -3468,6 +6254,17 @@ static SHAPE_TAG_VALUE: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_TAG_VALUE: Pattern =
     Pattern { source: "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Letters, Item::Separators, Item::Numbers, Item::Range('_', '_'), Item::Range('.', '.'), Item::Range(':', ':'), Item::Range('/', '/'), Item::Range('=', '='), Item::Range('+', '+'), Item::Range('-', '-'), Item::Range('@', '@')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_TAGGABLE_RESOURCE: Shape = Shape::Text(Text {
+    min: 1,
+    max: 10000,
+    pattern: Some(&PATTERN_TAGGABLE_RESOURCE),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_TAGGABLE_RESOURCE: Pattern =
+    Pattern { source: "arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})", node: Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('$', '$')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('A', 'A')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }]), Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }])]), min: 0, max: 1 }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 17, max: 17 }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('p', 'p')] }, Node::Class { negated: false, items: &[Item::Range('p', 'p')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'f'), Item::Range('A', 'F')] }, min: 8, max: 8 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'f'), Item::Range('A', 'F')] }, min: 4, max: 4 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'f'), Item::Range('A', 'F')] }, min: 4, max: 4 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'f'), Item::Range('A', 'F')] }, min: 4, max: 4 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'f'), Item::Range('A', 'F')] }, min: 12, max: 12 }]), Node::Sequence(&[Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('p', 'p')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('y', 'y')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('p', 'p')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('k', 'k')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }])]), Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: 64 }])])]) };
 
 static SHAPE_TAGS: Shape = Shape::Map {
     key: &SHAPE_TAG_KEY,
@@ -3501,6 +6298,23 @@ static SHAPE_TENANT_ISOLATION_MODE: Shape = Shape::Text(Text {
 
 static SHAPE_TIMEOUT: Shape = Shape::Integer { min: 1, max: 5400 };
 
+static SHAPE_TOPIC: Shape = Shape::Text(Text {
+    min: 1,
+    max: 249,
+    pattern: Some(&PATTERN_TOPIC),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_TOPIC: Pattern =
+    Pattern { source: "[^.]([a-zA-Z0-9\\-_.]+)", node: Node::Sequence(&[Node::Class { negated: true, items: &[Item::Range('.', '.')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('.', '.')] }, min: 1, max: u32::MAX }]) };
+
+static SHAPE_TOPICS: Shape = Shape::List {
+    min: 1,
+    max: 1,
+    member: &SHAPE_TOPIC,
+};
+
 static SHAPE_TRACING_CONFIG: Shape = Shape::Structure(&[Member {
     name: "Mode",
     path: "mode",
@@ -3514,6 +6328,285 @@ static SHAPE_TRACING_MODE: Shape = Shape::Text(Text {
     values: &["Active", "PassThrough"],
     ..Text::ANY
 });
+
+static SHAPE_TUMBLING_WINDOW_IN_SECONDS: Shape = Shape::Integer { min: 0, max: 900 };
+
+static SHAPE_URI: Shape = Shape::Text(Text {
+    min: 1,
+    max: 200,
+    pattern: Some(&PATTERN_URI),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_URI: Pattern =
+    Pattern { source: "[ a-zA-Z0-9-\\/*:_+=.@-]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('/', '/'), Item::Range('*', '*'), Item::Range(':', ':'), Item::Range('_', '_'), Item::Range('+', '+'), Item::Range('=', '='), Item::Range('.', '.'), Item::Range('@', '@'), Item::Range('-', '-')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_UUID_STRING: Shape = Shape::Text(Text {
+    min: 36,
+    max: 36,
+    ..Text::ANY
+});
+
+static SHAPE_UNQUALIFIED_FUNCTION_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 140,
+    pattern: Some(&PATTERN_UNQUALIFIED_FUNCTION_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_UNQUALIFIED_FUNCTION_NAME: Pattern =
+    Pattern { source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)", node: Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('-', '-')] }, min: 0, max: u32::MAX }]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('m', 'm')] }, Node::Class { negated: false, items: &[Item::Range('b', 'b')] }, Node::Class { negated: false, items: &[Item::Range('d', 'd')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 2, max: 2 }, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }]), Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 0, max: 1 }])]), min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }]), min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-'), Item::Range('_', '_')] }, min: 1, max: u32::MAX }]) };
+
+static SHAPE_UNTAG_RESOURCE_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "Resource",
+        path: "resource",
+        wire_name: "Resource",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_TAGGABLE_RESOURCE,
+    },
+    Member {
+        name: "TagKeys",
+        path: "tagKeys",
+        wire_name: "tagKeys",
+        location: Location::Query,
+        required: true,
+        shape: &SHAPE_TAG_KEY_LIST,
+    },
+]);
+
+static SHAPE_UPDATE_ALIAS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_NAME,
+    },
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_ALIAS,
+    },
+    Member {
+        name: "FunctionVersion",
+        path: "functionVersion",
+        wire_name: "FunctionVersion",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_VERSION_WITH_LATEST_PUBLISHED,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESCRIPTION,
+    },
+    Member {
+        name: "RoutingConfig",
+        path: "routingConfig",
+        wire_name: "RoutingConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ALIAS_ROUTING_CONFIGURATION,
+    },
+    Member {
+        name: "RevisionId",
+        path: "revisionId",
+        wire_name: "RevisionId",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+]);
+
+static SHAPE_UPDATE_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "UUID",
+        path: "uUID",
+        wire_name: "UUID",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_UUID_STRING,
+    },
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Enabled",
+        path: "enabled",
+        wire_name: "Enabled",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ENABLED,
+    },
+    Member {
+        name: "BatchSize",
+        path: "batchSize",
+        wire_name: "BatchSize",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BATCH_SIZE,
+    },
+    Member {
+        name: "FilterCriteria",
+        path: "filterCriteria",
+        wire_name: "FilterCriteria",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FILTER_CRITERIA,
+    },
+    Member {
+        name: "KMSKeyArn",
+        path: "kMSKeyArn",
+        wire_name: "KMSKeyArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KMS_KEY_ARN,
+    },
+    Member {
+        name: "MetricsConfig",
+        path: "metricsConfig",
+        wire_name: "MetricsConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EVENT_SOURCE_MAPPING_METRICS_CONFIG,
+    },
+    Member {
+        name: "LoggingConfig",
+        path: "loggingConfig",
+        wire_name: "LoggingConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EVENT_SOURCE_MAPPING_LOGGING_CONFIG,
+    },
+    Member {
+        name: "ScalingConfig",
+        path: "scalingConfig",
+        wire_name: "ScalingConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SCALING_CONFIG,
+    },
+    Member {
+        name: "MaximumBatchingWindowInSeconds",
+        path: "maximumBatchingWindowInSeconds",
+        wire_name: "MaximumBatchingWindowInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_BATCHING_WINDOW_IN_SECONDS,
+    },
+    Member {
+        name: "ParallelizationFactor",
+        path: "parallelizationFactor",
+        wire_name: "ParallelizationFactor",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_PARALLELIZATION_FACTOR,
+    },
+    Member {
+        name: "DestinationConfig",
+        path: "destinationConfig",
+        wire_name: "DestinationConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESTINATION_CONFIG,
+    },
+    Member {
+        name: "MaximumRecordAgeInSeconds",
+        path: "maximumRecordAgeInSeconds",
+        wire_name: "MaximumRecordAgeInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_RECORD_AGE_IN_SECONDS,
+    },
+    Member {
+        name: "BisectBatchOnFunctionError",
+        path: "bisectBatchOnFunctionError",
+        wire_name: "BisectBatchOnFunctionError",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BISECT_BATCH_ON_FUNCTION_ERROR,
+    },
+    Member {
+        name: "MaximumRetryAttempts",
+        path: "maximumRetryAttempts",
+        wire_name: "MaximumRetryAttempts",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING,
+    },
+    Member {
+        name: "TumblingWindowInSeconds",
+        path: "tumblingWindowInSeconds",
+        wire_name: "TumblingWindowInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_TUMBLING_WINDOW_IN_SECONDS,
+    },
+    Member {
+        name: "SourceAccessConfigurations",
+        path: "sourceAccessConfigurations",
+        wire_name: "SourceAccessConfigurations",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SOURCE_ACCESS_CONFIGURATIONS,
+    },
+    Member {
+        name: "FunctionResponseTypes",
+        path: "functionResponseTypes",
+        wire_name: "FunctionResponseTypes",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FUNCTION_RESPONSE_TYPE_LIST,
+    },
+    Member {
+        name: "AmazonManagedKafkaEventSourceConfig",
+        path: "amazonManagedKafkaEventSourceConfig",
+        wire_name: "AmazonManagedKafkaEventSourceConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG,
+    },
+    Member {
+        name: "SelfManagedKafkaEventSourceConfig",
+        path: "selfManagedKafkaEventSourceConfig",
+        wire_name: "SelfManagedKafkaEventSourceConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG,
+    },
+    Member {
+        name: "DocumentDBEventSourceConfig",
+        path: "documentDBEventSourceConfig",
+        wire_name: "DocumentDBEventSourceConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DOCUMENT_DB_EVENT_SOURCE_CONFIG,
+    },
+    Member {
+        name: "ProvisionedPollerConfig",
+        path: "provisionedPollerConfig",
+        wire_name: "ProvisionedPollerConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_PROVISIONED_POLLER_CONFIG,
+    },
+]);
 
 static SHAPE_UPDATE_FUNCTION_CODE_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -3809,6 +6902,108 @@ static SHAPE_UPDATE_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_NAMESPACED_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+    },
+    Member {
+        name: "MaximumRetryAttempts",
+        path: "maximumRetryAttempts",
+        wire_name: "MaximumRetryAttempts",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_RETRY_ATTEMPTS,
+    },
+    Member {
+        name: "MaximumEventAgeInSeconds",
+        path: "maximumEventAgeInSeconds",
+        wire_name: "MaximumEventAgeInSeconds",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_MAXIMUM_EVENT_AGE_IN_SECONDS,
+    },
+    Member {
+        name: "DestinationConfig",
+        path: "destinationConfig",
+        wire_name: "DestinationConfig",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESTINATION_CONFIG,
+    },
+]);
+
+static SHAPE_UPDATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "FunctionName",
+        path: "functionName",
+        wire_name: "FunctionName",
+        location: Location::Path,
+        required: true,
+        shape: &SHAPE_FUNCTION_URL_FUNCTION_NAME,
+    },
+    Member {
+        name: "Qualifier",
+        path: "qualifier",
+        wire_name: "Qualifier",
+        location: Location::Query,
+        required: false,
+        shape: &SHAPE_FUNCTION_URL_QUALIFIER,
+    },
+    Member {
+        name: "AuthType",
+        path: "authType",
+        wire_name: "AuthType",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FUNCTION_URL_AUTH_TYPE,
+    },
+    Member {
+        name: "Cors",
+        path: "cors",
+        wire_name: "Cors",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CORS,
+    },
+    Member {
+        name: "InvokeMode",
+        path: "invokeMode",
+        wire_name: "InvokeMode",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_INVOKE_MODE,
+    },
+]);
+
+static SHAPE_UPDATE_RUNTIME_ON: Shape = Shape::Text(Text {
+    values: &["Auto", "Manual", "FunctionUpdate"],
+    ..Text::ANY
+});
+
+static SHAPE_VERSION_WITH_LATEST_PUBLISHED: Shape = Shape::Text(Text {
+    min: 1,
+    max: 1024,
+    pattern: Some(&PATTERN_VERSION_WITH_LATEST_PUBLISHED),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_VERSION_WITH_LATEST_PUBLISHED: Pattern =
+    Pattern { source: "(\\$LATEST(\\.PUBLISHED)?|[0-9]+)", node: Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('$', '$')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('A', 'A')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('T', 'T')] }, Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('.', '.')] }, Node::Class { negated: false, items: &[Item::Range('P', 'P')] }, Node::Class { negated: false, items: &[Item::Range('U', 'U')] }, Node::Class { negated: false, items: &[Item::Range('B', 'B')] }, Node::Class { negated: false, items: &[Item::Range('L', 'L')] }, Node::Class { negated: false, items: &[Item::Range('I', 'I')] }, Node::Class { negated: false, items: &[Item::Range('S', 'S')] }, Node::Class { negated: false, items: &[Item::Range('H', 'H')] }, Node::Class { negated: false, items: &[Item::Range('E', 'E')] }, Node::Class { negated: false, items: &[Item::Range('D', 'D')] }]), min: 0, max: 1 }]), Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 1, max: u32::MAX }]) };
+
 static SHAPE_VPC_CONFIG: Shape = Shape::Structure(&[
     Member {
         name: "SubnetIds",
@@ -3836,6 +7031,8 @@ static SHAPE_VPC_CONFIG: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_WEIGHT: Shape = Shape::Float { min: 0.0, max: 1.0 };
+
 static SHAPE_WORKING_DIRECTORY: Shape = Shape::Text(Text {
     max: 1000,
     ..Text::ANY
@@ -3847,6 +7044,183 @@ pub struct AcceleratorConfig {
     /// `AcceleratorMemorySize`, required.
     #[serde(rename = "AcceleratorMemorySize")]
     pub accelerator_memory_size: i32,
+}
+
+/// `AccountLimit` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccountLimit {
+    /// `TotalCodeSize`.
+    #[serde(rename = "TotalCodeSize", skip_serializing_if = "Option::is_none")]
+    pub total_code_size: Option<i64>,
+    /// `CodeSizeUnzipped`.
+    #[serde(rename = "CodeSizeUnzipped", skip_serializing_if = "Option::is_none")]
+    pub code_size_unzipped: Option<i64>,
+    /// `CodeSizeZipped`.
+    #[serde(rename = "CodeSizeZipped", skip_serializing_if = "Option::is_none")]
+    pub code_size_zipped: Option<i64>,
+    /// `ConcurrentExecutions`.
+    #[serde(
+        rename = "ConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub concurrent_executions: Option<i32>,
+    /// `UnreservedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "UnreservedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub unreserved_concurrent_executions: Option<i32>,
+}
+
+/// `AccountUsage` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccountUsage {
+    /// `TotalCodeSize`.
+    #[serde(rename = "TotalCodeSize", skip_serializing_if = "Option::is_none")]
+    pub total_code_size: Option<i64>,
+    /// `FunctionCount`.
+    #[serde(rename = "FunctionCount", skip_serializing_if = "Option::is_none")]
+    pub function_count: Option<i64>,
+}
+
+/// `AddLayerVersionPermissionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AddLayerVersionPermissionRequest {
+    /// `LayerName`, required; 1 to 2048 characters.
+    #[serde(rename = "LayerName", skip_serializing)]
+    pub layer_name: String,
+    /// `VersionNumber`, required.
+    #[serde(rename = "VersionNumber", skip_serializing)]
+    pub version_number: i64,
+    /// `StatementId`, required; 1 to 100 characters.
+    #[serde(rename = "StatementId")]
+    pub statement_id: String,
+    /// `Action`, required; 0 to 22 characters.
+    #[serde(rename = "Action")]
+    pub action: String,
+    /// `Principal`, required; 0 to 10000 characters.
+    #[serde(rename = "Principal")]
+    pub principal: String,
+    /// `OrganizationId`; 0 to 34 characters.
+    #[serde(rename = "OrganizationId", skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing)]
+    pub revision_id: Option<String>,
+}
+
+/// `AddLayerVersionPermissionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AddLayerVersionPermissionResponse {
+    /// `Statement`.
+    #[serde(rename = "Statement", skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+}
+
+/// `AddPermissionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AddPermissionRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `StatementId`, required; 1 to 100 characters.
+    #[serde(rename = "StatementId")]
+    pub statement_id: String,
+    /// `Action`, required; 0 to 10000 characters.
+    #[serde(rename = "Action")]
+    pub action: String,
+    /// `Principal`, required; 0 to 2048 characters.
+    #[serde(rename = "Principal")]
+    pub principal: String,
+    /// `SourceArn`; 0 to 10000 characters.
+    #[serde(rename = "SourceArn", skip_serializing_if = "Option::is_none")]
+    pub source_arn: Option<String>,
+    /// `FunctionUrlAuthType`; see [`function_url_auth_type`].
+    #[serde(
+        rename = "FunctionUrlAuthType",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub function_url_auth_type: Option<String>,
+    /// `InvokedViaFunctionUrl`.
+    #[serde(
+        rename = "InvokedViaFunctionUrl",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invoked_via_function_url: Option<bool>,
+    /// `SourceAccount`; 0 to 12 characters.
+    #[serde(rename = "SourceAccount", skip_serializing_if = "Option::is_none")]
+    pub source_account: Option<String>,
+    /// `EventSourceToken`; 0 to 256 characters.
+    #[serde(rename = "EventSourceToken", skip_serializing_if = "Option::is_none")]
+    pub event_source_token: Option<String>,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+    /// `PrincipalOrgID`; 12 to 34 characters.
+    #[serde(rename = "PrincipalOrgID", skip_serializing_if = "Option::is_none")]
+    pub principal_org_id: Option<String>,
+}
+
+/// `AddPermissionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AddPermissionResponse {
+    /// `Statement`.
+    #[serde(rename = "Statement", skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+}
+
+/// `AliasConfiguration` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AliasConfiguration {
+    /// `AliasArn`; 0 to 10000 characters.
+    #[serde(rename = "AliasArn", skip_serializing_if = "Option::is_none")]
+    pub alias_arn: Option<String>,
+    /// `Name`; 1 to 128 characters.
+    #[serde(rename = "Name", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `FunctionVersion`; 1 to 1024 characters.
+    #[serde(rename = "FunctionVersion", skip_serializing_if = "Option::is_none")]
+    pub function_version: Option<String>,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `RoutingConfig`.
+    #[serde(rename = "RoutingConfig", skip_serializing_if = "Option::is_none")]
+    pub routing_config: Option<AliasRoutingConfiguration>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+}
+
+/// `AliasRoutingConfiguration` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AliasRoutingConfiguration {
+    /// `AdditionalVersionWeights`.
+    #[serde(
+        rename = "AdditionalVersionWeights",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub additional_version_weights: Option<BTreeMap<String, f64>>,
+}
+
+/// `AmazonManagedKafkaEventSourceConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AmazonManagedKafkaEventSourceConfig {
+    /// `ConsumerGroupId`; 1 to 200 characters.
+    #[serde(rename = "ConsumerGroupId", skip_serializing_if = "Option::is_none")]
+    pub consumer_group_id: Option<String>,
+    /// `SchemaRegistryConfig`.
+    #[serde(
+        rename = "SchemaRegistryConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub schema_registry_config: Option<KafkaSchemaRegistryConfig>,
 }
 
 /// Values of `ApplicationLogLevel` in the service model.
@@ -3891,6 +7265,180 @@ pub struct Concurrency {
         skip_serializing_if = "Option::is_none"
     )]
     pub reserved_concurrent_executions: Option<i32>,
+}
+
+/// `Cors` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cors {
+    /// `AllowCredentials`.
+    #[serde(rename = "AllowCredentials", skip_serializing_if = "Option::is_none")]
+    pub allow_credentials: Option<bool>,
+    /// `AllowHeaders`; 0 to 100 elements.
+    #[serde(rename = "AllowHeaders", skip_serializing_if = "Option::is_none")]
+    pub allow_headers: Option<Vec<String>>,
+    /// `AllowMethods`; 0 to 6 elements.
+    #[serde(rename = "AllowMethods", skip_serializing_if = "Option::is_none")]
+    pub allow_methods: Option<Vec<String>>,
+    /// `AllowOrigins`; 0 to 100 elements.
+    #[serde(rename = "AllowOrigins", skip_serializing_if = "Option::is_none")]
+    pub allow_origins: Option<Vec<String>>,
+    /// `ExposeHeaders`; 0 to 100 elements.
+    #[serde(rename = "ExposeHeaders", skip_serializing_if = "Option::is_none")]
+    pub expose_headers: Option<Vec<String>>,
+    /// `MaxAge`; 0 to 86400 as value.
+    #[serde(rename = "MaxAge", skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<i32>,
+}
+
+/// `CreateAliasRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateAliasRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Name`, required; 1 to 128 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// `FunctionVersion`, required; 1 to 1024 characters.
+    #[serde(rename = "FunctionVersion")]
+    pub function_version: String,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `RoutingConfig`.
+    #[serde(rename = "RoutingConfig", skip_serializing_if = "Option::is_none")]
+    pub routing_config: Option<AliasRoutingConfiguration>,
+}
+
+/// `CreateEventSourceMappingRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateEventSourceMappingRequest {
+    /// `EventSourceArn`; 0 to 10000 characters.
+    #[serde(rename = "EventSourceArn", skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName")]
+    pub function_name: String,
+    /// `Enabled`.
+    #[serde(rename = "Enabled", skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// `BatchSize`; 1 to 10000 as value.
+    #[serde(rename = "BatchSize", skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<i32>,
+    /// `FilterCriteria`.
+    #[serde(rename = "FilterCriteria", skip_serializing_if = "Option::is_none")]
+    pub filter_criteria: Option<FilterCriteria>,
+    /// `KMSKeyArn`; 0 to 10000 characters.
+    #[serde(rename = "KMSKeyArn", skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<String>,
+    /// `MetricsConfig`.
+    #[serde(rename = "MetricsConfig", skip_serializing_if = "Option::is_none")]
+    pub metrics_config: Option<EventSourceMappingMetricsConfig>,
+    /// `LoggingConfig`.
+    #[serde(rename = "LoggingConfig", skip_serializing_if = "Option::is_none")]
+    pub logging_config: Option<EventSourceMappingLoggingConfig>,
+    /// `ScalingConfig`.
+    #[serde(rename = "ScalingConfig", skip_serializing_if = "Option::is_none")]
+    pub scaling_config: Option<ScalingConfig>,
+    /// `MaximumBatchingWindowInSeconds`; 0 to 300 as value.
+    #[serde(
+        rename = "MaximumBatchingWindowInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_batching_window_in_seconds: Option<i32>,
+    /// `ParallelizationFactor`; 1 to 10 as value.
+    #[serde(
+        rename = "ParallelizationFactor",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub parallelization_factor: Option<i32>,
+    /// `StartingPosition`; see [`event_source_position`].
+    #[serde(rename = "StartingPosition", skip_serializing_if = "Option::is_none")]
+    pub starting_position: Option<String>,
+    /// `StartingPositionTimestamp`.
+    #[serde(
+        rename = "StartingPositionTimestamp",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub starting_position_timestamp: Option<EpochSeconds>,
+    /// `DestinationConfig`.
+    #[serde(rename = "DestinationConfig", skip_serializing_if = "Option::is_none")]
+    pub destination_config: Option<DestinationConfig>,
+    /// `MaximumRecordAgeInSeconds`; -1 to 604800 as value.
+    #[serde(
+        rename = "MaximumRecordAgeInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_record_age_in_seconds: Option<i32>,
+    /// `BisectBatchOnFunctionError`.
+    #[serde(
+        rename = "BisectBatchOnFunctionError",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub bisect_batch_on_function_error: Option<bool>,
+    /// `MaximumRetryAttempts`; -1 to 10000 as value.
+    #[serde(
+        rename = "MaximumRetryAttempts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_retry_attempts: Option<i32>,
+    /// `Tags`.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// `TumblingWindowInSeconds`; 0 to 900 as value.
+    #[serde(
+        rename = "TumblingWindowInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub tumbling_window_in_seconds: Option<i32>,
+    /// `Topics`; 1 to 1 elements.
+    #[serde(rename = "Topics", skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Vec<String>>,
+    /// `Queues`; 1 to 1 elements.
+    #[serde(rename = "Queues", skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<String>>,
+    /// `SourceAccessConfigurations`; 0 to 23 elements.
+    #[serde(
+        rename = "SourceAccessConfigurations",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+    /// `SelfManagedEventSource`.
+    #[serde(
+        rename = "SelfManagedEventSource",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub self_managed_event_source: Option<SelfManagedEventSource>,
+    /// `FunctionResponseTypes`; 0 to 1 elements.
+    #[serde(
+        rename = "FunctionResponseTypes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub function_response_types: Option<Vec<String>>,
+    /// `AmazonManagedKafkaEventSourceConfig`.
+    #[serde(
+        rename = "AmazonManagedKafkaEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+    /// `SelfManagedKafkaEventSourceConfig`.
+    #[serde(
+        rename = "SelfManagedKafkaEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+    /// `DocumentDBEventSourceConfig`.
+    #[serde(
+        rename = "DocumentDBEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+    /// `ProvisionedPollerConfig`.
+    #[serde(
+        rename = "ProvisionedPollerConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
 }
 
 /// `CreateFunctionRequest` of the service model.
@@ -3994,12 +7542,93 @@ pub struct CreateFunctionRequest {
     pub accelerator_config: Option<AcceleratorConfig>,
 }
 
+/// `CreateFunctionUrlConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateFunctionUrlConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `AuthType`, required; see [`function_url_auth_type`].
+    #[serde(rename = "AuthType")]
+    pub auth_type: String,
+    /// `Cors`.
+    #[serde(rename = "Cors", skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// `InvokeMode`; see [`invoke_mode`].
+    #[serde(rename = "InvokeMode", skip_serializing_if = "Option::is_none")]
+    pub invoke_mode: Option<String>,
+}
+
+/// `CreateFunctionUrlConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateFunctionUrlConfigResponse {
+    /// `FunctionUrl`, required; 40 to 100 characters.
+    #[serde(rename = "FunctionUrl")]
+    pub function_url: String,
+    /// `FunctionArn`, required; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn")]
+    pub function_arn: String,
+    /// `AuthType`, required; see [`function_url_auth_type`].
+    #[serde(rename = "AuthType")]
+    pub auth_type: String,
+    /// `Cors`.
+    #[serde(rename = "Cors", skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// `CreationTime`, required; 0 to 100 characters.
+    #[serde(rename = "CreationTime")]
+    pub creation_time: String,
+    /// `InvokeMode`; see [`invoke_mode`].
+    #[serde(rename = "InvokeMode", skip_serializing_if = "Option::is_none")]
+    pub invoke_mode: Option<String>,
+}
+
 /// `DeadLetterConfig` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetterConfig {
     /// `TargetArn`; 0 to 10000 characters.
     #[serde(rename = "TargetArn", skip_serializing_if = "Option::is_none")]
     pub target_arn: Option<String>,
+}
+
+/// `DeleteAliasRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteAliasRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Name`, required; 1 to 128 characters.
+    #[serde(rename = "Name", skip_serializing)]
+    pub name: String,
+}
+
+/// `DeleteEventSourceMappingRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteEventSourceMappingRequest {
+    /// `UUID`, required; 36 to 36 characters.
+    #[serde(rename = "UUID", skip_serializing)]
+    pub uuid: String,
+}
+
+/// `DeleteFunctionConcurrencyRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteFunctionConcurrencyRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+}
+
+/// `DeleteFunctionEventInvokeConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteFunctionEventInvokeConfigRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
 }
 
 /// `DeleteFunctionRequest` of the service model.
@@ -4021,6 +7650,50 @@ pub struct DeleteFunctionResponse {
     pub status_code: Option<i32>,
 }
 
+/// `DeleteFunctionUrlConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteFunctionUrlConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+}
+
+/// `DeleteLayerVersionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteLayerVersionRequest {
+    /// `LayerName`, required; 1 to 2048 characters.
+    #[serde(rename = "LayerName", skip_serializing)]
+    pub layer_name: String,
+    /// `VersionNumber`, required.
+    #[serde(rename = "VersionNumber", skip_serializing)]
+    pub version_number: i64,
+}
+
+/// `DeleteProvisionedConcurrencyConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteProvisionedConcurrencyConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`, required; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: String,
+}
+
+/// `DestinationConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DestinationConfig {
+    /// `OnSuccess`.
+    #[serde(rename = "OnSuccess", skip_serializing_if = "Option::is_none")]
+    pub on_success: Option<OnSuccess>,
+    /// `OnFailure`.
+    #[serde(rename = "OnFailure", skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+}
+
 /// Values of `DirectS3Read` in the service model.
 pub mod direct_s3_read {
     /// `ENABLED`.
@@ -4029,6 +7702,20 @@ pub mod direct_s3_read {
     pub const DISABLED: &str = "DISABLED";
     /// `AUTO`.
     pub const AUTO: &str = "AUTO";
+}
+
+/// `DocumentDBEventSourceConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DocumentDBEventSourceConfig {
+    /// `DatabaseName`; 1 to 63 characters.
+    #[serde(rename = "DatabaseName", skip_serializing_if = "Option::is_none")]
+    pub database_name: Option<String>,
+    /// `CollectionName`; 1 to 57 characters.
+    #[serde(rename = "CollectionName", skip_serializing_if = "Option::is_none")]
+    pub collection_name: Option<String>,
+    /// `FullDocument`; see [`full_document`].
+    #[serde(rename = "FullDocument", skip_serializing_if = "Option::is_none")]
+    pub full_document: Option<String>,
 }
 
 /// `DurableConfig` of the service model.
@@ -4046,6 +7733,12 @@ pub struct DurableConfig {
     /// `ExecutionTimeout`; 1 to 31622400 as value.
     #[serde(rename = "ExecutionTimeout", skip_serializing_if = "Option::is_none")]
     pub execution_timeout: Option<i32>,
+}
+
+/// Values of `EndPointType` in the service model.
+pub mod end_point_type {
+    /// `KAFKA_BOOTSTRAP_SERVERS`.
+    pub const KAFKA_BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 }
 
 /// `Environment` of the service model.
@@ -4086,6 +7779,210 @@ pub struct EphemeralStorage {
     pub size: i32,
 }
 
+/// `EventSourceMappingConfiguration` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventSourceMappingConfiguration {
+    /// `UUID`; 36 to 36 characters.
+    #[serde(rename = "UUID", skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+    /// `StartingPosition`; see [`event_source_position`].
+    #[serde(rename = "StartingPosition", skip_serializing_if = "Option::is_none")]
+    pub starting_position: Option<String>,
+    /// `StartingPositionTimestamp`.
+    #[serde(
+        rename = "StartingPositionTimestamp",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub starting_position_timestamp: Option<EpochSeconds>,
+    /// `BatchSize`; 1 to 10000 as value.
+    #[serde(rename = "BatchSize", skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<i32>,
+    /// `MaximumBatchingWindowInSeconds`; 0 to 300 as value.
+    #[serde(
+        rename = "MaximumBatchingWindowInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_batching_window_in_seconds: Option<i32>,
+    /// `ParallelizationFactor`; 1 to 10 as value.
+    #[serde(
+        rename = "ParallelizationFactor",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub parallelization_factor: Option<i32>,
+    /// `EventSourceArn`; 0 to 10000 characters.
+    #[serde(rename = "EventSourceArn", skip_serializing_if = "Option::is_none")]
+    pub event_source_arn: Option<String>,
+    /// `FilterCriteria`.
+    #[serde(rename = "FilterCriteria", skip_serializing_if = "Option::is_none")]
+    pub filter_criteria: Option<FilterCriteria>,
+    /// `FilterCriteriaError`.
+    #[serde(
+        rename = "FilterCriteriaError",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub filter_criteria_error: Option<FilterCriteriaError>,
+    /// `KMSKeyArn`; 0 to 10000 characters.
+    #[serde(rename = "KMSKeyArn", skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<String>,
+    /// `MetricsConfig`.
+    #[serde(rename = "MetricsConfig", skip_serializing_if = "Option::is_none")]
+    pub metrics_config: Option<EventSourceMappingMetricsConfig>,
+    /// `LoggingConfig`.
+    #[serde(rename = "LoggingConfig", skip_serializing_if = "Option::is_none")]
+    pub logging_config: Option<EventSourceMappingLoggingConfig>,
+    /// `ScalingConfig`.
+    #[serde(rename = "ScalingConfig", skip_serializing_if = "Option::is_none")]
+    pub scaling_config: Option<ScalingConfig>,
+    /// `FunctionArn`; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn", skip_serializing_if = "Option::is_none")]
+    pub function_arn: Option<String>,
+    /// `LastModified`.
+    #[serde(rename = "LastModified", skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<EpochSeconds>,
+    /// `LastProcessingResult`.
+    #[serde(
+        rename = "LastProcessingResult",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub last_processing_result: Option<String>,
+    /// `State`.
+    #[serde(rename = "State", skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// `StateTransitionReason`.
+    #[serde(
+        rename = "StateTransitionReason",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub state_transition_reason: Option<String>,
+    /// `DestinationConfig`.
+    #[serde(rename = "DestinationConfig", skip_serializing_if = "Option::is_none")]
+    pub destination_config: Option<DestinationConfig>,
+    /// `Topics`; 1 to 1 elements.
+    #[serde(rename = "Topics", skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Vec<String>>,
+    /// `Queues`; 1 to 1 elements.
+    #[serde(rename = "Queues", skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<String>>,
+    /// `SourceAccessConfigurations`; 0 to 23 elements.
+    #[serde(
+        rename = "SourceAccessConfigurations",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+    /// `SelfManagedEventSource`.
+    #[serde(
+        rename = "SelfManagedEventSource",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub self_managed_event_source: Option<SelfManagedEventSource>,
+    /// `MaximumRecordAgeInSeconds`; -1 to 604800 as value.
+    #[serde(
+        rename = "MaximumRecordAgeInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_record_age_in_seconds: Option<i32>,
+    /// `BisectBatchOnFunctionError`.
+    #[serde(
+        rename = "BisectBatchOnFunctionError",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub bisect_batch_on_function_error: Option<bool>,
+    /// `MaximumRetryAttempts`; -1 to 10000 as value.
+    #[serde(
+        rename = "MaximumRetryAttempts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_retry_attempts: Option<i32>,
+    /// `TumblingWindowInSeconds`; 0 to 900 as value.
+    #[serde(
+        rename = "TumblingWindowInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub tumbling_window_in_seconds: Option<i32>,
+    /// `FunctionResponseTypes`; 0 to 1 elements.
+    #[serde(
+        rename = "FunctionResponseTypes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub function_response_types: Option<Vec<String>>,
+    /// `AmazonManagedKafkaEventSourceConfig`.
+    #[serde(
+        rename = "AmazonManagedKafkaEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+    /// `SelfManagedKafkaEventSourceConfig`.
+    #[serde(
+        rename = "SelfManagedKafkaEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+    /// `DocumentDBEventSourceConfig`.
+    #[serde(
+        rename = "DocumentDBEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+    /// `EventSourceMappingArn`; 85 to 120 characters.
+    #[serde(
+        rename = "EventSourceMappingArn",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub event_source_mapping_arn: Option<String>,
+    /// `ProvisionedPollerConfig`.
+    #[serde(
+        rename = "ProvisionedPollerConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
+}
+
+/// `EventSourceMappingLoggingConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventSourceMappingLoggingConfig {
+    /// `SystemLogLevel`; see [`event_source_mapping_system_log_level`].
+    #[serde(rename = "SystemLogLevel", skip_serializing_if = "Option::is_none")]
+    pub system_log_level: Option<String>,
+}
+
+/// Values of `EventSourceMappingMetric` in the service model.
+pub mod event_source_mapping_metric {
+    /// `EventCount`.
+    pub const EVENT_COUNT: &str = "EventCount";
+    /// `ErrorCount`.
+    pub const ERROR_COUNT: &str = "ErrorCount";
+    /// `KafkaMetrics`.
+    pub const KAFKA_METRICS: &str = "KafkaMetrics";
+}
+
+/// `EventSourceMappingMetricsConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventSourceMappingMetricsConfig {
+    /// `Metrics`; 0 to 3 elements.
+    #[serde(rename = "Metrics", skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Vec<String>>,
+}
+
+/// Values of `EventSourceMappingSystemLogLevel` in the service model.
+pub mod event_source_mapping_system_log_level {
+    /// `DEBUG`.
+    pub const DEBUG: &str = "DEBUG";
+    /// `INFO`.
+    pub const INFO: &str = "INFO";
+    /// `WARN`.
+    pub const WARN: &str = "WARN";
+}
+
+/// Values of `EventSourcePosition` in the service model.
+pub mod event_source_position {
+    /// `TRIM_HORIZON`.
+    pub const TRIM_HORIZON: &str = "TRIM_HORIZON";
+    /// `LATEST`.
+    pub const LATEST: &str = "LATEST";
+    /// `AT_TIMESTAMP`.
+    pub const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
+}
+
 /// `FileSystemConfig` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FileSystemConfig {
@@ -4098,6 +7995,41 @@ pub struct FileSystemConfig {
     /// `S3FilesConfig`.
     #[serde(rename = "S3FilesConfig", skip_serializing_if = "Option::is_none")]
     pub s3_files_config: Option<S3FilesConfig>,
+}
+
+/// `Filter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Filter {
+    /// `Pattern`; 0 to 4096 characters.
+    #[serde(rename = "Pattern", skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+}
+
+/// `FilterCriteria` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FilterCriteria {
+    /// `Filters`.
+    #[serde(rename = "Filters", skip_serializing_if = "Option::is_none")]
+    pub filters: Option<Vec<Filter>>,
+}
+
+/// `FilterCriteriaError` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FilterCriteriaError {
+    /// `ErrorCode`; 10 to 50 characters.
+    #[serde(rename = "ErrorCode", skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// `Message`; 10 to 2048 characters.
+    #[serde(rename = "Message", skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Values of `FullDocument` in the service model.
+pub mod full_document {
+    /// `UpdateLookup`.
+    pub const UPDATE_LOOKUP: &str = "UpdateLookup";
+    /// `Default`.
+    pub const DEFAULT: &str = "Default";
 }
 
 /// `FunctionCode` of the service model.
@@ -4315,6 +8247,38 @@ pub struct FunctionConfiguration {
     pub accelerator_config: Option<AcceleratorConfig>,
 }
 
+/// `FunctionEventInvokeConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FunctionEventInvokeConfig {
+    /// `LastModified`.
+    #[serde(rename = "LastModified", skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<EpochSeconds>,
+    /// `FunctionArn`; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn", skip_serializing_if = "Option::is_none")]
+    pub function_arn: Option<String>,
+    /// `MaximumRetryAttempts`; 0 to 2 as value.
+    #[serde(
+        rename = "MaximumRetryAttempts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_retry_attempts: Option<i32>,
+    /// `MaximumEventAgeInSeconds`; 60 to 21600 as value.
+    #[serde(
+        rename = "MaximumEventAgeInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_event_age_in_seconds: Option<i32>,
+    /// `DestinationConfig`.
+    #[serde(rename = "DestinationConfig", skip_serializing_if = "Option::is_none")]
+    pub destination_config: Option<DestinationConfig>,
+}
+
+/// Values of `FunctionResponseType` in the service model.
+pub mod function_response_type {
+    /// `ReportBatchItemFailures`.
+    pub const REPORT_BATCH_ITEM_FAILURES: &str = "ReportBatchItemFailures";
+}
+
 /// `FunctionRuntimeConfig` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FunctionRuntimeConfig {
@@ -4324,6 +8288,40 @@ pub struct FunctionRuntimeConfig {
     /// `RuntimeAlias`, required; 1 to 128 characters.
     #[serde(rename = "RuntimeAlias")]
     pub runtime_alias: String,
+}
+
+/// Values of `FunctionUrlAuthType` in the service model.
+pub mod function_url_auth_type {
+    /// `NONE`.
+    pub const NONE: &str = "NONE";
+    /// `AWS_IAM`.
+    pub const AWS_IAM: &str = "AWS_IAM";
+}
+
+/// `FunctionUrlConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FunctionUrlConfig {
+    /// `FunctionUrl`, required; 40 to 100 characters.
+    #[serde(rename = "FunctionUrl")]
+    pub function_url: String,
+    /// `FunctionArn`, required; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn")]
+    pub function_arn: String,
+    /// `CreationTime`, required; 0 to 100 characters.
+    #[serde(rename = "CreationTime")]
+    pub creation_time: String,
+    /// `LastModifiedTime`, required; 0 to 100 characters.
+    #[serde(rename = "LastModifiedTime")]
+    pub last_modified_time: String,
+    /// `Cors`.
+    #[serde(rename = "Cors", skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// `AuthType`, required; see [`function_url_auth_type`].
+    #[serde(rename = "AuthType")]
+    pub auth_type: String,
+    /// `InvokeMode`; see [`invoke_mode`].
+    #[serde(rename = "InvokeMode", skip_serializing_if = "Option::is_none")]
+    pub invoke_mode: Option<String>,
 }
 
 /// Values of `FunctionVersion` in the service model.
@@ -4338,6 +8336,78 @@ pub mod function_version_latest_published {
     pub const LATEST_PUBLISHED: &str = "LATEST_PUBLISHED";
 }
 
+/// `GetAccountSettingsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetAccountSettingsRequest {}
+
+/// `GetAccountSettingsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetAccountSettingsResponse {
+    /// `AccountLimit`.
+    #[serde(rename = "AccountLimit", skip_serializing_if = "Option::is_none")]
+    pub account_limit: Option<AccountLimit>,
+    /// `AccountUsage`.
+    #[serde(rename = "AccountUsage", skip_serializing_if = "Option::is_none")]
+    pub account_usage: Option<AccountUsage>,
+}
+
+/// `GetAliasRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetAliasRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Name`, required; 1 to 128 characters.
+    #[serde(rename = "Name", skip_serializing)]
+    pub name: String,
+}
+
+/// `GetEventSourceMappingRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetEventSourceMappingRequest {
+    /// `UUID`, required; 36 to 36 characters.
+    #[serde(rename = "UUID", skip_serializing)]
+    pub uuid: String,
+}
+
+/// `GetFunctionCodeSigningConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionCodeSigningConfigRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+}
+
+/// `GetFunctionCodeSigningConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionCodeSigningConfigResponse {
+    /// `CodeSigningConfigArn`, required; 0 to 200 characters.
+    #[serde(rename = "CodeSigningConfigArn")]
+    pub code_signing_config_arn: String,
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName")]
+    pub function_name: String,
+}
+
+/// `GetFunctionConcurrencyRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionConcurrencyRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+}
+
+/// `GetFunctionConcurrencyResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionConcurrencyResponse {
+    /// `ReservedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "ReservedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub reserved_concurrent_executions: Option<i32>,
+}
+
 /// `GetFunctionConfigurationRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GetFunctionConfigurationRequest {
@@ -4347,6 +8417,33 @@ pub struct GetFunctionConfigurationRequest {
     /// `Qualifier`; 1 to 128 characters.
     #[serde(rename = "Qualifier", skip_serializing)]
     pub qualifier: Option<String>,
+}
+
+/// `GetFunctionEventInvokeConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionEventInvokeConfigRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+}
+
+/// `GetFunctionRecursionConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionRecursionConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+}
+
+/// `GetFunctionRecursionConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionRecursionConfigResponse {
+    /// `RecursiveLoop`; see [`recursive_loop`].
+    #[serde(rename = "RecursiveLoop", skip_serializing_if = "Option::is_none")]
+    pub recursive_loop: Option<String>,
 }
 
 /// `GetFunctionRequest` of the service model.
@@ -4378,6 +8475,209 @@ pub struct GetFunctionResponse {
     /// `Concurrency`.
     #[serde(rename = "Concurrency", skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
+}
+
+/// `GetFunctionUrlConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionUrlConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+}
+
+/// `GetFunctionUrlConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetFunctionUrlConfigResponse {
+    /// `FunctionUrl`, required; 40 to 100 characters.
+    #[serde(rename = "FunctionUrl")]
+    pub function_url: String,
+    /// `FunctionArn`, required; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn")]
+    pub function_arn: String,
+    /// `AuthType`, required; see [`function_url_auth_type`].
+    #[serde(rename = "AuthType")]
+    pub auth_type: String,
+    /// `Cors`.
+    #[serde(rename = "Cors", skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// `CreationTime`, required; 0 to 100 characters.
+    #[serde(rename = "CreationTime")]
+    pub creation_time: String,
+    /// `LastModifiedTime`, required; 0 to 100 characters.
+    #[serde(rename = "LastModifiedTime")]
+    pub last_modified_time: String,
+    /// `InvokeMode`; see [`invoke_mode`].
+    #[serde(rename = "InvokeMode", skip_serializing_if = "Option::is_none")]
+    pub invoke_mode: Option<String>,
+}
+
+/// `GetLayerVersionByArnRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLayerVersionByArnRequest {
+    /// `Arn`, required; 1 to 2048 characters.
+    #[serde(rename = "Arn", skip_serializing)]
+    pub arn: String,
+}
+
+/// `GetLayerVersionPolicyRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLayerVersionPolicyRequest {
+    /// `LayerName`, required; 1 to 2048 characters.
+    #[serde(rename = "LayerName", skip_serializing)]
+    pub layer_name: String,
+    /// `VersionNumber`, required.
+    #[serde(rename = "VersionNumber", skip_serializing)]
+    pub version_number: i64,
+}
+
+/// `GetLayerVersionPolicyResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLayerVersionPolicyResponse {
+    /// `Policy`.
+    #[serde(rename = "Policy", skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+}
+
+/// `GetLayerVersionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLayerVersionRequest {
+    /// `LayerName`, required; 1 to 2048 characters.
+    #[serde(rename = "LayerName", skip_serializing)]
+    pub layer_name: String,
+    /// `VersionNumber`, required.
+    #[serde(rename = "VersionNumber", skip_serializing)]
+    pub version_number: i64,
+}
+
+/// `GetLayerVersionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLayerVersionResponse {
+    /// `Content`.
+    #[serde(rename = "Content", skip_serializing_if = "Option::is_none")]
+    pub content: Option<LayerVersionContentOutput>,
+    /// `LayerArn`; 1 to 2048 characters.
+    #[serde(rename = "LayerArn", skip_serializing_if = "Option::is_none")]
+    pub layer_arn: Option<String>,
+    /// `LayerVersionArn`; 1 to 2048 characters.
+    #[serde(rename = "LayerVersionArn", skip_serializing_if = "Option::is_none")]
+    pub layer_version_arn: Option<String>,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `CreatedDate`; 0 to 100 characters.
+    #[serde(rename = "CreatedDate", skip_serializing_if = "Option::is_none")]
+    pub created_date: Option<String>,
+    /// `Version`.
+    #[serde(rename = "Version", skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// `CompatibleArchitectures`; 0 to 2 elements.
+    #[serde(
+        rename = "CompatibleArchitectures",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub compatible_architectures: Option<Vec<String>>,
+    /// `CompatibleRuntimes`; 0 to 15 elements.
+    #[serde(rename = "CompatibleRuntimes", skip_serializing_if = "Option::is_none")]
+    pub compatible_runtimes: Option<Vec<String>>,
+    /// `LicenseInfo`; 0 to 512 characters.
+    #[serde(rename = "LicenseInfo", skip_serializing_if = "Option::is_none")]
+    pub license_info: Option<String>,
+}
+
+/// `GetPolicyRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetPolicyRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+}
+
+/// `GetPolicyResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetPolicyResponse {
+    /// `Policy`.
+    #[serde(rename = "Policy", skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+}
+
+/// `GetProvisionedConcurrencyConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetProvisionedConcurrencyConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`, required; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: String,
+}
+
+/// `GetProvisionedConcurrencyConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetProvisionedConcurrencyConfigResponse {
+    /// `RequestedProvisionedConcurrentExecutions`; at least 1 as value.
+    #[serde(
+        rename = "RequestedProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub requested_provisioned_concurrent_executions: Option<i32>,
+    /// `AvailableProvisionedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "AvailableProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub available_provisioned_concurrent_executions: Option<i32>,
+    /// `AllocatedProvisionedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "AllocatedProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub allocated_provisioned_concurrent_executions: Option<i32>,
+    /// `Status`; see [`provisioned_concurrency_status_enum`].
+    #[serde(rename = "Status", skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `StatusReason`.
+    #[serde(rename = "StatusReason", skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// `LastModified`; 0 to 100 characters.
+    #[serde(rename = "LastModified", skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+}
+
+/// `GetRuntimeManagementConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetRuntimeManagementConfigRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+}
+
+/// `GetRuntimeManagementConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetRuntimeManagementConfigResponse {
+    /// `UpdateRuntimeOn`; see [`update_runtime_on`].
+    #[serde(rename = "UpdateRuntimeOn", skip_serializing_if = "Option::is_none")]
+    pub update_runtime_on: Option<String>,
+    /// `FunctionArn`; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn", skip_serializing_if = "Option::is_none")]
+    pub function_arn: Option<String>,
+    /// `RuntimeVersionArn`; 26 to 2048 characters.
+    #[serde(rename = "RuntimeVersionArn", skip_serializing_if = "Option::is_none")]
+    pub runtime_version_arn: Option<String>,
 }
 
 /// `ImageConfig` of the service model.
@@ -4476,6 +8776,176 @@ pub mod invocation_type {
     pub const REQUEST_RESPONSE: &str = "RequestResponse";
     /// `DryRun`.
     pub const DRY_RUN: &str = "DryRun";
+}
+
+/// `InvokeAsyncRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InvokeAsyncRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `InvokeArgs`, required.
+    #[serde(skip)]
+    pub invoke_args: Vec<u8>,
+}
+
+/// `InvokeAsyncResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InvokeAsyncResponse {
+    /// `Status`.
+    #[serde(rename = "Status", skip_serializing)]
+    pub status: Option<i32>,
+}
+
+/// Values of `InvokeMode` in the service model.
+pub mod invoke_mode {
+    /// `BUFFERED`.
+    pub const BUFFERED: &str = "BUFFERED";
+    /// `RESPONSE_STREAM`.
+    pub const RESPONSE_STREAM: &str = "RESPONSE_STREAM";
+}
+
+/// `InvokeResponseStreamUpdate` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InvokeResponseStreamUpdate {
+    /// `Payload`.
+    #[serde(rename = "Payload", skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Blob>,
+}
+
+/// `InvokeWithResponseStreamCompleteEvent` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InvokeWithResponseStreamCompleteEvent {
+    /// `ErrorCode`.
+    #[serde(rename = "ErrorCode", skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// `ErrorDetails`.
+    #[serde(rename = "ErrorDetails", skip_serializing_if = "Option::is_none")]
+    pub error_details: Option<String>,
+    /// `LogResult`.
+    #[serde(rename = "LogResult", skip_serializing_if = "Option::is_none")]
+    pub log_result: Option<String>,
+}
+
+/// `InvokeWithResponseStreamRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InvokeWithResponseStreamRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `LogType`; see [`log_type`].
+    #[serde(rename = "LogType", skip_serializing)]
+    pub log_type: Option<String>,
+    /// `ClientContext`.
+    #[serde(rename = "ClientContext", skip_serializing)]
+    pub client_context: Option<String>,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `Payload`.
+    #[serde(skip)]
+    pub payload: Vec<u8>,
+    /// `TenantId`; 1 to 256 characters.
+    #[serde(rename = "TenantId", skip_serializing)]
+    pub tenant_id: Option<String>,
+    /// `InvocationType`; see [`response_streaming_invocation_type`].
+    #[serde(rename = "InvocationType", skip_serializing)]
+    pub invocation_type: Option<String>,
+}
+
+/// `InvokeWithResponseStreamResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InvokeWithResponseStreamResponse {
+    /// `StatusCode`.
+    #[serde(rename = "StatusCode", skip_serializing)]
+    pub status_code: Option<i32>,
+    /// `ExecutedVersion`; 1 to 1024 characters.
+    #[serde(rename = "ExecutedVersion", skip_serializing)]
+    pub executed_version: Option<String>,
+    /// `EventStream`.
+    #[serde(skip)]
+    pub event_stream: Vec<u8>,
+    /// `ResponseStreamContentType`.
+    #[serde(rename = "ResponseStreamContentType", skip_serializing)]
+    pub response_stream_content_type: Option<String>,
+}
+
+/// `InvokeWithResponseStreamResponseEvent` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InvokeWithResponseStreamResponseEvent {
+    /// `PayloadChunk`.
+    #[serde(rename = "PayloadChunk", skip_serializing_if = "Option::is_none")]
+    pub payload_chunk: Option<InvokeResponseStreamUpdate>,
+    /// `InvokeComplete`.
+    #[serde(rename = "InvokeComplete", skip_serializing_if = "Option::is_none")]
+    pub invoke_complete: Option<InvokeWithResponseStreamCompleteEvent>,
+}
+
+/// Values of `KafkaEventSourceMappingConsumptionMode` in the service model.
+pub mod kafka_event_source_mapping_consumption_mode {
+    /// `Stream`.
+    pub const STREAM: &str = "Stream";
+    /// `Queue`.
+    pub const QUEUE: &str = "Queue";
+}
+
+/// `KafkaSchemaRegistryAccessConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KafkaSchemaRegistryAccessConfig {
+    /// `Type`; see [`kafka_schema_registry_auth_type`].
+    #[serde(rename = "Type", skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// `URI`; 0 to 10000 characters.
+    #[serde(rename = "URI", skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+}
+
+/// Values of `KafkaSchemaRegistryAuthType` in the service model.
+pub mod kafka_schema_registry_auth_type {
+    /// `BASIC_AUTH`.
+    pub const BASIC_AUTH: &str = "BASIC_AUTH";
+    /// `CLIENT_CERTIFICATE_TLS_AUTH`.
+    pub const CLIENT_CERTIFICATE_TLS_AUTH: &str = "CLIENT_CERTIFICATE_TLS_AUTH";
+    /// `SERVER_ROOT_CA_CERTIFICATE`.
+    pub const SERVER_ROOT_CA_CERTIFICATE: &str = "SERVER_ROOT_CA_CERTIFICATE";
+    /// `OAUTHBEARER_AUTH`.
+    pub const OAUTHBEARER_AUTH: &str = "OAUTHBEARER_AUTH";
+}
+
+/// `KafkaSchemaRegistryConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KafkaSchemaRegistryConfig {
+    /// `SchemaRegistryURI`; 1 to 10000 characters.
+    #[serde(rename = "SchemaRegistryURI", skip_serializing_if = "Option::is_none")]
+    pub schema_registry_uri: Option<String>,
+    /// `EventRecordFormat`; see [`schema_registry_event_record_format`].
+    #[serde(rename = "EventRecordFormat", skip_serializing_if = "Option::is_none")]
+    pub event_record_format: Option<String>,
+    /// `AccessConfigs`.
+    #[serde(rename = "AccessConfigs", skip_serializing_if = "Option::is_none")]
+    pub access_configs: Option<Vec<KafkaSchemaRegistryAccessConfig>>,
+    /// `SchemaValidationConfigs`.
+    #[serde(
+        rename = "SchemaValidationConfigs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub schema_validation_configs: Option<Vec<KafkaSchemaValidationConfig>>,
+}
+
+/// Values of `KafkaSchemaValidationAttribute` in the service model.
+pub mod kafka_schema_validation_attribute {
+    /// `KEY`.
+    pub const KEY: &str = "KEY";
+    /// `VALUE`.
+    pub const VALUE: &str = "VALUE";
+}
+
+/// `KafkaSchemaValidationConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KafkaSchemaValidationConfig {
+    /// `Attribute`; see [`kafka_schema_validation_attribute`].
+    #[serde(rename = "Attribute", skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
 }
 
 /// `LambdaManagedInstancesCapacityProviderConfig` of the service model.
@@ -4609,6 +9079,213 @@ pub struct Layer {
     pub signing_job_arn: Option<String>,
 }
 
+/// `LayerVersionContentInput` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerVersionContentInput {
+    /// `S3Bucket`; 3 to 63 characters.
+    #[serde(rename = "S3Bucket", skip_serializing_if = "Option::is_none")]
+    pub s3_bucket: Option<String>,
+    /// `S3Key`; 1 to 1024 characters.
+    #[serde(rename = "S3Key", skip_serializing_if = "Option::is_none")]
+    pub s3_key: Option<String>,
+    /// `S3ObjectVersion`; 1 to 1024 characters.
+    #[serde(rename = "S3ObjectVersion", skip_serializing_if = "Option::is_none")]
+    pub s3_object_version: Option<String>,
+    /// `S3ObjectStorageMode`; see [`s3_object_storage_mode`].
+    #[serde(
+        rename = "S3ObjectStorageMode",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub s3_object_storage_mode: Option<String>,
+    /// `ZipFile`.
+    #[serde(rename = "ZipFile", skip_serializing_if = "Option::is_none")]
+    pub zip_file: Option<Blob>,
+}
+
+/// `LayerVersionContentOutput` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerVersionContentOutput {
+    /// `Location`; 0 to 10000 characters.
+    #[serde(rename = "Location", skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// `CodeSha256`.
+    #[serde(rename = "CodeSha256", skip_serializing_if = "Option::is_none")]
+    pub code_sha256: Option<String>,
+    /// `CodeSize`.
+    #[serde(rename = "CodeSize", skip_serializing_if = "Option::is_none")]
+    pub code_size: Option<i64>,
+    /// `SigningProfileVersionArn`; 0 to 10000 characters.
+    #[serde(
+        rename = "SigningProfileVersionArn",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub signing_profile_version_arn: Option<String>,
+    /// `SigningJobArn`; 0 to 10000 characters.
+    #[serde(rename = "SigningJobArn", skip_serializing_if = "Option::is_none")]
+    pub signing_job_arn: Option<String>,
+    /// `ResolvedS3Object`.
+    #[serde(rename = "ResolvedS3Object", skip_serializing_if = "Option::is_none")]
+    pub resolved_s3_object: Option<ResolvedS3Object>,
+}
+
+/// `LayerVersionsListItem` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerVersionsListItem {
+    /// `LayerVersionArn`; 1 to 2048 characters.
+    #[serde(rename = "LayerVersionArn", skip_serializing_if = "Option::is_none")]
+    pub layer_version_arn: Option<String>,
+    /// `Version`.
+    #[serde(rename = "Version", skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `CreatedDate`; 0 to 100 characters.
+    #[serde(rename = "CreatedDate", skip_serializing_if = "Option::is_none")]
+    pub created_date: Option<String>,
+    /// `CompatibleArchitectures`; 0 to 2 elements.
+    #[serde(
+        rename = "CompatibleArchitectures",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub compatible_architectures: Option<Vec<String>>,
+    /// `CompatibleRuntimes`; 0 to 15 elements.
+    #[serde(rename = "CompatibleRuntimes", skip_serializing_if = "Option::is_none")]
+    pub compatible_runtimes: Option<Vec<String>>,
+    /// `LicenseInfo`; 0 to 512 characters.
+    #[serde(rename = "LicenseInfo", skip_serializing_if = "Option::is_none")]
+    pub license_info: Option<String>,
+}
+
+/// `LayersListItem` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayersListItem {
+    /// `LayerName`; 1 to 140 characters.
+    #[serde(rename = "LayerName", skip_serializing_if = "Option::is_none")]
+    pub layer_name: Option<String>,
+    /// `LayerArn`; 1 to 2048 characters.
+    #[serde(rename = "LayerArn", skip_serializing_if = "Option::is_none")]
+    pub layer_arn: Option<String>,
+    /// `LatestMatchingVersion`.
+    #[serde(
+        rename = "LatestMatchingVersion",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub latest_matching_version: Option<LayerVersionsListItem>,
+}
+
+/// `ListAliasesRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListAliasesRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `FunctionVersion`; 1 to 1024 characters.
+    #[serde(rename = "FunctionVersion", skip_serializing)]
+    pub function_version: Option<String>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 10000 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListAliasesResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListAliasesResponse {
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Aliases`.
+    #[serde(rename = "Aliases", skip_serializing_if = "Option::is_none")]
+    pub aliases: Option<Vec<AliasConfiguration>>,
+}
+
+/// `ListEventSourceMappingsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListEventSourceMappingsRequest {
+    /// `EventSourceArn`; 0 to 10000 characters.
+    #[serde(rename = "EventSourceArn", skip_serializing)]
+    pub event_source_arn: Option<String>,
+    /// `FunctionName`; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: Option<String>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 10000 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListEventSourceMappingsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListEventSourceMappingsResponse {
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `EventSourceMappings`.
+    #[serde(
+        rename = "EventSourceMappings",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub event_source_mappings: Option<Vec<EventSourceMappingConfiguration>>,
+}
+
+/// `ListFunctionEventInvokeConfigsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListFunctionEventInvokeConfigsRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 50 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListFunctionEventInvokeConfigsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListFunctionEventInvokeConfigsResponse {
+    /// `FunctionEventInvokeConfigs`.
+    #[serde(
+        rename = "FunctionEventInvokeConfigs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+}
+
+/// `ListFunctionUrlConfigsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListFunctionUrlConfigsRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 50 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListFunctionUrlConfigsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListFunctionUrlConfigsResponse {
+    /// `FunctionUrlConfigs`, required.
+    #[serde(rename = "FunctionUrlConfigs")]
+    pub function_url_configs: Vec<FunctionUrlConfig>,
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+}
+
 /// `ListFunctionsRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ListFunctionsRequest {
@@ -4635,6 +9312,134 @@ pub struct ListFunctionsResponse {
     /// `Functions`.
     #[serde(rename = "Functions", skip_serializing_if = "Option::is_none")]
     pub functions: Option<Vec<FunctionConfiguration>>,
+}
+
+/// `ListLayerVersionsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListLayerVersionsRequest {
+    /// `CompatibleArchitecture`; see [`architecture`].
+    #[serde(rename = "CompatibleArchitecture", skip_serializing)]
+    pub compatible_architecture: Option<String>,
+    /// `CompatibleRuntime`; see [`runtime`].
+    #[serde(rename = "CompatibleRuntime", skip_serializing)]
+    pub compatible_runtime: Option<String>,
+    /// `LayerName`, required; 1 to 2048 characters.
+    #[serde(rename = "LayerName", skip_serializing)]
+    pub layer_name: String,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 50 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListLayerVersionsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListLayerVersionsResponse {
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `LayerVersions`.
+    #[serde(rename = "LayerVersions", skip_serializing_if = "Option::is_none")]
+    pub layer_versions: Option<Vec<LayerVersionsListItem>>,
+}
+
+/// `ListLayersRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListLayersRequest {
+    /// `CompatibleArchitecture`; see [`architecture`].
+    #[serde(rename = "CompatibleArchitecture", skip_serializing)]
+    pub compatible_architecture: Option<String>,
+    /// `CompatibleRuntime`; see [`runtime`].
+    #[serde(rename = "CompatibleRuntime", skip_serializing)]
+    pub compatible_runtime: Option<String>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 50 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListLayersResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListLayersResponse {
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Layers`.
+    #[serde(rename = "Layers", skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Vec<LayersListItem>>,
+}
+
+/// `ListProvisionedConcurrencyConfigsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListProvisionedConcurrencyConfigsRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 50 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListProvisionedConcurrencyConfigsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListProvisionedConcurrencyConfigsResponse {
+    /// `ProvisionedConcurrencyConfigs`.
+    #[serde(
+        rename = "ProvisionedConcurrencyConfigs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub provisioned_concurrency_configs: Option<Vec<ProvisionedConcurrencyConfigListItem>>,
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+}
+
+/// `ListTagsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListTagsRequest {
+    /// `Resource`, required; 1 to 10000 characters.
+    #[serde(rename = "Resource", skip_serializing)]
+    pub resource: String,
+}
+
+/// `ListTagsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListTagsResponse {
+    /// `Tags`.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// `ListVersionsByFunctionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListVersionsByFunctionRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing)]
+    pub marker: Option<String>,
+    /// `MaxItems`; 1 to 10000 as value.
+    #[serde(rename = "MaxItems", skip_serializing)]
+    pub max_items: Option<i32>,
+}
+
+/// `ListVersionsByFunctionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListVersionsByFunctionResponse {
+    /// `NextMarker`.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Versions`.
+    #[serde(rename = "Versions", skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Vec<FunctionConfiguration>>,
 }
 
 /// Values of `LogFormat` in the service model.
@@ -4673,12 +9478,343 @@ pub struct LoggingConfig {
     pub log_group: Option<String>,
 }
 
+/// `OnFailure` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OnFailure {
+    /// `Destination`; 0 to 350 characters.
+    #[serde(rename = "Destination", skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+}
+
+/// `OnSuccess` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OnSuccess {
+    /// `Destination`; 0 to 350 characters.
+    #[serde(rename = "Destination", skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+}
+
 /// Values of `PackageType` in the service model.
 pub mod package_type {
     /// `Zip`.
     pub const ZIP: &str = "Zip";
     /// `Image`.
     pub const IMAGE: &str = "Image";
+}
+
+/// `ProvisionedConcurrencyConfigListItem` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProvisionedConcurrencyConfigListItem {
+    /// `FunctionArn`; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn", skip_serializing_if = "Option::is_none")]
+    pub function_arn: Option<String>,
+    /// `RequestedProvisionedConcurrentExecutions`; at least 1 as value.
+    #[serde(
+        rename = "RequestedProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub requested_provisioned_concurrent_executions: Option<i32>,
+    /// `AvailableProvisionedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "AvailableProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub available_provisioned_concurrent_executions: Option<i32>,
+    /// `AllocatedProvisionedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "AllocatedProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub allocated_provisioned_concurrent_executions: Option<i32>,
+    /// `Status`; see [`provisioned_concurrency_status_enum`].
+    #[serde(rename = "Status", skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `StatusReason`.
+    #[serde(rename = "StatusReason", skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// `LastModified`; 0 to 100 characters.
+    #[serde(rename = "LastModified", skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+}
+
+/// Values of `ProvisionedConcurrencyStatusEnum` in the service model.
+pub mod provisioned_concurrency_status_enum {
+    /// `IN_PROGRESS`.
+    pub const IN_PROGRESS: &str = "IN_PROGRESS";
+    /// `READY`.
+    pub const READY: &str = "READY";
+    /// `FAILED`.
+    pub const FAILED: &str = "FAILED";
+}
+
+/// `ProvisionedPollerConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProvisionedPollerConfig {
+    /// `MinimumPollers`; 1 to 200 as value.
+    #[serde(rename = "MinimumPollers", skip_serializing_if = "Option::is_none")]
+    pub minimum_pollers: Option<i32>,
+    /// `MaximumPollers`; 1 to 10000 as value.
+    #[serde(rename = "MaximumPollers", skip_serializing_if = "Option::is_none")]
+    pub maximum_pollers: Option<i32>,
+    /// `PollerGroupName`; 0 to 128 characters.
+    #[serde(rename = "PollerGroupName", skip_serializing_if = "Option::is_none")]
+    pub poller_group_name: Option<String>,
+}
+
+/// `PublishLayerVersionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PublishLayerVersionRequest {
+    /// `LayerName`, required; 1 to 2048 characters.
+    #[serde(rename = "LayerName", skip_serializing)]
+    pub layer_name: String,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `Content`, required.
+    #[serde(rename = "Content")]
+    pub content: LayerVersionContentInput,
+    /// `CompatibleArchitectures`; 0 to 2 elements.
+    #[serde(
+        rename = "CompatibleArchitectures",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub compatible_architectures: Option<Vec<String>>,
+    /// `CompatibleRuntimes`; 0 to 15 elements.
+    #[serde(rename = "CompatibleRuntimes", skip_serializing_if = "Option::is_none")]
+    pub compatible_runtimes: Option<Vec<String>>,
+    /// `LicenseInfo`; 0 to 512 characters.
+    #[serde(rename = "LicenseInfo", skip_serializing_if = "Option::is_none")]
+    pub license_info: Option<String>,
+}
+
+/// `PublishLayerVersionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PublishLayerVersionResponse {
+    /// `Content`.
+    #[serde(rename = "Content", skip_serializing_if = "Option::is_none")]
+    pub content: Option<LayerVersionContentOutput>,
+    /// `LayerArn`; 1 to 2048 characters.
+    #[serde(rename = "LayerArn", skip_serializing_if = "Option::is_none")]
+    pub layer_arn: Option<String>,
+    /// `LayerVersionArn`; 1 to 2048 characters.
+    #[serde(rename = "LayerVersionArn", skip_serializing_if = "Option::is_none")]
+    pub layer_version_arn: Option<String>,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `CreatedDate`; 0 to 100 characters.
+    #[serde(rename = "CreatedDate", skip_serializing_if = "Option::is_none")]
+    pub created_date: Option<String>,
+    /// `Version`.
+    #[serde(rename = "Version", skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// `CompatibleArchitectures`; 0 to 2 elements.
+    #[serde(
+        rename = "CompatibleArchitectures",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub compatible_architectures: Option<Vec<String>>,
+    /// `CompatibleRuntimes`; 0 to 15 elements.
+    #[serde(rename = "CompatibleRuntimes", skip_serializing_if = "Option::is_none")]
+    pub compatible_runtimes: Option<Vec<String>>,
+    /// `LicenseInfo`; 0 to 512 characters.
+    #[serde(rename = "LicenseInfo", skip_serializing_if = "Option::is_none")]
+    pub license_info: Option<String>,
+}
+
+/// `PublishVersionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PublishVersionRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `CodeSha256`.
+    #[serde(rename = "CodeSha256", skip_serializing_if = "Option::is_none")]
+    pub code_sha256: Option<String>,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+    /// `PublishTo`; see [`function_version_latest_published`].
+    #[serde(rename = "PublishTo", skip_serializing_if = "Option::is_none")]
+    pub publish_to: Option<String>,
+}
+
+/// `PutFunctionConcurrencyRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutFunctionConcurrencyRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `ReservedConcurrentExecutions`, required; at least 0 as value.
+    #[serde(rename = "ReservedConcurrentExecutions")]
+    pub reserved_concurrent_executions: i32,
+}
+
+/// `PutFunctionEventInvokeConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutFunctionEventInvokeConfigRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `MaximumRetryAttempts`; 0 to 2 as value.
+    #[serde(
+        rename = "MaximumRetryAttempts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_retry_attempts: Option<i32>,
+    /// `MaximumEventAgeInSeconds`; 60 to 21600 as value.
+    #[serde(
+        rename = "MaximumEventAgeInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_event_age_in_seconds: Option<i32>,
+    /// `DestinationConfig`.
+    #[serde(rename = "DestinationConfig", skip_serializing_if = "Option::is_none")]
+    pub destination_config: Option<DestinationConfig>,
+}
+
+/// `PutFunctionRecursionConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutFunctionRecursionConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `RecursiveLoop`, required; see [`recursive_loop`].
+    #[serde(rename = "RecursiveLoop")]
+    pub recursive_loop: String,
+}
+
+/// `PutFunctionRecursionConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutFunctionRecursionConfigResponse {
+    /// `RecursiveLoop`; see [`recursive_loop`].
+    #[serde(rename = "RecursiveLoop", skip_serializing_if = "Option::is_none")]
+    pub recursive_loop: Option<String>,
+}
+
+/// `PutProvisionedConcurrencyConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutProvisionedConcurrencyConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`, required; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: String,
+    /// `ProvisionedConcurrentExecutions`, required; at least 1 as value.
+    #[serde(rename = "ProvisionedConcurrentExecutions")]
+    pub provisioned_concurrent_executions: i32,
+}
+
+/// `PutProvisionedConcurrencyConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutProvisionedConcurrencyConfigResponse {
+    /// `RequestedProvisionedConcurrentExecutions`; at least 1 as value.
+    #[serde(
+        rename = "RequestedProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub requested_provisioned_concurrent_executions: Option<i32>,
+    /// `AllocatedProvisionedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "AllocatedProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub allocated_provisioned_concurrent_executions: Option<i32>,
+    /// `AvailableProvisionedConcurrentExecutions`; at least 0 as value.
+    #[serde(
+        rename = "AvailableProvisionedConcurrentExecutions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub available_provisioned_concurrent_executions: Option<i32>,
+    /// `Status`; see [`provisioned_concurrency_status_enum`].
+    #[serde(rename = "Status", skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `StatusReason`.
+    #[serde(rename = "StatusReason", skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// `LastModified`; 0 to 100 characters.
+    #[serde(rename = "LastModified", skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+}
+
+/// `PutRuntimeManagementConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutRuntimeManagementConfigRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `UpdateRuntimeOn`, required; see [`update_runtime_on`].
+    #[serde(rename = "UpdateRuntimeOn")]
+    pub update_runtime_on: String,
+    /// `RuntimeVersionArn`; 26 to 2048 characters.
+    #[serde(rename = "RuntimeVersionArn", skip_serializing_if = "Option::is_none")]
+    pub runtime_version_arn: Option<String>,
+}
+
+/// `PutRuntimeManagementConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutRuntimeManagementConfigResponse {
+    /// `UpdateRuntimeOn`, required; see [`update_runtime_on`].
+    #[serde(rename = "UpdateRuntimeOn")]
+    pub update_runtime_on: String,
+    /// `FunctionArn`, required; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn")]
+    pub function_arn: String,
+    /// `RuntimeVersionArn`; 26 to 2048 characters.
+    #[serde(rename = "RuntimeVersionArn", skip_serializing_if = "Option::is_none")]
+    pub runtime_version_arn: Option<String>,
+}
+
+/// Values of `RecursiveLoop` in the service model.
+pub mod recursive_loop {
+    /// `Allow`.
+    pub const ALLOW: &str = "Allow";
+    /// `Terminate`.
+    pub const TERMINATE: &str = "Terminate";
+}
+
+/// `RemoveLayerVersionPermissionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RemoveLayerVersionPermissionRequest {
+    /// `LayerName`, required; 1 to 2048 characters.
+    #[serde(rename = "LayerName", skip_serializing)]
+    pub layer_name: String,
+    /// `VersionNumber`, required.
+    #[serde(rename = "VersionNumber", skip_serializing)]
+    pub version_number: i64,
+    /// `StatementId`, required; 1 to 100 characters.
+    #[serde(rename = "StatementId", skip_serializing)]
+    pub statement_id: String,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing)]
+    pub revision_id: Option<String>,
+}
+
+/// `RemovePermissionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RemovePermissionRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `StatementId`, required; 1 to 100 characters.
+    #[serde(rename = "StatementId", skip_serializing)]
+    pub statement_id: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing)]
+    pub revision_id: Option<String>,
 }
 
 /// `ResolvedS3Object` of the service model.
@@ -4693,6 +9829,14 @@ pub struct ResolvedS3Object {
     /// `S3ObjectVersion`; 1 to 1024 characters.
     #[serde(rename = "S3ObjectVersion", skip_serializing_if = "Option::is_none")]
     pub s3_object_version: Option<String>,
+}
+
+/// Values of `ResponseStreamingInvocationType` in the service model.
+pub mod response_streaming_invocation_type {
+    /// `RequestResponse`.
+    pub const REQUEST_RESPONSE: &str = "RequestResponse";
+    /// `DryRun`.
+    pub const DRY_RUN: &str = "DryRun";
 }
 
 /// Values of `Runtime` in the service model.
@@ -4841,6 +9985,47 @@ pub mod s3_object_storage_mode {
     pub const REFERENCE: &str = "REFERENCE";
 }
 
+/// `ScalingConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScalingConfig {
+    /// `MaximumConcurrency`; 2 to 1000 as value.
+    #[serde(rename = "MaximumConcurrency", skip_serializing_if = "Option::is_none")]
+    pub maximum_concurrency: Option<i32>,
+}
+
+/// Values of `SchemaRegistryEventRecordFormat` in the service model.
+pub mod schema_registry_event_record_format {
+    /// `JSON`.
+    pub const JSON: &str = "JSON";
+    /// `SOURCE`.
+    pub const SOURCE: &str = "SOURCE";
+}
+
+/// `SelfManagedEventSource` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SelfManagedEventSource {
+    /// `Endpoints`; 1 to 2 as value.
+    #[serde(rename = "Endpoints", skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<BTreeMap<String, Vec<String>>>,
+}
+
+/// `SelfManagedKafkaEventSourceConfig` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SelfManagedKafkaEventSourceConfig {
+    /// `ConsumerGroupId`; 1 to 200 characters.
+    #[serde(rename = "ConsumerGroupId", skip_serializing_if = "Option::is_none")]
+    pub consumer_group_id: Option<String>,
+    /// `SchemaRegistryConfig`.
+    #[serde(
+        rename = "SchemaRegistryConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub schema_registry_config: Option<KafkaSchemaRegistryConfig>,
+    /// `ConsumptionMode`; see [`kafka_event_source_mapping_consumption_mode`].
+    #[serde(rename = "ConsumptionMode", skip_serializing_if = "Option::is_none")]
+    pub consumption_mode: Option<String>,
+}
+
 /// `SnapStart` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SnapStart {
@@ -4874,6 +10059,51 @@ pub struct SnapStartResponse {
     /// `OptimizationStatus`; see [`snap_start_optimization_status`].
     #[serde(rename = "OptimizationStatus", skip_serializing_if = "Option::is_none")]
     pub optimization_status: Option<String>,
+}
+
+/// `SourceAccessConfiguration` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceAccessConfiguration {
+    /// `Type`; see [`source_access_type`].
+    #[serde(rename = "Type", skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// `URI`; 1 to 200 characters.
+    #[serde(rename = "URI", skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+}
+
+/// Values of `SourceAccessType` in the service model.
+pub mod source_access_type {
+    /// `BASIC_AUTH`.
+    pub const BASIC_AUTH: &str = "BASIC_AUTH";
+    /// `VPC_SUBNET`.
+    pub const VPC_SUBNET: &str = "VPC_SUBNET";
+    /// `VPC_SECURITY_GROUP`.
+    pub const VPC_SECURITY_GROUP: &str = "VPC_SECURITY_GROUP";
+    /// `SASL_SCRAM_512_AUTH`.
+    pub const SASL_SCRAM_512_AUTH: &str = "SASL_SCRAM_512_AUTH";
+    /// `SASL_SCRAM_256_AUTH`.
+    pub const SASL_SCRAM_256_AUTH: &str = "SASL_SCRAM_256_AUTH";
+    /// `VIRTUAL_HOST`.
+    pub const VIRTUAL_HOST: &str = "VIRTUAL_HOST";
+    /// `CLIENT_CERTIFICATE_TLS_AUTH`.
+    pub const CLIENT_CERTIFICATE_TLS_AUTH: &str = "CLIENT_CERTIFICATE_TLS_AUTH";
+    /// `SERVER_ROOT_CA_CERTIFICATE`.
+    pub const SERVER_ROOT_CA_CERTIFICATE: &str = "SERVER_ROOT_CA_CERTIFICATE";
+    /// `OAUTHBEARER_AUTH`.
+    pub const OAUTHBEARER_AUTH: &str = "OAUTHBEARER_AUTH";
+    /// `OAUTHBEARER_SCOPE`.
+    pub const OAUTHBEARER_SCOPE: &str = "OAUTHBEARER_SCOPE";
+    /// `OAUTHBEARER_AUDIENCE`.
+    pub const OAUTHBEARER_AUDIENCE: &str = "OAUTHBEARER_AUDIENCE";
+    /// `OAUTHBEARER_LOGICAL_CLUSTER`.
+    pub const OAUTHBEARER_LOGICAL_CLUSTER: &str = "OAUTHBEARER_LOGICAL_CLUSTER";
+    /// `OAUTHBEARER_IDENTITY_POOL`.
+    pub const OAUTHBEARER_IDENTITY_POOL: &str = "OAUTHBEARER_IDENTITY_POOL";
+    /// `IAM_AUTH`.
+    pub const IAM_AUTH: &str = "IAM_AUTH";
+    /// `IAM_OAUTHBEARER_AUTH`.
+    pub const IAM_OAUTHBEARER_AUTH: &str = "IAM_OAUTHBEARER_AUTH";
 }
 
 /// Values of `State` in the service model.
@@ -4995,6 +10225,17 @@ pub mod system_log_level {
     pub const WARN: &str = "WARN";
 }
 
+/// `TagResourceRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TagResourceRequest {
+    /// `Resource`, required; 1 to 10000 characters.
+    #[serde(rename = "Resource", skip_serializing)]
+    pub resource: String,
+    /// `Tags`, required.
+    #[serde(rename = "Tags")]
+    pub tags: BTreeMap<String, String>,
+}
+
 /// `TagsError` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TagsError {
@@ -5061,6 +10302,147 @@ pub mod tracing_mode {
     pub const ACTIVE: &str = "Active";
     /// `PassThrough`.
     pub const PASS_THROUGH: &str = "PassThrough";
+}
+
+/// `UntagResourceRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UntagResourceRequest {
+    /// `Resource`, required; 1 to 10000 characters.
+    #[serde(rename = "Resource", skip_serializing)]
+    pub resource: String,
+    /// `TagKeys`, required.
+    #[serde(rename = "TagKeys", skip_serializing)]
+    pub tag_keys: Vec<String>,
+}
+
+/// `UpdateAliasRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateAliasRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Name`, required; 1 to 128 characters.
+    #[serde(rename = "Name", skip_serializing)]
+    pub name: String,
+    /// `FunctionVersion`; 1 to 1024 characters.
+    #[serde(rename = "FunctionVersion", skip_serializing_if = "Option::is_none")]
+    pub function_version: Option<String>,
+    /// `Description`; 0 to 256 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `RoutingConfig`.
+    #[serde(rename = "RoutingConfig", skip_serializing_if = "Option::is_none")]
+    pub routing_config: Option<AliasRoutingConfiguration>,
+    /// `RevisionId`.
+    #[serde(rename = "RevisionId", skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+}
+
+/// `UpdateEventSourceMappingRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateEventSourceMappingRequest {
+    /// `UUID`, required; 36 to 36 characters.
+    #[serde(rename = "UUID", skip_serializing)]
+    pub uuid: String,
+    /// `FunctionName`; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing_if = "Option::is_none")]
+    pub function_name: Option<String>,
+    /// `Enabled`.
+    #[serde(rename = "Enabled", skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// `BatchSize`; 1 to 10000 as value.
+    #[serde(rename = "BatchSize", skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<i32>,
+    /// `FilterCriteria`.
+    #[serde(rename = "FilterCriteria", skip_serializing_if = "Option::is_none")]
+    pub filter_criteria: Option<FilterCriteria>,
+    /// `KMSKeyArn`; 0 to 10000 characters.
+    #[serde(rename = "KMSKeyArn", skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<String>,
+    /// `MetricsConfig`.
+    #[serde(rename = "MetricsConfig", skip_serializing_if = "Option::is_none")]
+    pub metrics_config: Option<EventSourceMappingMetricsConfig>,
+    /// `LoggingConfig`.
+    #[serde(rename = "LoggingConfig", skip_serializing_if = "Option::is_none")]
+    pub logging_config: Option<EventSourceMappingLoggingConfig>,
+    /// `ScalingConfig`.
+    #[serde(rename = "ScalingConfig", skip_serializing_if = "Option::is_none")]
+    pub scaling_config: Option<ScalingConfig>,
+    /// `MaximumBatchingWindowInSeconds`; 0 to 300 as value.
+    #[serde(
+        rename = "MaximumBatchingWindowInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_batching_window_in_seconds: Option<i32>,
+    /// `ParallelizationFactor`; 1 to 10 as value.
+    #[serde(
+        rename = "ParallelizationFactor",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub parallelization_factor: Option<i32>,
+    /// `DestinationConfig`.
+    #[serde(rename = "DestinationConfig", skip_serializing_if = "Option::is_none")]
+    pub destination_config: Option<DestinationConfig>,
+    /// `MaximumRecordAgeInSeconds`; -1 to 604800 as value.
+    #[serde(
+        rename = "MaximumRecordAgeInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_record_age_in_seconds: Option<i32>,
+    /// `BisectBatchOnFunctionError`.
+    #[serde(
+        rename = "BisectBatchOnFunctionError",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub bisect_batch_on_function_error: Option<bool>,
+    /// `MaximumRetryAttempts`; -1 to 10000 as value.
+    #[serde(
+        rename = "MaximumRetryAttempts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_retry_attempts: Option<i32>,
+    /// `TumblingWindowInSeconds`; 0 to 900 as value.
+    #[serde(
+        rename = "TumblingWindowInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub tumbling_window_in_seconds: Option<i32>,
+    /// `SourceAccessConfigurations`; 0 to 23 elements.
+    #[serde(
+        rename = "SourceAccessConfigurations",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+    /// `FunctionResponseTypes`; 0 to 1 elements.
+    #[serde(
+        rename = "FunctionResponseTypes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub function_response_types: Option<Vec<String>>,
+    /// `AmazonManagedKafkaEventSourceConfig`.
+    #[serde(
+        rename = "AmazonManagedKafkaEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+    /// `SelfManagedKafkaEventSourceConfig`.
+    #[serde(
+        rename = "SelfManagedKafkaEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+    /// `DocumentDBEventSourceConfig`.
+    #[serde(
+        rename = "DocumentDBEventSourceConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+    /// `ProvisionedPollerConfig`.
+    #[serde(
+        rename = "ProvisionedPollerConfig",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
 }
 
 /// `UpdateFunctionCodeRequest` of the service model.
@@ -5185,6 +10567,88 @@ pub struct UpdateFunctionConfigurationRequest {
     /// `AcceleratorConfig`.
     #[serde(rename = "AcceleratorConfig", skip_serializing_if = "Option::is_none")]
     pub accelerator_config: Option<AcceleratorConfig>,
+}
+
+/// `UpdateFunctionEventInvokeConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateFunctionEventInvokeConfigRequest {
+    /// `FunctionName`, required; 1 to 256 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `MaximumRetryAttempts`; 0 to 2 as value.
+    #[serde(
+        rename = "MaximumRetryAttempts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_retry_attempts: Option<i32>,
+    /// `MaximumEventAgeInSeconds`; 60 to 21600 as value.
+    #[serde(
+        rename = "MaximumEventAgeInSeconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub maximum_event_age_in_seconds: Option<i32>,
+    /// `DestinationConfig`.
+    #[serde(rename = "DestinationConfig", skip_serializing_if = "Option::is_none")]
+    pub destination_config: Option<DestinationConfig>,
+}
+
+/// `UpdateFunctionUrlConfigRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateFunctionUrlConfigRequest {
+    /// `FunctionName`, required; 1 to 140 characters.
+    #[serde(rename = "FunctionName", skip_serializing)]
+    pub function_name: String,
+    /// `Qualifier`; 1 to 128 characters.
+    #[serde(rename = "Qualifier", skip_serializing)]
+    pub qualifier: Option<String>,
+    /// `AuthType`; see [`function_url_auth_type`].
+    #[serde(rename = "AuthType", skip_serializing_if = "Option::is_none")]
+    pub auth_type: Option<String>,
+    /// `Cors`.
+    #[serde(rename = "Cors", skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// `InvokeMode`; see [`invoke_mode`].
+    #[serde(rename = "InvokeMode", skip_serializing_if = "Option::is_none")]
+    pub invoke_mode: Option<String>,
+}
+
+/// `UpdateFunctionUrlConfigResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateFunctionUrlConfigResponse {
+    /// `FunctionUrl`, required; 40 to 100 characters.
+    #[serde(rename = "FunctionUrl")]
+    pub function_url: String,
+    /// `FunctionArn`, required; 0 to 10000 characters.
+    #[serde(rename = "FunctionArn")]
+    pub function_arn: String,
+    /// `AuthType`, required; see [`function_url_auth_type`].
+    #[serde(rename = "AuthType")]
+    pub auth_type: String,
+    /// `Cors`.
+    #[serde(rename = "Cors", skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// `CreationTime`, required; 0 to 100 characters.
+    #[serde(rename = "CreationTime")]
+    pub creation_time: String,
+    /// `LastModifiedTime`, required; 0 to 100 characters.
+    #[serde(rename = "LastModifiedTime")]
+    pub last_modified_time: String,
+    /// `InvokeMode`; see [`invoke_mode`].
+    #[serde(rename = "InvokeMode", skip_serializing_if = "Option::is_none")]
+    pub invoke_mode: Option<String>,
+}
+
+/// Values of `UpdateRuntimeOn` in the service model.
+pub mod update_runtime_on {
+    /// `Auto`.
+    pub const AUTO: &str = "Auto";
+    /// `Manual`.
+    pub const MANUAL: &str = "Manual";
+    /// `FunctionUpdate`.
+    pub const FUNCTION_UPDATE: &str = "FunctionUpdate";
 }
 
 /// `VpcConfig` of the service model.

@@ -345,7 +345,7 @@ impl Environment {
             ("Lambda-Runtime-Deadline-Ms", deadline_ms.to_string()),
             (
                 "Lambda-Runtime-Invoked-Function-Arn",
-                header_value(&self.configuration.function_arn),
+                header_value(&invocation.function_arn),
             ),
         ];
         if let Some(trace_id) = &invocation.trace_id {

@@ -92,7 +92,9 @@ impl World {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
             endpoint_url: None,
+            layers: Vec::new(),
             reserved_concurrency: None,
+            invocations_per_environment: 1,
         }
     }
 
@@ -161,6 +163,7 @@ impl World {
 pub fn invocation(payload: &str, request_id: &str) -> Invocation {
     Invocation {
         request_id: request_id.to_owned(),
+        function_arn: FUNCTION_ARN.to_owned(),
         payload: Bytes::from(payload.to_owned()),
         trace_id: None,
         client_context: None,
@@ -171,3 +174,6 @@ pub fn invocation(payload: &str, request_id: &str) -> Invocation {
 pub fn text(reply: &InvokeReply) -> String {
     String::from_utf8_lossy(&reply.payload).into_owned()
 }
+
+/// What the handlers of these tests see as the ARN that was called.
+pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:f:live";

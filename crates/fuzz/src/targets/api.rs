@@ -72,7 +72,7 @@ const fn lambda_face<T: Input>(name: &'static str) -> Face {
         shape: T::SHAPE,
         decode: |routed, body| {
             let header = |name: &str| name.ends_with("type").then(|| "RequestResponse".to_owned());
-            if let Err(error) = lambda::decode::<T>(routed, &header, body.to_vec()) {
+            if let Err(error) = lambda::decode::<T, _>(routed, &header, body.to_vec()) {
                 assert_eq!(error.reply("id").status, 400, "{error}");
             }
         },

@@ -67,6 +67,7 @@ async fn run(
                 }
                 let invocation = Invocation {
                     request_id: format!("00000000-0000-4000-8000-{number:012x}"),
+                    function_arn: configuration.function_arn.clone(),
                     payload: "{}".into(),
                     trace_id: None,
                     client_context: None,
@@ -108,6 +109,8 @@ fn configuration(package: PackageId) -> Configuration {
         region: "us-east-1".to_owned(),
         account: "123456789012".to_owned(),
         endpoint_url: None,
+        layers: Vec::new(),
         reserved_concurrency: None,
+        invocations_per_environment: 1,
     }
 }
