@@ -12,13 +12,14 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use stepwell_api::{Form, Reply, lambda};
+use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
 use crate::functions::Functions;
 use crate::logs::LogOperations;
+use crate::rest::{self, RestService};
 use crate::test_state::Tests;
 use crate::{caller, iam, shard, states};
 
@@ -166,7 +167,29 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         .uri
         .path_and_query()
         .map_or(path, |target| target.as_str());
-    let routed = match lambda::route(parts.method.as_str(), target) {
+    let method = parts.method.as_str();
+    let unbuilt = match rest::service_of(path) {
+        RestService::Lambda => None,
+        RestService::Scheduler => Some(
+            scheduler::route(method, target)
+                .map(|routed| not_implemented(routed.operation.name(), request_id))
+                .unwrap_or_else(|error| error.reply(request_id)),
+        ),
+        RestService::RestApis => Some(
+            apigateway::route(method, target)
+                .map(|routed| not_implemented(routed.operation.name(), request_id))
+                .unwrap_or_else(|error| error.reply(request_id)),
+        ),
+        RestService::HttpApis => Some(
+            apigatewayv2::route(method, target)
+                .map(|routed| not_implemented(routed.operation.name(), request_id))
+                .unwrap_or_else(|error| error.reply(request_id)),
+        ),
+    };
+    if let Some(reply) = unbuilt {
+        return reply;
+    }
+    let routed = match lambda::route(method, target) {
         Ok(routed) => routed,
         Err(error) => return error.reply(request_id),
     };

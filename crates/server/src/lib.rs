@@ -14,6 +14,7 @@ mod inbox;
 mod log_writer;
 mod logs;
 mod performer;
+mod rest;
 mod server;
 mod shard;
 mod states;
