@@ -43,6 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         endpoint_url: None,
         layers: Vec::new(),
         reserved_concurrency: None,
+        provisioned_concurrency: None,
         invocations_per_environment: 1,
     });
     let payload = Bytes::from(format!("{{\"order\":\"{}\"}}", "x".repeat(216)));

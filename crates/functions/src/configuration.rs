@@ -38,6 +38,8 @@ pub struct Configuration {
     pub endpoint_url: Option<String>,
     /// Most invocations of this function at one time; beyond it invocations are throttled at once.
     pub reserved_concurrency: Option<u32>,
+    /// Environments of this revision that [`crate::Pool::provision`] keeps started; none when it is `None`.
+    pub provisioned_concurrency: Option<u32>,
     /// Invocations that one environment may run at one time; at least 1. AWS: 1, more on Lambda Managed Instances.
     pub invocations_per_environment: u32,
 }

@@ -107,6 +107,7 @@ impl Functions {
             endpoint_url: Some(self.endpoint_url.clone()),
             layers: Vec::new(),
             reserved_concurrency: None,
+            provisioned_concurrency: None,
             invocations_per_environment: 1,
         }
     }

@@ -94,6 +94,7 @@ impl World {
             endpoint_url: None,
             layers: Vec::new(),
             reserved_concurrency: None,
+            provisioned_concurrency: None,
             invocations_per_environment: 1,
         }
     }

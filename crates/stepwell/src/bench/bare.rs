@@ -111,6 +111,7 @@ fn configuration(package: PackageId) -> Configuration {
         endpoint_url: None,
         layers: Vec::new(),
         reserved_concurrency: None,
+        provisioned_concurrency: None,
         invocations_per_environment: 1,
     }
 }
