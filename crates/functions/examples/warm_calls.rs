@@ -42,6 +42,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         account: "123456789012".to_owned(),
         endpoint_url: None,
         layers: Vec::new(),
+        ephemeral_storage_mb: stepwell_functions::EPHEMERAL_STORAGE_MB,
+        logging: stepwell_functions::Logging::default(),
         reserved_concurrency: None,
         provisioned_concurrency: None,
         invocations_per_environment: 1,

@@ -28,6 +28,10 @@ pub struct Configuration {
     pub package: PackageId,
     /// Layers, in the order in which they are unpacked; a later one replaces files of an earlier one.
     pub layers: Vec<PackageId>,
+    /// Size of the temporary directory in MiB; AWS: 512 by default, at most 10,240.
+    pub ephemeral_storage_mb: u32,
+    /// Format and levels of the log.
+    pub logging: Logging,
     /// Changes whenever code or configuration changes.
     pub revision: String,
     /// `AWS_REGION` of the handler.
@@ -42,6 +46,64 @@ pub struct Configuration {
     pub provisioned_concurrency: Option<u32>,
     /// Invocations that one environment may run at one time; at least 1. AWS: 1, more on Lambda Managed Instances.
     pub invocations_per_environment: u32,
+}
+
+/// What `LoggingConfig` says, without the log group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Logging {
+    /// `LogFormat`.
+    pub format: LogFormat,
+    /// `ApplicationLogLevel`: what the function logs below it is left out. AWS: with the format JSON only.
+    pub application_level: LogLevel,
+    /// `SystemLogLevel`: what the platform logs below it is left out. AWS: with the format JSON only.
+    pub system_level: LogLevel,
+}
+
+/// How log events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Lines such as `START RequestId: ...`, and `console.*` with tabs between its fields.
+    #[default]
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+/// A level of detail; the greater one says less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    /// Application logs only.
+    Trace,
+    /// Details for finding faults.
+    Debug,
+    /// AWS's default.
+    #[default]
+    Info,
+    /// What may go wrong later.
+    Warn,
+    /// Application logs only.
+    Error,
+    /// Application logs only.
+    Fatal,
+}
+
+impl LogLevel {
+    /// Parses AWS's word, such as `INFO`.
+    pub fn parse(word: &str) -> Option<LogLevel> {
+        LOG_LEVELS.into_iter().find(|level| level.as_str() == word)
+    }
+
+    /// AWS's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Trace => "TRACE",
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Error => "ERROR",
+            LogLevel::Fatal => "FATAL",
+        }
+    }
 }
 
 /// SHA-256 of a deployment package's zip bytes, as 64 lower-case hexadecimal digits.
@@ -92,3 +154,15 @@ impl Runtime {
         Some(Runtime::Node { major })
     }
 }
+
+/// All levels, the most talkative one first.
+const LOG_LEVELS: [LogLevel; 6] = [
+    LogLevel::Trace,
+    LogLevel::Debug,
+    LogLevel::Info,
+    LogLevel::Warn,
+    LogLevel::Error,
+    LogLevel::Fatal,
+];
+/// AWS: the size of `/tmp` of a function that does not say (Lambda quotas).
+pub const EPHEMERAL_STORAGE_MB: u32 = 512;

@@ -17,7 +17,9 @@ mod pool;
 mod runtime_api;
 mod timestamp;
 
-pub use configuration::{Configuration, PackageId};
+pub use configuration::{
+    Configuration, EPHEMERAL_STORAGE_MB, LogFormat, LogLevel, Logging, PackageId,
+};
 pub use invocation::{
     FunctionError, Invocation, InvokeError, InvokeReply, LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX,
     LogLine, LogSink, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,

@@ -106,6 +106,8 @@ impl Functions {
             account: settings.account.clone(),
             endpoint_url: Some(self.endpoint_url.clone()),
             layers: Vec::new(),
+            ephemeral_storage_mb: stepwell_functions::EPHEMERAL_STORAGE_MB,
+            logging: stepwell_functions::Logging::default(),
             reserved_concurrency: None,
             provisioned_concurrency: None,
             invocations_per_environment: 1,
