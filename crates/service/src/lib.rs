@@ -44,9 +44,10 @@ pub use command::{
     IamRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Refusal, Request,
     RequestId, Settings, TakenTask, TaskOutcome, UnknownRole,
 };
-pub use functions::FunctionRow;
+pub use functions::named::Invocable;
 pub use integration::ServiceCall;
 pub use reader::{KnownTexts, Reader};
+pub use rows::function::{FunctionRow, LayerUse, Shown};
 pub use rows::log_group::LogGroup;
 pub use shard::Shard;
 pub use stepwell_engine::{

@@ -5,35 +5,39 @@ use stepwell_store::{Direction, Error};
 
 use super::page::cut_page;
 use super::{Read, Reader, settle};
-use crate::functions::{FunctionRow, function_name, missing_function};
-use crate::rows::function::{code_of, function_key, functions};
+use crate::functions::missing_function;
+use crate::functions::named::{self, Given, Invocable};
+use crate::rows::function::{FunctionRow, code_of, functions};
 use crate::rows::{after, decode_json};
 use crate::shard::Done;
 use crate::staging::Rows;
 
 impl Reader {
-    /// The function that a name, partial ARN or ARN means; a qualifier must be `$LATEST`.
+    /// The function, version or alias that a name, partial ARN or ARN means. An alias gives its first version.
     pub fn function(&self, text: &str, qualifier: Option<&str>) -> Read<FunctionRow> {
         settle(self.function_row(text, qualifier))
     }
 
     fn function_row(&self, text: &str, qualifier: Option<&str>) -> Done<FunctionRow> {
-        let name = function_name(text)?;
-        let inline = text
-            .split_once(":function:")
-            .and_then(|(_, rest)| rest.split_once(':'))
-            .map(|(_, qualifier)| qualifier);
-        let qualifier = qualifier.or(inline).unwrap_or("$LATEST");
-        let key = function_key(&name);
-        let arn = format!(
-            "arn:aws:lambda:{}:{}:function:{name}",
-            self.settings.region, self.settings.account
-        );
-        let found = Rows::get(&self.snapshot, &key)?;
-        match found {
-            Some(value) if qualifier == "$LATEST" => Ok(decode_json(&key, &value)?),
-            _ => Err(missing_function(&format!("{arn}:{qualifier}")).into()),
-        }
+        let given = Given::parse(text, qualifier)?;
+        let found = given.find(&self.snapshot, None)?;
+        let missing = || missing_function(&given.arn(&self.settings));
+        Ok(found.ok_or_else(missing)?.row)
+    }
+
+    /// What an invocation runs.
+    ///
+    /// - `text`: name, partial ARN or ARN, with or without a qualifier.
+    /// - `draw`: evenly distributed over all numbers; decides which version a weighted alias gives.
+    /// - Errors: `ResourceNotFoundException`; `InvalidParameterValueException` for a text that names no function.
+    pub fn invocable(&self, text: &str, qualifier: Option<&str>, draw: u64) -> Read<Invocable> {
+        settle(named::invocable(
+            &self.snapshot,
+            &self.settings,
+            text,
+            qualifier,
+            draw,
+        ))
     }
 
     /// All functions by name, a page at a time; the marker is the last page's.

@@ -54,6 +54,9 @@ pub(crate) enum Kind {
     Policy = 25,
     LogResourcePolicy = 26,
     NestedTask = 31,
+    FunctionVersion = 32,
+    FunctionAlias = 33,
+    FunctionSettings = 34,
 }
 
 /// Version of a value in the present format.

@@ -1,15 +1,16 @@
 //! Functions: configuration and packages. Running them is not this crate's business.
 
-use std::collections::BTreeMap;
+pub(crate) mod named;
 
-use serde::{Deserialize, Serialize};
 use stepwell_api::arn::{FunctionArn, Scope};
 use stepwell_api::lambda;
 use stepwell_engine::Timestamp;
 use stepwell_store::{Direction, Error};
 
 use crate::command::{Answered, Effect, FunctionCode};
-use crate::rows::function::{CODE_CHUNK_BYTES, code_key, code_of, function_key, functions};
+use crate::rows::function::{
+    CODE_CHUNK_BYTES, FunctionRow, LATEST, Shown, code_key, code_of, function_key, functions,
+};
 use crate::rows::{after, decode_json, encode_json};
 use crate::shard::{Done, Shard};
 use crate::staging::Rows;
@@ -26,31 +27,6 @@ const MEMORY_MB_DEFAULT: i32 = 128;
 /// Bytes of all environment variables together. Source: Lambda quotas.
 const ENVIRONMENT_BYTES_MAX: usize = 4_096;
 
-/// A function as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FunctionRow {
-    pub name: String,
-    pub arn: String,
-    pub runtime: Option<String>,
-    pub handler: Option<String>,
-    pub role: String,
-    pub description: String,
-    pub timeout_seconds: i32,
-    pub memory_mb: i32,
-    pub environment: BTreeMap<String, String>,
-    /// SHA-256 of the package in lower-case hex; names its rows.
-    pub package: String,
-    /// SHA-256 of the package in base64.
-    pub code_sha256: String,
-    pub code_bytes: u64,
-    pub modified_ms: i64,
-    pub revision_id: String,
-    pub tracing_mode: String,
-    pub architectures: Vec<String>,
-    pub ephemeral_mb: i32,
-    pub tags: BTreeMap<String, String>,
-}
-
 impl FunctionRow {
     /// The function as Lambda describes it.
     pub fn configuration(&self) -> lambda::FunctionConfiguration {
@@ -66,7 +42,7 @@ impl FunctionRow {
             memory_size: Some(self.memory_mb),
             last_modified: Some(lambda_date(self.modified_ms)),
             code_sha256: Some(self.code_sha256.clone()),
-            version: Some("$LATEST".to_string()),
+            version: Some(self.version.clone()),
             environment: (!self.environment.is_empty()).then(|| lambda::EnvironmentResponse {
                 variables: Some(self.environment.clone()),
                 ..Default::default()
@@ -156,6 +132,11 @@ impl Shard {
                 .unwrap_or_else(|| vec!["x86_64".to_string()]),
             ephemeral_mb: input.ephemeral_storage.map_or(512, |storage| storage.size),
             tags: input.tags.unwrap_or_default(),
+            version: LATEST.to_string(),
+            layers: Vec::new(),
+            unzipped_bytes: 0,
+            logging: None,
+            shown: Shown::default(),
         };
         check(&row)?;
         self.check_function_role(&row.role)?;

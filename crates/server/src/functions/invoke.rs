@@ -1,0 +1,87 @@
+//! Invoke: from the request to a run, and back.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use stepwell_api::Reply;
+use stepwell_api::lambda::{self, Operation};
+use stepwell_functions::{Invocation, InvokeError};
+
+use super::{Functions, Unrun};
+
+impl Functions {
+    pub(super) async fn invoke_operation(
+        &self,
+        input: lambda::InvocationRequest,
+        trace_id: Option<String>,
+        request_id: &str,
+    ) -> Result<Reply, lambda::Error> {
+        match input
+            .invocation_type
+            .as_deref()
+            .unwrap_or("RequestResponse")
+        {
+            "RequestResponse" => {}
+            "DryRun" => {
+                self.invocable(&input.function_name, input.qualifier.as_deref())
+                    .map_err(unrun_error)?;
+                let dry = lambda::InvocationResponse {
+                    status_code: Some(204),
+                    ..Default::default()
+                };
+                return Ok(lambda::reply(Operation::Invoke, request_id, &dry));
+            }
+            other => {
+                let text =
+                    format!("Stepwell does not implement Invoke with InvocationType {other} yet");
+                return Err(lambda::Error::not_implemented(text));
+            }
+        }
+        let invocation = Invocation {
+            request_id: request_id.to_string(),
+            function_arn: input.function_name.clone(),
+            payload: Bytes::from(input.payload),
+            trace_id,
+            client_context: input.client_context,
+            log_tail: input.log_type.as_deref() == Some("Tail"),
+        };
+        let reply = self
+            .invoke(&input.function_name, input.qualifier.as_deref(), invocation)
+            .await
+            .map_err(unrun_error)?;
+        let response = lambda::InvocationResponse {
+            status_code: Some(200),
+            function_error: reply.function_error.map(|error| error.as_str().to_string()),
+            log_result: reply.log_tail.map(|tail| STANDARD.encode(tail)),
+            payload: reply.payload.to_vec(),
+            executed_version: Some(reply.executed_version),
+            ..Default::default()
+        };
+        Ok(lambda::reply(Operation::Invoke, request_id, &response))
+    }
+}
+
+pub(super) fn unrun_error(unrun: Unrun) -> lambda::Error {
+    match unrun {
+        Unrun::Refused(error) => error,
+        Unrun::Store(error) => lambda::Error::service_exception(error.to_string()),
+        Unrun::Pool(error) => match error {
+            InvokeError::TooManyRequests { reason, .. } => {
+                lambda::Error::too_many_requests_exception("Rate Exceeded.")
+                    .with_reason(reason.as_str())
+            }
+            InvokeError::InvalidRuntime(text) => lambda::Error::invalid_runtime_exception(text),
+            InvokeError::InvalidZipFile(text) => lambda::Error::invalid_zip_file_exception(text),
+            InvokeError::InvalidRequestContent(text) => {
+                lambda::Error::invalid_request_content_exception(text)
+            }
+            InvokeError::RequestTooLarge { .. } => {
+                lambda::Error::request_too_large_exception(error.to_string())
+            }
+            InvokeError::Service(text) => lambda::Error::service_exception(text),
+            InvokeError::Revoked | InvokeError::ShuttingDown { .. } => {
+                lambda::Error::service_unavailable(error.to_string())
+            }
+        },
+    }
+}

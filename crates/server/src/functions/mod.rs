@@ -1,0 +1,150 @@
+//! Lambda operations, and running a function.
+
+mod code;
+mod invoke;
+mod operations;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stepwell_api::lambda;
+use stepwell_functions::{
+    Configuration, Invocation, InvokeError, InvokeReply, LogFormat, LogLevel, Logging, PackageId,
+    PackageSource, Pool,
+};
+use stepwell_service::{Invocable, Refusal};
+use stepwell_store::Error as StoreError;
+
+use crate::shard::{Handle, entropy};
+
+/// What running functions needs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Functions {
+    pub(crate) handle: Handle,
+    pub(crate) pool: Pool,
+    /// Where handlers reach this server.
+    pub(crate) endpoint_url: String,
+}
+
+/// Packages as the store has them.
+struct StoredPackages(Handle);
+
+impl PackageSource for StoredPackages {
+    fn zip(&self, id: &PackageId) -> Result<Bytes, std::io::Error> {
+        self.0
+            .reader()
+            .package(id.as_str())
+            .map(Bytes::from)
+            .map_err(|error| std::io::Error::other(error.to_string()))
+    }
+}
+
+/// Why a function could not be run.
+#[derive(Debug)]
+pub(crate) enum Unrun {
+    Refused(lambda::Error),
+    Pool(InvokeError),
+    Store(StoreError),
+}
+
+impl Functions {
+    /// Runs a function and waits for its reply.
+    ///
+    /// - `function`: name, partial ARN or ARN.
+    pub(crate) async fn invoke(
+        &self,
+        function: &str,
+        qualifier: Option<&str>,
+        invocation: Invocation,
+    ) -> Result<InvokeReply, Unrun> {
+        self.invoke_unless(function, qualifier, invocation, std::future::pending())
+            .await
+    }
+
+    /// As [`Functions::invoke`], but if `revoked` ends before the function has a place to run in, it never runs.
+    pub(crate) async fn invoke_unless(
+        &self,
+        function: &str,
+        qualifier: Option<&str>,
+        mut invocation: Invocation,
+        revoked: impl Future<Output = ()> + Send,
+    ) -> Result<InvokeReply, Unrun> {
+        let invocable = self.invocable(function, qualifier)?;
+        // What the caller named may be a name alone.
+        invocation.function_arn = invocable.invoked_arn.clone();
+        let configuration = Arc::new(self.configuration(invocable));
+        let packages: Arc<dyn PackageSource> = Arc::new(StoredPackages(self.handle.clone()));
+        self.pool
+            .invoke_unless(&configuration, packages, invocation, revoked)
+            .await
+            .map_err(Unrun::Pool)
+    }
+
+    /// What an invocation of a function, version or alias runs now.
+    pub(crate) fn invocable(
+        &self,
+        function: &str,
+        qualifier: Option<&str>,
+    ) -> Result<Invocable, Unrun> {
+        let reader = self.handle.reader();
+        match reader.invocable(function, qualifier, draw()) {
+            Ok(Ok(invocable)) => Ok(invocable),
+            Ok(Err(Refusal::Lambda(error))) => Err(Unrun::Refused(error)),
+            Ok(Err(_)) => unreachable!("looking a function up is Lambda's"),
+            Err(error) => Err(Unrun::Store(error)),
+        }
+    }
+
+    fn configuration(&self, invocable: Invocable) -> Configuration {
+        let row = invocable.row;
+        let settings = self.handle.settings();
+        Configuration {
+            function_arn: row.arn,
+            function_name: row.name,
+            version: row.version,
+            runtime: row.runtime.unwrap_or_default(),
+            handler: row.handler.unwrap_or_default(),
+            timeout: Duration::from_secs(u64::from(row.timeout_seconds.unsigned_abs())),
+            memory_mb: u32::try_from(row.memory_mb).unwrap_or(u32::MAX),
+            environment: row.environment,
+            package: package_id(&row.package),
+            revision: row.revision_id,
+            region: settings.region.clone(),
+            account: settings.account.clone(),
+            endpoint_url: Some(self.endpoint_url.clone()),
+            layers: row
+                .layers
+                .iter()
+                .map(|layer| package_id(&layer.package))
+                .collect(),
+            ephemeral_storage_mb: u32::try_from(row.ephemeral_mb)
+                .unwrap_or(stepwell_functions::EPHEMERAL_STORAGE_MB),
+            logging: logging(row.logging.unwrap_or_default()),
+            reserved_concurrency: invocable.reserved_concurrency,
+            provisioned_concurrency: invocable.provisioned_concurrency,
+            invocations_per_environment: 1,
+        }
+    }
+}
+
+fn logging(given: lambda::LoggingConfig) -> Logging {
+    let level = |word: Option<String>| word.and_then(|word| LogLevel::parse(&word));
+    Logging {
+        format: match given.log_format.as_deref() {
+            Some("JSON") => LogFormat::Json,
+            _ => LogFormat::Text,
+        },
+        application_level: level(given.application_log_level).unwrap_or_default(),
+        system_level: level(given.system_log_level).unwrap_or_default(),
+    }
+}
+
+fn package_id(text: &str) -> PackageId {
+    PackageId::parse(text).expect("a stored package is named by its SHA-256")
+}
+
+fn draw() -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = entropy();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
