@@ -358,8 +358,10 @@ def test_a_target_of_no_service_is_an_unknown_operation(server):
 def test_a_service_that_is_not_built_says_so(server):
     headers = {"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"}
     status, _, answer = server.http("POST", "/", b"{}", headers)
-    assert status == 501
-    assert "PutItem" in json.loads(answer)["message"]
+    assert status == 400
+    message = json.loads(answer)["message"]
+    assert "PutItem" in message
+    assert '[endpoints] dynamodb = ' in message
 
 
 def test_an_oversize_body_is_refused_and_the_server_goes_on(server, name):

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +22,7 @@ use crate::functions::Functions;
 use crate::logs::LogOperations;
 use crate::rest::{self, RestService};
 use crate::test_state::Tests;
+use crate::unserved::{Endpoints, Unserved};
 use crate::{caller, iam, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
@@ -45,17 +47,24 @@ pub(crate) struct Services {
     logs: LogOperations,
     tests: Tests,
     room: Room,
+    endpoints: Endpoints,
     /// Where the server listens.
     address: SocketAddr,
 }
 
 impl Services {
-    pub(crate) fn new(functions: Functions, logs: LogOperations, address: SocketAddr) -> Services {
+    pub(crate) fn new(
+        functions: Functions,
+        logs: LogOperations,
+        endpoints: Endpoints,
+        address: SocketAddr,
+    ) -> Services {
         Services {
             functions,
             logs,
             tests: Tests::default(),
             room: Room::new(BODY_BYTES_MAX),
+            endpoints,
             address,
         }
     }
@@ -136,6 +145,14 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
     if let Some(message) = caller::refusal(&parts.headers, services.address) {
         return error(403, "AccessDeniedException", &message, request_id);
     }
+    if let Some(unserved) = Unserved::of(&parts) {
+        // Read for what it calls, and because a client may send all of it before it reads.
+        let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+        let body = read.map(|(body, _)| body).unwrap_or_default();
+        return unserved
+            .with_body(&body)
+            .reply(&services.endpoints, request_id);
+    }
     let target = parts
         .headers
         .get("x-amz-target")
@@ -152,7 +169,7 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             .as_deref()
             .is_some_and(|target| RUN_FUNCTIONS.iter().any(|name| target.ends_with(name)));
         let _share = held(share, runs_functions);
-        return operation(services, target.as_deref(), &body, request_id).await;
+        return operation(services, &parts, target.as_deref(), &body, request_id).await;
     }
     if path == "/health" {
         return health(services, request_id);
@@ -224,6 +241,7 @@ fn held(share: Share, runs_functions: bool) -> Option<Share> {
 /// One of the services that share `POST /`.
 async fn operation(
     services: &Services,
+    parts: &Parts,
     target: Option<&str>,
     body: &[u8],
     request_id: &str,
@@ -253,7 +271,7 @@ async fn operation(
             .await
         }
         Some(("Logs_20140328", _)) => services.logs.answer(target, body, request_id).await,
-        Some((service, name)) => not_implemented(&format!("{service} {name}"), request_id),
+        Some(_) => Unserved::of_any(parts).reply(&services.endpoints, request_id),
     }
 }
 

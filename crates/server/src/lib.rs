@@ -7,6 +7,7 @@
 
 mod body;
 mod caller;
+mod endpoints;
 mod functions;
 mod http;
 mod iam;
@@ -19,7 +20,9 @@ mod server;
 mod shard;
 mod states;
 mod test_state;
+mod unserved;
 mod validation;
 
+pub use endpoints::check_endpoint;
 pub use server::{Error, LostTask, Options, Server};
 pub use validation::{Diagnostic, validate_definition};

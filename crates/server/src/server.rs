@@ -1,5 +1,6 @@
 //! A whole server: store, shard, pool, listener.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use stepwell_telemetry::{Limits, Logs};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use crate::endpoints::{ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
 use crate::http::{self, Services};
 use crate::log_writer::{LogQueue, LogThread};
@@ -40,6 +42,8 @@ pub struct Options {
     pub checks_roles: bool,
     /// How long [`Server::stop`] waits for calls in flight.
     pub stop_within: Duration,
+    /// Where services are that this server does not serve: service id, as in `AWS_ENDPOINT_URL_<ID>` but lower case, to URL.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// What happens to a task whose outcome a crash has made unknown.
@@ -126,7 +130,7 @@ impl Server {
             cause,
         })?;
         let logs = Arc::new(LogQueue::default());
-        let pool = runtime.block_on(async { pool(&options.data, &logs, options.stop_within) })?;
+        let pool = runtime.block_on(async { pool(&options, &logs) })?;
         let (effects, released) = mpsc::unbounded_channel();
         let in_flight = Arc::new(InFlight::default());
         let run = Run::new(
@@ -158,6 +162,7 @@ impl Server {
                 handle: handle.clone(),
                 queue: logs,
             },
+            options.endpoints,
             address,
         );
         runtime.spawn(http::serve(listener, Arc::new(services), is_stopping));
@@ -228,14 +233,16 @@ fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<Log
     })
 }
 
-fn pool(data: &Path, logs: &Arc<LogQueue>, stop_within: Duration) -> Result<Pool, Error> {
+fn pool(options: &Options, logs: &Arc<LogQueue>) -> Result<Pool, Error> {
+    let data = &options.data;
     let logs = Arc::clone(logs);
-    let mut options = PoolOptions::new(
+    let mut pool_options = PoolOptions::new(
         data.join("functions"),
         Arc::new(move |line| logs.line(line)),
     );
-    options.shutdown_grace = stop_within;
-    Pool::new(options).map_err(|cause| Error::System {
+    pool_options.shutdown_grace = options.stop_within;
+    pool_options.endpoints.clone_from(&options.endpoints);
+    Pool::new(pool_options).map_err(|cause| Error::System {
         action: format!("prepare the function cache in {}", data.display()),
         cause,
     })
@@ -249,6 +256,15 @@ fn check(options: &Options) -> Result<(), Error> {
             "the account '{}' is not twelve digits",
             options.account
         )));
+    }
+    if options.endpoints.len() > ENDPOINTS_MAX {
+        return Err(Error::Setting(format!(
+            "{} endpoints, at most {ENDPOINTS_MAX} are allowed",
+            options.endpoints.len()
+        )));
+    }
+    for (id, url) in &options.endpoints {
+        check_endpoint(id, url).map_err(Error::Setting)?;
     }
     let is_region = !options.region.is_empty()
         && options

@@ -215,6 +215,9 @@ pub struct Serve {
     /// Longest wait for running tasks when stopping, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub stop_within: u64,
+    /// Settings, such as where the services are that Stepwell does not serve [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

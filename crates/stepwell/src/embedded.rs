@@ -1,6 +1,7 @@
 //! The composition root: a server in this process. The only file that names the server crate.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -25,6 +26,8 @@ pub struct Settings {
     pub checks_roles: bool,
     /// Longest wait for running tasks when stopping.
     pub stop_within: Duration,
+    /// Where services are that the server does not serve, by service id.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// A server that answers calls until [`Embedded::stop`].
@@ -51,6 +54,7 @@ impl Embedded {
             },
             checks_roles: settings.checks_roles,
             stop_within: settings.stop_within,
+            endpoints: settings.endpoints,
         })
         .map_err(|error| match next_step(&error, &data) {
             Some(next) => anyhow::anyhow!("{error}\nnext: {next}"),
@@ -94,6 +98,11 @@ fn next_step(error: &Error, data: &Path) -> Option<String> {
         )),
         Error::System { .. } | Error::Setting(_) => None,
     }
+}
+
+/// Why a setting names no endpoint of a service.
+pub fn check_endpoint(id: &str, url: &str) -> Result<(), String> {
+    stepwell_server::check_endpoint(id, url)
 }
 
 /// One finding about a definition, as `ValidateStateMachineDefinition` words it.

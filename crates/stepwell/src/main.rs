@@ -11,6 +11,7 @@ mod assembly;
 mod bench;
 mod client;
 mod commands;
+mod configuration;
 mod deployment;
 mod embedded;
 mod expected;

@@ -1,7 +1,7 @@
 //! The catalogue of AWS service actions: what AWS SDK integrations may call, what comes back, what
 //! goes in. Taken from the botocore package, packed for `api`; its names alone are packed for `asl`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +18,8 @@ use service::Model;
 
 /// The packed catalogue; `codegen` reads the names of actions from it.
 const SERVICES: &str = "crates/api/src/catalogue/services.bin";
+/// The names of services in requests and settings.
+const NAMES: &str = "crates/api/src/services.txt";
 /// The names of services and actions, for the parser of definitions.
 const ACTIONS: &str = "crates/asl/src/definition/parse/actions.bin";
 
@@ -87,15 +89,20 @@ pub fn refresh(folder: &Path) -> Result<()> {
         .context("cannot run python3")?;
     ensure!(output.status.success(), python_error(&output));
     let mut services = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for line in String::from_utf8(output.stdout)?.lines() {
         let model: Model = serde_json::from_str(line)?;
         let name = model.integration_name();
         let text = text::write(&model).with_context(|| format!("the service {name}"))?;
+        names.insert(model.names());
         // A service with two models in the package keeps the one that comes first.
         services.entry(name).or_insert(text);
     }
     let path = root().join(SERVICES);
     std::fs::write(&path, pack::pack(&services))?;
+    println!("wrote {}", path.display());
+    let path = root().join(NAMES);
+    std::fs::write(&path, names.into_iter().collect::<String>())?;
     println!("wrote {}", path.display());
     Ok(())
 }

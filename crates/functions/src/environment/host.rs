@@ -1,5 +1,6 @@
 //! What all environments of a pool share, and how one is started.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -28,6 +29,8 @@ pub(crate) struct Host {
     pub(crate) runtime_directory: PathBuf,
     /// The Node.js to use instead of the one on `PATH`.
     pub(crate) node: Option<PathBuf>,
+    /// URLs of services by service id.
+    pub(crate) endpoints: BTreeMap<String, String>,
 }
 
 impl Host {
@@ -99,6 +102,7 @@ impl Host {
             &self.runtime_directory,
             log_stream,
             &program,
+            &self.endpoints,
         );
         // The bootstrap takes these three out again before the handler's module is loaded.
         variables.insert("_STEPWELL_API_FD".to_owned(), API_DESCRIPTOR.to_string());
@@ -158,6 +162,7 @@ impl Host {
             &self.runtime_directory,
             log_stream,
             &program,
+            &self.endpoints,
         );
         variables.insert(
             "AWS_LAMBDA_RUNTIME_API".to_owned(),

@@ -20,6 +20,7 @@ pub(crate) fn variables(
     runtime_directory: &Path,
     log_stream: &str,
     program: &Path,
+    endpoints: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
@@ -33,6 +34,11 @@ pub(crate) fn variables(
     if let Some(url) = &configuration.endpoint_url {
         set("AWS_ENDPOINT_URL", url);
     }
+    for (id, url) in endpoints {
+        set(&format!("AWS_ENDPOINT_URL_{}", id.to_uppercase()), url);
+    }
+    // Credentials come from these variables alone: no SDK asks the network for others.
+    set("AWS_EC2_METADATA_DISABLED", "true");
     for (name, value) in &configuration.environment {
         set(name, value);
     }

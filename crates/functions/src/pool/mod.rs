@@ -41,6 +41,8 @@ pub struct PoolOptions {
     pub shutdown_grace: Duration,
     /// The Node.js to use instead of the first `node` on `PATH`.
     pub node: Option<PathBuf>,
+    /// Where handlers find services: `AWS_ENDPOINT_URL_<ID>` of each id, which is in lower case here.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 impl PoolOptions {
@@ -54,6 +56,7 @@ impl PoolOptions {
             idle_after: Duration::from_secs(300),
             shutdown_grace: Duration::from_secs(20),
             node: None,
+            endpoints: BTreeMap::new(),
         }
     }
 }
@@ -107,6 +110,7 @@ impl Pool {
             sink: options.log_sink,
             runtime_directory: write_bootstrap(&options.cache_dir)?,
             node: options.node,
+            endpoints: options.endpoints,
         };
         let limits = Limits {
             concurrency_max: options.concurrency_max,

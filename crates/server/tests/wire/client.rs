@@ -1,5 +1,6 @@
 //! A server on a port of its own, and a client of one connection that speaks HTTP by hand.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -20,6 +21,7 @@ pub fn options(data: &Path) -> Options {
         lost_task: LostTask::Fail,
         checks_roles: false,
         stop_within: PATIENCE,
+        endpoints: BTreeMap::new(),
     }
 }
 

@@ -70,9 +70,9 @@ fn bad_input_gets_a_clear_answer_and_the_connection_goes_on() {
         (
             "DynamoDB_20120810.PutItem",
             "{}",
-            501,
+            400,
             "NotImplemented",
-            "DynamoDB_20120810 PutItem",
+            "does not serve dynamodb (PutItem)",
         ),
         (
             "Logs_20140328.CreateExportTask",

@@ -1,5 +1,6 @@
 //! `stepwell bench`: figures of this machine, beside the machine's own limits in the same run.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -45,6 +46,7 @@ pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
         retries_lost_tasks: false,
         checks_roles: false,
         stop_within: Duration::from_secs(10),
+        endpoints: BTreeMap::new(),
     };
     let server = Embedded::start(settings)?;
     let measured = match arguments.workload {

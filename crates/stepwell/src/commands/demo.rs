@@ -21,6 +21,7 @@ use crate::{
     arguments::{self, Demo},
     assembly::{self, Source},
     client::Client,
+    configuration::Configuration,
     embedded::{Embedded, Settings},
     interrupt,
     packaging::Stop,
@@ -39,6 +40,7 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
     let report = Report::new(is_json);
     let directory = find_example(arguments.dir.as_deref())?;
     let source = source(&directory)?;
+    let configuration = Configuration::of_application(&directory)?;
     require_node()?;
     install_packages(&directory, report)?;
 
@@ -55,6 +57,7 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         retries_lost_tasks: false,
         checks_roles: false,
         stop_within: STOP_WITHIN,
+        endpoints: configuration.endpoints,
     })?;
     let endpoint = server.endpoint();
     report.say(&format!(

@@ -18,6 +18,7 @@ use crate::{
     arguments::Dev,
     assembly::{self, Builder, Resolved, Source, shortfalls},
     client::Client,
+    configuration::Configuration,
     deployment::{self, Change},
     embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, names,
@@ -51,6 +52,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         None => assembly::find_template(&arguments.dir)?,
     };
     let source = Source::new(&template, &arguments.stack, &arguments.owner)?;
+    let configuration = Configuration::of_application(&arguments.dir)?;
     let report = Report::new(is_json);
     let (wake, woken) = mpsc::sync_channel(WAKES_MAX);
     let ask = wake.clone();
@@ -76,6 +78,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         retries_lost_tasks: false,
         checks_roles: false,
         stop_within: STOP_WITHIN,
+        endpoints: configuration.endpoints,
     })?;
     let endpoint = server.endpoint();
     let mut session = Session::new(Client::new(&endpoint)?, source, report, stop);

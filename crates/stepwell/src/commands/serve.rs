@@ -12,12 +12,17 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     Verdict,
     arguments::{LostTask, Roles, Serve},
+    configuration::Configuration,
     embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, terminal,
 };
 
 pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     log_to_stderr();
+    let configuration = match &arguments.config {
+        Some(path) => Configuration::read(path)?,
+        None => Configuration::default(),
+    };
     // Room for the one message that is ever sent.
     let (ask, asked) = mpsc::sync_channel(1);
     interrupt::on_interrupt(move || {
@@ -31,6 +36,7 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         retries_lost_tasks: arguments.on_lost_task == LostTask::Retry,
         checks_roles: arguments.roles == Roles::Checked,
         stop_within: Duration::from_secs(arguments.stop_within),
+        endpoints: configuration.endpoints,
     })?;
     if !arguments.listen.ip().is_loopback() {
         eprintln!(

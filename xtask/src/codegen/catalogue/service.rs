@@ -16,6 +16,9 @@ pub struct Model {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     service_id: String,
+    endpoint_prefix: String,
+    signing_name: Option<String>,
+    target_prefix: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +55,20 @@ pub struct Shape {
 }
 
 impl Model {
+    /// The service's line in the list of `stepwell_api::services`.
+    pub fn names(&self) -> String {
+        let metadata = &self.metadata;
+        format!(
+            "{} {} {}\n",
+            metadata.service_id.to_lowercase().replace([' ', '-'], "_"),
+            metadata
+                .signing_name
+                .as_ref()
+                .unwrap_or(&metadata.endpoint_prefix),
+            metadata.target_prefix.as_deref().unwrap_or("-"),
+        )
+    }
+
     /// How Step Functions names the service in a resource: the package name of the SDK for Java 2.
     ///
     /// AWS: the SDK drops `Amazon` and `AWS` at the beginning and `Service` at the end.

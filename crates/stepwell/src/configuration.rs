@@ -1,0 +1,148 @@
+//! `stepwell.toml`: what a server is told beside its command line.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context as _, bail};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use crate::embedded;
+
+/// The file that is looked for in an application's directory.
+const FILE_NAME: &str = "stepwell.toml";
+/// A file of settings is a page, not a book.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// The settings of a file; without a file, nothing is set.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// Where services are that Stepwell does not serve, by service id: `[endpoints]`.
+    pub endpoints: BTreeMap<String, String>,
+}
+
+impl Configuration {
+    /// Of the application in `directory`, which needs no such file.
+    pub fn of_application(directory: &Path) -> anyhow::Result<Self> {
+        let path = directory.join(FILE_NAME);
+        if path.exists() {
+            Self::read(&path)
+        } else {
+            Ok(Self::default())
+        }
+    }
+
+    /// Of a file that was named.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let length = fs::metadata(path)
+            .with_context(|| format!("cannot read {shown}"))?
+            .len();
+        if length > FILE_BYTES_MAX {
+            bail!("{shown} has {length} bytes, at most {FILE_BYTES_MAX} are allowed");
+        }
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+        Self::parse(&text)
+            .map_err(|(at, reason)| anyhow::anyhow!("{shown}:{}: {reason}", line(&text, at)))
+    }
+
+    /// Fails with the place of what is wrong, in bytes, and what it is.
+    fn parse(text: &str) -> Result<Self, (usize, String)> {
+        let document = DeTable::parse(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            (at, error.message().to_owned())
+        })?;
+        let mut configuration = Self::default();
+        for (name, value) in document.get_ref() {
+            match name.get_ref().as_ref() {
+                "endpoints" => configuration.endpoints = endpoints(value)?,
+                unknown => {
+                    return Err((
+                        name.span().start,
+                        format!("unknown table or key {unknown:?}: [endpoints] is known"),
+                    ));
+                }
+            }
+        }
+        Ok(configuration)
+    }
+}
+
+fn endpoints(table: &Spanned<DeValue<'_>>) -> Result<BTreeMap<String, String>, (usize, String)> {
+    let DeValue::Table(table) = table.get_ref() else {
+        return Err((
+            table.span().start,
+            "endpoints is a table: [endpoints]".to_owned(),
+        ));
+    };
+    let mut found = BTreeMap::new();
+    for (name, value) in table {
+        let id = name.get_ref().as_ref();
+        let DeValue::String(url) = value.get_ref() else {
+            return Err((
+                value.span().start,
+                format!("the endpoint of {id} is text, as in {id} = \"http://127.0.0.1:9324\""),
+            ));
+        };
+        embedded::check_endpoint(id, url).map_err(|reason| (name.span().start, reason))?;
+        found.insert(id.to_owned(), url.trim_end_matches('/').to_owned());
+    }
+    Ok(found)
+}
+
+/// The number of the line of a place, from 1.
+fn line(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        match Configuration::parse(text) {
+            Ok(_) => "taken".to_owned(),
+            Err((at, reason)) => format!("{}: {reason}", line(text, at)),
+        }
+    }
+
+    #[test]
+    fn endpoints_are_read_by_service() {
+        let text = "# queues\n[endpoints]\nsqs = \"http://127.0.0.1:9324/\"\ndynamodb = 'https://db.example.com/a'\n";
+        let read = Configuration::parse(text).expect("it is right");
+        assert_eq!(
+            read.endpoints,
+            BTreeMap::from([
+                ("dynamodb".to_owned(), "https://db.example.com/a".to_owned()),
+                ("sqs".to_owned(), "http://127.0.0.1:9324".to_owned()),
+            ])
+        );
+        assert_eq!(Configuration::parse(""), Ok(Configuration::default()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        for (text, says) in [
+            ("\n[endpoint]\n", "2: unknown table or key \"endpoint\""),
+            ("[endpoints]\nsqs = 7\n", "2: the endpoint of sqs is text"),
+            (
+                "[endpoints]\n\nsqss = \"http://h\"\n",
+                "3: there is no service \"sqss\" in AWS_ENDPOINT_URL_<SERVICE>, do you mean sqs",
+            ),
+            (
+                "[endpoints]\nsqs = \"ftp://h\"\n",
+                "2: the endpoint of sqs is \"ftp://h\", and must begin with http:// or https://",
+            ),
+            ("endpoints = 1\n", "1: endpoints is a table"),
+            (
+                "[endpoints]\nsqs = \"http://h\"\nsqs = \"http://i\"\n",
+                "3: duplicate key",
+            ),
+            ("[endpoints\n", "1: "),
+        ] {
+            let told = told(text);
+            assert!(told.starts_with(says), "{text:?}: {told}");
+        }
+    }
+}
