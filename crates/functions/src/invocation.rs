@@ -145,3 +145,5 @@ pub const RESPONSE_BYTES_MAX: usize = 6_291_556;
 pub const LOG_TAIL_BYTES_MAX: usize = 4096;
 /// AWS: largest CloudWatch Logs event, 256 KB; longer lines are cut there.
 pub const LOG_EVENT_BYTES_MAX: usize = 262_144;
+/// Bytes that a function logs in one invocation; what is more is counted and dropped. AWS names no bound.
+pub const LOG_BYTES_MAX: usize = 16_777_216;

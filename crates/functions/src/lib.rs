@@ -21,8 +21,8 @@ pub use configuration::{
     Configuration, EPHEMERAL_STORAGE_MB, LogFormat, LogLevel, Logging, PackageId,
 };
 pub use invocation::{
-    FunctionError, Invocation, InvokeError, InvokeReply, LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX,
-    LogLine, LogSink, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
+    FunctionError, Invocation, InvokeError, InvokeReply, LOG_BYTES_MAX, LOG_EVENT_BYTES_MAX,
+    LOG_TAIL_BYTES_MAX, LogLine, LogSink, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
 };
 pub use package::PackageSource;
-pub use pool::{Pool, PoolOptions};
+pub use pool::{ControlGroup, Pool, PoolOptions};

@@ -231,6 +231,7 @@ async fn nothing_of_the_server_reaches_a_function() {
         "LANG",
         "OWN",
         "PATH",
+        "TMPDIR",
         "TZ",
         "_HANDLER",
     ];

@@ -11,8 +11,12 @@ use sha2::{Digest, Sha256};
 use tokio::net::UnixStream;
 
 use super::Environment;
+use super::cgroup::MEMORY_MB_OF_ONE_CPU;
+use super::family::tasks_on_machine;
+use super::guard::Guard;
 use super::logs::{Capture, WriteEnds};
-use super::process::{API_DESCRIPTOR, LOG_DESCRIPTOR, Launch};
+use super::process::{API_DESCRIPTOR, Bounds, LOG_DESCRIPTOR, Launch, own_process_group};
+use super::remains::{Cleaner, Ground, Remains};
 use super::spawner::Spawner;
 use super::variables::variables;
 use crate::configuration::{Configuration, Runtime};
@@ -31,6 +35,8 @@ pub(crate) struct Host {
     pub(crate) node: Option<PathBuf>,
     /// URLs of services by service id.
     pub(crate) endpoints: BTreeMap<String, String>,
+    pub(crate) ground: Arc<Ground>,
+    pub(crate) cleaner: Cleaner,
 }
 
 impl Host {
@@ -47,19 +53,25 @@ impl Host {
         let name = configuration.function_name.clone();
         let (capture, ends) = Capture::open(Arc::clone(&self.sink), name, Arc::clone(&log_stream))
             .map_err(service)?;
+        let memory_mb = configuration.memory_mb;
+        let mut remains =
+            Remains::prepare(&self.ground, &self.cleaner, serial, memory_mb).map_err(service)?;
+        let place = Place {
+            configuration,
+            task_root: package.directory(),
+            log_stream: &log_stream,
+            scratch: remains.scratch(),
+            bounds: bounds(configuration, &remains).map_err(service)?,
+        };
         let (launch, wire) = match runtime {
-            Runtime::Node { .. } => {
-                self.node(configuration, package.directory(), &log_stream, ends)?
-            }
-            Runtime::Provided => {
-                self.provided(configuration, package.directory(), &log_stream, ends)
-                    .await?
-            }
+            Runtime::Node { .. } => self.node(place, ends)?,
+            Runtime::Provided => self.provided(place, ends).await?,
         };
         let program = launch.program.display().to_string();
         let process = self.spawner.start(launch).await;
         let process = process
             .map_err(|error| InvokeError::Service(format!("cannot start {program}: {error}")))?;
+        remains.started(process.group());
         capture.note(format!(
             "INIT_START Runtime Version: {}",
             configuration.runtime
@@ -70,19 +82,16 @@ impl Host {
             wire,
             capture,
             _package: package,
+            remains,
+            tasks_before: tasks_on_machine(),
             peak_bytes: 0,
             request_id: Arc::from(""),
             user_agent: None,
         })
     }
 
-    fn node(
-        &self,
-        configuration: &Configuration,
-        task_root: &Path,
-        log_stream: &str,
-        ends: WriteEnds,
-    ) -> Result<(Launch, Wire), InvokeError> {
+    fn node(&self, place: Place<'_>, ends: WriteEnds) -> Result<(Launch, Wire), InvokeError> {
+        let (configuration, task_root) = (place.configuration, place.task_root);
         let program = match &self.node {
             Some(node) => node.clone(),
             None => find_on_path("node").ok_or_else(|| {
@@ -96,14 +105,7 @@ impl Host {
         ours.set_nonblocking(true).map_err(service)?;
         let wire = Wire::Direct(Direct::new(UnixStream::from_std(ours).map_err(service)?));
         let theirs = OwnedFd::from(theirs);
-        let mut variables = variables(
-            configuration,
-            task_root,
-            &self.runtime_directory,
-            log_stream,
-            &program,
-            &self.endpoints,
-        );
+        let mut variables = self.variables(&place, &program);
         // The bootstrap takes these three out again before the handler's module is loaded.
         variables.insert("_STEPWELL_API_FD".to_owned(), API_DESCRIPTOR.to_string());
         variables.insert("_STEPWELL_LOG_FD".to_owned(), LOG_DESCRIPTOR.to_string());
@@ -132,19 +134,19 @@ impl Host {
             directory: task_root.to_owned(),
             stdout: ends.stdout,
             stderr: ends.stderr,
-            kept: Some([theirs, ends.frames]),
-            memory_mb: configuration.memory_mb,
+            api: Some(theirs),
+            log: Some(ends.frames),
+            bounds: place.bounds,
         };
         Ok((launch, wire))
     }
 
     async fn provided(
         &self,
-        configuration: &Configuration,
-        task_root: &Path,
-        log_stream: &str,
+        place: Place<'_>,
         ends: WriteEnds,
     ) -> Result<(Launch, Wire), InvokeError> {
+        let (configuration, task_root) = (place.configuration, place.task_root);
         let program = task_root.join("bootstrap");
         let is_executable =
             std::fs::metadata(&program).is_ok_and(|found| found.permissions().mode() & 0o111 != 0);
@@ -156,14 +158,7 @@ impl Host {
             return Err(InvokeError::InvalidRuntime(reason));
         }
         let listener = Listener::bind().await.map_err(service)?;
-        let mut variables = variables(
-            configuration,
-            task_root,
-            &self.runtime_directory,
-            log_stream,
-            &program,
-            &self.endpoints,
-        );
+        let mut variables = self.variables(&place, &program);
         variables.insert(
             "AWS_LAMBDA_RUNTIME_API".to_owned(),
             listener.address().to_string(),
@@ -175,10 +170,57 @@ impl Host {
             directory: task_root.to_owned(),
             stdout: ends.stdout,
             stderr: ends.stderr,
-            kept: None,
-            memory_mb: configuration.memory_mb,
+            api: None,
+            log: None,
+            bounds: place.bounds,
         };
         Ok((launch, Wire::Listener(listener)))
+    }
+
+    fn variables(&self, place: &Place<'_>, program: &Path) -> BTreeMap<String, String> {
+        variables(
+            place.configuration,
+            place.task_root,
+            &self.runtime_directory,
+            place.log_stream,
+            program,
+            &self.endpoints,
+            place.scratch,
+        )
+    }
+}
+
+/// Where an environment is started, and what it is held to.
+struct Place<'a> {
+    configuration: &'a Configuration,
+    task_root: &'a Path,
+    log_stream: &'a str,
+    scratch: &'a Path,
+    bounds: Bounds,
+}
+
+fn bounds(configuration: &Configuration, remains: &Remains) -> io::Result<Bounds> {
+    let cgroup = remains
+        .cgroup()
+        .map(|cgroup| cgroup.procs().try_clone())
+        .transpose()?;
+    Ok(Bounds {
+        data_bytes_max: (u64::from(configuration.memory_mb) << 20) + DATA_SLACK_BYTES,
+        file_bytes_max: u64::from(configuration.ephemeral_storage_mb) << 20,
+        processes_max: tasks_on_machine() + PROCESSES_SLACK,
+        nice: nice(configuration.memory_mb),
+        tag: remains.tag(),
+        guard: Some(Guard::of(std::process::id(), own_process_group())),
+        cgroup,
+    })
+}
+
+/// Functions give way to the server, small ones more than large ones: Lambda gives processor time by memory size.
+fn nice(memory_mb: u32) -> i32 {
+    match memory_mb {
+        0..512 => 3,
+        512..MEMORY_MB_OF_ONE_CPU => 2,
+        _ => 1,
     }
 }
 
@@ -259,6 +301,12 @@ fn unknown_runtime(configuration: &Configuration) -> InvokeError {
 fn service(error: io::Error) -> InvokeError {
     InvokeError::Service(format!("cannot start an environment: {error}"))
 }
+
+/// Writable memory beyond the memory size: thread stacks and allocator arenas of an idle Node are some 300 MiB.
+const DATA_SLACK_BYTES: u64 = 1 << 30;
+/// Processes and threads that a user's functions may start beyond what the machine runs already. A function has its
+/// 1,024 by its control group; this holds where there is none, and leaves room for what others start meanwhile.
+const PROCESSES_SLACK: u64 = 4096;
 
 const BOOTSTRAP: [(&str, &str); 5] = [
     (

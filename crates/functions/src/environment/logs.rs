@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
-use crate::invocation::{LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX, LogLine, LogSink};
+use crate::invocation::{LOG_BYTES_MAX, LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX, LogLine, LogSink};
 use crate::timestamp;
 
 /// The log of one environment. Dropping it stops the reader.
@@ -41,6 +41,10 @@ struct Writer {
     log_stream: Arc<str>,
     request_id: Option<Arc<str>>,
     tail: Option<Vec<u8>>,
+    /// Bytes that the function may still log in this invocation.
+    left: usize,
+    /// Bytes it logged beyond that.
+    dropped: usize,
 }
 
 impl Capture {
@@ -69,6 +73,8 @@ impl Capture {
             log_stream,
             request_id: None,
             tail: None,
+            left: LOG_BYTES_MAX,
+            dropped: 0,
         };
         let buffer = vec![0; READ_BYTES].into_boxed_slice();
         let shared = Arc::new(Shared {
@@ -104,6 +110,7 @@ impl Capture {
     pub(crate) fn finish(&self, lines: Vec<String>) -> Option<String> {
         let mut state = self.shared.drain();
         state.flush_unfinished();
+        state.writer.tell_dropped();
         let now_ms = timestamp::now_ms();
         lines
             .into_iter()
@@ -215,8 +222,27 @@ impl Writer {
         });
     }
 
+    /// Writes what the function has logged, as much as it may.
     fn write_bytes(&mut self, timestamp_ms: i64, bytes: &[u8]) {
-        self.write(timestamp_ms, String::from_utf8_lossy(bytes).into_owned());
+        match self.left.checked_sub(bytes.len()) {
+            Some(left) => {
+                self.left = left;
+                self.write(timestamp_ms, String::from_utf8_lossy(bytes).into_owned());
+            }
+            None => {
+                self.left = 0;
+                self.dropped += bytes.len();
+            }
+        }
+    }
+
+    /// Says what was left out, and allows as much again.
+    fn tell_dropped(&mut self) {
+        let dropped = std::mem::take(&mut self.dropped);
+        self.left = LOG_BYTES_MAX;
+        if dropped > 0 {
+            self.write(timestamp::now_ms(), format!("[{dropped} bytes of this log dropped: an invocation logs at most {LOG_BYTES_MAX}]"));
+        }
     }
 }
 

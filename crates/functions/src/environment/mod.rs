@@ -1,11 +1,17 @@
 //! One execution environment: a process, its Runtime API connection and its log, from init to end.
 
+pub(crate) mod cgroup;
 mod failure;
+mod family;
+mod guard;
 pub(crate) mod host;
 pub(crate) mod logs;
 pub(crate) mod process;
+pub(crate) mod remains;
 mod report;
+pub(crate) mod scratch;
 pub(crate) mod spawner;
+pub(crate) mod tag;
 mod variables;
 
 use std::io;
@@ -15,7 +21,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
+use cgroup::{Cgroup, PROCESSES_MAX};
 pub(crate) use failure::Failure;
+use family::tasks_on_machine;
 pub(crate) use host::Host;
 pub(crate) use report::{Report, Status};
 
@@ -26,6 +34,9 @@ use crate::runtime_api::{Answer, Body, Call, Headers, Wire};
 use crate::timestamp;
 use logs::Capture;
 use process::{Exit, Process};
+use remains::Remains;
+use scratch::bytes_in;
+use tag::processes_of;
 
 /// A started environment. Dropping it kills its processes.
 pub(crate) struct Environment {
@@ -35,6 +46,10 @@ pub(crate) struct Environment {
     capture: Capture,
     /// Keeps the directory of the code in place.
     _package: Arc<Unpacked>,
+    /// After `process`: what it leaves is cleared up when it is dead.
+    remains: Remains,
+    /// Processes and threads of the machine when it started.
+    tasks_before: u64,
     peak_bytes: u64,
     request_id: Arc<str>,
     user_agent: Option<String>,
@@ -65,6 +80,8 @@ enum Watched {
     /// Ended with bytes of ours unread.
     EndedUnread,
     OutOfMemory,
+    /// Too many processes were started.
+    Crowded,
     TimedOut,
 }
 
@@ -117,6 +134,7 @@ impl Environment {
                 Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL)))
             }
             Watched::OutOfMemory => Init::Failed(Failure::out_of_memory(&self.request_id)),
+            Watched::Crowded => Init::Failed(self.crowded()),
             Watched::TimedOut => Init::TimedOut,
         }
     }
@@ -145,7 +163,8 @@ impl Environment {
             && matches!(
                 self.settle(deadline).await,
                 Watched::Call(Call::Next { .. })
-            );
+            )
+            && self.is_within_storage();
         let elapsed = started.elapsed();
         Ok(match result {
             Ok(Ok(payload)) => self.success(payload, elapsed, init, is_healthy),
@@ -221,6 +240,7 @@ impl Environment {
                 Watched::Ended(exit) => return Ok(Err(Failure::exit(&self.request_id, exit))),
                 Watched::EndedUnread => return Err(NotDelivered),
                 Watched::OutOfMemory => return Ok(Err(Failure::out_of_memory(&self.request_id))),
+                Watched::Crowded => return Ok(Err(self.crowded())),
                 Watched::TimedOut => return Ok(Err(self.timed_out())),
             };
             let (result, answer) = match call {
@@ -284,7 +304,7 @@ impl Environment {
                     return if is_unread {
                         Watched::EndedUnread
                     } else {
-                        Watched::Ended(exit)
+                        self.ended(exit)
                     };
                 }
                 Err(_) => {}
@@ -293,10 +313,15 @@ impl Environment {
                 self.process.kill();
                 return Watched::OutOfMemory;
             }
+            if self.is_crowded() {
+                self.process.kill();
+                return Watched::Crowded;
+            }
             if is_last_look || self.process.exited().is_some() {
                 // Whatever it wrote before it died is in the socket by now: one more look.
                 if is_last_look {
-                    return Watched::Ended(self.process.end().await);
+                    let exit = self.process.end().await;
+                    return self.ended(exit);
                 }
                 is_last_look = true;
             }
@@ -307,9 +332,46 @@ impl Environment {
         }
     }
 
+    /// An end, or the end of memory: the kernel kills without saying why.
+    fn ended(&self, exit: Exit) -> Watched {
+        let cgroup = self.remains.cgroup();
+        if cgroup.is_some_and(Cgroup::was_out_of_memory) {
+            Watched::OutOfMemory
+        } else {
+            Watched::Ended(exit)
+        }
+    }
+
+    /// Whether it runs more processes than Lambda allows, where no control group holds it to that.
+    fn is_crowded(&self) -> bool {
+        // Counting costs a look at every process of the machine, so it is done only if there are that many more.
+        let are_many = tasks_on_machine() > self.tasks_before + u64::from(PROCESSES_MAX);
+        are_many && processes_of(&[self.remains.tag()]).len() > PROCESSES_MAX as usize
+    }
+
+    fn crowded(&self) -> Failure {
+        let text = format!("[ended: more than {PROCESSES_MAX} processes]");
+        self.capture.note(text);
+        Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL))
+    }
+
     fn is_within_memory(&mut self) -> bool {
-        self.peak_bytes = self.peak_bytes.max(self.process.resident_bytes());
+        let limit = u64::from(self.configuration.memory_mb) << 20;
+        self.peak_bytes = self.peak_bytes.max(self.process.use_of_all(limit));
         self.was_within_memory()
+    }
+
+    /// Whether its temporary directory holds no more than it may; says so in the log if not.
+    fn is_within_storage(&self) -> bool {
+        let storage_mb = self.configuration.ephemeral_storage_mb;
+        let bytes = bytes_in(self.remains.scratch());
+        let is_within = bytes <= u64::from(storage_mb) << 20;
+        if !is_within {
+            self.capture.note(format!(
+                "[the temporary directory has {bytes} bytes, the function's ephemeral storage {storage_mb} MB: this environment ends]"
+            ));
+        }
+        is_within
     }
 
     fn was_within_memory(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -11,6 +11,10 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
+
+use super::family::{descendants, proportional_bytes, resident_bytes};
+use super::guard::Guard;
+use super::tag::Tag;
 
 /// What to execute, and the few descriptors the process gets.
 pub(crate) struct Launch {
@@ -21,9 +25,27 @@ pub(crate) struct Launch {
     pub(crate) directory: PathBuf,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
-    /// Descriptors the process gets as [`API_DESCRIPTOR`] and [`LOG_DESCRIPTOR`].
-    pub(crate) kept: Option<[OwnedFd; 2]>,
-    pub(crate) memory_mb: u32,
+    /// Gets the number [`API_DESCRIPTOR`].
+    pub(crate) api: Option<OwnedFd>,
+    /// Gets the number [`LOG_DESCRIPTOR`].
+    pub(crate) log: Option<OwnedFd>,
+    pub(crate) bounds: Bounds,
+}
+
+/// What the process and all it starts are held to.
+pub(crate) struct Bounds {
+    /// Writable private memory of one process.
+    pub(crate) data_bytes_max: u64,
+    /// Size of one file.
+    pub(crate) file_bytes_max: u64,
+    /// Processes and threads of this user, wherever they come from; root is not held to it.
+    pub(crate) processes_max: u64,
+    /// Steps that the process is less urgent than the server.
+    pub(crate) nice: i32,
+    pub(crate) tag: Tag,
+    pub(crate) guard: Option<Guard>,
+    /// `cgroup.procs` of the group to join.
+    pub(crate) cgroup: Option<File>,
 }
 
 /// A running process group. Dropping it kills the group.
@@ -48,18 +70,18 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(launch.stdout)
             .stderr(launch.stderr);
-        let kept = launch
-            .kept
-            .as_ref()
-            .map(|kept| kept.each_ref().map(AsRawFd::as_raw_fd));
-        let data_bytes_max = (u64::from(launch.memory_mb) << 20) + DATA_SLACK_BYTES;
+        let kept = [&launch.api, &launch.log].map(|kept| kept.as_ref().map(AsRawFd::as_raw_fd));
+        let bounds = launch.bounds;
         #[expect(
             unsafe_code,
             reason = "pre_exec is the only place between fork and exec"
         )]
         // SAFETY: the closure makes system calls only; it does not allocate, lock or panic.
         unsafe {
-            command.pre_exec(move || close_inheritance(kept, data_bytes_max));
+            command.pre_exec(move || {
+                bounds.apply()?;
+                close_inheritance(kept)
+            });
         }
         let child = Command::from(command).spawn()?;
         let pid = child
@@ -80,8 +102,25 @@ impl Process {
         self.group
     }
 
+    /// Memory in bytes of the process and what it has started.
+    ///
+    /// - `limit`: from here on memory that processes share is counted once.
+    pub(crate) fn use_of_all(&self, limit: u64) -> u64 {
+        let own = self.resident_bytes();
+        let family = descendants(self.group);
+        if family.is_empty() || own > limit {
+            return own;
+        }
+        let all = own + family.iter().copied().map(resident_bytes).sum::<u64>();
+        if all <= limit {
+            return all;
+        }
+        let counted = family.iter().chain([&self.group]);
+        counted.copied().map(proportional_bytes).sum()
+    }
+
     /// Resident memory in bytes, 0 where the system does not tell.
-    pub(crate) fn resident_bytes(&self) -> u64 {
+    fn resident_bytes(&self) -> u64 {
         let mut text = [0_u8; 128];
         let read = self
             .statm
@@ -124,6 +163,18 @@ impl Drop for Process {
     }
 }
 
+/// Kills one process.
+pub(crate) fn kill_one(process: i32) {
+    #[expect(
+        unsafe_code,
+        reason = "the standard library kills children of its own only"
+    )]
+    // SAFETY: kill(2) takes two integers and touches no memory. `process` was read from /proc, so it is over 0.
+    unsafe {
+        libc::kill(process, libc::SIGKILL);
+    }
+}
+
 /// Kills every process of `group` that is left.
 pub(crate) fn kill_group(group: i32) {
     #[expect(
@@ -133,6 +184,18 @@ pub(crate) fn kill_group(group: i32) {
     // SAFETY: kill(2) takes two integers and touches no memory. `group` comes from a child of ours, so it is over 1.
     unsafe {
         libc::kill(-group, libc::SIGKILL);
+    }
+}
+
+/// The server's own process group.
+pub(crate) fn own_process_group() -> i32 {
+    #[expect(
+        unsafe_code,
+        reason = "the standard library does not tell the process group"
+    )]
+    // SAFETY: getpgrp takes nothing and cannot fail.
+    unsafe {
+        libc::getpgrp()
     }
 }
 
@@ -182,8 +245,54 @@ impl Exit {
     }
 }
 
+impl Bounds {
+    /// Runs in the child between fork and exec. Makes system calls only.
+    fn apply(&self) -> io::Result<()> {
+        if let Some(mut cgroup) = self.cgroup.as_ref() {
+            cgroup.write_all(b"0")?;
+        }
+        self.tag.apply();
+        #[expect(
+            unsafe_code,
+            reason = "system calls the standard library does not offer"
+        )]
+        // SAFETY: only system calls on integers and on limits that live on this stack.
+        unsafe {
+            // A user who may not be nice to the server is left as urgent as it is.
+            libc::setpriority(libc::PRIO_PROCESS, 0, self.nice);
+            // Backstop behind the watch on resident memory. Address space is no measure: V8 reserves far more than
+            // it touches; writable private memory (RLIMIT_DATA) is.
+            #[cfg(target_os = "linux")]
+            check(libc::setrlimit(
+                libc::RLIMIT_DATA,
+                &limit(self.data_bytes_max),
+            ))?;
+            check(libc::setrlimit(
+                libc::RLIMIT_FSIZE,
+                &limit(self.file_bytes_max),
+            ))?;
+            check(libc::setrlimit(libc::RLIMIT_CORE, &limit(0)))?;
+            // A write beyond the size of a file is an error to the writer, not its end.
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            // Fails where the user has a lower limit already, which then holds.
+            libc::setrlimit(libc::RLIMIT_NPROC, &limit(self.processes_max));
+        }
+        if let Some(guard) = &self.guard {
+            guard.apply();
+        }
+        Ok(())
+    }
+}
+
+fn limit(value: u64) -> libc::rlimit {
+    libc::rlimit {
+        rlim_cur: value,
+        rlim_max: value,
+    }
+}
+
 /// Runs in the child between fork and exec: own session, no descriptors but `kept`, death with the server.
-fn close_inheritance(kept: Option<[RawFd; 2]>, data_bytes_max: u64) -> io::Result<()> {
+fn close_inheritance(kept: [Option<RawFd>; 2]) -> io::Result<()> {
     #[expect(
         unsafe_code,
         reason = "system calls the standard library does not offer"
@@ -197,13 +306,6 @@ fn close_inheritance(kept: Option<[RawFd; 2]>, data_bytes_max: u64) -> io::Resul
         #[cfg(target_os = "linux")]
         {
             check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
-            // Backstop behind the watch on resident memory. Address space is no measure: V8 reserves far more than
-            // it touches; writable private memory (RLIMIT_DATA) is.
-            let limit = libc::rlimit {
-                rlim_cur: data_bytes_max,
-                rlim_max: data_bytes_max,
-            };
-            check(libc::setrlimit(libc::RLIMIT_DATA, &limit))?;
             let closed = libc::syscall(
                 libc::SYS_close_range,
                 3_u32,
@@ -216,19 +318,23 @@ fn close_inheritance(kept: Option<[RawFd; 2]>, data_bytes_max: u64) -> io::Resul
         }
         #[cfg(not(target_os = "linux"))]
         close_one_by_one();
-        let no_dump = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
-        check(libc::setrlimit(libc::RLIMIT_CORE, &no_dump))?;
-        if let Some([api, log]) = kept {
-            // Out of the way first: one of the two may sit on the other's number. What else sits there belongs to
-            // the server and was to be closed. (It could be the descriptor that reports a failed exec to the
-            // standard library, if the server had such a low number free: the failure is then seen as an exit.)
-            let api = check(libc::fcntl(api, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))?;
-            let log = check(libc::fcntl(log, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))?;
-            check(libc::dup2(api, API_DESCRIPTOR))?;
-            check(libc::dup2(log, LOG_DESCRIPTOR))?;
+        // Out of the way first: one of the two may sit on the other's number. What else sits there belongs to the
+        // server and was to be closed. (It could be the descriptor that reports a failed exec to the standard
+        // library, if the server had such a low number free: the failure is then seen as an exit.)
+        let mut moved = [None; 2];
+        for (kept, moved) in kept.into_iter().zip(&mut moved) {
+            if let Some(kept) = kept {
+                *moved = Some(check(libc::fcntl(
+                    kept,
+                    libc::F_DUPFD_CLOEXEC,
+                    OUT_OF_THE_WAY,
+                ))?);
+            }
+        }
+        for (moved, number) in moved.into_iter().zip([API_DESCRIPTOR, LOG_DESCRIPTOR]) {
+            if let Some(moved) = moved {
+                check(libc::dup2(moved, number))?;
+            }
         }
     }
     Ok(())
@@ -273,7 +379,5 @@ pub(crate) const LOG_DESCRIPTOR: RawFd = 4;
 const OUT_OF_THE_WAY: RawFd = 5;
 /// How long a process that closed its connection may take to end by itself.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
-/// Writable memory beyond the memory size: thread stacks and allocator arenas of an idle Node are some 300 MiB.
-const DATA_SLACK_BYTES: u64 = 1 << 30;
 /// Bound of the fallback loop over descriptors.
 const DESCRIPTORS_MAX: RawFd = 65_536;

@@ -21,12 +21,14 @@ pub(crate) fn variables(
     log_stream: &str,
     program: &Path,
     endpoints: &BTreeMap<String, String>,
+    scratch: &Path,
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
     set("LANG", "en_US.UTF-8");
     set("TZ", ":UTC");
     set("PATH", &path(program));
+    set("TMPDIR", &scratch.to_string_lossy());
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
     set("AWS_ACCESS_KEY_ID", "test");
     set("AWS_SECRET_ACCESS_KEY", "test");

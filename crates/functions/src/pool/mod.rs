@@ -16,9 +16,13 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::configuration::{Configuration, Runtime};
+use crate::environment::cgroup::Cgroups;
 use crate::environment::host::write_bootstrap;
 use crate::environment::process::kill_group;
+use crate::environment::remains::{Cleaner, Ground};
+use crate::environment::scratch::Scratch;
 use crate::environment::spawner::Spawner;
+use crate::environment::tag::Tags;
 use crate::environment::{Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran};
 use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
 use crate::package::{PackageSource, Packages};
@@ -43,6 +47,21 @@ pub struct PoolOptions {
     pub node: Option<PathBuf>,
     /// Where handlers find services: `AWS_ENDPOINT_URL_<ID>` of each id, which is in lower case here.
     pub endpoints: BTreeMap<String, String>,
+    /// Where limits for all processes of an environment together are made.
+    pub control_group: ControlGroup,
+}
+
+/// A directory of the version 2 control group hierarchy, below which each environment gets a group.
+///
+/// What its limits are depends on the controllers that are delegated: memory, processes, processor shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlGroup {
+    /// The group the server is in, if it may be used; else none.
+    Own,
+    /// A delegated directory; a pool that cannot use it is not made.
+    At(PathBuf),
+    /// Limits of single processes only.
+    None,
 }
 
 impl PoolOptions {
@@ -57,6 +76,7 @@ impl PoolOptions {
             shutdown_grace: Duration::from_secs(20),
             node: None,
             endpoints: BTreeMap::new(),
+            control_group: ControlGroup::Own,
         }
     }
 }
@@ -111,6 +131,12 @@ impl Pool {
             runtime_directory: write_bootstrap(&options.cache_dir)?,
             node: options.node,
             endpoints: options.endpoints,
+            ground: Arc::new(Ground {
+                scratch: Scratch::open(&options.cache_dir)?,
+                cgroups: Cgroups::open(&options.control_group)?,
+                tags: Tags::new(),
+            }),
+            cleaner: Cleaner::start(options.environments_max as usize)?,
         };
         let limits = Limits {
             concurrency_max: options.concurrency_max,
@@ -217,6 +243,8 @@ impl Pool {
         groups.into_iter().for_each(kill_group);
         // Killed invocations end within a moment; they must have told their callers before the process goes.
         let _ = tokio::time::timeout(KILL_GRACE, self.drain()).await;
+        // Nor may anything that functions left outlive it.
+        self.inner.host.cleaner.is_done().await;
     }
 
     fn close(&self) {
