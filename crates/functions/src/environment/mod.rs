@@ -65,9 +65,18 @@ pub(crate) struct Ran {
 /// How init went.
 pub(crate) enum Init {
     Ready,
-    Failed(Failure),
+    Failed(Uninitialised),
     /// The time was over; the process is killed.
     TimedOut,
+}
+
+/// Why init failed; [`Environment::init_failure`] makes it the failure of an invocation.
+pub(crate) enum Uninitialised {
+    Said(Body),
+    Ended(Exit),
+    OutOfMemory,
+    /// It has too many processes.
+    Crowded,
 }
 
 /// The invocation did not reach its handler: the process was dying before it read the event.
@@ -123,19 +132,27 @@ impl Environment {
                 // The runtime gets its answer, if it still wants one, and ends.
                 let _ = self.wire.answer(Answer::Accepted).await;
                 self.process.end().await;
-                Init::Failed(Failure::of_runtime(body))
+                Init::Failed(Uninitialised::Said(body))
             }
             Watched::Call(Call::Response { .. } | Call::Error { .. }) => {
                 self.process.kill();
-                Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL)))
+                Init::Failed(Uninitialised::Ended(Exit::Signal(libc::SIGKILL)))
             }
-            Watched::Ended(exit) => Init::Failed(Failure::exit(&self.request_id, exit)),
-            Watched::EndedUnread => {
-                Init::Failed(Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL)))
-            }
-            Watched::OutOfMemory => Init::Failed(Failure::out_of_memory(&self.request_id)),
-            Watched::Crowded => Init::Failed(self.crowded()),
+            Watched::Ended(exit) => Init::Failed(Uninitialised::Ended(exit)),
+            Watched::EndedUnread => Init::Failed(Uninitialised::Ended(Exit::Signal(libc::SIGKILL))),
+            Watched::OutOfMemory => Init::Failed(Uninitialised::OutOfMemory),
+            Watched::Crowded => Init::Failed(Uninitialised::Crowded),
             Watched::TimedOut => Init::TimedOut,
+        }
+    }
+
+    /// The failure that the invocation which waited for a failed init gets.
+    pub(crate) fn init_failure(&self, why: Uninitialised) -> Failure {
+        match why {
+            Uninitialised::Said(body) => Failure::of_runtime(body),
+            Uninitialised::Ended(exit) => Failure::exit(&self.request_id, exit),
+            Uninitialised::OutOfMemory => Failure::out_of_memory(&self.request_id),
+            Uninitialised::Crowded => self.crowded(),
         }
     }
 

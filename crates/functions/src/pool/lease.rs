@@ -23,39 +23,42 @@ impl Lease {
 
     fn release(&mut self, environment: Option<Box<Environment>>) {
         self.is_held = false;
-        let mut shared = self.inner.lock();
+        let inner = &self.inner;
+        let mut shared = inner.lock();
         let group = shared.running.remove(&self.id);
-        let release =
-            shared
-                .plan
-                .release(self.id, environment.is_some(), self.inner.started.elapsed());
+        let release = shared
+            .plan
+            .release(self.id, environment.is_some(), inner.now());
         let mut left = environment;
-        let undelivered = match release {
-            Release::Idle => {
+        let mut undelivered = None;
+        match release {
+            Release::Keep => {
                 let environment = left.take().expect("only a healthy environment is kept");
                 shared.idle.insert(self.id, *environment);
-                self.inner.sweep(&mut shared);
-                None
+                inner.sweep(&mut shared);
             }
-            Release::End => None,
-            Release::Reuse(ticket) => {
+            Release::End => {}
+            Release::Run(tickets) => {
+                let [ticket] = tickets[..] else {
+                    unreachable!("one invocation ended, so one begins");
+                };
                 let environment = left
                     .take()
                     .expect("only a healthy environment is handed on");
                 if let Some(group) = group {
                     shared.running.insert(self.id, group);
                 }
-                shared.deliver(ticket, Grant::Reuse(self.id, environment))
+                undelivered = shared.deliver(ticket, Grant::Warm(self.id, environment));
             }
-            Release::EndAndStart(ticket, id) => shared.deliver(ticket, Grant::Start(id)),
-        };
+        }
+        let ended = inner.start_wanted(&mut shared);
         if shared.plan.busy() == 0 {
-            self.inner.drained.notify_waiters();
+            inner.drained.notify_waiters();
         }
         drop(shared);
-        drop(left);
+        drop((left, ended));
         if let Some(grant) = undelivered {
-            reclaim(&self.inner, grant);
+            reclaim(inner, grant);
         }
     }
 }
@@ -70,7 +73,7 @@ impl Drop for Lease {
 
 impl Shared {
     /// Hands `grant` over; gives it back if the waiting invocation has just been dropped.
-    fn deliver(&mut self, ticket: Ticket, grant: Grant) -> Option<Grant> {
+    pub(super) fn deliver(&mut self, ticket: Ticket, grant: Grant) -> Option<Grant> {
         match self.waiting.remove(&ticket) {
             Some(waiting) => waiting.send(grant).err(),
             None => Some(grant),
@@ -79,11 +82,13 @@ impl Shared {
 }
 
 /// Gives back what was granted to an invocation that is gone.
-fn reclaim(inner: &Arc<Inner>, grant: Grant) {
-    let (id, environment) = match grant {
-        Grant::Reuse(id, environment) => (id, Some(environment)),
-        Grant::Start(id) => (id, None),
-        Grant::Closed => return,
+pub(super) fn reclaim(inner: &Arc<Inner>, grant: Grant) {
+    let Some(id) = grant.id() else {
+        return;
+    };
+    let environment = match grant {
+        Grant::Warm(_, environment) | Grant::Fresh(_, environment, _) => Some(environment),
+        Grant::Failed(..) | Grant::TimedOut(_) | Grant::Unstarted(..) | Grant::Closed => None,
     };
     Lease {
         inner: Arc::clone(inner),
@@ -102,15 +107,19 @@ pub(super) struct WaitGuard {
 
 impl Drop for WaitGuard {
     fn drop(&mut self) {
-        let mut shared = self.pool.inner.lock();
-        if shared.plan.cancel(self.ticket) {
+        let inner = &self.pool.inner;
+        let mut shared = inner.lock();
+        if shared.plan.cancel(self.ticket, inner.now()) {
             shared.waiting.remove(&self.ticket);
+            let ended = inner.start_wanted(&mut shared);
+            drop(shared);
+            drop(ended);
             return;
         }
         drop(shared);
         self.receiver.close();
         if let Ok(grant) = self.receiver.try_recv() {
-            reclaim(&self.pool.inner, grant);
+            reclaim(inner, grant);
         }
     }
 }

@@ -2,17 +2,20 @@
 
 mod lease;
 mod plan;
+mod start;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::configuration::{Configuration, Runtime};
@@ -23,11 +26,13 @@ use crate::environment::remains::{Cleaner, Ground};
 use crate::environment::scratch::Scratch;
 use crate::environment::spawner::Spawner;
 use crate::environment::tag::Tags;
-use crate::environment::{Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran};
+use crate::environment::{
+    Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran, Uninitialised,
+};
 use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
 use crate::package::{PackageSource, Packages};
 use lease::{Lease, WaitGuard};
-use plan::{Decision, EnvironmentId, Limits, Plan, Ticket};
+use plan::{Decision, Demand, EnvironmentId, Limits, Plan, Ticket};
 
 /// How a pool is made.
 pub struct PoolOptions {
@@ -39,6 +44,10 @@ pub struct PoolOptions {
     pub concurrency_max: u32,
     /// Processes at one time; invocations beyond it wait.
     pub environments_max: u32,
+    /// Processes that start at one time.
+    pub starting_max: u32,
+    /// Memory sizes of all environments together beyond which none is started ahead of demand, in MiB.
+    pub spare_memory_mb_max: u64,
     /// How long an environment stays warm without an invocation.
     pub idle_after: Duration,
     /// How long [`Pool::shutdown`] waits for running invocations.
@@ -65,13 +74,17 @@ pub enum ControlGroup {
 }
 
 impl PoolOptions {
-    /// The defaults: 1,000 invocations on at most 64 processes, warm for 5 minutes, 20 s to drain.
+    /// The defaults: 1,000 invocations on at most 64 processes, warm for 5 minutes, 20 s to drain. As many processes
+    /// start at one time as the machine has processors, twice; half of its memory may be held by spares.
     pub fn new(cache_dir: PathBuf, log_sink: LogSink) -> PoolOptions {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         PoolOptions {
             cache_dir,
             log_sink,
             concurrency_max: 1000,
             environments_max: 64,
+            starting_max: u32::try_from(processors * 2).unwrap_or(u32::MAX),
+            spare_memory_mb_max: machine_memory_mb() / 2,
             idle_after: Duration::from_secs(300),
             shutdown_grace: Duration::from_secs(20),
             node: None,
@@ -94,29 +107,63 @@ struct Inner {
     idle_after: Duration,
     /// The origin of the plan's time.
     started: Instant,
+    /// Where environments are started: known from the first invocation on.
+    runtime: OnceLock<Handle>,
     shared: Mutex<Shared>,
     /// Told when the last busy environment comes free during a shutdown.
     drained: Notify,
 }
 
 struct Shared {
-    plan: Plan,
+    plan: Plan<Blueprint>,
     /// Environments without an invocation.
     idle: BTreeMap<EnvironmentId, Environment>,
     /// Process groups of environments with one.
     running: BTreeMap<EnvironmentId, i32>,
+    /// Environments that are being started.
+    starting: BTreeMap<EnvironmentId, AbortHandle>,
     waiting: BTreeMap<Ticket, oneshot::Sender<Grant>>,
     /// Runtimes whose mismatch with the Node.js on this machine has been told.
     told_runtimes: Vec<String>,
     sweeps: bool,
+    /// When the plan is looked at next although nothing has changed.
+    looks_at: Option<Duration>,
     is_killed: bool,
+}
+
+/// What starting an environment takes.
+#[derive(Clone)]
+struct Blueprint {
+    configuration: Arc<Configuration>,
+    package: Arc<dyn PackageSource>,
 }
 
 /// What a waiting invocation gets.
 enum Grant {
-    Reuse(EnvironmentId, Box<Environment>),
-    Start(EnvironmentId),
+    /// An environment that has served before, or was started ahead.
+    Warm(EnvironmentId, Box<Environment>),
+    /// One that has just started, and how long its init took.
+    Fresh(EnvironmentId, Box<Environment>, Duration),
+    /// One whose init failed: the failure is the invocation's.
+    Failed(EnvironmentId, Box<Environment>, Uninitialised, Duration),
+    /// The place of one whose init took too long: the invocation starts another one.
+    TimedOut(EnvironmentId),
+    /// The place of one that could not be started.
+    Unstarted(EnvironmentId, InvokeError),
     Closed,
+}
+
+impl Grant {
+    fn id(&self) -> Option<EnvironmentId> {
+        match self {
+            Grant::Warm(id, _)
+            | Grant::Fresh(id, ..)
+            | Grant::Failed(id, ..)
+            | Grant::TimedOut(id)
+            | Grant::Unstarted(id, _) => Some(*id),
+            Grant::Closed => None,
+        }
+    }
 }
 
 impl Pool {
@@ -141,15 +188,19 @@ impl Pool {
         let limits = Limits {
             concurrency_max: options.concurrency_max,
             environments_max: options.environments_max,
+            starting_max: options.starting_max,
+            spare_memory_mb_max: options.spare_memory_mb_max,
             idle_after: options.idle_after,
         };
         let shared = Shared {
             plan: Plan::new(limits),
             idle: BTreeMap::new(),
             running: BTreeMap::new(),
+            starting: BTreeMap::new(),
             waiting: BTreeMap::new(),
             told_runtimes: Vec::new(),
             sweeps: false,
+            looks_at: None,
             is_killed: false,
         };
         let inner = Inner {
@@ -158,6 +209,7 @@ impl Pool {
             shutdown_grace: options.shutdown_grace,
             idle_after: options.idle_after,
             started: Instant::now(),
+            runtime: OnceLock::new(),
             shared: Mutex::new(shared),
             drained: Notify::new(),
         };
@@ -199,32 +251,49 @@ impl Pool {
                 configuration.runtime, configuration.function_name
             )));
         }
-        let (lease, environment) = tokio::select! {
+        let blueprint = Blueprint {
+            configuration: Arc::clone(configuration),
+            package,
+        };
+        let (lease, grant) = tokio::select! {
             // First: of two that are ready, being unwanted counts.
             biased;
             () = revoked => return Err(InvokeError::Revoked),
-            leased = self.lease(configuration) => leased?,
+            leased = self.lease(&blueprint) => leased?,
         };
-        match environment {
-            Some(environment) => {
-                self.run_warm(lease, *environment, configuration, package, &invocation)
-                    .await
-            }
-            None => {
-                self.run_cold(lease, configuration, package, &invocation)
-                    .await
-            }
-        }
+        self.run(lease, grant, blueprint, &invocation).await
+    }
+
+    /// Starts the environments that `provisioned_concurrency` asks for, and keeps that many until the function is
+    /// retired or provisioned with another number.
+    ///
+    /// - As many as fit: one place of the pool stays free for other functions.
+    /// - Must be called inside a tokio runtime, as [`Pool::invoke`].
+    pub fn provision(&self, configuration: &Arc<Configuration>, package: Arc<dyn PackageSource>) {
+        let blueprint = Blueprint {
+            configuration: Arc::clone(configuration),
+            package,
+        };
+        self.inner.runtime.get_or_init(Handle::current);
+        let now = self.inner.now();
+        let mut shared = self.inner.lock();
+        shared
+            .plan
+            .provision(&demand(configuration), &blueprint, now);
+        let ended = self.inner.start_wanted(&mut shared);
+        drop(shared);
+        drop(ended);
     }
 
     /// Ends the idle environments of a function whose code or configuration has changed; busy ones finish first.
     pub fn retire(&self, function_arn: &str) {
         let mut shared = self.inner.lock();
-        let ended = shared.plan.retire(function_arn);
-        let environments: Vec<_> = ended
+        let ended = shared.plan.retire(function_arn, self.inner.now());
+        let mut environments: Vec<_> = ended
             .iter()
             .filter_map(|id| shared.idle.remove(id))
             .collect();
+        environments.extend(self.inner.start_wanted(&mut shared));
         drop(shared);
         drop(environments);
     }
@@ -249,11 +318,14 @@ impl Pool {
 
     fn close(&self) {
         let mut shared = self.inner.lock();
-        let (idle, waiting) = shared.plan.close();
-        let environments: Vec<_> = idle
+        let (unused, waiting) = shared.plan.close();
+        let environments: Vec<_> = unused
             .iter()
             .filter_map(|id| shared.idle.remove(id))
             .collect();
+        for starting in std::mem::take(&mut shared.starting).into_values() {
+            starting.abort();
+        }
         for ticket in waiting {
             if let Some(waiting) = shared.waiting.remove(&ticket) {
                 // An invocation that is just being dropped needs no answer.
@@ -274,36 +346,26 @@ impl Pool {
         }
     }
 
-    /// A place to run in: a warm environment, or the right to start one.
-    async fn lease(
-        &self,
-        configuration: &Configuration,
-    ) -> Result<(Lease, Option<Box<Environment>>), InvokeError> {
+    /// A place to run in.
+    async fn lease(&self, blueprint: &Blueprint) -> Result<(Lease, Grant), InvokeError> {
+        self.inner.runtime.get_or_init(Handle::current);
         let (receiver, ticket) = {
             let mut shared = self.inner.lock();
-            let Configuration {
-                function_arn,
-                revision,
-                reserved_concurrency,
-                ..
-            } = configuration;
-            match shared
+            let now = self.inner.now();
+            let decision = shared
                 .plan
-                .request(function_arn, revision, *reserved_concurrency)
-            {
-                Decision::Reuse(id) => {
+                .request(&demand(&blueprint.configuration), blueprint, now);
+            match decision {
+                Decision::Run(id) => {
                     let environment = shared
                         .idle
                         .remove(&id)
                         .expect("the plan knows what is idle");
                     shared.running.insert(id, environment.group());
-                    return Ok((self.hold(id), Some(Box::new(environment))));
-                }
-                Decision::Start { start, end } => {
-                    let ended = end.and_then(|id| shared.idle.remove(&id));
+                    let ended = self.inner.start_wanted(&mut shared);
                     drop(shared);
                     drop(ended);
-                    return Ok((self.hold(start), None));
+                    return Ok((self.hold(id), Grant::Warm(id, Box::new(environment))));
                 }
                 Decision::Throttle { reason, limit } => {
                     return Err(InvokeError::TooManyRequests { reason, limit });
@@ -312,6 +374,9 @@ impl Pool {
                 Decision::Wait(ticket) => {
                     let (sender, receiver) = oneshot::channel();
                     shared.waiting.insert(ticket, sender);
+                    let ended = self.inner.start_wanted(&mut shared);
+                    drop(shared);
+                    drop(ended);
                     (receiver, ticket)
                 }
             }
@@ -321,11 +386,10 @@ impl Pool {
             ticket,
             receiver,
         };
-        match (&mut waiting.receiver).await {
-            Ok(Grant::Reuse(id, environment)) => Ok((self.hold(id), Some(environment))),
-            Ok(Grant::Start(id)) => Ok((self.hold(id), None)),
-            Ok(Grant::Closed) | Err(_) => Err(InvokeError::ShuttingDown { started: false }),
-        }
+        let closed = InvokeError::ShuttingDown { started: false };
+        let grant = (&mut waiting.receiver).await.map_err(|_| closed.clone())?;
+        let id = grant.id().ok_or(closed)?;
+        Ok((self.hold(id), grant))
     }
 
     fn hold(&self, id: EnvironmentId) -> Lease {
@@ -336,67 +400,93 @@ impl Pool {
         }
     }
 
-    async fn run_warm(
+    async fn run(
         &self,
         lease: Lease,
-        mut environment: Environment,
-        configuration: &Arc<Configuration>,
-        package: Arc<dyn PackageSource>,
+        grant: Grant,
+        blueprint: Blueprint,
         invocation: &Invocation,
     ) -> Result<InvokeReply, InvokeError> {
-        environment.begin(invocation);
-        match environment
-            .invoke(invocation, Instant::now() + configuration.timeout, None)
-            .await
-        {
-            Ok(ran) => self.finish(lease, environment, ran),
-            Err(NotDelivered) => {
-                // It died of its own while idle, or dies just now; this invocation gets another one.
-                drop(environment);
-                self.run_cold(lease, configuration, package, invocation)
+        let timeout = blueprint.configuration.timeout;
+        match grant {
+            Grant::Warm(_, mut environment) => {
+                environment.begin(invocation);
+                match environment
+                    .invoke(invocation, Instant::now() + timeout, None)
                     .await
+                {
+                    Ok(ran) => self.finish(lease, environment, ran),
+                    Err(NotDelivered) => {
+                        // It died of its own while idle, or dies just now; this invocation gets another one.
+                        drop(environment);
+                        self.run_cold(lease, &blueprint, invocation).await
+                    }
+                }
             }
+            Grant::Fresh(_, mut environment, init) => {
+                environment.begin(invocation);
+                let deadline = Instant::now() + timeout;
+                let ran = first(&mut environment, invocation, deadline, Some(init)).await;
+                self.finish(lease, environment, ran)
+            }
+            Grant::Failed(_, mut environment, why, init) => {
+                environment.begin(invocation);
+                let failure = environment.init_failure(why);
+                let ran = Ran {
+                    reply: environment.fail(failure, init, Some(init)),
+                    is_healthy: false,
+                };
+                self.finish(lease, environment, ran)
+            }
+            Grant::TimedOut(_) => self.run_again(lease, &blueprint, invocation).await,
+            Grant::Unstarted(_, error) => Err(error),
+            Grant::Closed => Err(InvokeError::ShuttingDown { started: false }),
         }
     }
 
+    /// Starts an environment in the place that the invocation has, and runs in it.
     async fn run_cold(
         &self,
         lease: Lease,
-        configuration: &Arc<Configuration>,
-        package: Arc<dyn PackageSource>,
+        blueprint: &Blueprint,
         invocation: &Invocation,
     ) -> Result<InvokeReply, InvokeError> {
-        let mut environment = self
-            .start(&lease, configuration, Arc::clone(&package))
-            .await?;
+        let mut environment = self.start(&lease, blueprint).await?;
         environment.begin(invocation);
         let started = Instant::now();
         let ran = match environment.init(started + INIT_MAX).await {
             Init::Ready => {
-                self.tell_mismatch(configuration, &environment);
-                let deadline = Instant::now() + configuration.timeout;
-                first(
-                    &mut environment,
-                    invocation,
-                    deadline,
-                    Some(started.elapsed()),
-                )
-                .await
+                let init = Some(started.elapsed());
+                let deadline = Instant::now() + blueprint.configuration.timeout;
+                first(&mut environment, invocation, deadline, init).await
             }
-            Init::Failed(failure) => {
+            Init::Failed(why) => {
+                let failure = environment.init_failure(why);
                 failed(&mut environment, failure, started, Some(started.elapsed()))
             }
             Init::TimedOut => {
-                // AWS: an init beyond 10 s is run again as part of the invocation, within the function's timeout.
                 environment.note(report_init_timeout());
                 drop(environment);
-                environment = self.start(&lease, configuration, package).await?;
-                environment.begin(invocation);
-                self.run_suppressed(&mut environment, configuration, invocation)
-                    .await
+                return self.run_again(lease, blueprint, invocation).await;
             }
         };
-        self.finish(lease, environment, ran)
+        self.finish(lease, Box::new(environment), ran)
+    }
+
+    /// AWS: an init beyond 10 s is run again as part of the invocation, within the function's timeout.
+    async fn run_again(
+        &self,
+        lease: Lease,
+        blueprint: &Blueprint,
+        invocation: &Invocation,
+    ) -> Result<InvokeReply, InvokeError> {
+        let mut environment = self.start(&lease, blueprint).await?;
+        environment.begin(invocation);
+        let configuration = &blueprint.configuration;
+        let ran = self
+            .run_suppressed(&mut environment, configuration, invocation)
+            .await;
+        self.finish(lease, Box::new(environment), ran)
     }
 
     async fn run_suppressed(
@@ -409,7 +499,10 @@ impl Pool {
         let deadline = started + configuration.timeout;
         match environment.init(deadline).await {
             Init::Ready => first(environment, invocation, deadline, None).await,
-            Init::Failed(failure) => failed(environment, failure, started, None),
+            Init::Failed(why) => {
+                let failure = environment.init_failure(why);
+                failed(environment, failure, started, None)
+            }
             Init::TimedOut => {
                 let failure = environment.timed_out();
                 failed(environment, failure, started, None)
@@ -420,19 +513,9 @@ impl Pool {
     async fn start(
         &self,
         lease: &Lease,
-        configuration: &Arc<Configuration>,
-        package: Arc<dyn PackageSource>,
+        blueprint: &Blueprint,
     ) -> Result<Environment, InvokeError> {
-        let unpacked = self
-            .inner
-            .packages
-            .get(&configuration.package, package)
-            .await?;
-        let environment = self
-            .inner
-            .host
-            .start(configuration, unpacked, lease.id.0)
-            .await?;
+        let environment = self.inner.start_environment(lease.id, blueprint).await?;
         let mut shared = self.inner.lock();
         if shared.is_killed {
             return Err(InvokeError::ShuttingDown { started: false });
@@ -445,40 +528,14 @@ impl Pool {
     fn finish(
         &self,
         lease: Lease,
-        environment: Environment,
+        environment: Box<Environment>,
         ran: Ran,
     ) -> Result<InvokeReply, InvokeError> {
         if !ran.is_healthy && self.inner.lock().is_killed {
             return Err(InvokeError::ShuttingDown { started: true });
         }
-        lease.give_back(ran.is_healthy.then(|| Box::new(environment)));
+        lease.give_back(ran.is_healthy.then_some(environment));
         Ok(ran.reply)
-    }
-
-    fn tell_mismatch(&self, configuration: &Configuration, environment: &Environment) {
-        let Some(Runtime::Node { major }) = Runtime::parse(&configuration.runtime) else {
-            return;
-        };
-        let Some(version) = environment
-            .user_agent()
-            .and_then(|agent| agent.strip_prefix("stepwell-node/"))
-        else {
-            return;
-        };
-        if version.split('.').next() == Some(major.to_string().as_str()) {
-            return;
-        }
-        let runtime = &configuration.runtime;
-        let mut shared = self.inner.lock();
-        if shared.told_runtimes.contains(runtime) || shared.told_runtimes.len() >= TOLD_RUNTIMES_MAX
-        {
-            return;
-        }
-        shared.told_runtimes.push(runtime.clone());
-        drop(shared);
-        environment.note(format!(
-            "[runtime {runtime} runs on Node.js {version}, the `node` found on this machine]"
-        ));
     }
 }
 
@@ -487,35 +544,42 @@ impl Inner {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the task that ends idle environments, if none runs.
-    fn sweep(self: &Arc<Inner>, shared: &mut Shared) {
-        if std::mem::replace(&mut shared.sweeps, true) {
-            return;
-        }
-        let every = (self.idle_after / 4).clamp(SWEEP_MIN, SWEEP_MAX);
-        tokio::spawn(sweep(Arc::downgrade(self), every));
+    /// Time as the plan counts it.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
     }
 }
 
-/// Ends idle environments; ends itself when none is left or the pool is gone.
-async fn sweep(inner: Weak<Inner>, every: Duration) {
-    loop {
-        tokio::time::sleep(every).await;
-        let Some(inner) = inner.upgrade() else { return };
-        let mut shared = inner.lock();
-        let over = shared.plan.expire(inner.started.elapsed());
-        let environments: Vec<_> = over
-            .iter()
-            .filter_map(|id| shared.idle.remove(id))
-            .collect();
-        let is_over = shared.idle.is_empty();
-        shared.sweeps = !is_over;
-        drop(shared);
-        drop(environments);
-        if is_over {
-            return;
-        }
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let shared = self
+            .shared
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        shared.starting.values().for_each(AbortHandle::abort);
     }
+}
+
+fn demand(configuration: &Configuration) -> Demand<'_> {
+    Demand {
+        function: &configuration.function_arn,
+        revision: &configuration.revision,
+        reserved: configuration.reserved_concurrency,
+        provisioned: configuration.provisioned_concurrency.unwrap_or(0),
+        capacity: 1,
+        memory_mb: configuration.memory_mb,
+    }
+}
+
+/// Memory of this machine in MiB; a little where the system does not tell.
+fn machine_memory_mb() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .and_then(|number| number.parse::<u64>().ok());
+    total.map_or(MEMORY_MB_UNKNOWN, |kib| kib >> 10)
 }
 
 /// The first invocation of an environment: one that dies now would die again, so its end is the answer.
@@ -588,8 +652,5 @@ fn checked(mut invocation: Invocation) -> Result<Invocation, InvokeError> {
 
 /// How long killed invocations may take to tell their callers.
 const KILL_GRACE: Duration = Duration::from_secs(2);
-/// Bounds of the time between two looks at idle environments.
-const SWEEP_MIN: Duration = Duration::from_millis(50);
-const SWEEP_MAX: Duration = Duration::from_secs(30);
-/// Runtimes told of; there are fewer `nodejsN.x` than this.
-const TOLD_RUNTIMES_MAX: usize = 32;
+/// What a machine is taken to have that does not tell.
+const MEMORY_MB_UNKNOWN: u64 = 2048;

@@ -1,18 +1,30 @@
 //! The pool's decisions, without processes, clocks or threads: which environment gets which invocation, when one
 //! is started and when one ends.
+//!
+//! An invocation that finds no environment free waits, whether or not one is started for it: it takes whichever
+//! comes first, the started one or one that came free. Starts come out of [`Plan::starts`] alone, which is asked after
+//! every change.
 
-use std::collections::{BTreeMap, VecDeque};
+mod group;
+mod need;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::invocation::ThrottleReason;
+use group::{Environment, Function, Group, State, Waiting};
 
 /// Names one environment for the life of the pool; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EnvironmentId(pub(crate) u64);
 
-/// Names one waiting invocation; never reused.
+/// Names one waiting invocation; never reused. A greater one came later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(pub(crate) u64);
+
+/// Names what may share environments: one revision of a function between two retirements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GroupId(u64);
 
 /// The bounds of a pool.
 #[derive(Debug, Clone, Copy)]
@@ -21,21 +33,34 @@ pub(crate) struct Limits {
     pub(crate) concurrency_max: u32,
     /// Operating system processes at one time.
     pub(crate) environments_max: u32,
+    /// Environments that start at one time: more would only make each of them slower. One that takes long no longer counts.
+    pub(crate) starting_max: u32,
+    /// Memory sizes of all environments together beyond which nothing is started ahead of demand, in MiB.
+    pub(crate) spare_memory_mb_max: u64,
     /// How long an environment stays warm.
     pub(crate) idle_after: Duration,
+}
+
+/// What an invocation needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand<'a> {
+    pub(crate) function: &'a str,
+    pub(crate) revision: &'a str,
+    /// Most invocations of the function at one time.
+    pub(crate) reserved: Option<u32>,
+    /// Environments to keep started.
+    pub(crate) provisioned: u32,
+    /// Invocations that one environment runs at one time, at least 1.
+    pub(crate) capacity: u32,
+    pub(crate) memory_mb: u32,
 }
 
 /// What an invocation is told.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Run in this warm environment.
-    Reuse(EnvironmentId),
-    /// End the environment in `end`, if any, then start this one.
-    Start {
-        start: EnvironmentId,
-        end: Option<EnvironmentId>,
-    },
-    /// Wait until a [`Grant`] names this ticket.
+    /// Run in this environment.
+    Run(EnvironmentId),
+    /// Wait until this ticket is named.
     Wait(Ticket),
     /// Refused.
     Throttle { reason: ThrottleReason, limit: u32 },
@@ -43,131 +68,109 @@ pub(crate) enum Decision {
     Closed,
 }
 
+/// An environment to be started, with what the group's first request brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Start<B> {
+    pub(crate) id: EnvironmentId,
+    /// An idle one to end first: it makes room.
+    pub(crate) end: Option<EnvironmentId>,
+    pub(crate) blueprint: B,
+}
+
 /// What follows from an environment coming free.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Release {
-    /// Keep it warm.
-    Idle,
-    /// End it; nobody waits.
+    /// Keep it: it is warm, or runs other invocations.
+    Keep,
+    /// End it.
     End,
-    /// Hand it to this waiting invocation.
-    Reuse(Ticket),
-    /// End it; this waiting invocation starts the environment named.
-    EndAndStart(Ticket, EnvironmentId),
+    /// Hand it to these waiting invocations, as many as it has room for.
+    Run(Vec<Ticket>),
 }
 
+/// The plan; `B` is what starting an environment takes, opaque here.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Plan<B> {
     limits: Limits,
     functions: BTreeMap<String, Function>,
+    groups: BTreeMap<GroupId, Group<B>>,
     environments: BTreeMap<EnvironmentId, Environment>,
-    waiting: VecDeque<Waiting>,
-    busy: u32,
+    tickets: BTreeMap<Ticket, GroupId>,
+    /// Groups that may need a start.
+    hungry: BTreeSet<GroupId>,
+    running: u32,
+    /// Memory sizes of all environments.
+    memory_mb: u64,
     next_id: u64,
     is_closed: bool,
 }
 
-#[derive(Debug, Default)]
-struct Function {
-    /// Running and waiting invocations.
-    concurrency: u32,
-    /// Free environments, the last used one at the end.
-    idle: Vec<EnvironmentId>,
-}
-
-#[derive(Debug)]
-struct Environment {
-    function: String,
-    revision: String,
-    is_retired: bool,
-    /// `Some` while idle.
-    idle_since: Option<Duration>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    ticket: Ticket,
-    function: String,
-    revision: String,
-    passed_over: u32,
-}
-
-impl Plan {
-    pub(crate) fn new(limits: Limits) -> Plan {
+impl<B: Clone> Plan<B> {
+    pub(crate) fn new(limits: Limits) -> Plan<B> {
         assert!(
-            limits.environments_max > 0,
+            limits.environments_max > 0 && limits.starting_max > 0,
             "a pool needs room for one environment"
         );
         Plan {
             limits,
             functions: BTreeMap::new(),
+            groups: BTreeMap::new(),
             environments: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            busy: 0,
+            tickets: BTreeMap::new(),
+            hungry: BTreeSet::new(),
+            running: 0,
+            memory_mb: 0,
             next_id: 1,
             is_closed: false,
         }
     }
 
-    /// Places one invocation of `function` at `revision`.
+    /// Places one invocation.
     pub(crate) fn request(
         &mut self,
-        function: &str,
-        revision: &str,
-        reserved: Option<u32>,
+        demand: &Demand<'_>,
+        blueprint: &B,
+        now: Duration,
     ) -> Decision {
         if self.is_closed {
             return Decision::Closed;
         }
-        if let Some(throttle) = self.throttle(function, reserved) {
+        if let Some(throttle) = self.throttle(demand) {
             return throttle;
         }
-        if !self.functions.contains_key(function) {
-            self.functions
-                .insert(function.to_owned(), Function::default());
-        }
-        let group = self
-            .functions
-            .get_mut(function)
-            .expect("inserted just above");
-        group.concurrency += 1;
-        let environments = &self.environments;
+        let at = self.group(demand, blueprint);
+        let ticket = Ticket(self.next_id);
+        let group = self.groups.get_mut(&at).expect("found just above");
+        self.functions
+            .get_mut(demand.function)
+            .expect("a group has its function")
+            .concurrency += 1;
+        group.notice_demand(now, self.limits.idle_after);
         // The last used environment has the warmest caches, and lets the others grow old and end.
-        if let Some(at) = group
-            .idle
-            .iter()
-            .rposition(|id| environments[id].revision == revision)
-        {
-            let id = group.idle.remove(at);
-            self.environments
-                .get_mut(&id)
-                .expect("an idle id names an environment")
-                .idle_since = None;
-            self.busy += 1;
-            return Decision::Reuse(id);
+        if let Some(id) = group.shared.pop().or_else(|| group.idle.pop()) {
+            self.run(id, now);
+            self.look_at(at, now);
+            return Decision::Run(id);
         }
-        if self.environments.len() < self.limits.environments_max as usize {
-            return Decision::Start {
-                start: self.start(function, revision),
-                end: None,
-            };
-        }
-        if let Some(oldest) = self.oldest_idle() {
-            self.forget(oldest);
-            return Decision::Start {
-                start: self.start(function, revision),
-                end: Some(oldest),
-            };
-        }
-        let ticket = Ticket(self.take_id());
-        let waiting = Waiting {
+        group.waiting.push_back(Waiting {
             ticket,
-            function: function.to_owned(),
-            revision: revision.to_owned(),
+            since: now,
             passed_over: 0,
-        };
-        self.waiting.push_back(waiting);
+        });
+        self.next_id += 1;
+        self.tickets.insert(ticket, at);
+        self.look_at(at, now);
         Decision::Wait(ticket)
+    }
+
+    /// Keeps as many environments of the function started as `demand` says, from now on.
+    pub(crate) fn provision(&mut self, demand: &Demand<'_>, blueprint: &B, now: Duration) {
+        if self.is_closed {
+            return;
+        }
+        let at = self.group(demand, blueprint);
+        self.look_at(at, now);
+        self.drop_if_unused(at);
     }
 
     /// Takes back an environment whose invocation ended. `is_healthy`: it can take another one.
@@ -179,119 +182,193 @@ impl Plan {
     ) -> Release {
         let environment = self
             .environments
-            .get(&id)
-            .expect("only a busy environment is released");
-        assert!(
-            environment.idle_since.is_none(),
-            "only a busy environment is released"
-        );
-        let function = environment.function.clone();
-        let is_reusable = is_healthy && !environment.is_retired && !self.is_closed;
-        self.leave(&function);
-        self.busy -= 1;
-        if is_reusable && let Some(ticket) = self.next_for(id) {
-            self.busy += 1;
-            return Release::Reuse(ticket);
-        }
-        if let Some(waiting) = self.waiting.pop_front() {
-            self.forget(id);
-            let start = self.start(&waiting.function, &waiting.revision);
-            return Release::EndAndStart(waiting.ticket, start);
-        }
-        if !is_reusable {
-            self.forget(id);
-            return Release::End;
-        }
-        self.environments
             .get_mut(&id)
-            .expect("checked above")
-            .idle_since = Some(now);
-        self.functions.entry(function).or_default().idle.push(id);
-        Release::Idle
+            .expect("only a running environment is released");
+        let State::Ready { running, began, .. } = &mut environment.state else {
+            panic!("only a running environment is released");
+        };
+        *running = running
+            .checked_sub(1)
+            .expect("an environment is released once for each invocation");
+        let took = now.saturating_sub(*began);
+        environment.is_broken |= !is_healthy;
+        let (at, is_broken, others) = (environment.group, environment.is_broken, *running);
+        let group = self.groups.get_mut(&at).expect("it has environments");
+        group.running -= 1;
+        group.shared.retain(|shared| *shared != id);
+        if is_healthy {
+            group.learn(took);
+        }
+        let capacity = group.capacity;
+        self.running -= 1;
+        self.leave(at);
+        let mut served = Vec::new();
+        if !is_broken && !self.is_closed {
+            for _ in others..capacity {
+                let Some(ticket) = self.next_for(id, now) else {
+                    break;
+                };
+                self.run(id, now);
+                served.push(ticket);
+            }
+        }
+        let released = if !served.is_empty() {
+            Release::Run(served)
+        } else if is_broken || self.is_closed {
+            self.end_unless_running(id, others, now)
+        } else if self.groups[&at].is_retired || !self.groups[&at].waiting.is_empty() {
+            // Passed over too often: who waits longest gets the room.
+            self.end_unless_running(id, others, now)
+        } else {
+            self.set_free(id, others, now);
+            Release::Keep
+        };
+        self.look_at(at, now);
+        self.drop_if_unused(at);
+        released
     }
 
-    /// Takes back a waiting invocation that nobody awaits any more. False: it was granted before.
-    pub(crate) fn cancel(&mut self, ticket: Ticket) -> bool {
-        let Some(at) = self
+    /// An environment has started and waits for invocations.
+    pub(crate) fn started(&mut self, id: EnvironmentId, now: Duration) -> Release {
+        let at = self.end_start(id, now);
+        let group = self.groups.get_mut(&at).expect("it has environments");
+        group.failures = 0;
+        let room = (group.capacity as usize).min(group.waiting.len());
+        let served: Vec<Ticket> = group
             .waiting
-            .iter()
-            .position(|waiting| waiting.ticket == ticket)
-        else {
+            .drain(..room)
+            .map(|waiting| waiting.ticket)
+            .collect();
+        let is_kept = !group.is_retired && !self.is_closed;
+        for ticket in &served {
+            self.tickets.remove(ticket);
+            self.run(id, now);
+        }
+        let released = if !served.is_empty() {
+            Release::Run(served)
+        } else if is_kept {
+            self.set_free(id, 0, now);
+            Release::Keep
+        } else {
+            self.forget(id, now);
+            Release::End
+        };
+        self.look_at(at, now);
+        self.drop_if_unused(at);
+        released
+    }
+
+    /// An environment could not be started. The invocation that is told, if one waits, holds it as if it ran in it.
+    pub(crate) fn start_failed(&mut self, id: EnvironmentId, now: Duration) -> Option<Ticket> {
+        let at = self.end_start(id, now);
+        let group = self.groups.get_mut(&at).expect("it has environments");
+        group.note_failure(now);
+        let told = group.waiting.pop_front().map(|waiting| waiting.ticket);
+        self.environments
+            .get_mut(&id)
+            .expect("its start ended just above")
+            .is_broken = true;
+        match told {
+            Some(ticket) => {
+                self.tickets.remove(&ticket);
+                self.run(id, now);
+            }
+            None => self.forget(id, now),
+        }
+        self.look_at(at, now);
+        self.drop_if_unused(at);
+        told
+    }
+
+    /// Takes back a waiting invocation that nobody awaits any more. False: it was served before.
+    pub(crate) fn cancel(&mut self, ticket: Ticket, now: Duration) -> bool {
+        let Some(at) = self.tickets.remove(&ticket) else {
             return false;
         };
-        let waiting = self
-            .waiting
-            .remove(at)
-            .expect("position is inside the queue");
-        self.leave(&waiting.function);
+        let group = self.groups.get_mut(&at).expect("a ticket has its group");
+        group.waiting.retain(|waiting| waiting.ticket != ticket);
+        self.leave(at);
+        self.look_at(at, now);
+        self.drop_if_unused(at);
         true
     }
 
-    /// Idle environments of `function` to end now; busy ones end when they come free.
-    pub(crate) fn retire(&mut self, function: &str) -> Vec<EnvironmentId> {
-        for environment in self
-            .environments
-            .values_mut()
-            .filter(|environment| environment.function == function)
-        {
-            environment.is_retired = true;
-        }
-        let idle = self
-            .functions
-            .get(function)
-            .map(|group| group.idle.clone())
-            .unwrap_or_default();
-        idle.iter().for_each(|id| self.forget(*id));
-        self.drop_if_unused(function);
-        idle
-    }
-
-    /// Environments whose idle time is over at `now`.
-    pub(crate) fn expire(&mut self, now: Duration) -> Vec<EnvironmentId> {
-        let idle_after = self.limits.idle_after;
-        let is_over = |environment: &Environment| {
-            environment
-                .idle_since
-                .is_some_and(|since| now.saturating_sub(since) >= idle_after)
+    /// Idle environments of `function` to end now; the others end when they come free. What waits is still served by
+    /// its own revision; a request that comes now gets a new environment.
+    pub(crate) fn retire(&mut self, function: &str, now: Duration) -> Vec<EnvironmentId> {
+        let Some(known) = self.functions.get_mut(function) else {
+            return Vec::new();
         };
-        let over: Vec<_> = self
-            .environments
-            .iter()
-            .filter(|(_, e)| is_over(e))
-            .map(|(id, _)| *id)
-            .collect();
-        over.iter().for_each(|id| self.forget(*id));
-        over
+        let mut ended = Vec::new();
+        for at in std::mem::take(&mut known.groups) {
+            let group = self.groups.get_mut(&at).expect("a function has its groups");
+            group.is_retired = true;
+            group.provisioned = 0;
+            for id in group.idle.clone() {
+                self.forget(id, now);
+                ended.push(id);
+            }
+            self.look_at(at, now);
+            self.drop_if_unused(at);
+        }
+        self.drop_function_if_unused(function);
+        ended
     }
 
-    /// Refuses everything from now on; returns the idle environments to end and the waiting invocations to refuse.
+    /// Environments whose idle time is over at `now`, but for those that are provisioned.
+    pub(crate) fn expire(&mut self, now: Duration) -> Vec<EnvironmentId> {
+        let mut ended = Vec::new();
+        while let Some((since, oldest)) = self.oldest_idle() {
+            if now.saturating_sub(since) < self.limits.idle_after {
+                break;
+            }
+            let at = self.environments[&oldest].group;
+            self.forget(oldest, now);
+            self.drop_if_unused(at);
+            ended.push(oldest);
+        }
+        ended
+    }
+
+    /// Refuses everything from now on; returns the idle and starting environments to end and the waiting invocations
+    /// to refuse.
     pub(crate) fn close(&mut self) -> (Vec<EnvironmentId>, Vec<Ticket>) {
         self.is_closed = true;
-        let is_idle =
-            |(id, environment): (&EnvironmentId, &Environment)| environment.idle_since.map(|_| *id);
-        let idle: Vec<_> = self.environments.iter().filter_map(is_idle).collect();
-        idle.iter().for_each(|id| self.forget(*id));
-        let waiting: Vec<_> = std::mem::take(&mut self.waiting).into();
-        waiting
+        let waiting: Vec<Ticket> = std::mem::take(&mut self.tickets).into_keys().collect();
+        for at in self.groups.keys().copied().collect::<Vec<_>>() {
+            let group = self.groups.get_mut(&at).expect("listed just above");
+            group.provisioned = 0;
+            for _ in 0..std::mem::take(&mut group.waiting).len() {
+                self.leave(at);
+            }
+        }
+        let unused: Vec<EnvironmentId> = self
+            .environments
             .iter()
-            .for_each(|waiting| self.leave(&waiting.function));
-        (
-            idle,
-            waiting.into_iter().map(|waiting| waiting.ticket).collect(),
-        )
+            .filter(|(_, environment)| !environment.is_running())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &unused {
+            self.forget(*id, Duration::ZERO);
+        }
+        self.hungry.clear();
+        for at in self.groups.keys().copied().collect::<Vec<_>>() {
+            self.drop_if_unused(at);
+        }
+        (unused, waiting)
     }
 
-    /// Environments that run an invocation.
+    /// Invocations that run.
     pub(crate) fn busy(&self) -> u32 {
-        self.busy
+        self.running
     }
 
-    fn throttle(&self, function: &str, reserved: Option<u32>) -> Option<Decision> {
+    fn throttle(&self, demand: &Demand<'_>) -> Option<Decision> {
         let concurrency = self
             .functions
-            .get(function)
-            .map_or(0, |group| group.concurrency);
-        if let Some(limit) = reserved
+            .get(demand.function)
+            .map_or(0, |function| function.concurrency);
+        if let Some(limit) = demand.reserved
             && concurrency >= limit
         {
             let reason = ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded;
@@ -299,77 +376,34 @@ impl Plan {
         }
         let limit = self.limits.concurrency_max;
         let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
-        let total = self.busy as usize + self.waiting.len();
+        let total = self.running as usize + self.tickets.len();
         (total >= limit as usize).then_some(Decision::Throttle { reason, limit })
     }
 
     /// The waiting invocation that environment `id` can serve, if taking it is fair to those who came before.
-    fn next_for(&mut self, id: EnvironmentId) -> Option<Ticket> {
-        let environment = &self.environments[&id];
-        let fits = |waiting: &Waiting| {
-            waiting.function == environment.function && waiting.revision == environment.revision
-        };
-        let at = self.waiting.iter().position(fits)?;
-        if at > 0 {
-            let first = self.waiting.front_mut().expect("position found an element");
-            if first.passed_over >= PASSED_OVER_MAX {
+    fn next_for(&mut self, id: EnvironmentId, now: Duration) -> Option<Ticket> {
+        let at = self.environments[&id].group;
+        let first = self.groups[&at].waiting.front()?.ticket;
+        if let Some((older, overtaken)) = self.first_unserved(now)
+            && older < first
+            && overtaken != at
+            && self.is_evictable(id)
+            && self.may_start(now)
+        {
+            let waiting = self
+                .groups
+                .get_mut(&overtaken)
+                .and_then(|group| group.waiting.iter_mut().find(|one| one.ticket == older))
+                .expect("an unserved invocation waits");
+            if waiting.passed_over >= PASSED_OVER_MAX {
                 return None;
             }
-            first.passed_over += 1;
+            waiting.passed_over += 1;
         }
-        self.waiting.remove(at).map(|waiting| waiting.ticket)
-    }
-
-    fn start(&mut self, function: &str, revision: &str) -> EnvironmentId {
-        let id = EnvironmentId(self.take_id());
-        let environment = Environment {
-            function: function.to_owned(),
-            revision: revision.to_owned(),
-            is_retired: false,
-            idle_since: None,
-        };
-        self.environments.insert(id, environment);
-        self.busy += 1;
-        id
-    }
-
-    fn oldest_idle(&self) -> Option<EnvironmentId> {
-        let idle = self
-            .environments
-            .iter()
-            .filter_map(|(id, e)| e.idle_since.map(|since| (since, *id)));
-        idle.min().map(|(_, id)| id)
-    }
-
-    fn forget(&mut self, id: EnvironmentId) {
-        let environment = self
-            .environments
-            .remove(&id)
-            .expect("only a known environment is forgotten");
-        if let Some(group) = self.functions.get_mut(&environment.function) {
-            group.idle.retain(|idle| *idle != id);
-        }
-        self.drop_if_unused(&environment.function);
-    }
-
-    fn leave(&mut self, function: &str) {
-        let group = self
-            .functions
-            .get_mut(function)
-            .expect("a function with an invocation is known");
-        group.concurrency -= 1;
-        self.drop_if_unused(function);
-    }
-
-    /// Keeps `functions` as small as what is warm or running.
-    fn drop_if_unused(&mut self, function: &str) {
-        if self
-            .functions
-            .get(function)
-            .is_some_and(|group| group.concurrency == 0 && group.idle.is_empty())
-        {
-            self.functions.remove(function);
-        }
+        let group = self.groups.get_mut(&at).expect("it has environments");
+        let ticket = group.waiting.pop_front()?.ticket;
+        self.tickets.remove(&ticket);
+        Some(ticket)
     }
 
     fn take_id(&mut self) -> u64 {
@@ -381,5 +415,7 @@ impl Plan {
 /// How often a warm hand-over may overtake the invocation that waits longest.
 const PASSED_OVER_MAX: u32 = 16;
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

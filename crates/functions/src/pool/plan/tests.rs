@@ -1,226 +1,357 @@
 use super::*;
 
-fn plan(environments_max: u32, concurrency_max: u32) -> Plan {
-    Plan::new(Limits {
-        concurrency_max,
+fn limits(environments_max: u32) -> Limits {
+    Limits {
+        concurrency_max: 1000,
         environments_max,
-        idle_after: Duration::from_secs(10),
-    })
+        starting_max: 100,
+        spare_memory_mb_max: 0,
+        idle_after: at(10),
+    }
 }
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn start(decision: Decision) -> EnvironmentId {
-    let Decision::Start { start, end: None } = decision else {
-        panic!("{decision:?}")
-    };
-    start
+fn demand(function: &str) -> Demand<'_> {
+    Demand {
+        function,
+        revision: "1",
+        reserved: None,
+        provisioned: 0,
+        capacity: 1,
+        memory_mb: 128,
+    }
 }
 
-fn wait(decision: Decision) -> Ticket {
-    let Decision::Wait(ticket) = decision else {
-        panic!("{decision:?}")
-    };
-    ticket
+/// A plan at a time of its own.
+struct Seen {
+    plan: Plan<()>,
+    now: Duration,
+}
+
+impl Seen {
+    fn new(limits: Limits) -> Seen {
+        Seen {
+            plan: Plan::new(limits),
+            now: at(0),
+        }
+    }
+
+    fn request(&mut self, function: &str) -> Decision {
+        self.plan.request(&demand(function), &(), self.now)
+    }
+
+    #[track_caller]
+    fn wait(&mut self, function: &str) -> Ticket {
+        match self.request(function) {
+            Decision::Wait(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn starts(&mut self) -> Vec<Start<()>> {
+        self.plan.starts(self.now)
+    }
+
+    #[track_caller]
+    fn start(&mut self) -> EnvironmentId {
+        match self.starts()[..] {
+            [Start { id, .. }] => id,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    /// An environment of `function` that runs an invocation.
+    #[track_caller]
+    fn running(&mut self, function: &str) -> EnvironmentId {
+        let ticket = self.wait(function);
+        let id = self.start();
+        assert_eq!(self.started(id), Release::Run(vec![ticket]));
+        id
+    }
+
+    fn started(&mut self, id: EnvironmentId) -> Release {
+        self.plan.started(id, self.now)
+    }
+
+    fn release(&mut self, id: EnvironmentId) -> Release {
+        self.plan.release(id, true, self.now)
+    }
 }
 
 #[test]
 fn the_last_used_environment_is_reused_and_the_others_expire() {
-    let mut plan = plan(4, 10);
-    let (a, b) = (
-        start(plan.request("f", "1", None)),
-        start(plan.request("f", "1", None)),
-    );
-    assert_eq!(plan.release(a, true, at(1)), Release::Idle);
-    assert_eq!(plan.release(b, true, at(2)), Release::Idle);
-    assert_eq!(plan.request("f", "1", None), Decision::Reuse(b));
-    assert_eq!(plan.expire(at(10)), []);
-    assert_eq!(plan.expire(at(11)), [a]);
-    assert_eq!(plan.release(b, true, at(12)), Release::Idle);
-    assert_eq!(plan.expire(at(22)), [b]);
+    let mut seen = Seen::new(limits(4));
+    let (a, b) = (seen.running("f"), seen.running("f"));
+    seen.now = at(1);
+    assert_eq!(seen.release(a), Release::Keep);
+    seen.now = at(2);
+    assert_eq!(seen.release(b), Release::Keep);
+    assert_eq!(seen.request("f"), Decision::Run(b));
+    assert_eq!(seen.plan.expire(at(10)), []);
+    assert_eq!(seen.plan.expire(at(11)), [a]);
+    seen.now = at(12);
+    assert_eq!(seen.release(b), Release::Keep);
+    assert_eq!(seen.plan.expire(at(22)), [b]);
+    assert!(seen.plan.groups.is_empty() && seen.plan.functions.is_empty());
 }
 
 #[test]
-fn another_revision_never_gets_an_old_environment() {
-    let mut plan = plan(4, 10);
-    let old = start(plan.request("f", "1", None));
-    plan.release(old, true, at(0));
-    let new = start(plan.request("f", "2", None));
-    assert_eq!(plan.retire("f"), [old]);
-    // Busy when the function changed: ends when it comes free.
-    assert_eq!(plan.release(new, true, at(0)), Release::End);
+fn who_waits_takes_what_comes_first() {
+    let mut seen = Seen::new(limits(4));
+    let a = seen.running("f");
+    let second = seen.wait("f");
+    let b = seen.start();
+    // The first one comes free before the second has started.
+    seen.now = at(1);
+    assert_eq!(seen.release(a), Release::Run(vec![second]));
+    // What was started for it is warm for the next one.
+    assert_eq!(seen.started(b), Release::Keep);
+    assert_eq!(seen.request("f"), Decision::Run(b));
 }
 
 #[test]
-fn a_full_pool_ends_the_oldest_idle_environment_before_anyone_waits() {
-    let mut plan = plan(2, 10);
-    let (a, b) = (
-        start(plan.request("a", "1", None)),
-        start(plan.request("b", "1", None)),
-    );
-    plan.release(b, true, at(1));
-    plan.release(a, true, at(2));
-    let decision = plan.request("c", "1", None);
+fn a_changed_function_gets_new_environments_and_what_runs_goes_on() {
+    let mut seen = Seen::new(limits(4));
+    let (idle, busy) = (seen.running("f"), seen.running("f"));
+    seen.now = at(1);
+    seen.release(idle);
+    assert_eq!(seen.request("f"), Decision::Run(idle));
+    let waits = seen.wait("f");
+    let starting = seen.start();
+    assert_eq!(seen.release(idle), Release::Run(vec![waits]));
+    assert_eq!(seen.plan.retire("f", seen.now), []);
+    assert_eq!(seen.plan.retire("f", seen.now), []);
+    // The same revision again: nothing of before is used.
+    let ticket = seen.wait("f");
+    assert_eq!(seen.release(busy), Release::End);
+    assert_eq!(seen.release(idle), Release::End);
+    assert_eq!(seen.started(starting), Release::End);
+    let new = seen.start();
+    assert_eq!(seen.started(new), Release::Run(vec![ticket]));
+    seen.release(new);
+    assert_eq!(seen.plan.retire("f", seen.now), [new]);
+    assert!(seen.plan.groups.is_empty() && seen.plan.functions.is_empty());
+}
+
+#[test]
+fn who_waited_before_the_change_is_served_by_its_own_revision() {
+    let mut seen = Seen::new(limits(1));
+    let old = seen.running("f");
+    let waits = seen.wait("f");
+    seen.plan.retire("f", seen.now);
+    assert_eq!(seen.release(old), Release::Run(vec![waits]));
+    assert_eq!(seen.release(old), Release::End);
+}
+
+#[test]
+fn a_full_pool_ends_the_oldest_idle_environment_before_anyone_waits_for_it() {
+    let mut seen = Seen::new(limits(2));
+    let (a, b) = (seen.running("a"), seen.running("b"));
+    seen.now = at(1);
+    seen.release(b);
+    seen.now = at(2);
+    seen.release(a);
+    seen.wait("c");
+    let starts = seen.starts();
     assert!(
-        matches!(decision, Decision::Start { end: Some(end), .. } if end == b),
-        "{decision:?}"
+        matches!(starts[..], [Start { end: Some(end), .. }] if end == b),
+        "{starts:?}"
     );
-    assert_eq!(plan.request("a", "1", None), Decision::Reuse(a));
-    wait(plan.request("d", "1", None));
+    assert_eq!(seen.request("a"), Decision::Run(a));
+    seen.wait("d");
+    assert_eq!(seen.starts(), []);
 }
 
 #[test]
 fn a_dead_environment_makes_room_for_who_waits() {
-    let mut plan = plan(1, 10);
-    let a = start(plan.request("a", "1", None));
-    let ticket = wait(plan.request("a", "1", None));
-    let release = plan.release(a, false, at(0));
-    assert!(
-        matches!(release, Release::EndAndStart(granted, _) if granted == ticket),
-        "{release:?}"
-    );
+    let mut seen = Seen::new(limits(1));
+    let a = seen.running("a");
+    let ticket = seen.wait("a");
+    assert_eq!(seen.starts(), []);
+    assert_eq!(seen.plan.release(a, false, seen.now), Release::End);
+    let b = seen.start();
+    assert_eq!(seen.started(b), Release::Run(vec![ticket]));
 }
 
 #[test]
 fn warm_hand_overs_overtake_only_so_often() {
-    let mut plan = plan(1, 1000);
-    let mut held = start(plan.request("a", "1", None));
-    let other = wait(plan.request("b", "1", None));
+    let mut seen = Seen::new(limits(1));
+    let a = seen.running("a");
+    let other = seen.wait("b");
     for _ in 0..PASSED_OVER_MAX {
-        let ticket = wait(plan.request("a", "1", None));
-        assert_eq!(plan.release(held, true, at(0)), Release::Reuse(ticket));
+        let ticket = seen.wait("a");
+        assert_eq!(seen.release(a), Release::Run(vec![ticket]));
+        assert_eq!(seen.starts(), []);
     }
-    wait(plan.request("a", "1", None));
-    let Release::EndAndStart(ticket, started) = plan.release(held, true, at(0)) else {
-        panic!("b was starved")
+    seen.wait("a");
+    assert_eq!(seen.release(a), Release::End);
+    let b = seen.start();
+    assert_eq!(seen.started(b), Release::Run(vec![other]));
+}
+
+#[test]
+fn a_failed_start_tells_one_invocation_and_the_others_get_the_next() {
+    let mut seen = Seen::new(limits(1));
+    let (first, second) = (seen.wait("f"), seen.wait("f"));
+    let a = seen.start();
+    assert_eq!(seen.plan.start_failed(a, seen.now), Some(first));
+    assert_eq!(seen.starts(), []);
+    assert_eq!(seen.plan.release(a, false, seen.now), Release::End);
+    let b = seen.start();
+    assert_eq!(seen.started(b), Release::Run(vec![second]));
+}
+
+#[test]
+fn few_start_at_one_time_and_one_that_takes_long_keeps_no_other() {
+    let mut seen = Seen::new(Limits {
+        starting_max: 1,
+        ..limits(4)
+    });
+    seen.wait("hangs");
+    let hangs = seen.start();
+    let ticket = seen.wait("b");
+    assert_eq!(seen.starts(), []);
+    assert_eq!(
+        seen.plan.next_look(seen.now + Duration::from_millis(5)),
+        Some(at(1))
+    );
+    seen.now = at(1);
+    let b = seen.start();
+    assert_eq!(seen.started(b), Release::Run(vec![ticket]));
+    assert!(seen.plan.start_failed(hangs, seen.now).is_some());
+}
+
+#[test]
+fn short_invocations_are_waited_for_and_long_ones_are_not() {
+    let mut seen = Seen::new(limits(4));
+    let a = seen.running("f");
+    seen.now += Duration::from_millis(1);
+    seen.release(a);
+    assert_eq!(seen.request("f"), Decision::Run(a));
+    let second = seen.wait("f");
+    assert_eq!(seen.starts(), []);
+    assert_eq!(
+        seen.plan.next_look(seen.now),
+        Some(seen.now + Duration::from_millis(5))
+    );
+    // It takes longer than it should.
+    seen.now += Duration::from_millis(5);
+    let b = seen.start();
+    assert_eq!(seen.started(b), Release::Run(vec![second]));
+}
+
+#[test]
+fn a_rising_demand_starts_spares_ahead() {
+    let mut seen = Seen::new(Limits {
+        spare_memory_mb_max: 128 * 10,
+        ..limits(16)
+    });
+    seen.wait("f");
+    assert_eq!(seen.starts().len(), 1, "one at a time needs no spare");
+    seen.wait("f");
+    let ids: Vec<_> = seen.starts().into_iter().map(|start| start.id).collect();
+    assert_eq!(ids.len(), 2, "the second, and one ahead");
+    for _ in 0..2 {
+        seen.wait("f");
+    }
+    assert_eq!(
+        seen.starts().len(),
+        2,
+        "the third has one, the fourth and a spare"
+    );
+    for _ in 0..4 {
+        seen.wait("f");
+        seen.starts();
+    }
+    assert_eq!(
+        seen.plan.environments.len(),
+        10,
+        "as many as memory has room for"
+    );
+    seen.wait("f");
+    seen.wait("f");
+    assert_eq!(seen.starts().len(), 0, "both have spares already");
+    seen.wait("f");
+    assert_eq!(seen.starts().len(), 1, "who waits gets one all the same");
+}
+
+#[test]
+fn provisioned_environments_start_at_once_and_stay() {
+    let mut seen = Seen::new(limits(3));
+    let provisioned = Demand {
+        provisioned: 9,
+        ..demand("f")
     };
-    assert_eq!(ticket, other);
-    held = started;
+    seen.plan.provision(&provisioned, &(), seen.now);
+    let ids: Vec<_> = seen.starts().into_iter().map(|start| start.id).collect();
+    assert_eq!(ids.len(), 2, "one place stays for other functions");
+    for id in &ids {
+        assert_eq!(seen.started(*id), Release::Keep);
+    }
+    seen.now = at(1000);
+    assert_eq!(seen.plan.expire(seen.now), []);
+    let a = seen.running("a");
+    seen.wait("b");
+    assert_eq!(seen.starts(), [], "no other function ends them");
+    seen.release(a);
+    let b = seen.start();
+    seen.started(b);
+    // One that breaks is replaced.
+    assert_eq!(
+        seen.plan.request(&provisioned, &(), seen.now),
+        Decision::Run(ids[1])
+    );
+    assert_eq!(seen.plan.release(ids[1], false, seen.now), Release::End);
+    let again = seen.start();
+    // One that cannot start is tried again, later and later.
+    assert_eq!(seen.plan.start_failed(again, seen.now), None);
+    assert_eq!(seen.starts(), []);
+    assert_eq!(seen.plan.next_look(seen.now), Some(at(1002)));
+    seen.now = at(1002);
+    seen.start();
+    assert_eq!(seen.plan.retire("f", seen.now), [ids[0]]);
+}
+
+#[test]
+fn an_environment_runs_as_many_as_it_may() {
+    let mut seen = Seen::new(limits(1));
+    let two = Demand {
+        capacity: 2,
+        ..demand("f")
+    };
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        match seen.plan.request(&two, &(), seen.now) {
+            Decision::Wait(ticket) => tickets.push(ticket),
+            other => panic!("{other:?}"),
+        }
+    }
+    let a = seen.start();
+    assert_eq!(seen.started(a), Release::Run(tickets[..2].to_vec()));
+    assert_eq!(seen.release(a), Release::Run(vec![tickets[2]]));
+    assert_eq!(seen.release(a), Release::Keep);
+    assert_eq!(seen.plan.request(&two, &(), seen.now), Decision::Run(a));
+    // Broken, it takes no more and ends with the last one in it.
+    assert_eq!(seen.plan.release(a, false, seen.now), Release::Keep);
     assert!(matches!(
-        plan.release(held, true, at(0)),
-        Release::EndAndStart(..)
+        seen.plan.request(&two, &(), seen.now),
+        Decision::Wait(_)
     ));
+    assert_eq!(seen.release(a), Release::End);
+    seen.start();
 }
 
 #[test]
 fn a_closed_plan_refuses_and_keeps_nothing() {
-    let mut plan = plan(1, 10);
-    let a = start(plan.request("a", "1", None));
-    let ticket = wait(plan.request("a", "1", None));
-    assert_eq!(plan.close(), (vec![], vec![ticket]));
-    assert_eq!(plan.request("a", "1", None), Decision::Closed);
-    assert_eq!(plan.release(a, true, at(0)), Release::End);
-    assert!(plan.functions.is_empty() && plan.environments.is_empty());
-}
-
-/// Random requests, releases, cancels, expiries and retirements; the bounds hold at every step, and in the end
-/// nothing is left.
-#[test]
-fn bounds_hold_in_any_order_of_events() {
-    for seed in 1..200_u64 {
-        let mut world = World {
-            plan: plan(3, 8),
-            busy: Vec::new(),
-            waiting: Vec::new(),
-            random: seed,
-        };
-        for step in 0..300 {
-            world.step(at(step));
-        }
-        world.finish();
-    }
-}
-
-struct World {
-    plan: Plan,
-    busy: Vec<EnvironmentId>,
-    waiting: Vec<Ticket>,
-    random: u64,
-}
-
-impl World {
-    fn pick(&mut self, below: usize) -> usize {
-        // xorshift64: the same walk for the same seed.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        usize::try_from(self.random % below as u64).expect("small")
-    }
-
-    fn step(&mut self, now: Duration) {
-        match self.pick(8) {
-            0..=3 => self.request(),
-            4 | 5 if !self.busy.is_empty() => self.release(now),
-            6 if !self.waiting.is_empty() => {
-                let at = self.pick(self.waiting.len());
-                let ticket = self.waiting.swap_remove(at);
-                assert!(self.plan.cancel(ticket) && !self.plan.cancel(ticket));
-            }
-            7 => {
-                self.plan.expire(now);
-                let function = ["a", "b", "c", "d"][self.pick(4)];
-                for ended in self.plan.retire(function) {
-                    assert!(!self.busy.contains(&ended));
-                }
-            }
-            _ => {}
-        }
-        assert!(self.plan.environments.len() <= 3);
-        assert!(self.busy.len() + self.waiting.len() <= 8);
-        assert_eq!(self.plan.busy() as usize, self.busy.len());
-        assert_eq!(self.plan.waiting.len(), self.waiting.len());
-        // Nobody waits while there is room.
-        assert!(self.waiting.is_empty() || self.busy.len() == 3);
-    }
-
-    fn request(&mut self) {
-        let (function, revision) = (["a", "b", "c", "d"][self.pick(4)], ["1", "2"][self.pick(2)]);
-        match self.plan.request(function, revision, None) {
-            Decision::Reuse(id) | Decision::Start { start: id, .. } => {
-                assert!(!self.busy.contains(&id), "one invocation an environment");
-                self.busy.push(id);
-            }
-            Decision::Wait(ticket) => self.waiting.push(ticket),
-            Decision::Throttle { limit, .. } => {
-                assert_eq!(limit as usize, self.busy.len() + self.waiting.len())
-            }
-            Decision::Closed => panic!("open"),
-        }
-    }
-
-    fn release(&mut self, now: Duration) {
-        let at = self.pick(self.busy.len());
-        let id = self.busy.swap_remove(at);
-        let is_healthy = self.pick(4) > 0;
-        match self.plan.release(id, is_healthy, now) {
-            Release::Idle => assert!(is_healthy && self.waiting.is_empty()),
-            Release::End => assert!(self.waiting.is_empty()),
-            Release::Reuse(ticket) => self.grant(ticket, id),
-            Release::EndAndStart(ticket, started) => self.grant(ticket, started),
-        }
-    }
-
-    fn grant(&mut self, ticket: Ticket, id: EnvironmentId) {
-        let at = self
-            .waiting
-            .iter()
-            .position(|waiting| *waiting == ticket)
-            .expect("a ticket is granted once");
-        self.waiting.remove(at);
-        self.busy.push(id);
-    }
-
-    fn finish(mut self) {
-        while !self.busy.is_empty() {
-            self.release(at(1000));
-        }
-        self.plan.expire(at(2000));
-        assert!(
-            self.plan.environments.is_empty()
-                && self.plan.functions.is_empty()
-                && self.waiting.is_empty()
-        );
-    }
+    let mut seen = Seen::new(limits(2));
+    let a = seen.running("a");
+    let ticket = seen.wait("a");
+    let b = seen.start();
+    assert_eq!(seen.plan.close(), (vec![b], vec![ticket]));
+    assert_eq!(seen.request("a"), Decision::Closed);
+    assert_eq!(seen.release(a), Release::End);
+    assert!(seen.plan.functions.is_empty() && seen.plan.environments.is_empty());
 }

@@ -1,0 +1,179 @@
+//! What is started next: for who waits, for what is provisioned, and ahead of a demand that rises.
+
+use std::time::Duration;
+
+use super::group::{Group, State};
+use super::{EnvironmentId, GroupId, Plan, Start, Ticket};
+
+impl<B: Clone> Plan<B> {
+    /// What to start now. Ask after every change, and at [`Plan::next_look`].
+    pub(crate) fn starts(&mut self, now: Duration) -> Vec<Start<B>> {
+        let mut starts = Vec::new();
+        if self.hungry.is_empty() || self.is_closed {
+            return starts;
+        }
+        while self.may_start(now)
+            && let Some((_, at)) = self.first_unserved(now)
+        {
+            let end = if self.has_room() {
+                None
+            } else {
+                let Some((_, oldest)) = self.oldest_idle() else {
+                    break;
+                };
+                Some(oldest)
+            };
+            if let Some(oldest) = end {
+                let evicted = self.environments[&oldest].group;
+                self.forget(oldest, now);
+                if evicted != at {
+                    self.drop_if_unused(evicted);
+                }
+            }
+            starts.push(self.start(at, end, now));
+        }
+        self.start_ahead(now, &mut starts);
+        for at in self.hungry.iter().copied().collect::<Vec<_>>() {
+            self.look_at(at, now);
+        }
+        starts
+    }
+
+    /// When [`Plan::starts`] may have more to say although nothing has changed.
+    pub(crate) fn next_look(&self, now: Duration) -> Option<Duration> {
+        if self.hungry.is_empty() {
+            return None;
+        }
+        let looks = self.hungry.iter().flat_map(|at| {
+            let group = &self.groups[at];
+            let impatient = group.waiting.front().map(|first| first.since + PATIENCE);
+            let again = (group.environments < group.provisioned).then_some(group.not_before);
+            [impatient, again].into_iter().flatten()
+        });
+        let turns = self.turns().map(|since| since + TURN);
+        looks.chain(turns).filter(|look| *look > now).min()
+    }
+
+    /// Keeps `hungry` what it says, after a change of the group.
+    pub(super) fn look_at(&mut self, at: GroupId, now: Duration) {
+        let Some(group) = self.groups.get(&at) else {
+            return;
+        };
+        let is_hungry = !self.is_closed
+            && (group.waiting.len() > group.coming()
+                || group.environments < group.provisioned
+                || self.spares_wanted(group, now) > 0);
+        if is_hungry {
+            self.hungry.insert(at);
+        } else {
+            self.hungry.remove(&at);
+        }
+    }
+
+    /// The oldest invocation for which an environment should be started.
+    pub(super) fn first_unserved(&self, now: Duration) -> Option<(Ticket, GroupId)> {
+        let unserved = self.hungry.iter().filter_map(|at| {
+            let group = &self.groups[at];
+            let first = group.waiting.get(group.coming() + group.soon(now))?;
+            Some((first.ticket, *at))
+        });
+        unserved.min()
+    }
+
+    fn has_room(&self) -> bool {
+        self.environments.len() < self.limits.environments_max as usize
+    }
+
+    /// Whether the machine has a turn for one more start.
+    pub(super) fn may_start(&self, now: Duration) -> bool {
+        let turns = self
+            .turns()
+            .filter(|since| now.saturating_sub(*since) < TURN);
+        turns.count() < self.limits.starting_max as usize
+    }
+
+    fn turns(&self) -> impl Iterator<Item = Duration> {
+        let environments = self.environments.values();
+        environments.filter_map(|environment| match environment.state {
+            State::Starting { since } => Some(since),
+            State::Ready { .. } => None,
+        })
+    }
+
+    fn start(&mut self, at: GroupId, end: Option<EnvironmentId>, now: Duration) -> Start<B> {
+        let id = self.add_environment(at, now);
+        let blueprint = self.groups[&at].blueprint.clone();
+        Start { id, end, blueprint }
+    }
+
+    /// Starts what nobody waits for yet, where there is room for it: it never ends another environment.
+    fn start_ahead(&mut self, now: Duration, starts: &mut Vec<Start<B>>) {
+        for at in self.hungry.iter().copied().collect::<Vec<_>>() {
+            loop {
+                let group = &self.groups[&at];
+                let is_provisioned = group.environments < group.provisioned;
+                let is_wanted =
+                    is_provisioned && now >= group.not_before || self.spares_wanted(group, now) > 0;
+                if is_wanted && !self.may_start(now) {
+                    return;
+                }
+                if !is_wanted || !self.has_room() {
+                    break;
+                }
+                starts.push(self.start(at, None, now));
+            }
+            let group = self.groups.get_mut(&at).expect("a hungry group is known");
+            group.is_rising = false;
+        }
+    }
+
+    /// Environments to start ahead of a demand that rises: a quarter of it.
+    fn spares_wanted(&self, group: &Group<B>, now: Duration) -> u32 {
+        let is_quick = group.mean_run.is_some_and(|mean| mean < PATIENCE);
+        if !group.is_rising || is_quick || group.is_retired || now < group.not_before {
+            return 0;
+        }
+        let demand = group.demand();
+        let wanted = demand + demand.div_ceil(4);
+        let most = group
+            .reserved
+            .map_or(wanted, |reserved| wanted.min(reserved));
+        let environments = most.div_ceil(group.capacity);
+        // A part of the places is kept for functions that have none.
+        let places = self.limits.environments_max - self.limits.environments_max.div_ceil(8);
+        let free = u64::from(places).saturating_sub(self.environments.len() as u64);
+        let memory = self
+            .limits
+            .spare_memory_mb_max
+            .saturating_sub(self.memory_mb)
+            / u64::from(group.memory_mb.max(1));
+        let bound = u32::try_from(free.min(memory)).unwrap_or(u32::MAX);
+        environments.saturating_sub(group.environments).min(bound)
+    }
+}
+
+impl<B> Group<B> {
+    /// Waiting invocations that the environments being started will serve.
+    fn coming(&self) -> usize {
+        self.starting as usize * self.capacity as usize
+    }
+
+    /// Waiting invocations that the running environments will have served within [`PATIENCE`]. As long as that is so,
+    /// starting a process costs everybody more than waiting does.
+    fn soon(&self, now: Duration) -> usize {
+        let has_waited = self
+            .waiting
+            .front()
+            .is_some_and(|first| now.saturating_sub(first.since) >= PATIENCE);
+        let (Some(mean), false) = (self.mean_run, has_waited) else {
+            return 0;
+        };
+        let each = PATIENCE.as_micros() / mean.as_micros().max(1);
+        usize::try_from(each * u128::from(self.running)).unwrap_or(usize::MAX)
+    }
+}
+
+/// How long an invocation waits for an environment that runs short ones before another is started.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// How long a start counts among those that go on: a function whose init takes long keeps nobody else from starting.
+const TURN: Duration = Duration::from_secs(1);
