@@ -23,6 +23,11 @@ pub fn is_id(id: &str) -> bool {
     rows().any(|row| row.id == id)
 }
 
+/// The name in the scope of the signatures of a service.
+pub fn signing_name(id: &str) -> Option<&'static str> {
+    rows().find(|row| row.id == id).map(|row| row.signing_name)
+}
+
 /// The ids that are most like `id`, at most three, best first.
 pub fn similar_ids(id: &str) -> Vec<&'static str> {
     let mut ranked: Vec<(usize, &'static str)> = rows()

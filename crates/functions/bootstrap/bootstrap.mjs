@@ -1,5 +1,6 @@
 // The Node.js runtime of a Lambda function: loads the handler, then runs one invocation after the other.
 // Source of the behaviour: docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html and runtimes-api.html.
+import { keepCallsHere, keepImportedCallsHere } from "./aws.mjs";
 import { Client } from "./client.mjs";
 import { blockStreams, logError, patchConsole, setRequestId } from "./console.mjs";
 import { NodeJsExit, UnhandledPromiseRejection, errorBody } from "./errors.mjs";
@@ -13,6 +14,7 @@ const take = (name) => {
 const apiDescriptor = Number(take("_STEPWELL_API_FD"));
 const logDescriptor = Number(take("_STEPWELL_LOG_FD"));
 const runtimeMajor = Number(/^nodejs(\d+)/.exec(take("_STEPWELL_RUNTIME") ?? "")?.[1] ?? "0");
+keepCallsHere(JSON.parse(take("_STEPWELL_ENDPOINTS") ?? "{}"));
 // AWS: handlers with a callback ended with nodejs22.x.
 const hasCallbacks = runtimeMajor < 24;
 
@@ -54,6 +56,7 @@ process.on("unhandledRejection", (reason, promise) =>
 let handler;
 try {
   handler = await loadHandler(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, hasCallbacks);
+  keepImportedCallsHere();
 } catch (error) {
   die("Uncaught Exception", error, 1);
 }

@@ -214,6 +214,7 @@ async fn nothing_of_the_server_reaches_a_function() {
     let mut expected = vec![
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
+        "AWS_EC2_METADATA_DISABLED",
         "AWS_ENDPOINT_URL",
         "AWS_EXECUTION_ENV",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
@@ -234,6 +235,7 @@ async fn nothing_of_the_server_reaches_a_function() {
         "TMPDIR",
         "TZ",
         "_HANDLER",
+        "_X_AMZN_TRACE_ID",
     ];
     let mut names = names;
     names.sort_unstable();

@@ -1,11 +1,48 @@
 //! Endpoints of services that others serve: what a setting must be.
 
-use stepwell_api::services;
+use std::collections::BTreeMap;
+
+use stepwell_api::services::{self, Signs};
 
 /// Services that can have an endpoint; there are fewer.
 pub(crate) const ENDPOINTS_MAX: usize = 512;
 /// Longest URL of an endpoint: it becomes a variable of every function.
 const URL_BYTES_MAX: usize = 1_024;
+
+/// The variables of handlers that tell SDKs where services are.
+pub(crate) fn variables(endpoints: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    endpoints
+        .iter()
+        .map(|(id, url)| {
+            (
+                format!("AWS_ENDPOINT_URL_{}", id.to_uppercase()),
+                url.clone(),
+            )
+        })
+        .collect()
+}
+
+/// The endpoints by the name in the signatures of their services, for SDKs that read no variable.
+///
+/// Of services that share a name, the one that `services::identify` means has it.
+pub(crate) fn by_signing_name(endpoints: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut named = BTreeMap::new();
+    for (id, url) in endpoints {
+        let Some(name) = services::signing_name(id) else {
+            continue;
+        };
+        let meant = services::identify(Signs {
+            signing_name: Some(name),
+            ..Signs::default()
+        });
+        if meant == Some(id) {
+            named.insert(name.to_owned(), url.clone());
+        } else {
+            named.entry(name.to_owned()).or_insert_with(|| url.clone());
+        }
+    }
+    named
+}
 
 /// Why this is no endpoint of a service, in one sentence.
 ///
@@ -56,6 +93,20 @@ pub fn check_endpoint(id: &str, url: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_that_share_a_name_in_signatures_give_it_to_the_plain_one() {
+        let endpoints = |ids: &[&str]| {
+            ids.iter()
+                .map(|id| ((*id).to_owned(), format!("http://{id}")))
+                .collect()
+        };
+        let named = by_signing_name(&endpoints(&["dynamodb", "dynamodb_streams", "cloudwatch"]));
+        assert_eq!(named["dynamodb"], "http://dynamodb");
+        assert_eq!(named["monitoring"], "http://cloudwatch");
+        let named = by_signing_name(&endpoints(&["dynamodb_streams"]));
+        assert_eq!(named["dynamodb"], "http://dynamodb_streams");
+    }
 
     #[test]
     fn an_endpoint_is_a_url_of_a_known_service() {

@@ -20,6 +20,7 @@ mod server;
 mod shard;
 mod states;
 mod test_state;
+mod trace_daemon;
 mod unserved;
 mod validation;
 

@@ -13,13 +13,14 @@ use stepwell_telemetry::{Limits, Logs};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
-use crate::endpoints::{ENDPOINTS_MAX, check_endpoint};
+use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
 use crate::http::{self, Services};
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
 use crate::performer::{self, InFlight};
 use crate::shard::{Handle, Run, Thread};
+use crate::trace_daemon::TraceDaemon;
 
 /// Threads that serve connections and wait for functions.
 const WORKER_THREADS: usize = 2;
@@ -130,7 +131,14 @@ impl Server {
             cause,
         })?;
         let logs = Arc::new(LogQueue::default());
-        let pool = runtime.block_on(async { pool(&options, &logs) })?;
+        let traces = runtime
+            .block_on(TraceDaemon::bind(address.ip()))
+            .map_err(|cause| Error::System {
+                action: "take segments of X-Ray".to_string(),
+                cause,
+            })?;
+        let pool = runtime.block_on(async { pool(&options, &logs, traces.address()) })?;
+        runtime.spawn(traces.run());
         let (effects, released) = mpsc::unbounded_channel();
         let in_flight = Arc::new(InFlight::default());
         let run = Run::new(
@@ -233,7 +241,7 @@ fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<Log
     })
 }
 
-fn pool(options: &Options, logs: &Arc<LogQueue>) -> Result<Pool, Error> {
+fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Result<Pool, Error> {
     let data = &options.data;
     let logs = Arc::clone(logs);
     let mut pool_options = PoolOptions::new(
@@ -241,7 +249,12 @@ fn pool(options: &Options, logs: &Arc<LogQueue>) -> Result<Pool, Error> {
         Arc::new(move |line| logs.line(line)),
     );
     pool_options.shutdown_grace = options.stop_within;
-    pool_options.endpoints.clone_from(&options.endpoints);
+    pool_options.variables = endpoints::variables(&options.endpoints);
+    pool_options.variables.insert(
+        "AWS_XRAY_DAEMON_ADDRESS".to_owned(),
+        trace_daemon.to_string(),
+    );
+    pool_options.signed_endpoints = endpoints::by_signing_name(&options.endpoints);
     Pool::new(pool_options).map_err(|cause| Error::System {
         action: format!("prepare the function cache in {}", data.display()),
         cause,

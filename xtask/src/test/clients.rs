@@ -50,6 +50,7 @@ pub fn require_tools() -> Result<()> {
 /// `tests/clients` with pytest, in a virtual environment below the target folder.
 pub fn python(stepwell: &Path) -> Result<Vec<String>> {
     let python = environment()?;
+    npm_ci(&root().join("tests/clients/handlers"))?;
     let mut pytest = Command::new(&python);
     pytest
         .args([

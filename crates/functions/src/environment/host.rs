@@ -33,8 +33,10 @@ pub(crate) struct Host {
     pub(crate) runtime_directory: PathBuf,
     /// The Node.js to use instead of the one on `PATH`.
     pub(crate) node: Option<PathBuf>,
-    /// URLs of services by service id.
-    pub(crate) endpoints: BTreeMap<String, String>,
+    /// Variables of every handler, replaced by its own.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// URLs of services by the name in their signatures.
+    pub(crate) signed_endpoints: BTreeMap<String, String>,
     pub(crate) ground: Arc<Ground>,
     pub(crate) cleaner: Cleaner,
 }
@@ -106,7 +108,13 @@ impl Host {
         let wire = Wire::Direct(Direct::new(UnixStream::from_std(ours).map_err(service)?));
         let theirs = OwnedFd::from(theirs);
         let mut variables = self.variables(&place, &program);
-        // The bootstrap takes these three out again before the handler's module is loaded.
+        // The bootstrap takes these out again before the handler's module is loaded.
+        if !self.signed_endpoints.is_empty() {
+            variables.insert(
+                "_STEPWELL_ENDPOINTS".to_owned(),
+                serde_json::json!(self.signed_endpoints).to_string(),
+            );
+        }
         variables.insert("_STEPWELL_API_FD".to_owned(), API_DESCRIPTOR.to_string());
         variables.insert("_STEPWELL_LOG_FD".to_owned(), LOG_DESCRIPTOR.to_string());
         variables.insert(
@@ -184,7 +192,7 @@ impl Host {
             &self.runtime_directory,
             place.log_stream,
             program,
-            &self.endpoints,
+            &self.variables,
             place.scratch,
         )
     }
@@ -308,7 +316,8 @@ const DATA_SLACK_BYTES: u64 = 1 << 30;
 /// 1,024 by its control group; this holds where there is none, and leaves room for what others start meanwhile.
 const PROCESSES_SLACK: u64 = 4096;
 
-const BOOTSTRAP: [(&str, &str); 5] = [
+const BOOTSTRAP: [(&str, &str); 6] = [
+    ("aws.mjs", include_str!("../../bootstrap/aws.mjs")),
     (
         "bootstrap.mjs",
         include_str!("../../bootstrap/bootstrap.mjs"),

@@ -12,6 +12,7 @@ mod report;
 pub(crate) mod scratch;
 pub(crate) mod spawner;
 pub(crate) mod tag;
+mod trace;
 mod variables;
 
 use std::io;
@@ -427,9 +428,12 @@ impl Environment {
                 header_value(&invocation.function_arn),
             ),
         ];
-        if let Some(trace_id) = &invocation.trace_id {
-            headers.push(("Lambda-Runtime-Trace-Id", header_value(trace_id)));
-        }
+        let trace = trace::header(
+            invocation.trace_id.as_deref(),
+            &invocation.request_id,
+            timestamp::now_ms() / 1000,
+        );
+        headers.push(("Lambda-Runtime-Trace-Id", header_value(&trace)));
         if let Some(client_context) = &invocation.client_context {
             headers.push((
                 "Lambda-Runtime-Client-Context",

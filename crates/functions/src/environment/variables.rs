@@ -20,7 +20,7 @@ pub(crate) fn variables(
     runtime_directory: &Path,
     log_stream: &str,
     program: &Path,
-    endpoints: &BTreeMap<String, String>,
+    general: &BTreeMap<String, String>,
     scratch: &Path,
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
@@ -36,11 +36,11 @@ pub(crate) fn variables(
     if let Some(url) = &configuration.endpoint_url {
         set("AWS_ENDPOINT_URL", url);
     }
-    for (id, url) in endpoints {
-        set(&format!("AWS_ENDPOINT_URL_{}", id.to_uppercase()), url);
-    }
     // Credentials come from these variables alone: no SDK asks the network for others.
     set("AWS_EC2_METADATA_DISABLED", "true");
+    for (name, value) in general {
+        set(name, value);
+    }
     for (name, value) in &configuration.environment {
         set(name, value);
     }

@@ -54,8 +54,10 @@ pub struct PoolOptions {
     pub shutdown_grace: Duration,
     /// The Node.js to use instead of the first `node` on `PATH`.
     pub node: Option<PathBuf>,
-    /// Where handlers find services: `AWS_ENDPOINT_URL_<ID>` of each id, which is in lower case here.
-    pub endpoints: BTreeMap<String, String>,
+    /// Variables of every handler; those of a function itself replace them.
+    pub variables: BTreeMap<String, String>,
+    /// Endpoints of services by the name in their signatures, for SDKs that read no variable.
+    pub signed_endpoints: BTreeMap<String, String>,
     /// Where limits for all processes of an environment together are made.
     pub control_group: ControlGroup,
 }
@@ -88,7 +90,8 @@ impl PoolOptions {
             idle_after: Duration::from_secs(300),
             shutdown_grace: Duration::from_secs(20),
             node: None,
-            endpoints: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            signed_endpoints: BTreeMap::new(),
             control_group: ControlGroup::Own,
         }
     }
@@ -177,7 +180,8 @@ impl Pool {
             sink: options.log_sink,
             runtime_directory: write_bootstrap(&options.cache_dir)?,
             node: options.node,
-            endpoints: options.endpoints,
+            variables: options.variables,
+            signed_endpoints: options.signed_endpoints,
             ground: Arc::new(Ground {
                 scratch: Scratch::open(&options.cache_dir)?,
                 cgroups: Cgroups::open(&options.control_group)?,
