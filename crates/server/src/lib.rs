@@ -5,8 +5,10 @@
 //! Never here: a decision that changes durable state (that is the service's), what a definition means.
 //! Read first: [`Server::start`].
 
+mod asynchronous;
 mod body;
 mod caller;
+mod deliveries;
 mod endpoints;
 mod functions;
 mod http;

@@ -1,6 +1,6 @@
 //! Performs what a commit released: calls functions and reports what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,9 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use stepwell_api::catalogue::Naming;
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
+use stepwell_integrations::Integrations;
 use stepwell_service::{CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
+use crate::deliveries;
 use crate::functions::{Functions, Unrun};
 use crate::shard::uuid;
 use crate::states;
@@ -26,6 +28,8 @@ pub(crate) struct InFlight {
     /// The sender is dropped with its entry: that is how a call learns that nobody wants it any more. `None`
     /// until the performer has taken the call up.
     calls: Mutex<BTreeMap<CallKey, Option<oneshot::Sender<Infallible>>>>,
+    /// Numbers of deliveries.
+    deliveries: Mutex<BTreeSet<u64>>,
     ended: Notify,
 }
 
@@ -37,7 +41,7 @@ impl InFlight {
     pub(crate) async fn wait_until_empty(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.lock().is_empty() {
+            if self.lock().is_empty() && self.lock_deliveries().is_empty() {
                 return;
             }
             ended.await;
@@ -47,6 +51,17 @@ impl InFlight {
     /// Adds a call that has been released.
     pub(crate) fn list(&self, key: CallKey) {
         self.lock().insert(key, None);
+    }
+
+    /// Adds a delivery that has been released.
+    pub(crate) fn list_delivery(&self, number: u64) {
+        self.lock_deliveries().insert(number);
+    }
+
+    /// An attempt to deliver has ended.
+    pub(crate) fn end_delivery(&self, number: u64) {
+        self.lock_deliveries().remove(&number);
+        self.ended.notify_waiters();
     }
 
     /// Takes a listed call up; what is returned ends when the call is cancelled.
@@ -67,6 +82,12 @@ impl InFlight {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CallKey, Option<oneshot::Sender<Infallible>>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn lock_deliveries(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.deliveries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Performs effects until the shard is gone.
@@ -74,6 +95,7 @@ pub(crate) async fn run(
     functions: Functions,
     mut effects: mpsc::UnboundedReceiver<Effect>,
     in_flight: Arc<InFlight>,
+    integrations: Arc<Integrations>,
 ) {
     let recovered = Arc::new(Semaphore::new(RECOVERED_AT_ONCE));
     while let Some(effect) = effects.recv().await {
@@ -119,6 +141,28 @@ pub(crate) async fn run(
                     in_flight.end(key);
                 });
             }
+            // It is durable, and made after the restart.
+            Effect::Deliver(call) if functions.handle.is_draining() => {
+                in_flight.end_delivery(call.number)
+            }
+            Effect::Deliver(call) => {
+                let functions = functions.clone();
+                let integrations = Arc::clone(&integrations);
+                let in_flight = Arc::clone(&in_flight);
+                tokio::spawn(async move {
+                    let number = call.number;
+                    let outcome = deliveries::perform(&functions, &integrations, &call).await;
+                    functions
+                        .handle
+                        .report(Request::EndDelivery { number, outcome });
+                    in_flight.end_delivery(number);
+                });
+            }
+            Effect::DeliveryGivenUp {
+                target,
+                origin,
+                reason,
+            } => tracing::warn!(%target, %origin, "a delivery was given up: {reason}"),
             Effect::CancelTask { execution, ticket } => in_flight.end((execution, ticket)),
             Effect::RetireFunction { function_arn } => functions.pool.retire(&function_arn),
             Effect::ValidateLogDelivery { .. } => {

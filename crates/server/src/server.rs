@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stepwell_functions::{Pool, PoolOptions};
+use stepwell_integrations::{Credentials, Integrations};
 use stepwell_service::{Settings, Shard};
 use stepwell_store::Embedded;
 use stepwell_telemetry::{Limits, Logs};
@@ -150,6 +151,7 @@ impl Server {
         );
         let handle = run.handle();
         let log_thread = log_thread(&options.data, &logs, &handle)?;
+        let integrations = integrations(&options, address);
         let functions = Functions {
             handle: handle.clone(),
             pool: pool.clone(),
@@ -159,6 +161,7 @@ impl Server {
             functions.clone(),
             released,
             Arc::clone(&in_flight),
+            Arc::new(integrations),
         ));
         let thread = run.start(|error| {
             tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
@@ -259,6 +262,20 @@ fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Re
         action: format!("prepare the function cache in {}", data.display()),
         cause,
     })
+}
+
+/// Calls of services at the endpoints of the options; events are put to this server if no other is named.
+fn integrations(options: &Options, address: SocketAddr) -> Integrations {
+    let mut endpoints = options.endpoints.clone();
+    endpoints
+        .entry("eventbridge".to_string())
+        .or_insert_with(|| format!("http://{address}"));
+    // Those that functions get.
+    let credentials = Credentials {
+        access_key_id: "test".to_string(),
+        secret_access_key: "test".to_string(),
+    };
+    Integrations::new(endpoints, &options.region, credentials)
 }
 
 fn check(options: &Options) -> Result<(), Error> {

@@ -345,6 +345,10 @@ impl Run {
             }
             effect => effect,
         };
+        if let Effect::Deliver(call) = &effect {
+            // INVARIANT: listed before the performer asks whether the server drains, as calls are.
+            self.in_flight.list_delivery(call.number);
+        }
         let called = match &effect {
             Effect::InvokeFunction(call) => Some((call.execution, call.ticket)),
             Effect::CallService(call) => Some((call.execution, call.ticket)),

@@ -1,11 +1,14 @@
 //! What goes into a shard and what comes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
 use stepwell_api::catalogue::Naming;
 
 use stepwell_api::{iam, lambda, logs, states, sts};
 use stepwell_engine::{Event, Payload, Ticket};
 
+use crate::deliveries::Delivery;
 use crate::integration::ServiceCall;
 
 /// Names a request of the shell, to bring the answer back to it.
@@ -49,6 +52,18 @@ pub enum Request {
     UpdateFunctionCode(Box<lambda::UpdateFunctionCodeRequest>, FunctionCode),
     UpdateFunctionConfiguration(Box<lambda::UpdateFunctionConfigurationRequest>),
     DeleteFunction(lambda::DeleteFunctionRequest),
+    /// Answered once the event is durable; the function runs later.
+    TakeEvent(Box<EventInvocation>),
+    /// Answered once the delivery is durable.
+    Deliver(Box<Delivery>),
+    PutFunctionEventInvokeConfig(lambda::PutFunctionEventInvokeConfigRequest),
+    UpdateFunctionEventInvokeConfig(lambda::UpdateFunctionEventInvokeConfigRequest),
+    DeleteFunctionEventInvokeConfig(lambda::DeleteFunctionEventInvokeConfigRequest),
+    /// What became of an [`Effect::Deliver`]. A delivery that is not in flight is ignored.
+    EndDelivery {
+        number: u64,
+        outcome: DeliveryOutcome,
+    },
     Logs(LogsRequest),
     Iam(IamRequest),
     /// A performer has finished an attempt. An attempt that is no longer open is ignored.
@@ -144,6 +159,10 @@ pub enum Answered {
     Task(Vec<u8>, TakenTask),
     Function(Box<lambda::FunctionConfiguration>),
     FunctionDeleted,
+    /// An event for a function, or a delivery, is durable.
+    EventTaken,
+    EventInvokeConfig(Box<lambda::FunctionEventInvokeConfig>),
+    EventInvokeConfigDeleted,
     /// The JSON body of an operation of CloudWatch Logs; may be empty.
     Logs(Vec<u8>),
     /// The members of the output of an operation of IAM; null where it has no output.
@@ -167,6 +186,19 @@ pub enum Refusal {
     Logs(logs::Error),
     Iam(iam::Error),
     Sts(sts::Error),
+}
+
+impl Refusal {
+    /// The error's name and its message.
+    pub(crate) fn parts(&self) -> (&'static str, String) {
+        match self {
+            Refusal::States(error) => (error.name(), error.message.clone()),
+            Refusal::Lambda(error) => (error.name(), error.message.clone()),
+            Refusal::Logs(error) => (error.name(), error.message.clone()),
+            Refusal::Iam(error) => (error.name(), error.message.clone()),
+            Refusal::Sts(error) => (error.name(), error.message.clone()),
+        }
+    }
 }
 
 impl From<states::Error> for Refusal {
@@ -205,6 +237,15 @@ pub enum Effect {
     InvokeFunction(Box<FunctionCall>),
     /// Give the call back as [`Request::CallTask`] or, once it is answered, as [`Request::AnswerTask`].
     CallService(Box<ServiceCall>),
+    /// Give the outcome back as [`Request::EndDelivery`].
+    Deliver(Box<DeliveryCall>),
+    /// A delivery has ended without success: for people.
+    DeliveryGivenUp {
+        target: String,
+        /// Who had sent it.
+        origin: String,
+        reason: String,
+    },
     /// Nobody waits for this attempt any more.
     CancelTask {
         execution: u64,
@@ -220,6 +261,94 @@ pub enum Effect {
     RetireFunction {
         function_arn: String,
     },
+}
+
+/// An asynchronous invocation of a function.
+#[derive(Debug, Clone)]
+pub struct EventInvocation {
+    /// Name, partial ARN or ARN.
+    pub function: String,
+    pub qualifier: Option<String>,
+    /// The handler's `context.awsRequestId`, the same in all attempts.
+    pub request_id: String,
+    /// JSON text.
+    pub payload: String,
+    pub trace_header: Option<String>,
+    /// Base64 of a JSON object.
+    pub client_context: Option<String>,
+    /// Who sends it, for people.
+    pub origin: String,
+}
+
+/// One attempt to bring a payload to a target.
+#[derive(Debug)]
+pub struct DeliveryCall {
+    pub number: u64,
+    /// ARN of the target; that of a function may have a qualifier.
+    pub target: String,
+    pub payload: Payload,
+    pub action: DeliveryAction,
+}
+
+/// What brings a payload to its target.
+#[derive(Debug)]
+pub enum DeliveryAction {
+    /// Run the function and wait for its reply.
+    Invoke {
+        request_id: String,
+        trace_header: Option<String>,
+        client_context: Option<String>,
+    },
+    /// Send it to a queue, a topic or an event bus.
+    Send(Message),
+}
+
+/// What a queue, a topic or an event bus needs beside the payload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Message attributes, all of type String.
+    pub attributes: BTreeMap<String, String>,
+    /// Message group of a FIFO queue or topic.
+    pub group_id: Option<String>,
+    /// What an event on a bus says beside its detail.
+    pub event: Option<BusEvent>,
+}
+
+/// What an event on a bus says beside its detail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusEvent {
+    pub source: String,
+    pub detail_type: String,
+    pub resources: Vec<String>,
+}
+
+/// How an attempt to deliver has ended.
+#[derive(Debug, Clone)]
+pub enum DeliveryOutcome {
+    /// The queue, topic or bus has it.
+    Delivered,
+    /// The function has run.
+    Ran(FunctionReply),
+    /// The target was not reached, or refused.
+    Failed {
+        /// An error's name.
+        code: String,
+        message: String,
+        /// Whether it may go well later: a throttle, a failure of the service.
+        is_retryable: bool,
+    },
+    /// Not made, or cut off, because the server is stopping: it is made after the restart.
+    Returned,
+}
+
+/// What a function answered to an asynchronous invocation.
+#[derive(Debug, Clone)]
+pub struct FunctionReply {
+    /// JSON text.
+    pub payload: String,
+    /// `Unhandled` if the function failed.
+    pub function_error: Option<String>,
+    pub executed_version: String,
 }
 
 /// A function invocation that a Task state asks for.

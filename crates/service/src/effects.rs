@@ -3,6 +3,7 @@
 use stepwell_engine::{Call, CallPattern, Effect as EngineEffect, Input, Timestamp};
 
 use crate::command::{Effect, FunctionCall};
+use crate::deliveries::is_unawaited;
 use crate::integration;
 use crate::shard::{Done, Shard};
 use crate::tasks;
@@ -70,6 +71,10 @@ impl Shard {
                 .map(|call| Effect::InvokeFunction(Box::new(call))),
         };
         match effect {
+            Ok(Effect::InvokeFunction(call)) if is_unawaited(&call) => {
+                self.queue_event_task(*call);
+                Ok(())
+            }
             Ok(effect) => {
                 self.release_effect(effect);
                 Ok(())

@@ -254,7 +254,7 @@ fn failure_of(naming: Naming, error: &states::Error, request_id: &str) -> TaskOu
 }
 
 /// `SdkHttpMetadata` of an optimized integration; names and order as recorded.
-fn http_metadata(now: Timestamp, length: usize, request_id: &str) -> Value {
+pub(crate) fn http_metadata(now: Timestamp, length: usize, request_id: &str) -> Value {
     let (length, date) = (length.to_string(), now.http_date());
     let content_type = states::CONTENT_TYPE;
     let mut all = Map::new();

@@ -10,6 +10,7 @@ mod activities;
 mod aliases;
 mod command;
 mod configuration;
+mod deliveries;
 mod effects;
 mod execution_list;
 mod executions;
@@ -40,13 +41,15 @@ mod validation;
 mod versions;
 
 pub use command::{
-    Answer, Answered, CallStyle, Command, Committed, Effect, FunctionCall, FunctionCode,
-    IamRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Refusal, Request,
-    RequestId, Settings, TakenTask, TaskOutcome, UnknownRole,
+    Answer, Answered, BusEvent, CallStyle, Command, Committed, DeliveryAction, DeliveryCall,
+    DeliveryOutcome, Effect, EventInvocation, FunctionCall, FunctionCode, FunctionReply,
+    IamRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Message, Refusal,
+    Request, RequestId, Settings, TakenTask, TaskOutcome, UnknownRole,
 };
+pub use deliveries::{Delivery, RetryPolicy};
 pub use functions::named::Invocable;
 pub use integration::ServiceCall;
-pub use reader::{KnownTexts, Reader};
+pub use reader::{KnownTexts, Read, Reader};
 pub use rows::function::{FunctionRow, LayerUse, Shown};
 pub use rows::log_group::LogGroup;
 pub use shard::Shard;

@@ -104,6 +104,7 @@ impl Shard {
         if links.len() == RECOVER_BATCH {
             return Ok(links.last().map(|(key, _)| next_key(key)));
         }
+        self.answer_event_tasks(now)?;
         self.settle_all_nested(now)?;
         self.forget_returned()?;
         Ok(None)
@@ -143,7 +144,9 @@ impl Shard {
             }
             let resource = self.resource_of(number, ticket)?;
             // What a crash cut off of our own operations has done nothing.
-            if retries || was_returned || integration::is_atomic(&resource) {
+            let is_undone = integration::is_atomic(&resource)
+                || self.is_event_task(number, ticket, &resource)?;
+            if retries || was_returned || is_undone {
                 called_again.push(ticket);
             } else {
                 self.advance(now, number, lost(ticket, &resource))?;

@@ -11,12 +11,13 @@ use stepwell_store::{Error, Snapshot, Store};
 use crate::command::{
     Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings,
 };
+use crate::deliveries::{self, Deliveries};
 use crate::log_targets::LogTargets;
 use crate::map_runs::MapRuns;
 use crate::polls::Polls;
 use crate::residents::Resident;
 use crate::rows::meta::{Meta, meta_key};
-use crate::rows::{decode, encode, index, machine};
+use crate::rows::{Kind, decode, encode, index, machine};
 use crate::staging::{Rows, Staging};
 use crate::timers::{Timer, Timers};
 
@@ -47,6 +48,7 @@ pub struct Shard {
     definitions: BTreeMap<String, (u64, Arc<Definition>)>,
     definition_use: u64,
     timers: Timers,
+    pub(crate) deliveries: Deliveries,
     pub(crate) map_runs: MapRuns,
     pub(crate) log_targets: LogTargets,
     pub(crate) polls: Polls,
@@ -96,6 +98,7 @@ impl Shard {
             Some(value) => decode(&key, &value)?,
             None => Meta { next_execution: 1 },
         };
+        let deliveries = Deliveries::open(&base)?;
         Ok(Shard {
             staging: Staging::new(base),
             store,
@@ -105,7 +108,8 @@ impl Shard {
             open_express: 0,
             definitions: BTreeMap::new(),
             definition_use: 0,
-            timers: Timers::unread(),
+            timers: Timers::unread(Kind::Timer),
+            deliveries,
             map_runs: MapRuns::default(),
             log_targets: LogTargets::default(),
             polls: Polls::default(),
@@ -197,6 +201,24 @@ impl Shard {
                 .update_function_configuration(now, &entropy, *input)
                 .map(Some),
             Request::DeleteFunction(input) => self.delete_function(&input).map(Some),
+            Request::TakeEvent(event) => self.take_event(now, &entropy, *event).map(Some),
+            Request::Deliver(delivery) => match self.deliver(now, &entropy, *delivery)? {
+                Ok(()) => Ok(Some(Answered::EventTaken)),
+                Err(refused) => Err(deliveries::refusal(&refused).into()),
+            },
+            Request::PutFunctionEventInvokeConfig(input) => {
+                self.put_event_invoke(now, input.into()).map(Some)
+            }
+            Request::UpdateFunctionEventInvokeConfig(input) => {
+                self.update_event_invoke(now, input.into()).map(Some)
+            }
+            Request::DeleteFunctionEventInvokeConfig(input) => {
+                self.delete_event_invoke(&input).map(Some)
+            }
+            Request::EndDelivery { number, outcome } => {
+                self.delivered(now, number, outcome)?;
+                Ok(None)
+            }
             Request::Logs(request) => self.change_logs(now, &entropy, request).map(Some),
             Request::Iam(request) => self.change_iam(now, &entropy, request).map(Some),
             Request::CompleteTask {
@@ -234,14 +256,15 @@ impl Shard {
         self.staging.is_full() || self.released_bytes >= RELEASED_BYTES_GOAL
     }
 
-    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs, polls of workers.
+    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs, deliveries, polls of workers.
     pub fn tick(&mut self, now: Timestamp) {
         if self.failure.is_some() {
             return;
         }
         let done = self
             .fire_timers(now)
-            .and_then(|()| self.work_on_map_runs(now));
+            .and_then(|()| self.work_on_map_runs(now))
+            .and_then(|()| self.work_on_deliveries(now));
         if let Err(Stop::Store(error)) = done {
             self.failure = Some(error);
             return;
@@ -266,9 +289,13 @@ impl Shard {
     }
 
     fn settle(&mut self, now: Timestamp) {
-        if self.failure.is_none()
-            && let Err(Stop::Store(error)) = self.settle_all_nested(now)
-        {
+        if self.failure.is_some() {
+            return;
+        }
+        let settled = self
+            .answer_event_tasks(now)
+            .and_then(|()| self.settle_all_nested(now));
+        if let Err(Stop::Store(error)) = settled {
             self.failure = Some(error);
         }
     }
@@ -318,7 +345,11 @@ impl Shard {
         if self.map_runs.has_work() || !self.unsettled.is_empty() {
             return Some(Timestamp::from_millis(0));
         }
-        let due = [self.timers.next_due(), self.polls.next_due()];
+        let due = [
+            self.timers.next_due(),
+            self.deliveries.next_due(),
+            self.polls.next_due(),
+        ];
         due.into_iter().flatten().min().map(Timestamp::from_millis)
     }
 

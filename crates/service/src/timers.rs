@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use stepwell_engine::Timestamp;
 use stepwell_store::{Direction, Error};
 
-use crate::rows::{after, index};
+use crate::rows::{Kind, after, index};
 use crate::staging::Rows;
 
 /// Timers read from rows at once; twice as many are kept in memory.
 const TIMERS_MAX: usize = 8_192;
 
-/// An instant in milliseconds and the number of the execution that is due then.
+/// An instant in milliseconds and the number of the execution or delivery that is due then.
 pub(crate) type Timer = (i64, u64);
 
 /// A window on the timer rows that starts at the earliest one.
@@ -19,6 +19,8 @@ pub(crate) type Timer = (i64, u64);
 /// INVARIANT: `near` holds exactly the durable timers below `horizon`. The horizon is a timer, not an
 /// instant: more executions can be due in one millisecond than the window holds.
 pub(crate) struct Timers {
+    /// The index that the durable ones are in.
+    kind: Kind,
     near: BTreeSet<Timer>,
     /// `None`: there is nothing beyond the window.
     horizon: Option<Timer>,
@@ -28,8 +30,9 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// The window before anything was read.
-    pub(crate) fn unread() -> Timers {
+    pub(crate) fn unread(kind: Kind) -> Timers {
         Timers {
+            kind,
             near: BTreeSet::new(),
             horizon: Some((i64::MIN, 0)),
             express: BTreeSet::new(),
@@ -96,10 +99,10 @@ impl Timers {
         let Some((due_ms, number)) = self.horizon else {
             return Ok(());
         };
-        let from = index::timer_key(due_ms, number);
+        let from = index::due_key(self.kind, due_ms, number);
         let found = rows.scan(
             &from,
-            &after(&index::timers()),
+            &after(&index::all_due(self.kind)),
             Direction::Ascending,
             TIMERS_MAX,
         )?;

@@ -22,6 +22,7 @@ impl Functions {
             .unwrap_or("RequestResponse")
         {
             "RequestResponse" => {}
+            "Event" => return self.invoke_event(input, trace_id, request_id).await,
             "DryRun" => {
                 self.invocable(&input.function_name, input.qualifier.as_deref())
                     .map_err(unrun_error)?;
@@ -61,7 +62,7 @@ impl Functions {
     }
 }
 
-pub(super) fn unrun_error(unrun: Unrun) -> lambda::Error {
+pub(crate) fn unrun_error(unrun: Unrun) -> lambda::Error {
     match unrun {
         Unrun::Refused(error) => error,
         Unrun::Store(error) => lambda::Error::service_exception(error.to_string()),

@@ -4,6 +4,8 @@ mod code;
 mod invoke;
 mod operations;
 
+pub(crate) use invoke::unrun_error;
+
 use std::sync::Arc;
 use std::time::Duration;
 

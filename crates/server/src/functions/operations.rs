@@ -111,6 +111,15 @@ impl Functions {
                 let trace_id = header("x-amzn-trace-id");
                 self.invoke_operation(input, trace_id, request_id).await
             }
+            Operation::InvokeAsync
+            | Operation::PutFunctionEventInvokeConfig
+            | Operation::UpdateFunctionEventInvokeConfig
+            | Operation::DeleteFunctionEventInvokeConfig
+            | Operation::GetFunctionEventInvokeConfig
+            | Operation::ListFunctionEventInvokeConfigs => {
+                self.answer_asynchronous(routed, header, body, request_id)
+                    .await
+            }
             _ => Err(lambda::Error::not_implemented(format!(
                 "Stepwell does not implement {} yet",
                 operation.name()
@@ -142,7 +151,7 @@ impl Functions {
         ))
     }
 
-    async fn send(&self, request: Request) -> Result<Answered, lambda::Error> {
+    pub(crate) async fn send(&self, request: Request) -> Result<Answered, lambda::Error> {
         let receiver = self.handle.send(request).map_err(|refused| match refused {
             Refused::Full => lambda::Error::too_many_requests_exception("Rate exceeded"),
             Refused::Closed => lambda::Error::service_unavailable("the server is stopping"),

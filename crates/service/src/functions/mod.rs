@@ -7,6 +7,8 @@ use stepwell_api::lambda;
 use stepwell_engine::Timestamp;
 use stepwell_store::{Direction, Error};
 
+use named::Given;
+
 use crate::command::{Answered, Effect, FunctionCode};
 use crate::rows::function::{
     CODE_CHUNK_BYTES, FunctionRow, LATEST, Shown, code_key, code_of, function_key, functions,
@@ -136,7 +138,13 @@ impl Shard {
             layers: Vec::new(),
             unzipped_bytes: 0,
             logging: None,
-            shown: Shown::default(),
+            shown: Shown {
+                dead_letter_target: input
+                    .dead_letter_config
+                    .and_then(|config| config.target_arn)
+                    .filter(|arn| !arn.is_empty()),
+                ..Shown::default()
+            },
         };
         check(&row)?;
         self.check_function_role(&row.role)?;
@@ -227,6 +235,7 @@ impl Shard {
         let row = self.existing_function(&input.function_name)?;
         self.staging.delete(function_key(&row.name));
         self.forget_code(&row.package)?;
+        self.forget_event_invokes(&row.name)?;
         self.release_effect(Effect::RetireFunction {
             function_arn: row.arn,
         });
@@ -292,6 +301,21 @@ impl Shard {
             Some(row) if row.arn == arn.as_str() => Ok(row),
             _ => Err(missing_function(arn.as_str()).into()),
         }
+    }
+
+    /// Whether there is such a function, and such a version or alias of it.
+    pub(crate) fn has_function(&self, arn: &FunctionArn) -> Result<bool, Error> {
+        Ok(self.function_of(arn)?.is_some())
+    }
+
+    /// What an ARN of a function, a version or an alias means now; of a weighted alias its first version.
+    pub(crate) fn function_of(&self, arn: &FunctionArn) -> Result<Option<FunctionRow>, Error> {
+        let Ok(given) = Given::parse(arn.as_str(), None) else {
+            return Ok(None);
+        };
+        let found = given.find(&self.staging, None)?;
+        let row = found.map(|found| found.row);
+        Ok(row.filter(|row| row.arn == arn.unqualified().as_str()))
     }
 
     fn function(&self, name: &str) -> Result<Option<FunctionRow>, Error> {

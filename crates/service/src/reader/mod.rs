@@ -1,6 +1,7 @@
 //! Answers that change nothing: read from a snapshot beside the writer.
 
 mod activities;
+mod event_invokes;
 mod executions;
 mod functions;
 mod iam;

@@ -58,8 +58,13 @@ pub(crate) fn open_of(machine: &str) -> Vec<u8> {
 
 /// When an execution has something to do by itself; one row an execution.
 pub(crate) fn timer_key(due_ms: i64, number: u64) -> Vec<u8> {
+    due_key(Kind::Timer, due_ms, number)
+}
+
+/// What is due when, in the order of time.
+pub(crate) fn due_key(kind: Kind, due_ms: i64, number: u64) -> Vec<u8> {
     key(
-        Kind::Timer,
+        kind,
         &[
             Part::Number(due_ms.max(0).unsigned_abs()),
             Part::Number(number),
@@ -67,11 +72,12 @@ pub(crate) fn timer_key(due_ms: i64, number: u64) -> Vec<u8> {
     )
 }
 
-pub(crate) fn timers() -> Vec<u8> {
-    key(Kind::Timer, &[])
+/// All rows of an index of [`due_key`].
+pub(crate) fn all_due(kind: Kind) -> Vec<u8> {
+    key(kind, &[])
 }
 
-/// Due instant and execution number in a timer's key.
+/// Due instant and number in a key of [`due_key`].
 pub(crate) fn timer_parts(key: &[u8]) -> Option<(i64, u64)> {
     let due = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
     let number = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);

@@ -4,6 +4,7 @@
 //! version. Hot rows are `postcard` (append fields and variants only, with a new version), cold rows JSON.
 
 pub(crate) mod activity;
+pub(crate) mod delivery;
 pub(crate) mod execution;
 pub(crate) mod function;
 pub(crate) mod history;
@@ -57,6 +58,11 @@ pub(crate) enum Kind {
     FunctionVersion = 32,
     FunctionAlias = 33,
     FunctionSettings = 34,
+    Delivery = 37,
+    DeliveryDue = 38,
+    EventInvokeConfig = 39,
+    DeliveryPayload = 48,
+    DeliveryCounters = 49,
 }
 
 /// Version of a value in the present format.

@@ -2,6 +2,7 @@
 
 mod activities;
 mod crashes;
+mod deliveries;
 mod executions;
 mod express;
 mod functions;

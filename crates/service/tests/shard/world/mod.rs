@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use stepwell_api::states;
 use stepwell_service::{
-    Answer, Answered, Command, Committed, Effect, FunctionCall, LostTask, Reader, Refusal, Request,
-    RequestId, ServiceCall, Settings, Shard, TaskOutcome, Ticket, Timestamp, UnknownRole,
+    Answer, Answered, Command, Committed, DeliveryCall, Effect, FunctionCall, LostTask, Reader,
+    Refusal, Request, RequestId, ServiceCall, Settings, Shard, TaskOutcome, Ticket, Timestamp,
+    UnknownRole,
 };
 use stepwell_store::{Batch, Direction, Disk, Error, Fault, Memory, Snapshot, Store as _};
 
@@ -48,6 +49,10 @@ pub struct World {
     pub open: Vec<FunctionCall>,
     /// Calls of Step Functions itself that were released and not made yet, oldest first.
     pub asked: Vec<ServiceCall>,
+    /// Attempts to deliver that were released and have no outcome yet, oldest first.
+    pub deliveries: Vec<DeliveryCall>,
+    /// Deliveries that were given up: target and reason.
+    pub given_up: Vec<String>,
     /// Everything that was ever released: function and payload.
     pub calls: Vec<String>,
     /// Events that were released, by execution.
@@ -74,6 +79,8 @@ impl World {
             now_ms: START_MS,
             open: Vec::new(),
             asked: Vec::new(),
+            deliveries: Vec::new(),
+            given_up: Vec::new(),
             calls: Vec::new(),
             events: BTreeMap::new(),
             polls: Vec::new(),
@@ -94,6 +101,7 @@ impl World {
         self.open.clear();
         self.polls.clear();
         self.asked.clear();
+        self.deliveries.clear();
         self.shard =
             Shard::open(Box::new(self.disk.crash()), self.settings.clone()).expect("a shard opens");
         self.recover();
@@ -182,6 +190,10 @@ impl World {
                         .push(Effect::CancelTask { execution, ticket });
                 }
                 Effect::CallService(call) => self.asked.push(*call),
+                Effect::Deliver(call) => self.deliveries.push(*call),
+                Effect::DeliveryGivenUp { target, reason, .. } => {
+                    self.given_up.push(format!("{target} {reason}"));
+                }
                 other => committed.effects.push(other),
             }
         }
@@ -399,7 +411,11 @@ pub fn answer_text(answer: Answer) -> String {
         Ok(Answered::Function(configuration)) => {
             serde_json::to_string(&configuration).expect("a configuration is JSON")
         }
-        Ok(Answered::FunctionDeleted) => "deleted".to_string(),
+        Ok(Answered::FunctionDeleted | Answered::EventInvokeConfigDeleted) => "deleted".to_string(),
+        Ok(Answered::EventTaken) => "taken".to_string(),
+        Ok(Answered::EventInvokeConfig(config)) => {
+            serde_json::to_string(&config).expect("a configuration is JSON")
+        }
         Ok(Answered::Iam(output)) => output.to_string(),
         Ok(Answered::Logs(body)) => String::from_utf8(body).expect("an answer is JSON"),
         Err(refusal) => refusal_text(refusal),

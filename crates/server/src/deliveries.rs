@@ -1,0 +1,93 @@
+//! Deliveries: brings what a commit released to its target, and says what became of it.
+
+use stepwell_functions::{Invocation, InvokeError, InvokeReply};
+use stepwell_integrations::{Integrations, Outgoing};
+use stepwell_service::{
+    BusEvent, DeliveryAction, DeliveryCall, DeliveryOutcome, FunctionReply, Message,
+};
+
+use crate::functions::{Functions, Unrun, unrun_error};
+use crate::shard::now;
+
+/// One attempt, to its end.
+pub(crate) async fn perform(
+    functions: &Functions,
+    integrations: &Integrations,
+    call: &DeliveryCall,
+) -> DeliveryOutcome {
+    match &call.action {
+        DeliveryAction::Invoke {
+            request_id,
+            trace_header,
+            client_context,
+        } => {
+            let invocation = Invocation {
+                request_id: request_id.clone(),
+                function_arn: call.target.clone(),
+                payload: call.payload.text().to_string().into(),
+                trace_id: trace_header.clone(),
+                client_context: client_context.clone(),
+                log_tail: false,
+            };
+            // The ARN has the qualifier in it.
+            outcome_of(functions.invoke(&call.target, None, invocation).await)
+        }
+        DeliveryAction::Send(message) => {
+            let outgoing = outgoing(call.payload.text(), message);
+            let now_ms = now().as_millis();
+            match integrations.send(&call.target, &outgoing, now_ms).await {
+                Ok(()) => DeliveryOutcome::Delivered,
+                Err(failure) => DeliveryOutcome::Failed {
+                    code: failure.code,
+                    message: failure.message,
+                    is_retryable: failure.is_retryable,
+                },
+            }
+        }
+    }
+}
+
+fn outcome_of(invoked: Result<InvokeReply, Unrun>) -> DeliveryOutcome {
+    let unrun = match invoked {
+        Ok(reply) => {
+            return DeliveryOutcome::Ran(FunctionReply {
+                payload: String::from_utf8_lossy(&reply.payload).into_owned(),
+                function_error: reply.function_error.map(|error| error.as_str().to_string()),
+                executed_version: reply.executed_version,
+            });
+        }
+        Err(Unrun::Pool(InvokeError::ShuttingDown { .. } | InvokeError::Revoked)) => {
+            return DeliveryOutcome::Returned;
+        }
+        Err(unrun) => unrun,
+    };
+    let error = unrun_error(unrun);
+    // AWS: throttles and system errors are tried again; what the request itself is wrong with stays wrong.
+    let is_retryable = error.status() == 429 || error.status() >= 500 && error.status() != 501;
+    DeliveryOutcome::Failed {
+        code: error.name().to_string(),
+        message: error.message,
+        is_retryable,
+    }
+}
+
+fn outgoing(body: &str, message: &Message) -> Outgoing {
+    let event = message.event.clone();
+    let BusEvent {
+        source,
+        detail_type,
+        resources,
+    } = event.unwrap_or_else(|| BusEvent {
+        source: String::new(),
+        detail_type: String::new(),
+        resources: Vec::new(),
+    });
+    Outgoing {
+        body: body.to_string(),
+        attributes: message.attributes.clone(),
+        group_id: message.group_id.clone(),
+        source,
+        detail_type,
+        resources,
+    }
+}
