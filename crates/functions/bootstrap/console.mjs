@@ -1,12 +1,18 @@
-// `console.*` as Lambda's text log format has it: time, request id, level and message, separated by tabs, one log
-// event a call however many lines it has.
+// `console.*` as Lambda's log formats have it, one log event a call however many lines it has: time, request id, level
+// and message separated by tabs, or one JSON object.
 import fs from "node:fs";
 import util from "node:util";
 import { errorText } from "./errors.mjs";
 
 const LEVELS = { log: "INFO", info: "INFO", debug: "DEBUG", warn: "WARN", error: "ERROR", trace: "TRACE" };
+// From the most talkative to the most severe.
+const SEVERITIES = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 const TEXT_BYTES_MAX = 262144;
 const MARK = 0xa55a0003;
+
+const isJson = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON";
+// AWS: levels filter with the JSON format only.
+const least = isJson ? SEVERITIES.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL ?? "INFO") : 0;
 
 let requestId;
 let descriptor;
@@ -20,9 +26,9 @@ export function setRequestId(id) {
 export function patchConsole(logDescriptor) {
   descriptor = logDescriptor;
   for (const [method, level] of Object.entries(LEVELS)) {
-    console[method] = (...values) => log(level, method === "trace" ? trace(values) : util.format(...values));
+    console[method] = (...values) => log(level, method === "trace" ? [trace(values)] : values);
   }
-  console.fatal = (...values) => log("FATAL", util.format(...values));
+  console.fatal = (...values) => log("FATAL", values);
 }
 
 /**
@@ -44,12 +50,15 @@ export function blockStreams() {
 
 /** Logs an error the way Lambda's runtime does: a title and the error as JSON. */
 export function logError(title, error) {
-  log("ERROR", `${title} \t${errorText(error)}`);
+  if (isJson) log("ERROR", [title, error]);
+  else log("ERROR", [`${title} \t${errorText(error)}`]);
 }
 
-function log(level, message) {
+function log(level, values) {
+  if (SEVERITIES.indexOf(level) < least) return;
   const now = new Date();
-  let text = Buffer.from(`${now.toISOString()}\t${requestId}\t${level}\t${message}`);
+  const time = now.toISOString();
+  let text = Buffer.from(isJson ? jsonText(time, level, values) : `${time}\t${requestId}\t${level}\t${util.format(...values)}`);
   if (text.length > TEXT_BYTES_MAX) text = text.subarray(0, TEXT_BYTES_MAX);
   const frame = Buffer.allocUnsafe(16 + text.length);
   frame.writeUInt32BE(MARK, 0);
@@ -58,6 +67,29 @@ function log(level, message) {
   text.copy(frame, 16);
   // A full pipe blocks here: a function that logs faster than it is read waits.
   for (let at = 0; at < frame.length; ) at += fs.writeSync(descriptor, frame, at);
+}
+
+// AWS: a single value is the message as it is; several are formatted, and the first error among them is described.
+function jsonText(timestamp, level, values) {
+  const event = { timestamp, level, requestId };
+  if (values.length === 1) {
+    event.message = values[0];
+    try {
+      return JSON.stringify(event, (_key, value) => (value instanceof Error ? described(value) : value));
+    } catch {
+      // Cyclic, or a number without end: as text.
+      event.message = util.format(values[0]);
+      return JSON.stringify(event);
+    }
+  }
+  event.message = util.format(...values);
+  const error = values.find((value) => value instanceof Error);
+  return JSON.stringify(error === undefined ? event : { ...event, ...described(error) });
+}
+
+function described(error) {
+  const stackTrace = typeof error.stack === "string" ? error.stack.split("\n") : [];
+  return { errorType: error?.constructor?.name ?? "UnknownError", errorMessage: error.message, stackTrace };
 }
 
 function trace(values) {

@@ -137,6 +137,8 @@ impl fmt::Display for PackageId {
 pub(crate) enum Runtime {
     /// `nodejsN.x`.
     Node { major: u32 },
+    /// `python3.N`.
+    Python { minor: u32 },
     /// `provided.*`: the package brings an executable `bootstrap`.
     Provided,
 }
@@ -145,6 +147,9 @@ impl Runtime {
     pub(crate) fn parse(identifier: &str) -> Option<Runtime> {
         if identifier == "provided" || identifier.starts_with("provided.") {
             return Some(Runtime::Provided);
+        }
+        if let Some(minor) = identifier.strip_prefix("python3.") {
+            return minor.parse().ok().map(|minor| Runtime::Python { minor });
         }
         let major = identifier
             .strip_prefix("nodejs")?

@@ -413,11 +413,11 @@ async fn bad_requests_never_start_a_process() {
             ..
         })
     ));
-    function.runtime = "python3.12".to_owned();
+    function.runtime = "java21".to_owned();
     let Err(InvokeError::InvalidRuntime(reason)) = world.invoke(&function, "{}").await else {
         panic!()
     };
-    assert!(reason.contains("python3.12"), "{reason}");
+    assert!(reason.contains("java21"), "{reason}");
     assert_eq!(world.log(), Vec::<String>::new());
     let damaged = world.function_of_zip(b"no zip".to_vec());
     assert!(matches!(

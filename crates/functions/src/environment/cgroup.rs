@@ -1,7 +1,8 @@
 //! Control groups, version 2: limits that hold for all processes of an environment together.
 //!
 //! Source: docs.kernel.org/admin-guide/cgroup-v2.html. Which of the limits there are depends on what has been delegated to
-//! the server; a group without any of them still ends all of its processes at once.
+//! the server; a group without any of them still ends all of its processes at once. Where the number of processes is held by
+//! the older hierarchy of version 1 (it has one directory a controller), that limit is made there.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,13 +15,17 @@ use crate::pool::ControlGroup;
 /// The directory below which a pool makes its groups. Dropping it removes it.
 pub(crate) struct Cgroups {
     root: PathBuf,
+    /// The same for the controller of processes in the hierarchy of version 1.
+    pids: Option<PathBuf>,
 }
 
 /// The group of one environment.
 pub(crate) struct Cgroup {
     directory: PathBuf,
-    /// Writing `0` to it moves the writer into the group.
-    procs: File,
+    /// Writing `0` to each of these moves the writer into the group.
+    procs: Vec<File>,
+    /// The group in the hierarchy of version 1.
+    pids: Option<PathBuf>,
 }
 
 impl Cgroups {
@@ -36,7 +41,14 @@ impl Cgroups {
                 };
                 Cgroups::below(given).map(Some).map_err(of_given)
             }
-            ControlGroup::Own => Ok(own_group().and_then(|own| Cgroups::below(&own).ok())),
+            ControlGroup::Own => Ok(own_group("0::", "cgroup2", "").and_then(|own| {
+                let mut groups = Cgroups::below(&own).ok()?;
+                groups.pids = own_group(":pids:", "cgroup", "pids")
+                    .inspect(|own| remove_abandoned(own))
+                    .map(|own| own.join(name_of(&groups.root)))
+                    .filter(|pids| fs::create_dir(pids).is_ok());
+                Some(groups)
+            })),
             ControlGroup::None => Ok(None),
         }
     }
@@ -53,7 +65,7 @@ impl Cgroups {
                 let _ = put(directory, "cgroup.subtree_control", controller);
             }
         }
-        Ok(Cgroups { root })
+        Ok(Cgroups { root, pids: None })
     }
 
     /// A group with the limits of a function of `memory_mb`, as far as they are delegated.
@@ -64,7 +76,11 @@ impl Cgroups {
         if made.is_err() {
             let _ = fs::remove_dir(&directory);
         }
-        made
+        let mut group = made?;
+        if let Some(pids) = &self.pids {
+            group.join_pids(pids.join(serial.to_string()));
+        }
+        Ok(group)
     }
 }
 
@@ -72,6 +88,9 @@ impl Drop for Cgroups {
     fn drop(&mut self) {
         // Groups of environments that are still being cleared up keep it; the next server removes it.
         let _ = fs::remove_dir(&self.root);
+        if let Some(pids) = &self.pids {
+            let _ = fs::remove_dir(pids);
+        }
     }
 }
 
@@ -95,13 +114,32 @@ impl Cgroup {
             .open(directory.join("cgroup.procs"))?;
         Ok(Cgroup {
             directory: directory.to_owned(),
-            procs,
+            procs: vec![procs],
+            pids: None,
         })
     }
 
+    /// Holds the number of processes in the hierarchy of version 1 too, if that can be done.
+    fn join_pids(&mut self, directory: PathBuf) {
+        if fs::create_dir(&directory).is_err() {
+            return;
+        }
+        let limited = put(&directory, "pids.max", &PROCESSES_MAX.to_string());
+        let procs = directory.join("cgroup.procs");
+        match limited.and_then(|()| OpenOptions::new().write(true).open(procs)) {
+            Ok(procs) => {
+                self.procs.push(procs);
+                self.pids = Some(directory);
+            }
+            Err(_) => {
+                let _ = fs::remove_dir(&directory);
+            }
+        }
+    }
+
     /// To be written `0` by the process that joins.
-    pub(crate) fn procs(&self) -> &File {
-        &self.procs
+    pub(crate) fn procs(&self) -> io::Result<Vec<File>> {
+        self.procs.iter().map(File::try_clone).collect()
     }
 
     /// Whether a process was ended because all together used more memory than the function has.
@@ -113,9 +151,20 @@ impl Cgroup {
             .any(|count| count.trim() != "0")
     }
 
-    /// Kills every process of the group; true if none is left.
+    /// How many processes are in the group; `None` if it cannot be read.
+    pub(crate) fn processes(&self) -> Option<usize> {
+        let processes = fs::read_to_string(self.directory.join("cgroup.procs")).ok()?;
+        Some(processes.lines().count())
+    }
+
+    /// Kills every process of the group, and those that are just being started; false if the kernel cannot.
+    pub(crate) fn kill_now(&self) -> bool {
+        put(&self.directory, "cgroup.kill", "1").is_ok()
+    }
+
+    /// As [`Cgroup::kill_now`], and waits; true if none is left.
     pub(crate) fn kill(&self) -> bool {
-        if put(&self.directory, "cgroup.kill", "1").is_err() {
+        if !self.kill_now() {
             return false;
         }
         let until = Instant::now() + KILL_MAX;
@@ -131,6 +180,9 @@ impl Cgroup {
     /// Removes the group, which must be empty.
     pub(crate) fn remove(&self) {
         let _ = fs::remove_dir(&self.directory);
+        if let Some(pids) = &self.pids {
+            let _ = fs::remove_dir(pids);
+        }
     }
 }
 
@@ -147,17 +199,23 @@ fn put(directory: &Path, file: &str, value: &str) -> io::Result<()> {
         .write_all(value.as_bytes())
 }
 
-/// The directory of the server's own group.
-fn own_group() -> Option<PathBuf> {
+/// The directory of the server's own group in the hierarchy that is named `name` in `/proc/self/cgroup`, mounted as a
+/// file system of `kind` with `option`.
+fn own_group(name: &str, kind: &str, option: &str) -> Option<PathBuf> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let own = groups.lines().find_map(|line| line.split_once(name))?.1;
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
     let mount = mounts.lines().find_map(|line| {
-        let mut fields = line.split(' ');
-        let (_, path, kind) = (fields.next()?, fields.next()?, fields.next()?);
-        (kind == "cgroup2").then_some(path)
+        let fields: Vec<&str> = line.split(' ').collect();
+        let is_it = *fields.get(2)? == kind
+            && (option.is_empty() || fields.get(3)?.split(',').any(|one| one == option));
+        is_it.then_some(fields[1])
     })?;
-    Some(Path::new(mount).join(own))
+    Some(Path::new(mount).join(own.trim_start_matches('/')))
+}
+
+fn name_of(directory: &Path) -> PathBuf {
+    directory.file_name().map(PathBuf::from).unwrap_or_default()
 }
 
 /// Ends and removes the groups of servers that were killed.

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tokio::net::UnixStream;
 
 use super::Environment;
-use super::cgroup::MEMORY_MB_OF_ONE_CPU;
+use super::cgroup::{Cgroup, MEMORY_MB_OF_ONE_CPU};
 use super::family::tasks_on_machine;
 use super::guard::Guard;
 use super::logs::{Capture, WriteEnds};
-use super::process::{API_DESCRIPTOR, Bounds, LOG_DESCRIPTOR, Launch, own_process_group};
+use super::process::{Bounds, Launch, own_process_group};
+use super::python::Pythons;
 use super::remains::{Cleaner, Ground, Remains};
+use super::report;
+use super::runner::{Runner, is_executable};
 use super::spawner::Spawner;
 use super::variables::variables;
 use crate::configuration::{Configuration, Runtime};
 use crate::invocation::{InvokeError, LogSink};
-use crate::package::{Unpacked, hex};
-use crate::runtime_api::{Direct, Listener, Wire};
+use crate::package::{Code, hex};
+use crate::runtime_api::Wire;
 use crate::timestamp;
 
 /// The parts environments are made of.
@@ -37,6 +37,9 @@ pub(crate) struct Host {
     pub(crate) variables: BTreeMap<String, String>,
     /// URLs of services by the name in their signatures.
     pub(crate) signed_endpoints: BTreeMap<String, String>,
+    /// Holds what runtimes need and what is made once.
+    pub(crate) cache_directory: PathBuf,
+    pub(crate) pythons: tokio::sync::Mutex<Pythons>,
     pub(crate) ground: Arc<Ground>,
     pub(crate) cleaner: Cleaner,
 }
@@ -46,44 +49,48 @@ impl Host {
     pub(crate) async fn start(
         &self,
         configuration: &Arc<Configuration>,
-        package: Arc<Unpacked>,
+        code: Code,
         serial: u64,
     ) -> Result<Environment, InvokeError> {
         let runtime =
             Runtime::parse(&configuration.runtime).ok_or_else(|| unknown_runtime(configuration))?;
         let log_stream = log_stream(configuration, serial);
-        let name = configuration.function_name.clone();
-        let (capture, ends) = Capture::open(Arc::clone(&self.sink), name, Arc::clone(&log_stream))
-            .map_err(service)?;
+        let (capture, ends) = Capture::open(
+            Arc::clone(&self.sink),
+            configuration,
+            Arc::clone(&log_stream),
+        )
+        .map_err(service)?;
         let memory_mb = configuration.memory_mb;
         let mut remains =
             Remains::prepare(&self.ground, &self.cleaner, serial, memory_mb).map_err(service)?;
+        let runner = match runtime {
+            Runtime::Node { major } => self.node(configuration, &code, major)?,
+            Runtime::Python { minor } => self.python(configuration, &code, minor, &capture).await?,
+            Runtime::Provided => self.provided(configuration, &code).await?,
+        };
         let place = Place {
             configuration,
-            task_root: package.directory(),
+            code: &code,
             log_stream: &log_stream,
             scratch: remains.scratch(),
-            bounds: bounds(configuration, &remains).map_err(service)?,
         };
-        let (launch, wire) = match runtime {
-            Runtime::Node { .. } => self.node(place, ends)?,
-            Runtime::Provided => self.provided(place, ends).await?,
-        };
+        let bounds = bounds(configuration, &remains).map_err(service)?;
+        let (launch, wire) = self.launch(&place, runner, ends, bounds)?;
         let program = launch.program.display().to_string();
         let process = self.spawner.start(launch).await;
         let process = process
             .map_err(|error| InvokeError::Service(format!("cannot start {program}: {error}")))?;
         remains.started(process.group());
-        capture.note(format!(
-            "INIT_START Runtime Version: {}",
-            configuration.runtime
-        ));
+        if let Some(line) = report::init_start(configuration) {
+            capture.line(line);
+        }
         Ok(Environment {
             configuration: Arc::clone(configuration),
             process,
             wire,
             capture,
-            _package: package,
+            _code: code,
             remains,
             tasks_before: tasks_on_machine(),
             peak_bytes: 0,
@@ -92,126 +99,73 @@ impl Host {
         })
     }
 
-    fn node(&self, place: Place<'_>, ends: WriteEnds) -> Result<(Launch, Wire), InvokeError> {
-        let (configuration, task_root) = (place.configuration, place.task_root);
-        let program = match &self.node {
-            Some(node) => node.clone(),
-            None => find_on_path("node").ok_or_else(|| {
-                let runtime = &configuration.runtime;
-                InvokeError::Service(format!(
-                    "runtime {runtime} needs Node.js, and no `node` is on PATH"
-                ))
-            })?,
-        };
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(service)?;
-        ours.set_nonblocking(true).map_err(service)?;
-        let wire = Wire::Direct(Direct::new(UnixStream::from_std(ours).map_err(service)?));
-        let theirs = OwnedFd::from(theirs);
-        let mut variables = self.variables(&place, &program);
-        // The bootstrap takes these out again before the handler's module is loaded.
-        if !self.signed_endpoints.is_empty() {
-            variables.insert(
-                "_STEPWELL_ENDPOINTS".to_owned(),
-                serde_json::json!(self.signed_endpoints).to_string(),
-            );
+    fn launch(
+        &self,
+        place: &Place<'_>,
+        runner: Runner,
+        ends: WriteEnds,
+        bounds: Bounds,
+    ) -> Result<(Launch, Wire), InvokeError> {
+        let mut variables = variables(place, &runner, &self.variables);
+        for (name, value) in runner.variables {
+            variables.insert(name.to_owned(), value);
         }
-        variables.insert("_STEPWELL_API_FD".to_owned(), API_DESCRIPTOR.to_string());
-        variables.insert("_STEPWELL_LOG_FD".to_owned(), LOG_DESCRIPTOR.to_string());
-        variables.insert(
-            "_STEPWELL_RUNTIME".to_owned(),
-            configuration.runtime.clone(),
-        );
-        // AWS: the old generation gets nine tenths of the memory size, the rest is for everything else.
-        let mut arguments = vec![format!(
-            "--max-old-space-size={}",
-            configuration.memory_mb * 9 / 10
-        )];
-        if has_source_map(task_root, &configuration.handler) {
-            arguments.push("--enable-source-maps".to_owned());
+        let (mut program, mut arguments) = (runner.program, runner.arguments);
+        if runner.takes_wrapper
+            && let Some(wrapper) = place.configuration.environment.get(WRAPPER)
+        {
+            arguments.insert(0, program.to_string_lossy().into_owned());
+            program = place.wrapper(wrapper)?;
         }
-        arguments.push(
-            self.runtime_directory
-                .join("bootstrap.mjs")
-                .to_string_lossy()
-                .into_owned(),
-        );
         let launch = Launch {
             program,
             arguments,
             variables,
-            directory: task_root.to_owned(),
+            directory: place.code.task_root().to_owned(),
             stdout: ends.stdout,
             stderr: ends.stderr,
-            api: Some(theirs),
-            log: Some(ends.frames),
-            bounds: place.bounds,
+            api: runner.api,
+            log: runner.writes_frames.then_some(ends.frames),
+            bounds,
         };
-        Ok((launch, wire))
-    }
-
-    async fn provided(
-        &self,
-        place: Place<'_>,
-        ends: WriteEnds,
-    ) -> Result<(Launch, Wire), InvokeError> {
-        let (configuration, task_root) = (place.configuration, place.task_root);
-        let program = task_root.join("bootstrap");
-        let is_executable =
-            std::fs::metadata(&program).is_ok_and(|found| found.permissions().mode() & 0o111 != 0);
-        if !is_executable {
-            let runtime = &configuration.runtime;
-            let reason = format!(
-                "runtime {runtime} needs an executable file `bootstrap` at the root of the package"
-            );
-            return Err(InvokeError::InvalidRuntime(reason));
-        }
-        let listener = Listener::bind().await.map_err(service)?;
-        let mut variables = self.variables(&place, &program);
-        variables.insert(
-            "AWS_LAMBDA_RUNTIME_API".to_owned(),
-            listener.address().to_string(),
-        );
-        let launch = Launch {
-            program,
-            arguments: Vec::new(),
-            variables,
-            directory: task_root.to_owned(),
-            stdout: ends.stdout,
-            stderr: ends.stderr,
-            api: None,
-            log: None,
-            bounds: place.bounds,
-        };
-        Ok((launch, Wire::Listener(listener)))
-    }
-
-    fn variables(&self, place: &Place<'_>, program: &Path) -> BTreeMap<String, String> {
-        variables(
-            place.configuration,
-            place.task_root,
-            &self.runtime_directory,
-            place.log_stream,
-            program,
-            &self.variables,
-            place.scratch,
-        )
+        Ok((launch, runner.wire))
     }
 }
 
-/// Where an environment is started, and what it is held to.
-struct Place<'a> {
-    configuration: &'a Configuration,
-    task_root: &'a Path,
-    log_stream: &'a str,
-    scratch: &'a Path,
-    bounds: Bounds,
+/// Where an environment is started.
+pub(super) struct Place<'a> {
+    pub(super) configuration: &'a Configuration,
+    pub(super) code: &'a Code,
+    pub(super) log_stream: &'a str,
+    pub(super) scratch: &'a Path,
+}
+
+impl Place<'_> {
+    /// Where something is that has a name below `/opt` or `/var/task` on Lambda.
+    pub(super) fn real(&self, named: &str) -> PathBuf {
+        let below = |place: &str| Path::new(named).strip_prefix(place).ok();
+        match (below("/opt"), self.code.opt(), below("/var/task")) {
+            (Some(rest), Some(opt), _) => opt.join(rest),
+            (_, _, Some(rest)) => self.code.task_root().join(rest),
+            _ => PathBuf::from(named),
+        }
+    }
+
+    /// The file that `AWS_LAMBDA_EXEC_WRAPPER` names.
+    fn wrapper(&self, named: &str) -> Result<PathBuf, InvokeError> {
+        let wrapper = self.real(named);
+        if is_executable(&wrapper) {
+            return Ok(wrapper);
+        }
+        let function = &self.configuration.function_name;
+        Err(InvokeError::InvalidRuntime(format!(
+            "{WRAPPER} of function {function} names {named}, which is no executable file"
+        )))
+    }
 }
 
 fn bounds(configuration: &Configuration, remains: &Remains) -> io::Result<Bounds> {
-    let cgroup = remains
-        .cgroup()
-        .map(|cgroup| cgroup.procs().try_clone())
-        .transpose()?;
+    let cgroups = remains.cgroup().map(Cgroup::procs).transpose()?;
     Ok(Bounds {
         data_bytes_max: (u64::from(configuration.memory_mb) << 20) + DATA_SLACK_BYTES,
         file_bytes_max: u64::from(configuration.ephemeral_storage_mb) << 20,
@@ -219,7 +173,7 @@ fn bounds(configuration: &Configuration, remains: &Remains) -> io::Result<Bounds
         nice: nice(configuration.memory_mb),
         tag: remains.tag(),
         guard: Some(Guard::of(std::process::id(), own_process_group())),
-        cgroup,
+        cgroups: cgroups.unwrap_or_default(),
     })
 }
 
@@ -258,24 +212,16 @@ pub(crate) fn write_bootstrap(cache_dir: &Path) -> io::Result<PathBuf> {
 
 /// The first executable file `name` on the server's own `PATH`.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let is_executable = |candidate: &PathBuf| {
-        std::fs::metadata(candidate)
-            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
-    std::env::split_paths(&path)
-        .map(|directory| directory.join(name))
-        .find(is_executable)
+    all_on_path(name).into_iter().next()
 }
 
-/// Whether a source map lies beside the handler's file.
-fn has_source_map(task_root: &Path, handler: &str) -> bool {
-    let module = crate::bundle::handler_module(handler);
-    ["js", "mjs", "cjs"].iter().any(|extension| {
-        task_root
-            .join(format!("{module}.{extension}.map"))
-            .is_file()
-    })
+/// All executable files `name` on the server's own `PATH`, in its order.
+pub(super) fn all_on_path(name: &str) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .filter(|candidate| is_executable(candidate))
+        .collect()
 }
 
 /// AWS: `2024/01/31/[$LATEST]` and 32 hexadecimal digits.
@@ -302,14 +248,16 @@ fn unknown_runtime(configuration: &Configuration) -> InvokeError {
         ..
     } = configuration;
     InvokeError::InvalidRuntime(format!(
-        "function {function_name} has runtime {runtime:?}, which cannot be run here: nodejsN.x and provided.* can"
+        "function {function_name} has runtime {runtime:?}, which cannot be run here: nodejsN.x, python3.N and provided.* can"
     ))
 }
 
-fn service(error: io::Error) -> InvokeError {
+pub(super) fn service(error: io::Error) -> InvokeError {
     InvokeError::Service(format!("cannot start an environment: {error}"))
 }
 
+/// AWS: a script that starts the runtime, which it is given as its arguments.
+const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 /// Writable memory beyond the memory size: thread stacks and allocator arenas of an idle Node are some 300 MiB.
 const DATA_SLACK_BYTES: u64 = 1 << 30;
 /// Processes and threads that a user's functions may start beyond what the machine runs already. A function has its

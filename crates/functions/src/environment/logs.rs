@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
+use super::report::message;
+use crate::configuration::{Configuration, LogFormat, LogLevel, Logging};
 use crate::invocation::{LOG_BYTES_MAX, LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX, LogLine, LogSink};
 use crate::timestamp;
 
@@ -38,6 +40,7 @@ struct State {
 struct Writer {
     sink: LogSink,
     function_name: String,
+    logging: Logging,
     log_stream: Arc<str>,
     request_id: Option<Arc<str>>,
     tail: Option<Vec<u8>>,
@@ -51,7 +54,7 @@ impl Capture {
     /// Opens the pipes and starts reading them.
     pub(crate) fn open(
         sink: LogSink,
-        function_name: String,
+        configuration: &Configuration,
         log_stream: Arc<str>,
     ) -> io::Result<(Capture, WriteEnds)> {
         let (stdout_read, stdout) = io::pipe()?;
@@ -69,7 +72,8 @@ impl Capture {
         ];
         let writer = Writer {
             sink,
-            function_name,
+            function_name: configuration.function_name.clone(),
+            logging: configuration.logging,
             log_stream,
             request_id: None,
             tail: None,
@@ -101,8 +105,15 @@ impl Capture {
         state.writer.tail = wants_tail.then(Vec::new);
     }
 
-    /// Writes one event of our own, after everything the process has written so far.
+    /// Tells something in the function's log, after everything the process has written so far.
     pub(crate) fn note(&self, text: String) {
+        let mut state = self.shared.drain();
+        let text = message(state.writer.logging, LogLevel::Info, None, text);
+        state.writer.write(timestamp::now_ms(), text);
+    }
+
+    /// Writes one event, after everything the process has written so far.
+    pub(crate) fn line(&self, text: String) {
         self.shared.drain().writer.write(timestamp::now_ms(), text);
     }
 
@@ -222,6 +233,16 @@ impl Writer {
         });
     }
 
+    /// Writes a line that the function has printed, unless its level leaves it out.
+    ///
+    /// AWS: with the format JSON, an object that has a `level` is filtered by it, and everything else counts as INFO.
+    fn write_line(&mut self, timestamp_ms: i64, bytes: &[u8]) {
+        let least = self.logging.application_level;
+        if self.logging.format == LogFormat::Text || level_of(bytes) >= least {
+            self.write_bytes(timestamp_ms, bytes);
+        }
+    }
+
     /// Writes what the function has logged, as much as it may.
     fn write_bytes(&mut self, timestamp_ms: i64, bytes: &[u8]) {
         match self.left.checked_sub(bytes.len()) {
@@ -244,6 +265,20 @@ impl Writer {
             self.write(timestamp::now_ms(), format!("[{dropped} bytes of this log dropped: an invocation logs at most {LOG_BYTES_MAX}]"));
         }
     }
+}
+
+fn level_of(line: &[u8]) -> LogLevel {
+    #[derive(serde::Deserialize)]
+    struct Leveled {
+        level: String,
+    }
+    let leveled = line
+        .starts_with(b"{")
+        .then(|| serde_json::from_slice::<Leveled>(line).ok())
+        .flatten();
+    leveled
+        .and_then(|leveled| LogLevel::parse(&leveled.level.to_ascii_uppercase()))
+        .unwrap_or_default()
 }
 
 enum Stream {
@@ -292,7 +327,7 @@ impl Lines {
 
     fn end_line(&mut self, writer: &mut Writer) {
         let now_ms = timestamp::now_ms();
-        writer.write_bytes(now_ms, self.line.strip_suffix(b"\r").unwrap_or(&self.line));
+        writer.write_line(now_ms, self.line.strip_suffix(b"\r").unwrap_or(&self.line));
         self.line.clear();
         if self.dropped > 0 {
             writer.write(now_ms, format!("[{} bytes of the line above dropped: a line has at most {LOG_EVENT_BYTES_MAX}]", self.dropped));
@@ -351,14 +386,15 @@ impl Frame<'_> {
 }
 
 fn is_frame(header: &[u8]) -> bool {
-    header[..4] == FRAME_MARK && text_length(header) <= LOG_EVENT_BYTES_MAX
+    header[..3] == FRAME_MARK && text_length(header) <= LOG_EVENT_BYTES_MAX
 }
 
 fn text_length(header: &[u8]) -> usize {
     u32::from_be_bytes(header[4..8].try_into().expect("four bytes")) as usize
 }
 
-const FRAME_MARK: [u8; 4] = [0xa5, 0x5a, 0x00, 0x03];
+/// The fourth byte is the text's format and level, which whoever writes the frame has heeded.
+const FRAME_MARK: [u8; 3] = [0xa5, 0x5a, 0x00];
 const FRAME_HEADER_BYTES: usize = 16;
 /// One read; a Linux pipe holds 64 KiB.
 const READ_BYTES: usize = 65_536;

@@ -7,8 +7,10 @@ mod guard;
 pub(crate) mod host;
 pub(crate) mod logs;
 pub(crate) mod process;
+pub(crate) mod python;
 pub(crate) mod remains;
 mod report;
+mod runner;
 pub(crate) mod scratch;
 pub(crate) mod spawner;
 pub(crate) mod tag;
@@ -28,9 +30,9 @@ use family::tasks_on_machine;
 pub(crate) use host::Host;
 pub(crate) use report::{Report, Status};
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, LogLevel};
 use crate::invocation::{FunctionError, Invocation, InvokeReply};
-use crate::package::Unpacked;
+use crate::package::Code;
 use crate::runtime_api::{Answer, Body, Call, Headers, Wire};
 use crate::timestamp;
 use logs::Capture;
@@ -46,7 +48,7 @@ pub(crate) struct Environment {
     wire: Wire,
     capture: Capture,
     /// Keeps the directory of the code in place.
-    _package: Arc<Unpacked>,
+    _code: Code,
     /// After `process`: what it leaves is cleared up when it is dead.
     remains: Remains,
     /// Processes and threads of the machine when it started.
@@ -110,11 +112,9 @@ impl Environment {
     pub(crate) fn begin(&mut self, invocation: &Invocation) {
         self.request_id = Arc::from(invocation.request_id.as_str());
         self.capture.begin(&self.request_id, invocation.log_tail);
-        let version = &self.configuration.version;
-        self.capture.note(format!(
-            "START RequestId: {} Version: {version}",
-            self.request_id
-        ));
+        if let Some(line) = report::start(&self.configuration, &self.request_id) {
+            self.capture.line(line);
+        }
     }
 
     /// Writes one line of the platform to the environment's log.
@@ -203,7 +203,12 @@ impl Environment {
         elapsed: Duration,
         init: Option<Duration>,
     ) -> InvokeReply {
+        let logging = self.configuration.logging;
         let mut lines = failure.log_lines();
+        for line in &mut lines {
+            let text = std::mem::take(line);
+            *line = report::message(logging, LogLevel::Error, Some(&self.request_id), text);
+        }
         lines.extend(self.report(elapsed, init, failure.status));
         let log_tail = self.capture.finish(lines);
         self.reply(failure.payload, Some(FunctionError::Unhandled), log_tail)
@@ -332,6 +337,8 @@ impl Environment {
                 return Watched::OutOfMemory;
             }
             if self.is_crowded() {
+                // All of them at once, and now: they may be more with every moment.
+                self.remains.cgroup().map(Cgroup::kill_now);
                 self.process.kill();
                 return Watched::Crowded;
             }
@@ -362,6 +369,9 @@ impl Environment {
 
     /// Whether it runs more processes than Lambda allows, where no control group holds it to that.
     fn is_crowded(&self) -> bool {
+        if let Some(count) = self.remains.cgroup().and_then(Cgroup::processes) {
+            return count > PROCESSES_MAX as usize;
+        }
         // Counting costs a look at every process of the machine, so it is done only if there are that many more.
         let are_many = tasks_on_machine() > self.tasks_before + u64::from(PROCESSES_MAX);
         are_many && processes_of(&[self.remains.tag()]).len() > PROCESSES_MAX as usize
@@ -410,7 +420,7 @@ impl Environment {
             init,
             status,
         }
-        .lines()
+        .lines(self.configuration.logging)
     }
 
     fn headers(&self, invocation: &Invocation, deadline: Instant) -> Headers {

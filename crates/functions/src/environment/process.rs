@@ -44,8 +44,8 @@ pub(crate) struct Bounds {
     pub(crate) nice: i32,
     pub(crate) tag: Tag,
     pub(crate) guard: Option<Guard>,
-    /// `cgroup.procs` of the group to join.
-    pub(crate) cgroup: Option<File>,
+    /// `cgroup.procs` of the groups to join.
+    pub(crate) cgroups: Vec<File>,
 }
 
 /// A running process group. Dropping it kills the group.
@@ -163,15 +163,15 @@ impl Drop for Process {
     }
 }
 
-/// Kills one process.
-pub(crate) fn kill_one(process: i32) {
+/// Sends one process a signal.
+pub(crate) fn signal_one(process: i32, signal: i32) {
     #[expect(
         unsafe_code,
         reason = "the standard library kills children of its own only"
     )]
     // SAFETY: kill(2) takes two integers and touches no memory. `process` was read from /proc, so it is over 0.
     unsafe {
-        libc::kill(process, libc::SIGKILL);
+        libc::kill(process, signal);
     }
 }
 
@@ -248,7 +248,7 @@ impl Exit {
 impl Bounds {
     /// Runs in the child between fork and exec. Makes system calls only.
     fn apply(&self) -> io::Result<()> {
-        if let Some(mut cgroup) = self.cgroup.as_ref() {
+        for mut cgroup in &self.cgroups {
             cgroup.write_all(b"0")?;
         }
         self.tag.apply();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::cgroup::{Cgroup, Cgroups};
-use super::process::{kill_group, kill_one};
+use super::process::{kill_group, signal_one};
 use super::scratch::Scratch;
 use super::tag::{Tag, Tags, processes_of};
 
@@ -189,7 +189,12 @@ fn end_tagged(tags: &[Tag]) {
         if found.is_empty() || Instant::now() >= until {
             return;
         }
-        found.into_iter().for_each(kill_one);
+        // What stands still starts no other: first all of them, then the end.
+        for signal in [libc::SIGSTOP, libc::SIGKILL] {
+            found
+                .iter()
+                .for_each(|process| signal_one(*process, signal));
+        }
     }
 }
 

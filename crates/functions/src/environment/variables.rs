@@ -3,9 +3,11 @@
 //! Source: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::configuration::Configuration;
+use super::host::Place;
+use super::runner::Runner;
+use crate::configuration::LogFormat;
 
 /// The name of the log group AWS creates for a function.
 pub(crate) fn log_group(function_name: &str) -> String {
@@ -14,21 +16,21 @@ pub(crate) fn log_group(function_name: &str) -> String {
 
 /// Variables for one environment. The function may replace the first group (unreserved ones, and the credentials, so
 /// that it can be given real ones), never the second.
-pub(crate) fn variables(
-    configuration: &Configuration,
-    task_root: &Path,
-    runtime_directory: &Path,
-    log_stream: &str,
-    program: &Path,
+pub(super) fn variables(
+    place: &Place<'_>,
+    runner: &Runner,
     general: &BTreeMap<String, String>,
-    scratch: &Path,
 ) -> BTreeMap<String, String> {
+    let configuration = place.configuration;
     let mut variables = BTreeMap::new();
     let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
     set("LANG", "en_US.UTF-8");
     set("TZ", ":UTC");
-    set("PATH", &path(program));
-    set("TMPDIR", &scratch.to_string_lossy());
+    set("PATH", &path(&runner.program, place.code.opt()));
+    if let Some(libraries) = libraries(place) {
+        set("LD_LIBRARY_PATH", &libraries);
+    }
+    set("TMPDIR", &place.scratch.to_string_lossy());
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
     set("AWS_ACCESS_KEY_ID", "test");
     set("AWS_SECRET_ACCESS_KEY", "test");
@@ -42,7 +44,25 @@ pub(crate) fn variables(
         set(name, value);
     }
     for (name, value) in &configuration.environment {
-        set(name, value);
+        if SEARCHED.contains(&name.as_str()) {
+            // Written for Lambda, these name directories that are elsewhere here.
+            set(name, &joined(value.split(':').map(|one| place.real(one))));
+        } else {
+            set(name, value);
+        }
+    }
+    if let Some((name, directories)) = &runner.search {
+        let own = configuration.environment.get(*name);
+        let own = own.iter().flat_map(|own| own.split(':'));
+        let all = own
+            .map(|one| place.real(one))
+            .chain(directories.iter().cloned());
+        set(name, &joined(all));
+    }
+    if configuration.logging.format == LogFormat::Json {
+        let level = configuration.logging.application_level;
+        set("AWS_LAMBDA_LOG_FORMAT", "JSON");
+        set("AWS_LAMBDA_LOG_LEVEL", level.as_str());
     }
     set("_HANDLER", &configuration.handler);
     set("AWS_REGION", &configuration.region);
@@ -62,25 +82,48 @@ pub(crate) fn variables(
         "AWS_LAMBDA_LOG_GROUP_NAME",
         &log_group(&configuration.function_name),
     );
-    set("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
-    set("LAMBDA_TASK_ROOT", &task_root.to_string_lossy());
-    set("LAMBDA_RUNTIME_DIR", &runtime_directory.to_string_lossy());
+    set("AWS_LAMBDA_LOG_STREAM_NAME", place.log_stream);
+    set(
+        "LAMBDA_TASK_ROOT",
+        &place.code.task_root().to_string_lossy(),
+    );
+    set(
+        "LAMBDA_RUNTIME_DIR",
+        &runner.runtime_directory.to_string_lossy(),
+    );
     variables
 }
 
-fn path(program: &Path) -> String {
-    let own = program
-        .parent()
+/// The runtime's own directory, the system's, those of layers.
+fn path(program: &Path, opt: Option<&Path>) -> String {
+    let standard = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+    let own = program.parent().map(Path::to_owned);
+    let own = own.filter(|own| !own.as_os_str().is_empty() && !standard.contains(own));
+    let layers = opt.map(|opt| opt.join("bin"));
+    joined(own.into_iter().chain(standard).chain(layers))
+}
+
+/// Where shared libraries are looked for; `None` if neither package nor layers bring any.
+///
+/// AWS sets it always. Here a function runs on the libraries of this machine, and only what it brings comes before.
+fn libraries(place: &Place<'_>) -> Option<String> {
+    let task_root = place.code.task_root();
+    let opt = place.code.opt().map(|opt| opt.join("lib"));
+    let directories = [Some(task_root.join("lib")), opt];
+    let found: Vec<PathBuf> = directories
+        .into_iter()
+        .flatten()
+        .filter(|directory| directory.is_dir())
+        .collect();
+    (!found.is_empty()).then(|| joined(found.into_iter()))
+}
+
+fn joined(directories: impl Iterator<Item = PathBuf>) -> String {
+    directories
         .map(|directory| directory.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let standard = ["/usr/local/bin", "/usr/bin", "/bin"];
-    let own = if own.is_empty() || standard.contains(&own.as_str()) {
-        None
-    } else {
-        Some(own.as_str())
-    };
-    own.into_iter()
-        .chain(standard)
         .collect::<Vec<_>>()
         .join(":")
 }
+
+/// Variables that are lists of directories.
+const SEARCHED: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "NODE_PATH", "PYTHONPATH"];

@@ -1,6 +1,7 @@
 //! Deployment packages: what a zip may hold, its identity, and its unpacked form.
 
 mod archive;
+mod layers;
 mod unpacked;
 
 use std::io;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 pub use archive::{check, zip_directory, zip_files};
+pub(crate) use layers::Code;
 pub(crate) use unpacked::{Packages, Unpacked};
 
 use crate::configuration::PackageId;

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::{Error, PackageSource, archive, id};
+use super::{Error, PackageSource, archive};
 use crate::configuration::PackageId;
 use crate::invocation::InvokeError;
 
@@ -57,6 +56,17 @@ impl Packages {
         if let Some(unpacked) = self.find(id) {
             return Ok(unpacked);
         }
+        let (packages, wanted) = (Arc::clone(self), id.clone());
+        self.in_turn(id, move || packages.place(&wanted, &*source))
+            .await
+    }
+
+    /// Lets `place` make the directory `id`, unless it is there when its turn comes.
+    pub(super) async fn in_turn(
+        self: &Arc<Packages>,
+        id: &PackageId,
+        place: impl FnOnce() -> Result<(), InvokeError> + Send + 'static,
+    ) -> Result<Arc<Unpacked>, InvokeError> {
         let _turn = self
             .turn
             .acquire()
@@ -65,8 +75,7 @@ impl Packages {
         if let Some(unpacked) = self.find(id) {
             return Ok(unpacked);
         }
-        let (packages, wanted) = (Arc::clone(self), id.clone());
-        let placed = tokio::task::spawn_blocking(move || packages.place(&wanted, &*source)).await;
+        let placed = tokio::task::spawn_blocking(place).await;
         placed.map_err(|error| {
             InvokeError::Service(format!("cannot unpack package {id}: {error}"))
         })??;
@@ -80,8 +89,15 @@ impl Packages {
         let zip = source
             .zip(id)
             .map_err(|error| InvokeError::Service(format!("cannot read package {id}: {error}")))?;
-        self.prune();
-        unpack(&zip, id, &self.root).map_err(|error| match error {
+        let actual = super::id(&zip);
+        let unpacked = if actual == *id {
+            self.make(id, |directory| archive::unpack(&zip, directory))
+        } else {
+            Err(Error::Invalid(format!(
+                "package {id} has other content: its SHA-256 is {actual}"
+            )))
+        };
+        unpacked.map_err(|error| match error {
             Error::Invalid(reason) => InvokeError::InvalidZipFile(reason),
             Error::Io(error) => {
                 InvokeError::Service(format!("cannot unpack package {id}: {error}"))
@@ -89,7 +105,32 @@ impl Packages {
         })
     }
 
-    fn find(&self, id: &PackageId) -> Option<Arc<Unpacked>> {
+    /// Lets `fill` fill a directory beside the final place and renames it, so that a directory that exists is
+    /// complete. Blocks.
+    pub(super) fn make(
+        &self,
+        id: &PackageId,
+        fill: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.prune();
+        let place = self.root.join(id.as_str());
+        let unfinished = self.root.join(format!("{id}.{}", std::process::id()));
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)?;
+        }
+        fs::create_dir_all(&unfinished)?;
+        let placed = fill(&unfinished).and_then(|()| Ok(fs::rename(&unfinished, &place)?));
+        if placed.is_err() {
+            let _ = fs::remove_dir_all(&unfinished);
+        }
+        match placed {
+            // Another server that shares the cache was faster.
+            Err(Error::Io(_)) if place.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
+    pub(super) fn find(&self, id: &PackageId) -> Option<Arc<Unpacked>> {
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(unpacked) = in_use.get(id).and_then(Weak::upgrade) {
             return Some(unpacked);
@@ -144,31 +185,6 @@ impl Packages {
             }
         }
         retired
-    }
-}
-
-/// Unpacks beside the final place and renames, so that a directory that exists is complete.
-fn unpack(zip: &Bytes, expected: &PackageId, root: &Path) -> Result<(), Error> {
-    let actual = id(zip);
-    if actual != *expected {
-        return Err(Error::Invalid(format!(
-            "package {expected} has other content: its SHA-256 is {actual}"
-        )));
-    }
-    let unfinished = root.join(format!("{expected}.{}", std::process::id()));
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished)?;
-    }
-    fs::create_dir_all(&unfinished)?;
-    let unpacked = archive::unpack(zip, &unfinished);
-    let placed = unpacked.and_then(|()| Ok(fs::rename(&unfinished, root.join(expected.as_str()))?));
-    if placed.is_err() {
-        let _ = fs::remove_dir_all(&unfinished);
-    }
-    match placed {
-        // Another server that shares the cache was faster.
-        Err(Error::Io(_)) if root.join(expected.as_str()).is_dir() => Ok(()),
-        other => other,
     }
 }
 

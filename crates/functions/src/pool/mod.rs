@@ -182,6 +182,8 @@ impl Pool {
             node: options.node,
             variables: options.variables,
             signed_endpoints: options.signed_endpoints,
+            cache_directory: options.cache_dir.canonicalize()?,
+            pythons: tokio::sync::Mutex::default(),
             ground: Arc::new(Ground {
                 scratch: Scratch::open(&options.cache_dir)?,
                 cgroups: Cgroups::open(&options.control_group)?,
@@ -251,7 +253,7 @@ impl Pool {
         let invocation = checked(invocation)?;
         if Runtime::parse(&configuration.runtime).is_none() {
             return Err(InvokeError::InvalidRuntime(format!(
-                "runtime {:?} of function {} cannot be run here; nodejsN.x and provided.* can",
+                "runtime {:?} of function {} cannot be run here; nodejsN.x, python3.N and provided.* can",
                 configuration.runtime, configuration.function_name
             )));
         }

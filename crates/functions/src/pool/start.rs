@@ -55,8 +55,8 @@ impl Inner {
     ) -> Result<Environment, InvokeError> {
         let configuration = &blueprint.configuration;
         let package = Arc::clone(&blueprint.package);
-        let unpacked = self.packages.get(&configuration.package, package).await?;
-        self.host.start(configuration, unpacked, id.0).await
+        let code = self.packages.code(configuration, package).await?;
+        self.host.start(configuration, code, id.0).await
     }
 
     /// Starts the task that ends idle environments, if none runs.
