@@ -237,8 +237,14 @@ pub enum Roles {
     after_help = "Examples:\n  stepwell deploy template.yaml\n  stepwell deploy app/template.yaml --stack-name shop --parameter Stage=prod --endpoint http://10.0.0.5:8333\n\nDeploying twice changes nothing: what is already there is reported as unchanged."
 )]
 pub struct Deploy {
-    /// The SAM or CloudFormation template
+    /// The SAM or CloudFormation template, or the directory that has one; a cdk.out too
     pub template: PathBuf,
+    /// Only show what would change
+    #[arg(long)]
+    pub plan: bool,
+    /// How long a minute of a deployment preference lasts, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
+    pub rollout_minute: f64,
     #[command(flatten)]
     pub stack: Stack,
     #[command(flatten)]
@@ -369,6 +375,13 @@ fn stack_name(text: &str) -> Result<String, String> {
                 .to_owned(),
         )
     }
+}
+
+fn seconds(value: &str) -> Result<f64, String> {
+    let parsed = value.parse().ok();
+    let parsed =
+        parsed.filter(|seconds: &f64| seconds.is_finite() && (0.0..=3_600.0).contains(seconds));
+    parsed.ok_or_else(|| "expected a number of seconds from 0 to 3600".to_owned())
 }
 
 fn region(text: &str) -> Result<String, String> {

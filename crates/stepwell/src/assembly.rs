@@ -6,7 +6,7 @@ use std::{
     fmt, fs,
     num::NonZero,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -20,7 +20,7 @@ use stepwell_template::{
 use crate::{
     arguments,
     packaging::{self, Installation, Package, Stop},
-    plan::{self, Application},
+    plan::{self, Application, Beside, Owner},
     report::Report,
     watch::Changes,
 };
@@ -31,6 +31,9 @@ const TEMPLATE_NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.js
 const BUILDS_MAX: usize = 4;
 /// How the names of the runtimes that run here begin.
 const RUNTIMES: [&str; 2] = ["nodejs", "provided."];
+const LAYER: &str = "AWS::Lambda::LayerVersion";
+/// Largest `manifest.json` or `*.assets.json` of a `cdk.out`.
+const MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Files beside the sources that change what a bundler makes of all of them.
 const BUILD_SETTINGS: [&str; 3] = ["package.json", "package-lock.json", "tsconfig.json"];
 
@@ -68,10 +71,13 @@ impl fmt::Display for Error {
     }
 }
 
-/// The template of an application's directory.
+/// The template of an application's directory; of a `cdk.out`, the template of its only stack.
 pub fn find_template(directory: &Path) -> anyhow::Result<PathBuf> {
     if !directory.is_dir() {
         bail!("{} is not a directory", directory.display());
+    }
+    if directory.join("manifest.json").is_file() {
+        return synthesised(directory);
     }
     let found = TEMPLATE_NAMES
         .iter()
@@ -86,12 +92,70 @@ pub fn find_template(directory: &Path) -> anyhow::Result<PathBuf> {
     })
 }
 
+/// The template that the manifest of a `cdk.out` names.
+fn synthesised(directory: &Path) -> anyhow::Result<PathBuf> {
+    let manifest = directory.join("manifest.json");
+    let text = read_bounded(&manifest, MANIFEST_BYTES_MAX)
+        .map_err(|reason| anyhow::anyhow!("{}: {reason}", manifest.display()))?;
+    let manifest: Value =
+        serde_json::from_str(&text).with_context(|| format!("{}", manifest.display()))?;
+    let artifacts = manifest["artifacts"].as_object().into_iter().flatten();
+    let templates: Vec<&str> = artifacts
+        .filter(|(_, artifact)| artifact["type"] == "aws:cloudformation:stack")
+        .filter_map(|(_, artifact)| artifact["properties"]["templateFile"].as_str())
+        .collect();
+    match templates.as_slice() {
+        [only] => Ok(directory.join(only)),
+        [] => bail!("{} has no stack in its manifest.json", directory.display()),
+        several => bail!(
+            "{} has {} stacks\nnext: name one of {}",
+            directory.display(),
+            several.len(),
+            several.join(", ")
+        ),
+    }
+}
+
+/// What S3 keys stand for in the output of `cdk synth`: `NAME.assets.json` beside `NAME.template.json`.
+fn assets(template: &Path) -> BTreeMap<String, String> {
+    let name = template.file_name().unwrap_or_default().to_string_lossy();
+    let Some(stem) = name.strip_suffix(".template.json") else {
+        return BTreeMap::new();
+    };
+    let path = template.with_file_name(format!("{stem}.assets.json"));
+    let document: Value = read_bounded(&path, MANIFEST_BYTES_MAX)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let mut assets = BTreeMap::new();
+    for (_, file) in document["files"].as_object().into_iter().flatten() {
+        let Some(path) = file["source"]["path"].as_str() else {
+            continue;
+        };
+        let destinations = file["destinations"].as_object().into_iter().flatten();
+        for (_, destination) in destinations {
+            if let Some(key) = destination["objectKey"].as_str() {
+                assets.insert(key.to_owned(), path.to_owned());
+            }
+        }
+    }
+    assets
+}
+
 impl Source {
     pub fn new(
         template: &Path,
         stack: &arguments::Stack,
         owner: &arguments::Owner,
     ) -> anyhow::Result<Self> {
+        let found;
+        let template = match template.is_dir() {
+            true => {
+                found = find_template(template)?;
+                found.as_path()
+            }
+            false => template,
+        };
         let template = template
             .canonicalize()
             .with_context(|| format!("cannot read the template {}", template.display()))?;
@@ -100,10 +164,12 @@ impl Source {
             .and_then(Path::file_name)
             .map(|name| name.to_string_lossy().into_owned());
         Ok(Self {
-            stack_name: stack
-                .stack_name
-                .clone()
-                .unwrap_or_else(|| stack_name_of(&directory_name.unwrap_or_default())),
+            stack_name: stack.stack_name.clone().unwrap_or_else(|| {
+                // CDK names the file after the stack, and the directory after itself.
+                let file = template.file_name().unwrap_or_default().to_string_lossy();
+                let synthesised = file.strip_suffix(".template.json").map(str::to_owned);
+                stack_name_of(&synthesised.or(directory_name).unwrap_or_default())
+            }),
             parameters: stack.parameters.iter().cloned().collect(),
             region: owner.region(),
             account: owner.account.clone(),
@@ -139,6 +205,7 @@ impl Source {
             region: &self.region,
             account: &self.account,
             stack_name: &self.stack_name,
+            assets: assets(&self.template),
         };
         let stack = stepwell_template::resolve(&text, &options, &read).map_err(Error::Problems)?;
         Ok(Resolved {
@@ -153,6 +220,7 @@ pub struct Builder {
     directory: PathBuf,
     stop: Stop,
     built: BTreeMap<String, Built>,
+    layers: BTreeMap<String, Package>,
 }
 
 struct Built {
@@ -167,6 +235,7 @@ impl Builder {
             directory: directory.to_path_buf(),
             stop,
             built: BTreeMap::new(),
+            layers: BTreeMap::new(),
         }
     }
 
@@ -242,6 +311,7 @@ impl Builder {
             }
         }
         for (reason, ids) in &failures {
+            let ids: Vec<String> = ids.iter().map(|id| self.located(id)).collect();
             let noun = if ids.len() == 1 {
                 "function"
             } else {
@@ -250,6 +320,17 @@ impl Builder {
             report.failure(&format!("{noun} {}", ids.join(", ")), reason);
         }
         !failures.is_empty()
+    }
+
+    /// `Id (template.yaml:12)`.
+    fn located(&self, logical_id: &str) -> String {
+        match self.built.get(logical_id) {
+            Some(built) => {
+                let location = &built.function.location;
+                format!("{logical_id} ({}:{})", location.file, location.line)
+            }
+            None => logical_id.to_owned(),
+        }
     }
 
     /// Whether building was ended from outside.
@@ -275,7 +356,7 @@ impl Builder {
     }
 
     /// The application as far as it could be built: functions that failed are left out.
-    pub fn application(&self, stack: &Stack) -> Application {
+    pub fn application(&self, source: &Source, stack: &Stack) -> Application {
         let functions = stack.functions.iter().filter_map(|function| {
             let package = self
                 .built
@@ -292,6 +373,28 @@ impl Builder {
                 .iter()
                 .map(deployable_machine)
                 .collect(),
+            companions: stack
+                .companions
+                .iter()
+                .filter_map(|companion| {
+                    let package = self.layers.get(&companion.logical_id);
+                    if companion.kind == LAYER && package.is_none() {
+                        return None;
+                    }
+                    Some(Beside {
+                        companion: companion.clone(),
+                        package: package
+                            .map(|package| (Arc::clone(&package.zip), package.code_sha256.clone())),
+                    })
+                })
+                .collect(),
+            order: stack.order.clone(),
+            retained: stack.retained.clone(),
+            owner: Owner {
+                stack_name: source.stack_name.clone(),
+                region: source.region.clone(),
+                account: source.account.clone(),
+            },
             outputs: stack
                 .outputs
                 .iter()
@@ -300,11 +403,40 @@ impl Builder {
         }
     }
 
+    /// Packages the layers; tells why one cannot be, and returns whether any could not.
+    pub fn build_layers(&mut self, stack: &Stack, report: Report) -> bool {
+        self.layers.clear();
+        let mut has_failed = false;
+        for companion in stack.companions.iter().filter(|one| one.kind == LAYER) {
+            let content = companion.properties["Content"].as_str().unwrap_or_default();
+            let packaged = match companion.properties["Content"].as_str() {
+                Some(_) => packaging::layer(&self.directory.join(content)),
+                None => Err("its content is in S3: name a local directory or zip file".to_owned()),
+            };
+            match packaged {
+                Ok(package) => {
+                    self.layers.insert(companion.logical_id.clone(), package);
+                }
+                Err(reason) => {
+                    has_failed = true;
+                    let location = &companion.location;
+                    let subject = format!(
+                        "layer {} ({}:{})",
+                        companion.logical_id, location.file, location.line
+                    );
+                    report.failure(&subject, &reason);
+                }
+            }
+        }
+        has_failed
+    }
+
     /// Every file the packages were made from.
     pub fn inputs(&self) -> BTreeSet<PathBuf> {
         self.built
             .values()
             .filter_map(|built| built.package.as_ref().ok())
+            .chain(self.layers.values())
             .flat_map(|package| package.inputs.iter().cloned())
             .collect()
     }
@@ -355,20 +487,23 @@ pub fn shortfalls(stack: &Stack) -> Vec<String> {
                 function.logical_id, function.runtime
             ));
         }
-        if !function.layers.is_empty() {
-            found.push(format!(
-                "function {}: layers are not supported; their files will be missing",
-                function.logical_id
-            ));
-        }
-        if let Some(count) = function.reserved_concurrency {
-            found.push(format!(
-                "function {}: ReservedConcurrentExecutions {count} is not applied",
-                function.logical_id
-            ));
-        }
     }
     found
+}
+
+/// A text in which what only the server gives is replaced by something of its form.
+pub fn with_stand_ins(text: &str) -> String {
+    let stand_in = |id: &str, attribute: &str| {
+        Some(match attribute {
+            "FunctionUrl" | "ApiEndpoint" => format!("https://{id}.example/"),
+            "Version" => "1".to_owned(),
+            "Ref" | "Arn" | "FunctionArn" | "AliasArn" | "LayerVersionArn" => {
+                format!("arn:aws:lambda:us-east-1:123456789012:function:{id}:1")
+            }
+            _ => id.to_owned(),
+        })
+    };
+    stepwell_template::fill(text, &stand_in)
 }
 
 fn package(
@@ -419,12 +554,19 @@ fn deployable(function: &Function, package: &Package) -> plan::Function {
     if !function.tags.is_empty() {
         set("Tags", json!(function.tags));
     }
+    if !function.layers.is_empty() {
+        set("Layers", json!(function.layers));
+    }
+    if let Some(count) = function.reserved_concurrency {
+        set("ReservedConcurrentExecutions", json!(count));
+    }
+    configuration.extend(function.more.clone());
     plan::Function {
         logical_id: function.logical_id.clone(),
         name: function.name.clone(),
         arn: function.arn.clone(),
         configuration,
-        package: package.zip.clone(),
+        package: Arc::clone(&package.zip),
         code_sha256: package.code_sha256.clone(),
     }
 }

@@ -143,6 +143,43 @@ impl Client {
         )
     }
 
+    /// One EventBridge operation (AWS JSON 1.1).
+    pub fn events(&self, operation: &str, input: &Value) -> Result<Value, Error> {
+        self.json(
+            operation,
+            &format!("AWSEvents.{operation}"),
+            "application/x-amz-json-1.1",
+            input,
+            CALL_TIMEOUT,
+        )
+    }
+
+    /// One IAM operation (AWS query): the answer is XML.
+    pub fn iam(&self, operation: &str, parameters: &[(&str, &str)]) -> Result<String, Error> {
+        let mut body = format!("Action={operation}&Version=2010-05-08");
+        for (name, value) in parameters {
+            body.push_str(&format!("&{}={}", escaped(name), escaped(value)));
+        }
+        let request = http::Request::builder()
+            .method(http::Method::POST)
+            .uri(format!("{}/", self.endpoint))
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = self.send(operation, request, body.into_bytes(), CALL_TIMEOUT)?;
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
+    /// What is at an address that the server has given out, such as a function's package.
+    pub fn download(&self, location: &str) -> Result<Vec<u8>, Error> {
+        let path = location
+            .find("/packages/")
+            .map_or(location, |start| &location[start..]);
+        let request = http::Request::builder()
+            .method(http::Method::GET)
+            .uri(format!("{}{path}", self.endpoint));
+        let answer = self.send("GetPackage", request, Vec::new(), CALL_TIMEOUT)?;
+        Ok(answer.body)
+    }
+
     /// Every item of a paged Step Functions listing, up to `items_max` of them.
     pub fn list(
         &self,
@@ -175,7 +212,7 @@ impl Client {
         body["Code"] = json!({ "ZipFile": BASE64.encode(package) });
         self.rest(
             "CreateFunction",
-            http::Method::POST,
+            "POST",
             "/2015-03-31/functions",
             Some(&body),
         )
@@ -184,7 +221,7 @@ impl Client {
     pub fn update_function_code(&self, name: &str, package: &[u8]) -> Result<Value, Error> {
         let body = json!({ "ZipFile": BASE64.encode(package) });
         let path = format!("/2015-03-31/functions/{}/code", escaped(name));
-        self.rest("UpdateFunctionCode", http::Method::PUT, &path, Some(&body))
+        self.rest("UpdateFunctionCode", "PUT", &path, Some(&body))
     }
 
     pub fn update_function_configuration(
@@ -195,7 +232,7 @@ impl Client {
         let path = format!("/2015-03-31/functions/{}/configuration", escaped(name));
         self.rest(
             "UpdateFunctionConfiguration",
-            http::Method::PUT,
+            "PUT",
             &path,
             Some(configuration),
         )
@@ -203,12 +240,12 @@ impl Client {
 
     pub fn get_function_configuration(&self, name: &str) -> Result<Value, Error> {
         let path = format!("/2015-03-31/functions/{}/configuration", escaped(name));
-        self.rest("GetFunctionConfiguration", http::Method::GET, &path, None)
+        self.rest("GetFunctionConfiguration", "GET", &path, None)
     }
 
     pub fn delete_function(&self, name: &str) -> Result<(), Error> {
         let path = format!("/2015-03-31/functions/{}", escaped(name));
-        self.rest("DeleteFunction", http::Method::DELETE, &path, None)
+        self.rest("DeleteFunction", "DELETE", &path, None)
             .map(|_| ())
     }
 
@@ -216,7 +253,7 @@ impl Client {
         let mut functions = Vec::new();
         let mut path = "/2015-03-31/functions?MaxItems=50".to_owned();
         for _ in 0..PAGES_MAX {
-            let mut page = self.rest("ListFunctions", http::Method::GET, &path, None)?;
+            let mut page = self.rest("ListFunctions", "GET", &path, None)?;
             if let Some(Value::Array(found)) = page.get_mut("Functions").map(Value::take) {
                 functions.extend(found);
             }
@@ -276,10 +313,13 @@ impl Client {
         parsed(operation, &answer.body)
     }
 
-    fn rest(
+    /// One operation of a REST service.
+    ///
+    /// - `method`: such as `GET`.
+    pub fn rest(
         &self,
         operation: &str,
-        method: http::Method,
+        method: &str,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Error> {
@@ -312,7 +352,7 @@ impl Client {
         // GET and DELETE carry no body, and ureq refuses to send one with them, even an empty one.
         let has_body = request
             .method_ref()
-            .is_some_and(|method| method == http::Method::POST || method == http::Method::PUT);
+            .is_some_and(|method| ["POST", "PUT", "PATCH"].contains(&method.as_str()));
         let response = if has_body {
             let request = request
                 .body(body)
@@ -377,9 +417,17 @@ fn service_error(operation: &str, status: u16, header_code: Option<&str>, body: 
             .and_then(|document| document.get(name))
             .and_then(Value::as_str)
     };
+    // AWS query: the error is XML.
+    let text = String::from_utf8_lossy(body);
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>"))
+            .map(|(found, _)| found)
+    };
     let Some(code) = header_code
         .or_else(|| member("__type"))
         .or_else(|| member("code"))
+        .or_else(|| element("Code"))
     else {
         let start: String = String::from_utf8_lossy(body).chars().take(200).collect();
         return Error::Protocol {
@@ -394,13 +442,14 @@ fn service_error(operation: &str, status: u16, header_code: Option<&str>, body: 
         code: code.to_owned(),
         message: member("message")
             .or_else(|| member("Message"))
+            .or_else(|| element("Message"))
             .unwrap_or("(no message)")
             .to_owned(),
     }
 }
 
 /// Percent-encodes one segment of a path or one value of a query.
-fn escaped(segment: &str) -> String {
+pub fn escaped(segment: &str) -> String {
     let mut out = String::with_capacity(segment.len());
     for byte in segment.bytes() {
         match byte {

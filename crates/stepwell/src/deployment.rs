@@ -1,18 +1,19 @@
-//! Brings a server to an application, resource by resource, over the AWS API.
+//! What a deployment tells of each resource, and the deployment of single resources as `dev` does it.
 
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     client::{Client, Error},
-    plan::{self, Action, Application, Function, StateMachine},
+    plan::{Application, Function, StateMachine},
+    stack::{self, Known},
 };
 
 /// One resource after it was dealt with.
 #[derive(Debug)]
 pub struct Change {
-    /// `function` or `state machine`.
+    /// `function`, `state machine` and so on.
     pub what: &'static str,
     pub logical_id: String,
     pub name: String,
@@ -27,6 +28,8 @@ pub enum Outcome {
     Updated(Vec<String>),
     Unchanged,
     Deleted,
+    /// Put back to what it was, because another resource failed.
+    RolledBack,
     /// Nothing was changed; the reason says what to do.
     Failed(String),
 }
@@ -37,31 +40,17 @@ impl Change {
     }
 }
 
-/// Functions first, since definitions name them, then state machines; one that fails does not stop the others.
+/// Each resource after those that it needs; one that fails does not stop the others and undoes nothing.
 ///
-/// Fails as a whole only if the server cannot be reached.
+/// `known` keeps what the resources give from one deployment to the next. Fails as a whole only if the server
+/// cannot be reached.
 pub fn deploy(
     client: &Client,
     application: &Application,
+    known: &mut Known,
     mut report: impl FnMut(Change),
 ) -> Result<(), Error> {
-    for function in &application.functions {
-        report(measured(
-            "function",
-            &function.logical_id,
-            &function.name,
-            || bring_function(client, function),
-        )?);
-    }
-    for machine in &application.state_machines {
-        report(measured(
-            "state machine",
-            &machine.logical_id,
-            &machine.name,
-            || bring_state_machine(client, machine),
-        )?);
-    }
-    Ok(())
+    stack::bring_each(client, &application.stack(), known, &mut report)
 }
 
 /// Deletes a function that the application no longer has.
@@ -80,11 +69,9 @@ pub fn delete_function(client: &Client, function: &Function) -> Result<Change, E
 /// Deletes a state machine that the application no longer has; its running executions go on to their end.
 pub fn delete_state_machine(client: &Client, machine: &StateMachine) -> Result<Change, Error> {
     measured("state machine", &machine.logical_id, &machine.name, || {
+        let input = json!({ "stateMachineArn": machine.arn });
         client
-            .states(
-                "DeleteStateMachine",
-                &json!({ "stateMachineArn": machine.arn }),
-            )
+            .states("DeleteStateMachine", &input)
             .map(|_| Outcome::Deleted)
     })
 }
@@ -109,100 +96,4 @@ fn measured(
         outcome,
         took_ms,
     })
-}
-
-fn bring_function(client: &Client, function: &Function) -> Result<Outcome, Error> {
-    let existing = found(
-        client.get_function_configuration(&function.name),
-        "ResourceNotFoundException",
-    )?;
-    if let Some(reason) = existing
-        .as_ref()
-        .and_then(|existing| foreign(&existing["FunctionArn"], &function.arn))
-    {
-        return Ok(Outcome::Failed(reason));
-    }
-    match plan::function_action(function, existing.as_ref()) {
-        Action::Nothing => Ok(Outcome::Unchanged),
-        Action::Refuse { reason } => Ok(Outcome::Failed(reason)),
-        Action::Create => {
-            let created =
-                client.create_function(&plan::function_creation(function), &function.package)?;
-            Ok(foreign(&created["FunctionArn"], &function.arn)
-                .map_or(Outcome::Created, Outcome::Failed))
-        }
-        Action::Update { changed } => {
-            // The configuration first: new code may need a new variable, old code does not miss it.
-            if let Some(update) = plan::configuration_update(function, &changed) {
-                client.update_function_configuration(&function.name, &update)?;
-            }
-            if changed.iter().any(|member| member == "Code") {
-                client.update_function_code(&function.name, &function.package)?;
-            }
-            Ok(Outcome::Updated(changed))
-        }
-    }
-}
-
-fn bring_state_machine(client: &Client, machine: &StateMachine) -> Result<Outcome, Error> {
-    let described = client.states(
-        "DescribeStateMachine",
-        &json!({ "stateMachineArn": machine.arn }),
-    );
-    let existing = found(described, "StateMachineDoesNotExist")?;
-    match plan::state_machine_action(machine, existing.as_ref()) {
-        Action::Nothing => Ok(Outcome::Unchanged),
-        Action::Refuse { reason } => Ok(Outcome::Failed(reason)),
-        Action::Create => {
-            let created =
-                client.states("CreateStateMachine", &plan::state_machine_creation(machine))?;
-            Ok(foreign(&created["stateMachineArn"], &machine.arn)
-                .map_or(Outcome::Created, Outcome::Failed))
-        }
-        Action::Update { changed } => {
-            client.states(
-                "UpdateStateMachine",
-                &plan::state_machine_update(machine, &changed),
-            )?;
-            Ok(Outcome::Updated(changed))
-        }
-    }
-}
-
-fn found(reply: Result<Value, Error>, absent: &str) -> Result<Option<Value>, Error> {
-    match reply {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is(absent) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Definitions name functions by ARN: a server of another region or account would never find them.
-fn foreign(given: &Value, expected: &str) -> Option<String> {
-    let given = given.as_str().filter(|given| *given != expected)?;
-    let part = |index: usize| given.split(':').nth(index).unwrap_or("?");
-    Some(format!(
-        "the server made it {given}, the application calls it {expected}: deploy with --region {} --account {}",
-        part(3),
-        part(4)
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_of_another_account_is_noticed() {
-        let expected = "arn:aws:lambda:us-east-1:123456789012:function:f";
-        assert_eq!(foreign(&json!(expected), expected), None);
-        assert_eq!(foreign(&Value::Null, expected), None);
-        let reason = foreign(
-            &json!("arn:aws:lambda:eu-west-1:000000000000:function:f"),
-            expected,
-        );
-        assert!(reason.is_some_and(|reason| {
-            reason.ends_with("deploy with --region eu-west-1 --account 000000000000")
-        }));
-    }
 }

@@ -23,6 +23,7 @@ mod names;
 mod packaging;
 mod plan;
 mod report;
+mod stack;
 mod terminal;
 mod timeline;
 mod watch;

@@ -5,7 +5,10 @@ use std::{
     env, fs, io,
     path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde_json::Value;
@@ -24,7 +27,7 @@ const EXCLUDED: [&str; 3] = [".stepwell", ".aws-sam", ".git"];
 #[derive(Debug, Clone)]
 pub struct Package {
     /// A zip archive.
-    pub zip: Vec<u8>,
+    pub zip: Arc<Vec<u8>>,
     /// Base64 of its SHA-256, as Lambda reports it.
     pub code_sha256: String,
     /// The files it was made from, absolute.
@@ -79,6 +82,26 @@ pub fn directory(source: &Source<'_>) -> Result<Package, String> {
             })
         }
     }
+}
+
+/// Base64 of the SHA-256 of some bytes.
+pub fn sha256(bytes: &[u8]) -> String {
+    package::code_sha256(bytes)
+}
+
+/// The package of a layer: a directory as it is, or a zip file.
+pub fn layer(path: &Path) -> Result<Package, String> {
+    if path.is_file() {
+        return archive(path);
+    }
+    let directory = path
+        .canonicalize()
+        .map_err(|reason| format!("{}: {reason}", path.display()))?;
+    let inputs = files(&directory);
+    Ok(Package {
+        whole: Some(directory.clone()),
+        ..packaged(zipped(&directory)?, inputs, Vec::new())?
+    })
 }
 
 /// The package of a function whose code is a zip file.
@@ -191,7 +214,7 @@ fn packaged(
     package::check(&zip).map_err(|error| error.to_string())?;
     Ok(Package {
         code_sha256: package::code_sha256(&zip),
-        zip,
+        zip: Arc::new(zip),
         inputs,
         whole: None,
         warnings,

@@ -1,15 +1,53 @@
-//! What must be called so that a server holds what an application says: desired against existing. Pure.
+//! A built application, and the resources of its stack. Pure.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value, json};
+use stepwell_template::Companion;
+
+use crate::stack::{Kind, Resource, Stack, stack_tags};
 
 /// A built application: everything a deployment sends, nothing it must still read.
 #[derive(Debug, Clone, Default)]
 pub struct Application {
     pub functions: Vec<Function>,
     pub state_machines: Vec<StateMachine>,
+    /// Everything else, with the packages of layers.
+    pub companions: Vec<Beside>,
+    /// Logical ids, each after those that it needs.
+    pub order: Vec<String>,
+    pub retained: BTreeSet<String>,
     pub outputs: Vec<(String, String)>,
+    pub owner: Owner,
+}
+
+/// Whose stack it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Owner {
+    pub stack_name: String,
+    pub region: String,
+    pub account: String,
+}
+
+impl Owner {
+    fn partition(&self) -> &'static str {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
+    fn stack_id(&self) -> String {
+        let (partition, region, account) = (self.partition(), &self.region, &self.account);
+        format!(
+            "arn:{partition}:cloudformation:{region}:{account}:stack/{}",
+            self.stack_name
+        )
+    }
 }
 
 /// A function with its package.
@@ -18,10 +56,10 @@ pub struct Function {
     pub logical_id: String,
     pub name: String,
     pub arn: String,
-    /// The members of `CreateFunction` but `Code`: what `UpdateFunctionConfiguration` may change too.
+    /// The members of `CreateFunction` but `Code`, and `ReservedConcurrentExecutions`.
     pub configuration: Map<String, Value>,
     /// A zip archive.
-    pub package: Vec<u8>,
+    pub package: Arc<Vec<u8>>,
     /// Base64 of the package's SHA-256, as Lambda reports it.
     pub code_sha256: String,
 }
@@ -41,168 +79,27 @@ pub struct StateMachine {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What to do about one resource.
+/// A resource beside functions and state machines.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    Create,
-    /// The members that differ, by their names in the API.
-    Update {
-        changed: Vec<String>,
-    },
-    Nothing,
-    /// The difference cannot be applied to the existing resource.
-    Refuse {
-        reason: String,
-    },
+pub struct Beside {
+    pub companion: Companion,
+    /// The package of a layer, with its hash.
+    pub package: Option<(Arc<Vec<u8>>, String)>,
 }
 
-/// AWS: members of a function that only `CreateFunction` takes.
-const CREATE_ONLY: [&str; 3] = ["FunctionName", "Tags", "PackageType"];
-
-/// What turns the existing function (`GetFunctionConfiguration`, or none) into the desired one.
-///
-/// `Code` among the changed members calls for `UpdateFunctionCode`, every other for `UpdateFunctionConfiguration`.
-pub fn function_action(desired: &Function, existing: Option<&Value>) -> Action {
-    let Some(existing) = existing else {
-        return Action::Create;
-    };
-    let mut changed = Vec::new();
-    if existing["CodeSha256"].as_str() != Some(&desired.code_sha256) {
-        changed.push("Code".to_owned());
-    }
-    for (member, value) in &desired.configuration {
-        // AWS: the architecture travels with the code, not with the configuration.
-        let is_updatable = !CREATE_ONLY.contains(&member.as_str()) && member != "Architectures";
-        if is_updatable && !is_same(member, value, existing.get(member)) {
-            changed.push(member.clone());
-        }
-    }
-    // A template that no longer sets variables takes them away.
-    let had_variables = existing["Environment"]["Variables"]
-        .as_object()
-        .is_some_and(|variables| !variables.is_empty());
-    if had_variables && !desired.configuration.contains_key("Environment") {
-        changed.push("Environment".to_owned());
-    }
-    if changed.is_empty() {
-        Action::Nothing
-    } else {
-        Action::Update { changed }
-    }
-}
-
-/// The body of `UpdateFunctionConfiguration` for the changed members; `None` if only the code differs.
-pub fn configuration_update(desired: &Function, changed: &[String]) -> Option<Value> {
-    let members: Map<String, Value> = changed
-        .iter()
-        .filter(|member| *member != "Code")
-        .map(|member| {
-            let value = desired.configuration.get(member).cloned();
-            (
-                member.clone(),
-                value.unwrap_or_else(|| json!({ "Variables": {} })),
+impl Beside {
+    /// Whether it follows another resource: a version, or an alias of one.
+    pub fn is_published(&self) -> bool {
+        matches!(
+            Kind::of(&self.companion.kind),
+            Some(
+                Kind::FunctionVersion
+                    | Kind::FunctionAlias
+                    | Kind::MachineVersion
+                    | Kind::MachineAlias
             )
-        })
-        .collect();
-    if members.is_empty() {
-        None
-    } else {
-        Some(Value::Object(members))
+        )
     }
-}
-
-/// The body of `CreateFunction` but `Code`.
-pub fn function_creation(desired: &Function) -> Value {
-    let mut body = desired.configuration.clone();
-    body.insert("FunctionName".to_owned(), json!(desired.name));
-    Value::Object(body)
-}
-
-/// What turns the existing state machine (`DescribeStateMachine`, or none) into the desired one.
-pub fn state_machine_action(desired: &StateMachine, existing: Option<&Value>) -> Action {
-    let Some(existing) = existing else {
-        return Action::Create;
-    };
-    // AWS: a state machine keeps the type it was created with.
-    let kind = existing["type"].as_str().unwrap_or("STANDARD");
-    if kind != desired.kind {
-        let reason = format!(
-            "{} is {kind} and cannot become {}: delete it first, or give it another name",
-            desired.name, desired.kind
-        );
-        return Action::Refuse { reason };
-    }
-    let mut changed = Vec::new();
-    if existing["definition"].as_str() != Some(&desired.definition) {
-        changed.push("definition".to_owned());
-    }
-    if existing["roleArn"].as_str() != Some(&desired.role_arn) {
-        changed.push("roleArn".to_owned());
-    }
-    let logging_off = json!({ "level": "OFF", "includeExecutionData": false });
-    if !is_same_or_default(
-        desired.logging.as_ref(),
-        existing.get("loggingConfiguration"),
-        &logging_off,
-    ) {
-        changed.push("loggingConfiguration".to_owned());
-    }
-    if !is_same_or_default(
-        desired.tracing.as_ref(),
-        existing.get("tracingConfiguration"),
-        &json!({ "enabled": false }),
-    ) {
-        changed.push("tracingConfiguration".to_owned());
-    }
-    if changed.is_empty() {
-        Action::Nothing
-    } else {
-        Action::Update { changed }
-    }
-}
-
-/// The body of `CreateStateMachine`.
-pub fn state_machine_creation(desired: &StateMachine) -> Value {
-    let mut body = json!({
-        "name": desired.name,
-        "definition": desired.definition,
-        "roleArn": desired.role_arn,
-        "type": desired.kind,
-    });
-    if let Some(logging) = &desired.logging {
-        body["loggingConfiguration"] = logging.clone();
-    }
-    if let Some(tracing) = &desired.tracing {
-        body["tracingConfiguration"] = tracing.clone();
-    }
-    if !desired.tags.is_empty() {
-        body["tags"] = desired
-            .tags
-            .iter()
-            .map(|(key, value)| json!({ "key": key, "value": value }))
-            .collect();
-    }
-    body
-}
-
-/// The body of `UpdateStateMachine` for the changed members.
-pub fn state_machine_update(desired: &StateMachine, changed: &[String]) -> Value {
-    let mut body = json!({ "stateMachineArn": desired.arn });
-    for member in changed {
-        body[member] = match member.as_str() {
-            "definition" => json!(desired.definition),
-            "roleArn" => json!(desired.role_arn),
-            "loggingConfiguration" => desired
-                .logging
-                .clone()
-                .unwrap_or_else(|| json!({ "level": "OFF" })),
-            _ => desired
-                .tracing
-                .clone()
-                .unwrap_or_else(|| json!({ "enabled": false })),
-        };
-    }
-    body
 }
 
 /// Names that were deployed and are no longer asked for.
@@ -210,51 +107,251 @@ pub fn removed<'a>(before: impl Iterator<Item = &'a str>, after: &[&str]) -> Vec
     before.filter(|name| !after.contains(name)).collect()
 }
 
-/// An absent member and AWS's default for it are the same.
-fn is_same(member: &str, desired: &Value, existing: Option<&Value>) -> bool {
-    let default = match member {
-        "Environment" => json!({ "Variables": {} }),
-        "TracingConfig" => json!({ "Mode": "PassThrough" }),
-        _ => Value::Null,
-    };
-    let existing = existing.unwrap_or(&default);
-    // Variables are a set: one that the template no longer has must go, so covering is not enough.
-    if member == "Environment" {
-        let variables = |environment: &Value| {
-            environment["Variables"]
-                .as_object()
-                .cloned()
-                .unwrap_or_default()
+impl Application {
+    /// The resources in the order in which they are brought.
+    pub fn stack(&self) -> Stack {
+        let mut resources: Vec<Resource> = Vec::new();
+        resources.extend(
+            self.functions
+                .iter()
+                .map(|function| self.function(function)),
+        );
+        resources.extend(
+            self.state_machines
+                .iter()
+                .map(|machine| self.machine(machine)),
+        );
+        resources.extend(
+            self.companions
+                .iter()
+                .filter_map(|beside| self.beside(beside)),
+        );
+        let place: BTreeMap<&str, usize> = self
+            .order
+            .iter()
+            .enumerate()
+            .map(|(place, id)| (id.as_str(), place))
+            .collect();
+        resources.sort_by_key(|resource| place.get(resource.logical_id.as_str()).copied());
+        Stack {
+            name: self.owner.stack_name.clone(),
+            resources,
+        }
+    }
+
+    fn resource(
+        &self,
+        logical_id: &str,
+        kind: Kind,
+        name: &str,
+        mut properties: Map<String, Value>,
+        tags: &BTreeMap<String, String>,
+    ) -> Resource {
+        let is_retained = self.retained.contains(logical_id);
+        properties.remove("Tags");
+        if kind.has_tags() {
+            let (stack, id) = (&self.owner.stack_name, self.owner.stack_id());
+            let tags = stack_tags(tags, stack, &id, logical_id, is_retained);
+            properties.insert("Tags".to_owned(), tags);
+        }
+        Resource {
+            logical_id: logical_id.to_owned(),
+            kind,
+            name: name.to_owned(),
+            properties: Value::Object(properties),
+            package: None,
+            is_retained,
+        }
+    }
+
+    fn function(&self, function: &Function) -> Resource {
+        let mut properties = function.configuration.clone();
+        let tags = text_map(&properties.remove("Tags").unwrap_or_default());
+        properties.insert("FunctionName".to_owned(), json!(function.name));
+        properties.insert("CodeSha256".to_owned(), json!(function.code_sha256));
+        properties.insert("ExpectedArn".to_owned(), json!(function.arn));
+        let id = &function.logical_id;
+        let mut resource = self.resource(id, Kind::Function, &function.name, properties, &tags);
+        resource.package = Some(Arc::clone(&function.package));
+        resource
+    }
+
+    fn machine(&self, machine: &StateMachine) -> Resource {
+        let mut properties = Map::new();
+        let mut set = |member: &str, value: Value| properties.insert(member.to_owned(), value);
+        set("stateMachineArn", json!(machine.arn));
+        set("name", json!(machine.name));
+        set("definition", json!(machine.definition));
+        set("roleArn", json!(machine.role_arn));
+        set("type", json!(machine.kind));
+        set("ExpectedArn", json!(machine.arn));
+        if let Some(logging) = &machine.logging {
+            set("loggingConfiguration", logging.clone());
+        }
+        if let Some(tracing) = &machine.tracing {
+            set("tracingConfiguration", tracing.clone());
+        }
+        let (id, name) = (&machine.logical_id, &machine.name);
+        self.resource(id, Kind::StateMachine, name, properties, &machine.tags)
+    }
+
+    fn beside(&self, beside: &Beside) -> Option<Resource> {
+        let companion = &beside.companion;
+        let kind = Kind::of(&companion.kind)?;
+        let mut properties = match &companion.properties {
+            Value::Object(properties) => properties.clone(),
+            _ => Map::new(),
         };
-        return variables(existing) == variables(desired);
+        let tags = text_map(&properties.remove("Tags").unwrap_or_default());
+        self.complete(kind, companion, &mut properties);
+        if let Some((_, sha)) = &beside.package {
+            properties.insert("CodeSha256".to_owned(), json!(sha));
+            properties.remove("Content");
+        }
+        let name = shown_name(kind, companion, &properties);
+        let mut resource = self.resource(&companion.logical_id, kind, &name, properties, &tags);
+        resource.package = beside
+            .package
+            .as_ref()
+            .map(|(package, _)| Arc::clone(package));
+        Some(resource)
     }
-    covers(existing, desired)
-}
 
-fn is_same_or_default(desired: Option<&Value>, existing: Option<&Value>, default: &Value) -> bool {
-    covers(existing.unwrap_or(default), desired.unwrap_or(default))
-}
+    /// Adds what other resources of the stack say about this one.
+    fn complete(&self, kind: Kind, companion: &Companion, properties: &mut Map<String, Value>) {
+        let owner = &self.owner;
+        let (partition, account) = (owner.partition(), &owner.account);
+        match kind {
+            Kind::Role => {
+                let name = properties.get("RoleName").cloned().unwrap_or_default();
+                let inline = self.of_role("AWS::IAM::Policy", &name, |policy| {
+                    policy["PolicyName"].clone()
+                });
+                let more = self.companions.iter().map(|beside| &beside.companion);
+                let more = more
+                    .filter(|other| {
+                        other.kind == "AWS::IAM::RolePolicy" && other.properties["RoleName"] == name
+                    })
+                    .map(|other| other.properties["PolicyName"].clone());
+                properties.insert(
+                    "PoliciesBeside".to_owned(),
+                    inline.into_iter().chain(more).collect(),
+                );
+                let managed = self.of_role("AWS::IAM::ManagedPolicy", &name, |policy| {
+                    json!(self.policy_arn(policy))
+                });
+                properties.insert("ManagedBeside".to_owned(), managed.into());
+            }
+            Kind::InlinePolicy => {
+                if let Some(role) = properties.remove("RoleName") {
+                    properties.insert("Roles".to_owned(), json!([role]));
+                }
+            }
+            Kind::ManagedPolicy => {
+                let arn = self.policy_arn(&companion.properties);
+                properties.insert("Arn".to_owned(), json!(arn));
+                properties
+                    .entry("Path".to_owned())
+                    .or_insert_with(|| json!("/"));
+            }
+            Kind::Activity => {
+                let name = properties
+                    .get("Name")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let arn = format!(
+                    "arn:{partition}:states:{}:{account}:activity:{name}",
+                    owner.region
+                );
+                properties.insert("Arn".to_owned(), json!(arn));
+            }
+            Kind::FunctionVersion => {
+                properties.remove("CodeSha256");
+                let name = properties
+                    .get("FunctionName")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let called = |function: &&Function| function.name == name || function.arn == name;
+                if let Some(function) = self.functions.iter().find(called) {
+                    let token = format!("{{{{stepwell:{}.CodeSha256}}}}", function.logical_id);
+                    properties.insert("CodeSha256".to_owned(), json!(token));
+                }
+            }
+            Kind::MachineVersion => {
+                properties.remove("StateMachineRevisionId");
+                let arn = properties
+                    .get("StateMachineArn")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let called = |machine: &&StateMachine| machine.arn == arn;
+                if let Some(machine) = self.state_machines.iter().find(called) {
+                    let token = format!("{{{{stepwell:{}.RevisionId}}}}", machine.logical_id);
+                    properties.insert("RevisionId".to_owned(), json!(token));
+                }
+            }
+            _ => {}
+        }
+    }
 
-/// Whether every member that is asked for is there: a server fills in defaults of its own.
-fn covers(existing: &Value, desired: &Value) -> bool {
-    match (existing, desired) {
-        (Value::Object(existing), Value::Object(desired)) => desired.iter().all(|(name, value)| {
-            existing
-                .get(name)
-                .map_or(is_empty(value), |found| covers(found, value))
-        }),
-        _ => existing == desired || is_empty(existing) && is_empty(desired),
+    fn policy_arn(&self, properties: &Value) -> String {
+        let path = properties["Path"].as_str().unwrap_or("/");
+        let name = properties["ManagedPolicyName"].as_str().unwrap_or_default();
+        let (partition, account) = (self.owner.partition(), &self.owner.account);
+        format!("arn:{partition}:iam::{account}:policy{path}{name}")
+    }
+
+    /// What resources of a type say of a role that they list.
+    fn of_role(&self, kind: &str, role: &Value, of: impl Fn(&Value) -> Value) -> Vec<Value> {
+        let lists = |properties: &Value| {
+            properties["Roles"]
+                .as_array()
+                .is_some_and(|roles| roles.contains(role))
+        };
+        let companions = self.companions.iter().map(|beside| &beside.companion);
+        companions
+            .filter(|companion| companion.kind == kind && lists(&companion.properties))
+            .map(|companion| of(&companion.properties))
+            .collect()
     }
 }
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(flag) => !flag,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Number(_) => false,
+/// Tags as CloudFormation writes them: a list of `{Key, Value}`, or a map.
+fn text_map(tags: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match tags {
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| (key.clone(), text(value)))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), text(&tag["Value"]))))
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+/// A name that tells a reader which resource it is.
+fn shown_name(kind: Kind, companion: &Companion, properties: &Map<String, Value>) -> String {
+    let text = |member: &str| properties.get(member).and_then(Value::as_str);
+    match kind {
+        Kind::FunctionVersion
+        | Kind::MachineVersion
+        | Kind::Permission
+        | Kind::EventInvoke
+        | Kind::FunctionUrl
+        | Kind::RestDeployment
+        | Kind::RestStage
+        | Kind::HttpStage => companion.logical_id.clone(),
+        Kind::InlinePolicy => text("PolicyName").unwrap_or(&companion.name).to_owned(),
+        Kind::FunctionAlias => {
+            let (function, _) = crate::stack::qualified(text("FunctionName").unwrap_or_default());
+            format!("{function}:{}", text("Name").unwrap_or_default())
+        }
+        _ => companion.name.clone(),
     }
 }
 
@@ -262,136 +359,72 @@ fn is_empty(value: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn function(configuration: Value) -> Function {
-        let Value::Object(configuration) = configuration else {
-            panic!("an object")
-        };
-        Function {
-            logical_id: "Charge".to_owned(),
-            name: "shop-Charge".to_owned(),
-            arn: "arn:aws:lambda:us-east-1:123456789012:function:shop-Charge".to_owned(),
-            configuration,
-            package: vec![1],
-            code_sha256: "sha".to_owned(),
-        }
-    }
-
-    fn machine() -> StateMachine {
-        StateMachine {
-            logical_id: "Orders".to_owned(),
-            name: "shop-Orders".to_owned(),
-            arn: "arn:aws:states:us-east-1:123456789012:stateMachine:shop-Orders".to_owned(),
-            definition: "{}".to_owned(),
-            kind: "STANDARD".to_owned(),
-            role_arn: "arn:aws:iam::123456789012:role/stepwell".to_owned(),
-            logging: None,
-            tracing: None,
-            tags: BTreeMap::new(),
-        }
-    }
-
-    fn changed(members: &[&str]) -> Action {
-        Action::Update {
-            changed: members.iter().map(|member| (*member).to_owned()).collect(),
-        }
-    }
-
-    #[test]
-    fn a_resource_that_is_absent_is_created() {
-        assert_eq!(function_action(&function(json!({})), None), Action::Create);
-        assert_eq!(state_machine_action(&machine(), None), Action::Create);
-        let created = function_creation(&function(json!({ "Timeout": 5 })));
-        assert_eq!(
-            created,
-            json!({ "Timeout": 5, "FunctionName": "shop-Charge" })
-        );
-    }
-
-    #[test]
-    fn an_equal_function_is_left_alone_whatever_the_server_adds() {
-        let desired = function(
-            json!({ "Timeout": 5, "Environment": { "Variables": {} }, "Tags": { "a": "b" }, "Description": "" }),
-        );
-        let existing =
-            json!({ "CodeSha256": "sha", "Timeout": 5, "State": "Active", "MemorySize": 128 });
-        assert_eq!(function_action(&desired, Some(&existing)), Action::Nothing);
-    }
-
-    #[test]
-    fn only_what_differs_in_a_function_is_sent() {
-        let desired = function(
-            json!({ "Timeout": 9, "MemorySize": 128, "Environment": { "Variables": { "A": "1" } } }),
-        );
-        let existing = json!({ "CodeSha256": "old", "Timeout": 5, "MemorySize": 128, "Environment": { "Variables": { "A": "1", "B": "2" } } });
-        let action = function_action(&desired, Some(&existing));
-        assert_eq!(action, changed(&["Code", "Timeout", "Environment"]));
-        let Action::Update { changed } = action else {
-            panic!("an update")
-        };
-        assert_eq!(
-            configuration_update(&desired, &changed),
-            Some(json!({ "Timeout": 9, "Environment": { "Variables": { "A": "1" } } }))
-        );
-        assert_eq!(configuration_update(&desired, &["Code".to_owned()]), None);
-    }
-
-    #[test]
-    fn variables_a_template_no_longer_sets_are_taken_away() {
-        let desired = function(json!({}));
-        let existing = json!({ "CodeSha256": "sha", "Environment": { "Variables": { "A": "1" } } });
-        assert_eq!(
-            function_action(&desired, Some(&existing)),
-            changed(&["Environment"])
-        );
-        assert_eq!(
-            configuration_update(&desired, &["Environment".to_owned()]),
-            Some(json!({ "Environment": { "Variables": {} } }))
-        );
-    }
-
-    #[test]
-    fn a_state_machine_with_the_servers_defaults_is_unchanged() {
-        let existing = json!({
-            "type": "STANDARD", "definition": "{}", "roleArn": "arn:aws:iam::123456789012:role/stepwell",
-            "loggingConfiguration": { "level": "OFF", "includeExecutionData": false }, "tracingConfiguration": { "enabled": false },
-        });
-        assert_eq!(
-            state_machine_action(&machine(), Some(&existing)),
-            Action::Nothing
-        );
-        let desired = StateMachine {
-            definition: "{ }".to_owned(),
-            tracing: Some(json!({ "enabled": true })),
-            ..machine()
-        };
-        let action = state_machine_action(&desired, Some(&existing));
-        assert_eq!(action, changed(&["definition", "tracingConfiguration"]));
-        let Action::Update { changed } = action else {
-            panic!("an update")
-        };
-        assert_eq!(
-            state_machine_update(&desired, &changed),
-            json!({ "stateMachineArn": desired.arn, "definition": "{ }", "tracingConfiguration": { "enabled": true } })
-        );
-    }
-
-    #[test]
-    fn a_state_machine_cannot_change_its_type() {
-        let desired = StateMachine {
-            kind: "EXPRESS".to_owned(),
-            ..machine()
-        };
-        let existing = json!({ "type": "STANDARD", "definition": "{}" });
-        assert!(
-            matches!(state_machine_action(&desired, Some(&existing)), Action::Refuse { reason } if reason.contains("cannot become EXPRESS"))
-        );
-    }
-
     #[test]
     fn what_left_the_template_is_removed() {
         assert_eq!(
             removed(["a", "b", "c"].into_iter(), &["a", "c", "d"]),
             ["b"]
         );
+    }
+
+    fn beside(logical_id: &str, kind: &str, properties: Value) -> Beside {
+        Beside {
+            companion: Companion {
+                logical_id: logical_id.to_owned(),
+                kind: kind.to_owned(),
+                name: logical_id.to_owned(),
+                properties,
+                location: stepwell_template::Location {
+                    file: "t".to_owned(),
+                    line: 1,
+                },
+            },
+            package: None,
+        }
+    }
+
+    #[test]
+    fn a_role_knows_the_policies_that_others_bring() {
+        let application = Application {
+            companions: vec![
+                beside(
+                    "P",
+                    "AWS::IAM::Policy",
+                    json!({"PolicyName": "p", "Roles": ["r"], "PolicyDocument": {}}),
+                ),
+                beside(
+                    "M",
+                    "AWS::IAM::ManagedPolicy",
+                    json!({"ManagedPolicyName": "m", "Roles": ["r"]}),
+                ),
+                beside(
+                    "R",
+                    "AWS::IAM::Role",
+                    json!({"RoleName": "r", "AssumeRolePolicyDocument": {}}),
+                ),
+            ],
+            order: ["R", "P", "M"].map(str::to_owned).to_vec(),
+            owner: Owner {
+                stack_name: "shop".to_owned(),
+                region: "eu-west-1".to_owned(),
+                account: "123456789012".to_owned(),
+            },
+            ..Application::default()
+        };
+        let stack = application.stack();
+        let ids: Vec<&str> = stack
+            .resources
+            .iter()
+            .map(|resource| resource.logical_id.as_str())
+            .collect();
+        assert_eq!(ids, ["R", "P", "M"]);
+        let role = &stack.resources[0].properties;
+        assert_eq!(role["PoliciesBeside"], json!(["p"]));
+        assert_eq!(
+            role["ManagedBeside"],
+            json!(["arn:aws:iam::123456789012:policy/m"])
+        );
+        assert_eq!(role["Tags"]["aws:cloudformation:stack-name"], "shop");
+        assert_eq!(role["Tags"]["aws:cloudformation:logical-id"], "R");
     }
 }

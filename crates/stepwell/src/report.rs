@@ -75,6 +75,7 @@ fn change_line(change: &Change, style: Style) -> String {
         ),
         Outcome::Unchanged => (style.dim("unchanged"), String::new()),
         Outcome::Deleted => (style.yellow("deleted  "), String::new()),
+        Outcome::RolledBack => (style.yellow("put back "), String::new()),
         Outcome::Failed(reason) => (style.red("failed   "), format!("\n    {reason}")),
     };
     let took = if matches!(change.outcome, Outcome::Unchanged) {
@@ -98,6 +99,7 @@ fn change_json(change: &Change) -> Value {
         Outcome::Updated(members) => ("updated", json!(members)),
         Outcome::Unchanged => ("unchanged", Value::Null),
         Outcome::Deleted => ("deleted", Value::Null),
+        Outcome::RolledBack => ("rolledBack", Value::Null),
         Outcome::Failed(reason) => ("failed", json!(reason)),
     };
     let mut document = json!({ "event": event, "resource": change.what, "logicalId": change.logical_id, "name": change.name, "durationMs": change.took_ms });

@@ -120,10 +120,10 @@ fn an_application_is_deployed_run_and_remembered_over_a_restart() {
 
     let server = Server::start(&directory.join("data"));
     assert!(
-        stdout(&server.run(&["deploy", template])).starts_with("created    state machine  Orders")
+        stdout(&server.run(&["deploy", template])).contains("created    state machine  Orders")
     );
     assert!(
-        stdout(&server.run(&["deploy", template])).starts_with("unchanged  state machine  Orders")
+        stdout(&server.run(&["deploy", template])).contains("unchanged  state machine  Orders")
     );
     let followed = stdout(&server.run(&["start", "Orders", "--name", "one", "--follow"]));
     for state in [

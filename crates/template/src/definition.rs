@@ -184,7 +184,10 @@ impl Text<'_> {
     }
 
     fn file(&mut self, node: &Node, read_file: ReadFile<'_>) -> Option<String> {
+        let key = node.get("Key").and_then(Node::scalar);
+        let asset = key.and_then(|key| self.scope.assets.get(&key));
         let path = match (node.as_text(), node.entries()) {
+            (None, Some(_)) if asset.is_some() => asset.map_or("", String::as_str),
             (Some(path), _) if !path.starts_with("s3://") => path,
             (Some(address), _) => return self.refuse_s3(address),
             (None, Some(_)) => {

@@ -54,8 +54,8 @@ pub struct Function {
     pub description: Option<String>,
     /// ARN of the role; a made-up one where SAM would create it.
     pub role: String,
-    /// SAM `Policies`, with functions evaluated; kept, not enforced.
-    pub policies: Option<serde_json::Value>,
+    /// Further members of `CreateFunction`, in its shape: `DeadLetterConfig`, `EphemeralStorage`, `LoggingConfig`.
+    pub more: serde_json::Map<String, serde_json::Value>,
     /// `ReservedConcurrentExecutions`; 0 means that the function is switched off.
     pub reserved_concurrency: Option<u32>,
     /// `x86_64` or `arm64`.
@@ -115,6 +115,7 @@ pub(crate) fn read(
     } else {
         lambda_code(properties)
     };
+    let code = code.map(|code| local(code, scope));
     let handler = properties.required_text("Handler");
     let runtime = properties.required_text("Runtime");
     let environment = properties.child("Environment");
@@ -122,7 +123,7 @@ pub(crate) fn read(
         environment.warn_unknown(&["Variables"]);
     }
     let role = properties.text("Role");
-    if !is_sam && !properties.has("Role") {
+    if !properties.has("Role") {
         properties.missing("Role");
     }
     let named = scope
@@ -157,8 +158,8 @@ pub(crate) fn read(
         tracing,
         tags,
         description: properties.text("Description"),
-        role: role.unwrap_or_else(|| scope.implied_role_arn(&resource.id)),
-        policies: properties.json("Policies"),
+        role: role.unwrap_or_default(),
+        more: more(properties, is_sam),
         reserved_concurrency,
         architectures: if architectures.is_empty() {
             vec!["x86_64".to_owned()]
@@ -167,6 +168,51 @@ pub(crate) fn read(
         },
         location: scope.problems.location(resource.at),
     })
+}
+
+/// Members that go to the API as they are.
+fn more(properties: &Properties<'_>, is_sam: bool) -> serde_json::Map<String, serde_json::Value> {
+    let mut more = serde_json::Map::new();
+    for (name, known) in [
+        ("EphemeralStorage", &["Size"][..]),
+        (
+            "LoggingConfig",
+            &[
+                "ApplicationLogLevel",
+                "LogFormat",
+                "LogGroup",
+                "SystemLogLevel",
+            ],
+        ),
+    ] {
+        if let Some(child) = properties.child(name) {
+            child.warn_unknown(known);
+            more.extend(properties.json(name).map(|value| (name.to_owned(), value)));
+        }
+    }
+    if let Some(size) = more
+        .get_mut("EphemeralStorage")
+        .and_then(|storage| storage.get_mut("Size"))
+    {
+        // CloudFormation takes "512" for 512.
+        if let Some(number) = size.as_str().and_then(|text| text.parse::<u32>().ok()) {
+            *size = number.into();
+        }
+    }
+    let queue = if is_sam {
+        properties.child("DeadLetterQueue")
+    } else {
+        properties.child("DeadLetterConfig")
+    };
+    if let Some(queue) = queue {
+        if is_sam {
+            queue.word("Type", &["SQS", "SNS"]);
+        }
+        let target = queue.required_text("TargetArn");
+        let config = target.map(|arn| serde_json::json!({ "TargetArn": arn }));
+        more.extend(config.map(|config| ("DeadLetterConfig".to_owned(), config)));
+    }
+    more
 }
 
 /// `None` for a function in a container image, which has been reported.
@@ -240,6 +286,17 @@ fn s3_code(code: &Properties<'_>, [bucket, key, version]: [&str; 3]) -> Option<C
         key: key?,
         version: code.text(version),
     })
+}
+
+/// An object in S3 that `cdk synth` has left beside the template is the file or directory it was made from.
+fn local(code: Code, scope: &Scope<'_>) -> Code {
+    match &code {
+        Code::S3 { key, .. } => match scope.assets.get(key) {
+            Some(path) => path_code(path),
+            None => code,
+        },
+        _ => code,
+    }
 }
 
 fn path_code(path: &str) -> Code {

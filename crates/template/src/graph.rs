@@ -58,9 +58,7 @@ impl<'a> References<'a> {
 
     fn function(&mut self, function: &str, argument: &Node, at: Mark, place: &mut Place) {
         match (function, &argument.value) {
-            ("Ref" | "Fn::GetAtt", Value::Text(name)) => {
-                self.add(split_attribute(name).0, at, place)
-            }
+            ("Ref" | "Fn::GetAtt", Value::Text(name)) => self.add_dotted(name, at, place),
             ("Fn::GetAtt", Value::List(items)) => {
                 if let Some(name) = items.first().and_then(Node::as_text) {
                     self.add(name, at, place);
@@ -108,8 +106,22 @@ impl<'a> References<'a> {
             if variables.is_some_and(|map| map.entry(name).is_some()) {
                 continue;
             }
-            self.add(split_attribute(name).0, at, place);
+            self.add_dotted(name, at, place);
         }
+    }
+
+    /// `Function.Alias` needs the alias too.
+    fn add_dotted(&mut self, name: &str, at: Mark, place: &Place) {
+        let (id, attribute) = split_attribute(name);
+        self.add(id, at, place);
+        let published = self.scope.names.get(id);
+        let published = published.and_then(|named| named.published.as_ref());
+        let made = match (published, attribute) {
+            (Some(published), Some("Alias")) => Some(published.alias.clone()),
+            (Some(published), Some("Version")) => Some(published.version.clone()),
+            _ => None,
+        };
+        self.targets.extend(made);
     }
 }
 

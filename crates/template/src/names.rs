@@ -29,6 +29,10 @@ impl Names {
         self.resources.insert(id.to_owned(), named);
     }
 
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Named> {
+        self.resources.get_mut(id)
+    }
+
     /// Replaces the made-up name by the one that the template gives.
     pub fn rename(&mut self, id: &str, name: String) {
         if let Some(named) = self.resources.get_mut(id) {
@@ -40,10 +44,22 @@ impl Names {
 /// One resource: its type and its physical name.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
+    pub id: String,
     pub kind: String,
     pub name: String,
+    /// What stands before the name in the ARN: a role's path (`/`, `/some/path/`) or a schedule's group.
+    pub path: String,
     /// The condition that is false, so that the resource does not exist.
     pub false_condition: Option<String>,
+    /// AWS SAM: the logical ids of what `Function.Version` and `Function.Alias` mean.
+    pub published: Option<Published>,
+}
+
+/// What SAM makes of `AutoPublishAlias`.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub version: String,
+    pub alias: String,
 }
 
 /// What an attribute gives.
@@ -51,6 +67,8 @@ pub(crate) enum Attribute {
     Known(String),
     /// The resource is not created, and its type's attributes are not known here.
     MadeUp(String),
+    /// `Version` or `Alias` of a function without `AutoPublishAlias`.
+    Unpublished,
     /// The type has no such attribute; the ones that it has.
     Unknown(Vec<&'static str>),
 }
@@ -62,8 +80,10 @@ enum Form {
     Arn,
     /// A log group's ARN ends with `:*`.
     ArnAll,
-    /// An ARN with `:1`: the first version.
-    ArnVersion,
+    /// Known once the resource is there: a token that the deployment replaces.
+    Deferred,
+    /// `schedule/group/name`.
+    Schedule,
     QueueUrl,
     /// `name.s3.amazonaws.com`.
     BucketDomain,
@@ -83,7 +103,7 @@ struct Kind {
 }
 
 /// AWS: "Return values" of each type in the CloudFormation template reference.
-const KINDS: [Kind; 23] = [
+const KINDS: &[Kind] = &[
     kind(
         "AWS::Lambda::Function",
         "FunctionName",
@@ -153,19 +173,16 @@ const KINDS: [Kind; 23] = [
         "LayerName",
         "lambda",
         "layer:",
-        Form::ArnVersion,
-        &[("LayerVersionArn", Form::ArnVersion)],
+        Form::Deferred,
+        &[("LayerVersionArn", Form::Deferred)],
     ),
     kind(
         "AWS::Serverless::LayerVersion",
         "LayerName",
         "lambda",
         "layer:",
-        Form::ArnVersion,
-        &[
-            ("LayerVersionArn", Form::ArnVersion),
-            ("Arn", Form::ArnVersion),
-        ],
+        Form::Deferred,
+        &[("LayerVersionArn", Form::Deferred), ("Arn", Form::Deferred)],
     ),
     kind(
         "AWS::SQS::Queue",
@@ -275,9 +292,154 @@ const KINDS: [Kind; 23] = [
         "AWS::Scheduler::Schedule",
         "Name",
         "scheduler",
-        "schedule/default/",
+        "schedule/",
+        Form::Name,
+        &[("Arn", Form::Schedule)],
+    ),
+    kind(
+        "AWS::Scheduler::ScheduleGroup",
+        "Name",
+        "scheduler",
+        "schedule-group/",
         Form::Name,
         &[("Arn", Form::Arn)],
+    ),
+    kind(
+        "AWS::Lambda::Version",
+        "",
+        "lambda",
+        "",
+        Form::Deferred,
+        &[("Version", Form::Deferred), ("FunctionArn", Form::Deferred)],
+    ),
+    kind(
+        "AWS::Lambda::Alias",
+        "Name",
+        "lambda",
+        "",
+        Form::Deferred,
+        &[("AliasArn", Form::Deferred)],
+    ),
+    kind(
+        "AWS::Lambda::Url",
+        "",
+        "lambda",
+        "",
+        Form::Deferred,
+        &[
+            ("FunctionArn", Form::Deferred),
+            ("FunctionUrl", Form::Deferred),
+        ],
+    ),
+    kind(
+        "AWS::Lambda::Permission",
+        "",
+        "lambda",
+        "",
+        Form::Name,
+        &[("Id", Form::Name)],
+    ),
+    kind(
+        "AWS::Lambda::EventInvokeConfig",
+        "",
+        "lambda",
+        "",
+        Form::Name,
+        &[],
+    ),
+    kind(
+        "AWS::StepFunctions::StateMachineVersion",
+        "",
+        "states",
+        "",
+        Form::Deferred,
+        &[("Arn", Form::Deferred)],
+    ),
+    kind(
+        "AWS::StepFunctions::StateMachineAlias",
+        "Name",
+        "states",
+        "",
+        Form::Deferred,
+        &[("Arn", Form::Deferred)],
+    ),
+    kind(
+        "AWS::ApiGateway::RestApi",
+        "",
+        "apigateway",
+        "",
+        Form::Deferred,
+        &[
+            ("RestApiId", Form::Deferred),
+            ("RootResourceId", Form::Deferred),
+        ],
+    ),
+    kind(
+        "AWS::ApiGateway::Deployment",
+        "",
+        "apigateway",
+        "",
+        Form::Deferred,
+        &[("DeploymentId", Form::Deferred)],
+    ),
+    kind(
+        "AWS::ApiGateway::Stage",
+        "StageName",
+        "apigateway",
+        "",
+        Form::Name,
+        &[],
+    ),
+    kind(
+        "AWS::ApiGateway::Resource",
+        "",
+        "apigateway",
+        "",
+        Form::Deferred,
+        &[("ResourceId", Form::Deferred)],
+    ),
+    kind(
+        "AWS::ApiGatewayV2::Api",
+        "",
+        "apigateway",
+        "",
+        Form::Deferred,
+        &[("ApiId", Form::Deferred), ("ApiEndpoint", Form::Deferred)],
+    ),
+    kind(
+        "AWS::ApiGatewayV2::Stage",
+        "StageName",
+        "apigateway",
+        "",
+        Form::Name,
+        &[],
+    ),
+    kind(
+        "AWS::ApiGatewayV2::Integration",
+        "",
+        "apigateway",
+        "",
+        Form::Deferred,
+        &[("IntegrationId", Form::Deferred)],
+    ),
+    kind(
+        "AWS::Serverless::Api",
+        "",
+        "apigateway",
+        "",
+        Form::Deferred,
+        &[
+            ("RestApiId", Form::Deferred),
+            ("RootResourceId", Form::Deferred),
+        ],
+    ),
+    kind(
+        "AWS::Serverless::HttpApi",
+        "",
+        "apigateway",
+        "",
+        Form::Deferred,
+        &[("ApiId", Form::Deferred), ("ApiEndpoint", Form::Deferred)],
     ),
 ];
 
@@ -317,9 +479,12 @@ impl Named {
     pub fn made_up(id: &str, kind: &str, pseudo: &Pseudo) -> Named {
         let name = format!("{}-{id}", pseudo.stack_name);
         let name = match kind {
-            "AWS::Lambda::Function" | "AWS::Serverless::Function" | "AWS::IAM::Role" => {
-                shorten(name, FUNCTION_NAME_CHARS_MAX)
-            }
+            "AWS::Lambda::Function"
+            | "AWS::Serverless::Function"
+            | "AWS::IAM::Role"
+            | "AWS::Events::Rule"
+            | "AWS::Scheduler::Schedule"
+            | "AWS::Scheduler::ScheduleGroup" => shorten(name, FUNCTION_NAME_CHARS_MAX),
             "AWS::StepFunctions::StateMachine" | "AWS::Serverless::StateMachine" => {
                 shorten(name, STATE_MACHINE_NAME_CHARS_MAX)
             }
@@ -327,16 +492,19 @@ impl Named {
             _ => name,
         };
         Named {
+            id: id.to_owned(),
             kind: kind.to_owned(),
             name,
+            path: "/".to_owned(),
             false_condition: None,
+            published: None,
         }
     }
 
     /// The value of `Ref`.
     pub fn reference(&self, pseudo: &Pseudo) -> String {
         match find(&self.kind) {
-            Some(kind) => self.form(kind, kind.reference, pseudo),
+            Some(kind) => self.form(kind, kind.reference, "Ref", pseudo),
             None => self.name.clone(),
         }
     }
@@ -344,7 +512,7 @@ impl Named {
     /// The ARN of a resource whose type is known here.
     pub fn arn(&self, pseudo: &Pseudo) -> String {
         match find(&self.kind) {
-            Some(kind) => self.form(kind, Form::Arn, pseudo),
+            Some(kind) => self.form(kind, Form::Arn, "Arn", pseudo),
             None => self.generic_arn(pseudo),
         }
     }
@@ -355,15 +523,21 @@ impl Named {
         if let Some(kind) = kind
             && let Some((_, form)) = kind.attributes.iter().find(|(name, _)| *name == attribute)
         {
-            return Attribute::Known(self.form(kind, *form, pseudo));
+            return Attribute::Known(self.form(kind, *form, attribute, pseudo));
         }
         match (kind, attribute) {
             // AWS SAM: with AutoPublishAlias, `Function.Version` and `Function.Alias` are ARNs.
-            (Some(kind), "Version") if self.kind == "AWS::Serverless::Function" => {
-                Attribute::MadeUp(self.form(kind, Form::ArnVersion, pseudo))
+            (_, "Version" | "Alias") if self.published.is_some() => {
+                let published = self.published.as_ref();
+                let published = published.expect("invariant: checked in the guard");
+                let id = match attribute {
+                    "Version" => &published.version,
+                    _ => &published.alias,
+                };
+                Attribute::Known(token(id, "Ref"))
             }
-            (Some(kind), "Alias") if self.kind == "AWS::Serverless::Function" => {
-                Attribute::MadeUp(self.form(kind, Form::Arn, pseudo))
+            (Some(_), "Version" | "Alias") if self.kind == "AWS::Serverless::Function" => {
+                Attribute::Unpublished
             }
             (Some(kind), _) if is_supported(&self.kind) => {
                 Attribute::Unknown(kind.attributes.iter().map(|(name, _)| *name).collect())
@@ -375,11 +549,16 @@ impl Named {
         }
     }
 
-    fn form(&self, kind: &Kind, form: Form, pseudo: &Pseudo) -> String {
+    fn form(&self, kind: &Kind, form: Form, attribute: &str, pseudo: &Pseudo) -> String {
         let name = &self.name;
         let arn = || match kind.service {
             // AWS: a bucket's ARN names neither region nor account.
             "s3" => format!("arn:{}:s3:::{name}", pseudo.partition),
+            // AWS: the path is a part of a role's or policy's ARN.
+            "iam" => {
+                let path = self.path.trim_start_matches('/');
+                pseudo.arn("iam", &format!("{}{path}{name}", kind.prefix))
+            }
             // AWS: a parameter's name may start with a slash that its ARN has only once.
             "ssm" => pseudo.arn(
                 "ssm",
@@ -391,7 +570,13 @@ impl Named {
             Form::Name => name.clone(),
             Form::Arn => arn(),
             Form::ArnAll => format!("{}:*", arn()),
-            Form::ArnVersion => format!("{}:1", arn()),
+            Form::Deferred => token(&self.id, attribute),
+            // AWS: the group is a part of a schedule's ARN.
+            Form::Schedule => {
+                let group = Some(self.path.as_str()).filter(|group| *group != "/");
+                let group = group.unwrap_or("default");
+                pseudo.arn("scheduler", &format!("schedule/{group}/{name}"))
+            }
             Form::QueueUrl => {
                 let (region, suffix, account) =
                     (&pseudo.region, pseudo.url_suffix, &pseudo.account);
@@ -414,6 +599,47 @@ impl Named {
             .to_lowercase();
         pseudo.arn(&service, &self.name)
     }
+}
+
+const TOKEN_START: &str = "{{stepwell:";
+const TOKEN_END: &str = "}}";
+
+/// What stands for a value that only the server gives, until the resource is there.
+fn token(id: &str, attribute: &str) -> String {
+    format!("{TOKEN_START}{id}.{attribute}{TOKEN_END}")
+}
+
+/// Replaces every token of a text: `value` gives the value of a logical id's attribute (`Ref` for the reference).
+///
+/// A token without a value stays as it is.
+pub fn fill(text: &str, value: &dyn Fn(&str, &str) -> Option<String>) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(TOKEN_START) {
+        let inner = &rest[start + TOKEN_START.len()..];
+        let found = inner.find(TOKEN_END).and_then(|end| {
+            let (id, attribute) = inner[..end].split_once('.')?;
+            Some((value(id, attribute)?, &inner[end + TOKEN_END.len()..]))
+        });
+        match found {
+            Some((value, after)) => {
+                filled.push_str(&rest[..start]);
+                filled.push_str(&value);
+                rest = after;
+            }
+            None => {
+                filled.push_str(&rest[..start + TOKEN_START.len()]);
+                rest = inner;
+            }
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// Whether a text has a value that is not known yet.
+pub fn is_open(text: &str) -> bool {
+    text.contains(TOKEN_START)
 }
 
 /// The four types that become functions and state machines.

@@ -59,6 +59,79 @@ impl Node {
         }
     }
 
+    /// `{"Ref": id}`.
+    pub fn reference(at: Mark, id: &str) -> Node {
+        Node::members(at, [("Ref", Node::text(at, id))])
+    }
+
+    /// `{"Fn::GetAtt": [id, attribute]}`.
+    pub fn get_att(at: Mark, id: &str, attribute: &str) -> Node {
+        let path = Node::list(at, vec![Node::text(at, id), Node::text(at, attribute)]);
+        Node::members(at, [("Fn::GetAtt", path)])
+    }
+
+    /// `{"Fn::Sub": text}`.
+    pub fn sub(at: Mark, text: impl Into<String>) -> Node {
+        Node::members(at, [("Fn::Sub", Node::text(at, text))])
+    }
+
+    /// A map of these members.
+    pub fn members<'k>(at: Mark, members: impl IntoIterator<Item = (&'k str, Node)>) -> Node {
+        let entry = |(key, node): (&str, Node)| Entry {
+            key: key.to_owned(),
+            at,
+            node,
+        };
+        Node::map(at, members.into_iter().map(entry).collect())
+    }
+
+    /// A value that stands at one position.
+    pub fn of_json(at: Mark, json: &serde_json::Value) -> Node {
+        use serde_json::Value as Json;
+        let value = match json {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Bool(*value),
+            Json::Number(number) => Value::Number(number.to_string()),
+            Json::String(text) => Value::Text(text.clone()),
+            Json::Array(items) => {
+                Value::List(items.iter().map(|item| Node::of_json(at, item)).collect())
+            }
+            Json::Object(members) => Value::Map(
+                members
+                    .iter()
+                    .map(|(key, value)| Entry {
+                        key: key.clone(),
+                        at,
+                        node: Node::of_json(at, value),
+                    })
+                    .collect(),
+            ),
+        };
+        Node { at, value }
+    }
+
+    /// Adds a member to a map, or replaces it.
+    pub fn set(&mut self, key: &str, node: Node) {
+        let Value::Map(entries) = &mut self.value else {
+            return;
+        };
+        match entries.iter_mut().find(|entry| entry.key == key) {
+            Some(entry) => entry.node = node,
+            None => entries.push(Entry {
+                key: key.to_owned(),
+                at: node.at,
+                node,
+            }),
+        }
+    }
+
+    /// Adds a member to a map if there is a value.
+    pub fn set_some(&mut self, key: &str, node: Option<Node>) {
+        if let Some(node) = node {
+            self.set(key, node);
+        }
+    }
+
     /// What the value is, for messages.
     pub fn kind(&self) -> &'static str {
         match self.value {

@@ -140,7 +140,7 @@ impl Reader<'_> {
         let default = node.get("Default").and_then(Node::scalar);
         let value = given.cloned().or(default);
         let checked = match &value {
-            Some(value) => self.check(&kind, value),
+            Some(value) => self.check(&kind, value, given.is_some()),
             None => {
                 self.fail(format!(
                     "parameter {} has no value and no Default",
@@ -191,7 +191,7 @@ impl Reader<'_> {
     }
 
     /// The value as a node, if it keeps to the declaration.
-    fn check(&self, kind: &str, value: &str) -> Option<Node> {
+    fn check(&self, kind: &str, value: &str, is_given: bool) -> Option<Node> {
         let shown = self.shown(value);
         let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
         let items: Vec<&str> = match is_list {
@@ -199,7 +199,7 @@ impl Reader<'_> {
             true => value.split(',').map(str::trim).collect(),
             false => vec![value],
         };
-        match self.broken_rule(kind, value, &items) {
+        match self.broken_rule(kind, value, &items, is_given) {
             Some(rule) => {
                 let described = self.text("ConstraintDescription");
                 self.fail(match described {
@@ -220,11 +220,17 @@ impl Reader<'_> {
     }
 
     /// The first rule that the value breaks.
-    fn broken_rule(&self, kind: &str, value: &str, items: &[&str]) -> Option<String> {
+    fn broken_rule(
+        &self,
+        kind: &str,
+        value: &str,
+        items: &[&str],
+        is_given: bool,
+    ) -> Option<String> {
         if value.len() > PARAMETER_BYTES_MAX {
             return Some(format!("longer than {PARAMETER_BYTES_MAX} bytes"));
         }
-        self.check_kind(kind);
+        self.check_kind(kind, is_given);
         if let Some(allowed) = self.entry.node.get("AllowedValues") {
             let allowed: Vec<_> = allowed
                 .items()
@@ -294,7 +300,7 @@ impl Reader<'_> {
     }
 
     /// Types whose values only AWS knows are taken as text.
-    fn check_kind(&self, kind: &str) {
+    fn check_kind(&self, kind: &str, is_given: bool) {
         let known = [
             "String",
             "Number",
@@ -306,10 +312,14 @@ impl Reader<'_> {
             return;
         }
         if kind.starts_with("AWS::SSM::Parameter::Value<") {
-            let message = format!(
-                "type {kind}: the Systems Manager is not asked, the parameter's own text is used"
-            );
-            self.problems.warning(self.entry.at, &self.place, message);
+            // CDK: its version of the bootstrap stack is only there for a rule.
+            let default = self.text("Default").unwrap_or_default();
+            if !is_given && !default.starts_with("/cdk-bootstrap/") {
+                self.fail(format!(
+                    "type {kind}: the Systems Manager is not asked here, give the value itself with --parameter {}=VALUE",
+                    self.entry.key
+                ));
+            }
         } else if !kind.starts_with("AWS::") {
             let near = suggestion(kind, &mut known.iter().copied());
             self.fail(format!("unknown parameter type {kind}{near}"));

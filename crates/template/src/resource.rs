@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use crate::companion;
 use crate::definition::evaluate_as_text;
 use crate::function;
+use crate::gateway;
 use crate::globals;
 use crate::graph::{Needs, References, order};
-use crate::names::{self, Named, is_supported};
+use crate::names::{self, Named};
 use crate::node::{Entry, Node, Value};
 use crate::problem::{Mark, Place, Problems};
 use crate::properties::Properties;
 use crate::schema::{self, Schema, Use};
 use crate::scope::Scope;
-use crate::stack::{Role, Stack};
+use crate::serverless;
+use crate::stack::Stack;
 use crate::state_machine;
 use crate::suggest::suggestion;
 
@@ -39,18 +42,51 @@ pub(crate) struct Resource {
     pub id: String,
     pub kind: String,
     pub at: Mark,
-    kind_at: Mark,
-    properties: Node,
+    pub kind_at: Mark,
+    pub properties: Node,
     /// Where missing properties are reported: at `Properties`, else at the resource.
-    properties_at: Mark,
+    pub properties_at: Mark,
     pub metadata: Option<Node>,
-    depends_on: Vec<Node>,
+    pub depends_on: Vec<Node>,
     condition: Option<Node>,
+    /// `DeletionPolicy` says that the resource outlives its place in the template.
+    pub is_retained: bool,
+    /// SAM makes it; the template does not write it.
+    pub is_made: bool,
 }
 
 impl Resource {
     pub fn place(&self) -> Place {
         Place::resource(&self.id)
+    }
+
+    /// A property as written.
+    pub fn property(&self, name: &str) -> Option<&Node> {
+        self.properties.get(name)
+    }
+
+    /// Gives a property that is not written a value.
+    pub fn set_default(&mut self, name: &str, node: Node) {
+        if self.property(name).is_none() {
+            self.properties.set(name, node);
+        }
+    }
+
+    /// A resource that SAM makes of this one.
+    pub fn beside(&self, id: String, kind: &str, properties: Node) -> Resource {
+        Resource {
+            id,
+            kind: kind.to_owned(),
+            at: self.at,
+            kind_at: self.kind_at,
+            properties,
+            properties_at: self.properties_at,
+            metadata: None,
+            depends_on: Vec::new(),
+            condition: None,
+            is_retained: false,
+            is_made: true,
+        }
     }
 }
 
@@ -136,7 +172,27 @@ fn read(entry: &Entry, globals: Option<&Node>, problems: &Problems) -> Option<Re
         metadata: entry.node.get("Metadata").cloned(),
         depends_on,
         condition: entry.node.get("Condition").cloned(),
+        is_retained: is_retained(&entry.node, &place, problems),
+        is_made: false,
     })
+}
+
+/// AWS: `DeletionPolicy` is `Delete`, `Retain`, `RetainExceptOnCreate` or, for some types, `Snapshot`.
+fn is_retained(resource: &Node, place: &Place, problems: &Problems) -> bool {
+    const POLICIES: [&str; 4] = ["Delete", "Retain", "RetainExceptOnCreate", "Snapshot"];
+    let Some(node) = resource.get("DeletionPolicy") else {
+        return false;
+    };
+    let policy = node.as_text().unwrap_or_default();
+    if node.function().is_none() && !POLICIES.contains(&policy) {
+        let near = suggestion(policy, &mut POLICIES.iter().copied());
+        let message = format!(
+            "expected one of {}, found \"{policy}\"{near}",
+            POLICIES.join(", ")
+        );
+        problems.error(node.at, &place.join("DeletionPolicy"), message);
+    }
+    policy.starts_with("Retain")
 }
 
 /// AWS SAM: `IgnoreGlobals` is `"*"` or a list of property names.
@@ -149,6 +205,9 @@ fn with_globals(
     let section = match kind {
         "AWS::Serverless::Function" => "Function",
         "AWS::Serverless::StateMachine" => "StateMachine",
+        "AWS::Serverless::Api" => "Api",
+        "AWS::Serverless::HttpApi" => "HttpApi",
+        "AWS::Serverless::LayerVersion" => "LayerVersion",
         _ => return properties,
     };
     let Some(entries) = globals.and_then(|globals| globals.get(section)?.entries()) else {
@@ -171,56 +230,70 @@ fn with_globals(
 /// Drops resources whose condition is false and gives every resource its made-up name.
 pub(crate) fn name_all(resources: Vec<Resource>, scope: &mut Scope<'_>) -> Vec<Resource> {
     let mut existing = Vec::with_capacity(resources.len());
-    let mut implied: Vec<(String, &str)> = Vec::new();
     for resource in resources {
         let mut named = Named::made_up(&resource.id, &resource.kind, &scope.pseudo);
         named.false_condition = false_condition(&resource, scope);
         let exists = named.false_condition.is_none();
         scope.names.insert(&resource.id, named);
         if exists {
-            implied.extend(implied_by(&resource));
             existing.push(resource);
         }
     }
     scope.sees_resources = true;
-    for (id, kind) in implied {
-        if scope.names.get(&id).is_none() {
-            let named = Named::made_up(&id, kind, &scope.pseudo);
-            scope.names.insert(&id, named);
-        }
-    }
     existing
 }
 
-/// AWS SAM: resources that a template may refer to without declaring them.
-fn implied_by(resource: &Resource) -> Vec<(String, &'static str)> {
-    let mut implied = Vec::new();
-    if !resource.kind.starts_with("AWS::Serverless::") || !is_supported(&resource.kind) {
-        return implied;
-    }
-    if resource.properties.entry("Role").is_none() {
-        implied.push((format!("{}Role", resource.id), "AWS::IAM::Role"));
-    }
-    let events = resource
-        .properties
-        .get("Events")
-        .and_then(Node::entries)
-        .unwrap_or_default();
-    for event in events {
-        let properties = event.node.get("Properties");
-        let has =
-            |name: &str| properties.is_some_and(|properties| properties.entry(name).is_some());
-        match event.node.get("Type").and_then(Node::as_text) {
-            Some("Api") if !has("RestApiId") => {
-                implied.push(("ServerlessRestApi".to_owned(), "AWS::ApiGateway::RestApi"));
+/// Adds what SAM makes of its resources, and joins the parts of APIs to documents.
+pub(crate) fn expand(
+    mut resources: Vec<Resource>,
+    globals: Option<&Node>,
+    scope: &mut Scope<'_>,
+    read_file: &dyn Fn(&str) -> Result<String, String>,
+) -> Vec<Resource> {
+    let expanded = serverless::expand(&resources, globals, scope, read_file);
+    gateway::fold(&mut resources, scope);
+    for made in expanded.resources {
+        let written = resources.iter().find(|resource| resource.id == made.id);
+        match written {
+            // AWS SAM: a resource of the template is not replaced, but for those that SAM rewrites.
+            Some(written) if !written.kind.starts_with("AWS::Serverless::") => {
+                let message = format!(
+                    "{} makes a resource of this name, {}, which the template has too",
+                    made.at.line, made.kind
+                );
+                let message = format!("the SAM resource in line {message}");
+                scope.problems.error(written.at, &written.place(), message);
+                continue;
             }
-            Some("HttpApi") if !has("ApiId") => {
-                implied.push(("ServerlessHttpApi".to_owned(), "AWS::ApiGatewayV2::Api"));
+            Some(_) => {
+                let mut named = Named::made_up(&made.id, &made.kind, &scope.pseudo);
+                named.kind.clone_from(&made.kind);
+                scope.names.insert(&made.id, named);
+                resources.retain(|resource| resource.id != made.id);
             }
-            _ => {}
+            None => {
+                let named = Named::made_up(&made.id, &made.kind, &scope.pseudo);
+                scope.names.insert(&made.id, named);
+            }
+        }
+        resources.push(made);
+    }
+    let is_made_for = |resource: &Resource| {
+        matches!(
+            resource.kind.as_str(),
+            "AWS::Serverless::Function" | "AWS::Serverless::StateMachine"
+        )
+    };
+    for resource in resources.iter_mut().filter(|one| is_made_for(one)) {
+        let role = Node::get_att(resource.at, &format!("{}Role", resource.id), "Arn");
+        resource.set_default("Role", role);
+    }
+    for (id, published) in expanded.published {
+        if let Some(named) = scope.names.get_mut(&id) {
+            named.published = Some(published);
         }
     }
-    implied
+    resources
 }
 
 fn false_condition(resource: &Resource, scope: &Scope<'_>) -> Option<String> {
@@ -251,8 +324,8 @@ fn false_condition(resource: &Resource, scope: &Scope<'_>) -> Option<String> {
 
 /// Checks every reference, and gives names that the template sets to the resources that have them.
 ///
-/// Returns false when resources need each other in a cycle, which has been reported.
-pub(crate) fn link(resources: &[Resource], scope: &mut Scope<'_>) -> bool {
+/// Returns nothing when resources need each other in a cycle, which has been reported.
+pub(crate) fn link(resources: &[Resource], scope: &mut Scope<'_>) -> Option<Linked> {
     let mut needs = Needs::new();
     for resource in resources {
         needs.insert(resource.id.clone(), references(resource, scope));
@@ -266,12 +339,13 @@ pub(crate) fn link(resources: &[Resource], scope: &mut Scope<'_>) -> bool {
             let first = first.expect("invariant: a cycle consists of resources");
             let message = format!("resources depend on each other: {}", cycle.join(" -> "));
             scope.problems.error(first.at, &first.place(), message);
-            return false;
+            return None;
         }
     };
-    for id in sorted {
-        let resource = resources.iter().find(|resource| resource.id == id);
+    for id in &sorted {
+        let resource = resources.iter().find(|resource| resource.id == *id);
         let resource = resource.expect("invariant: the order has only resources");
+        path(resource, scope);
         let Some(property) = names::name_property(&resource.kind) else {
             continue;
         };
@@ -280,10 +354,39 @@ pub(crate) fn link(resources: &[Resource], scope: &mut Scope<'_>) -> bool {
         };
         let name = scope.evaluate(node, &mut resource.place().join(property));
         if let Some(name) = name.as_ref().and_then(Node::scalar) {
-            scope.names.rename(&id, name);
+            scope.names.rename(id, name);
         }
     }
-    true
+    Some(Linked {
+        order: sorted,
+        needs,
+    })
+}
+
+/// The path of a role or policy and the group of a schedule: they are a part of the ARN.
+fn path(resource: &Resource, scope: &mut Scope<'_>) {
+    let property = match resource.kind.as_str() {
+        "AWS::IAM::Role" | "AWS::IAM::ManagedPolicy" => "Path",
+        "AWS::Scheduler::Schedule" => "GroupName",
+        _ => return,
+    };
+    let Some(node) = resource.property(property) else {
+        return;
+    };
+    let value = scope.evaluate(node, &mut resource.place().join(property));
+    if let (Some(text), Some(named)) = (
+        value.and_then(|value| value.scalar()),
+        scope.names.get_mut(&resource.id),
+    ) {
+        named.path = text;
+    }
+}
+
+/// How resources hang together.
+pub(crate) struct Linked {
+    /// Every resource after what it needs.
+    pub order: Vec<String>,
+    pub needs: Needs,
 }
 
 /// The resources that one resource refers to.
@@ -336,15 +439,7 @@ pub(crate) fn resolve(
         "AWS::Lambda::Function" => schema::LAMBDA_FUNCTION,
         "AWS::Serverless::StateMachine" => schema::SERVERLESS_STATE_MACHINE,
         "AWS::StepFunctions::StateMachine" => schema::STEP_FUNCTIONS_STATE_MACHINE,
-        "AWS::IAM::Role" => return stack.roles.extend(role(resource, scope)),
-        "AWS::IAM::Policy"
-        | "AWS::IAM::ManagedPolicy"
-        | "AWS::IAM::RolePolicy"
-        | "AWS::Logs::LogGroup" => return,
-        _ => {
-            let message = format!("resource type {kind} is not supported and is skipped");
-            return scope.problems.warning(resource.kind_at, &place, message);
-        }
+        _ => return companion::resolve(resource, scope, stack),
     };
     let node = evaluate(resource, schema, scope);
     let properties = Properties::new(&node, resource.properties_at, place, scope.problems);
@@ -376,12 +471,8 @@ fn evaluate(resource: &Resource, schema: &Schema, scope: &Scope<'_>) -> Node {
                 warn(format!("{name} is not supported and has no effect"));
                 continue;
             }
-            Some((_, Use::Read)) if name == "Events" => {
-                let events = entry.node.entries().unwrap_or_default();
-                let events: Vec<_> = events.iter().map(|event| event.key.as_str()).collect();
-                warn(format!("events are not wired up: {}", events.join(", ")));
-                continue;
-            }
+            // They became resources of their own.
+            Some((_, Use::Expanded)) => continue,
             Some((_, Use::Read)) => {}
         }
         let value = if name == "Definition" && resource.kind == "AWS::Serverless::StateMachine" {
@@ -401,7 +492,7 @@ fn evaluate(resource: &Resource, schema: &Schema, scope: &Scope<'_>) -> Node {
 }
 
 /// AWS: null values are not allowed in templates. In a definition they mean something.
-fn refuse_nulls(node: &Node, problems: &Problems, place: &mut Place) {
+pub(crate) fn refuse_nulls(node: &Node, problems: &Problems, place: &mut Place) {
     match &node.value {
         Value::Null => problems.error(node.at, place, "null values are not allowed in templates"),
         Value::List(items) => items
@@ -415,27 +506,5 @@ fn refuse_nulls(node: &Node, problems: &Problems, place: &mut Place) {
             }
         }
         _ => {}
-    }
-}
-
-fn role(resource: &Resource, scope: &Scope<'_>) -> Option<Role> {
-    let named = scope.names.get(&resource.id)?;
-    let properties = scope.evaluate(&resource.properties, &mut resource.place())?;
-    Some(Role {
-        logical_id: resource.id.clone(),
-        name: named.name.clone(),
-        arn: named.arn(&scope.pseudo),
-        properties: properties.to_json(),
-    })
-}
-
-impl Scope<'_> {
-    /// The ARN of the role that SAM creates for a function or state machine without one.
-    pub fn implied_role_arn(&self, id: &str) -> String {
-        let role = format!("{id}Role");
-        match self.names.get(&role) {
-            Some(named) if named.kind == "AWS::IAM::Role" => named.arn(&self.pseudo),
-            _ => Named::made_up(&role, "AWS::IAM::Role", &self.pseudo).arn(&self.pseudo),
-        }
     }
 }

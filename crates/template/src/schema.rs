@@ -7,9 +7,11 @@ pub(crate) enum Use {
     Read,
     /// It makes a difference on AWS that is not made here: a warning.
     NoEffect,
+    /// SAM makes resources of it.
+    Expanded,
 }
 
-use Use::{NoEffect, Read};
+use Use::{Expanded, NoEffect, Read};
 
 /// A type's properties.
 pub(crate) type Schema = [(&'static str, Use)];
@@ -17,25 +19,25 @@ pub(crate) type Schema = [(&'static str, Use)];
 /// AWS SAM: `AWS::Serverless::Function`.
 pub(crate) const SERVERLESS_FUNCTION: &Schema = &[
     ("Architectures", Read),
-    ("AssumeRolePolicyDocument", Read),
-    ("AutoPublishAlias", NoEffect),
+    ("AssumeRolePolicyDocument", Expanded),
+    ("AutoPublishAlias", Expanded),
     ("AutoPublishAliasAllProperties", Read),
     ("AutoPublishCodeSha256", Read),
     ("CapacityProviderConfig", NoEffect),
     ("CodeSigningConfigArn", Read),
     ("CodeUri", Read),
-    ("DeadLetterQueue", NoEffect),
-    ("DeploymentPreference", NoEffect),
+    ("DeadLetterQueue", Read),
+    ("DeploymentPreference", Expanded),
     ("Description", Read),
     ("DurableConfig", NoEffect),
     ("Environment", Read),
     ("EphemeralStorage", Read),
-    ("EventInvokeConfig", NoEffect),
-    ("Events", Read),
+    ("EventInvokeConfig", Expanded),
+    ("Events", Expanded),
     ("FileSystemConfigs", NoEffect),
     ("FunctionName", Read),
     ("FunctionScalingConfig", NoEffect),
-    ("FunctionUrlConfig", NoEffect),
+    ("FunctionUrlConfig", Expanded),
     ("Handler", Read),
     ("ImageConfig", NoEffect),
     ("ImageUri", Read),
@@ -45,15 +47,15 @@ pub(crate) const SERVERLESS_FUNCTION: &Schema = &[
     ("LoggingConfig", Read),
     ("MemorySize", Read),
     ("PackageType", Read),
-    ("PermissionsBoundary", Read),
-    ("Policies", Read),
+    ("PermissionsBoundary", Expanded),
+    ("Policies", Expanded),
     ("PropagateTags", Read),
-    ("ProvisionedConcurrencyConfig", NoEffect),
+    ("ProvisionedConcurrencyConfig", Expanded),
     ("PublishToLatestPublished", Read),
     ("RecursiveLoop", Read),
     ("ReservedConcurrentExecutions", Read),
     ("Role", Read),
-    ("RolePath", Read),
+    ("RolePath", Expanded),
     ("Runtime", Read),
     ("RuntimeManagementConfig", Read),
     ("SnapStart", NoEffect),
@@ -62,8 +64,8 @@ pub(crate) const SERVERLESS_FUNCTION: &Schema = &[
     ("TenancyConfig", NoEffect),
     ("Timeout", Read),
     ("Tracing", Read),
-    ("VersionDeletionPolicy", Read),
-    ("VersionDescription", Read),
+    ("VersionDeletionPolicy", Expanded),
+    ("VersionDescription", Expanded),
     ("VpcConfig", NoEffect),
 ];
 
@@ -73,7 +75,7 @@ pub(crate) const LAMBDA_FUNCTION: &Schema = &[
     ("CapacityProviderConfig", NoEffect),
     ("Code", Read),
     ("CodeSigningConfigArn", Read),
-    ("DeadLetterConfig", NoEffect),
+    ("DeadLetterConfig", Read),
     ("Description", Read),
     ("DurableConfig", NoEffect),
     ("Environment", Read),
@@ -104,23 +106,23 @@ pub(crate) const LAMBDA_FUNCTION: &Schema = &[
 
 /// AWS SAM: `AWS::Serverless::StateMachine`.
 pub(crate) const SERVERLESS_STATE_MACHINE: &Schema = &[
-    ("AutoPublishAlias", NoEffect),
+    ("AutoPublishAlias", Expanded),
     ("Definition", Read),
     ("DefinitionSubstitutions", Read),
     ("DefinitionUri", Read),
-    ("DeploymentPreference", NoEffect),
-    ("Events", Read),
+    ("DeploymentPreference", Expanded),
+    ("Events", Expanded),
     ("Logging", Read),
     ("Name", Read),
-    ("PermissionsBoundary", Read),
-    ("Policies", Read),
+    ("PermissionsBoundary", Expanded),
+    ("Policies", Expanded),
     ("PropagateTags", Read),
     ("Role", Read),
-    ("RolePath", Read),
+    ("RolePath", Expanded),
     ("Tags", Read),
     ("Tracing", Read),
     ("Type", Read),
-    ("UseAliasAsEventTarget", Read),
+    ("UseAliasAsEventTarget", Expanded),
 ];
 
 /// AWS: `AWS::StepFunctions::StateMachine`.
@@ -136,4 +138,277 @@ pub(crate) const STEP_FUNCTIONS_STATE_MACHINE: &Schema = &[
     ("StateMachineType", Read),
     ("Tags", Read),
     ("TracingConfiguration", Read),
+];
+
+/// A type beside functions and state machines.
+pub(crate) struct Companion {
+    kind: &'static str,
+    pub required: &'static [&'static str],
+    pub read: &'static [&'static str],
+    pub no_effect: &'static [&'static str],
+}
+
+/// The type's properties, if resources of it are created.
+pub(crate) fn companion(kind: &str) -> Option<&'static Companion> {
+    COMPANIONS.iter().find(|companion| companion.kind == kind)
+}
+
+const fn beside(
+    kind: &'static str,
+    required: &'static [&'static str],
+    read: &'static [&'static str],
+    no_effect: &'static [&'static str],
+) -> Companion {
+    Companion {
+        kind,
+        required,
+        read,
+        no_effect,
+    }
+}
+
+/// AWS: "Properties" of each type in the CloudFormation template reference.
+const COMPANIONS: &[Companion] = &[
+    beside(
+        "AWS::IAM::Role",
+        &["AssumeRolePolicyDocument"],
+        &[
+            "Description",
+            "ManagedPolicyArns",
+            "MaxSessionDuration",
+            "Path",
+            "Policies",
+            "RoleName",
+            "Tags",
+        ],
+        &["PermissionsBoundary"],
+    ),
+    beside(
+        "AWS::IAM::Policy",
+        &["PolicyDocument", "PolicyName"],
+        &["Roles"],
+        &["Groups", "Users"],
+    ),
+    beside(
+        "AWS::IAM::RolePolicy",
+        &["PolicyName", "RoleName"],
+        &["PolicyDocument"],
+        &[],
+    ),
+    beside(
+        "AWS::IAM::ManagedPolicy",
+        &["PolicyDocument"],
+        &["Description", "ManagedPolicyName", "Path", "Roles"],
+        &["Groups", "Users"],
+    ),
+    beside(
+        "AWS::Logs::LogGroup",
+        &[],
+        &["LogGroupName", "RetentionInDays", "Tags"],
+        &[
+            "DataProtectionPolicy",
+            "DeletionProtectionEnabled",
+            "FieldIndexPolicies",
+            "KmsKeyId",
+            "LogGroupClass",
+        ],
+    ),
+    beside(
+        "AWS::Lambda::LayerVersion",
+        &["Content"],
+        &[
+            "CompatibleArchitectures",
+            "CompatibleRuntimes",
+            "Description",
+            "LayerName",
+            "LicenseInfo",
+        ],
+        &[],
+    ),
+    beside(
+        "AWS::Lambda::Version",
+        &["FunctionName"],
+        &["CodeSha256", "Description", "ProvisionedConcurrencyConfig"],
+        &["FunctionScalingConfig", "RuntimePolicy"],
+    ),
+    beside(
+        "AWS::Lambda::Alias",
+        &["FunctionName", "FunctionVersion", "Name"],
+        &[
+            "DeploymentPreference",
+            "Description",
+            "ProvisionedConcurrencyConfig",
+            "RoutingConfig",
+        ],
+        &[],
+    ),
+    beside(
+        "AWS::Lambda::Permission",
+        &["Action", "FunctionName", "Principal"],
+        &[
+            "EventSourceToken",
+            "FunctionUrlAuthType",
+            "InvokedViaFunctionUrl",
+            "PrincipalOrgID",
+            "SourceAccount",
+            "SourceArn",
+        ],
+        &[],
+    ),
+    beside(
+        "AWS::Lambda::Url",
+        &["AuthType", "TargetFunctionArn"],
+        &["Cors", "InvokeMode", "Qualifier"],
+        &[],
+    ),
+    beside(
+        "AWS::Lambda::EventInvokeConfig",
+        &["FunctionName", "Qualifier"],
+        &[
+            "DestinationConfig",
+            "MaximumEventAgeInSeconds",
+            "MaximumRetryAttempts",
+        ],
+        &[],
+    ),
+    beside(
+        "AWS::StepFunctions::Activity",
+        &["Name"],
+        &["Tags"],
+        &["EncryptionConfiguration"],
+    ),
+    beside(
+        "AWS::StepFunctions::StateMachineVersion",
+        &["StateMachineArn"],
+        &["Description", "StateMachineRevisionId"],
+        &[],
+    ),
+    beside(
+        "AWS::StepFunctions::StateMachineAlias",
+        &[],
+        &[
+            "DeploymentPreference",
+            "Description",
+            "Name",
+            "RoutingConfiguration",
+        ],
+        &[],
+    ),
+    beside(
+        "AWS::Events::Rule",
+        &[],
+        &[
+            "Description",
+            "EventBusName",
+            "EventPattern",
+            "Name",
+            "RoleArn",
+            "ScheduleExpression",
+            "State",
+            "Tags",
+            "Targets",
+        ],
+        &[],
+    ),
+    beside(
+        "AWS::Events::EventBus",
+        &["Name"],
+        &["Description", "Tags"],
+        &[
+            "DeadLetterConfig",
+            "EventSourceName",
+            "KmsKeyIdentifier",
+            "LogConfig",
+            "Policy",
+        ],
+    ),
+    beside(
+        "AWS::Scheduler::Schedule",
+        &["FlexibleTimeWindow", "ScheduleExpression", "Target"],
+        &[
+            "Description",
+            "EndDate",
+            "GroupName",
+            "Name",
+            "ScheduleExpressionTimezone",
+            "StartDate",
+            "State",
+        ],
+        &["KmsKeyArn"],
+    ),
+    beside("AWS::Scheduler::ScheduleGroup", &[], &["Name", "Tags"], &[]),
+    beside(
+        "AWS::ApiGateway::RestApi",
+        &["Body"],
+        &[
+            "Description",
+            "DisableExecuteApiEndpoint",
+            "FailOnWarnings",
+            "Name",
+            "Policy",
+            "Tags",
+        ],
+        &[
+            "ApiKeySourceType",
+            "BinaryMediaTypes",
+            "BodyS3Location",
+            "CloneFrom",
+            "EndpointConfiguration",
+            "MinimumCompressionSize",
+            "Mode",
+            "Parameters",
+            "SecurityPolicy",
+        ],
+    ),
+    beside(
+        "AWS::ApiGateway::Deployment",
+        &["RestApiId"],
+        &["Description", "StageName"],
+        &["DeploymentCanarySettings", "StageDescription"],
+    ),
+    beside(
+        "AWS::ApiGateway::Stage",
+        &["DeploymentId", "RestApiId", "StageName"],
+        &["Description", "Tags", "TracingEnabled", "Variables"],
+        &[
+            "AccessLogSetting",
+            "CacheClusterEnabled",
+            "CacheClusterSize",
+            "CanarySetting",
+            "ClientCertificateId",
+            "DocumentationVersion",
+            "MethodSettings",
+        ],
+    ),
+    beside(
+        "AWS::ApiGatewayV2::Api",
+        &["Body"],
+        &["Description", "DisableExecuteApiEndpoint", "Name", "Tags"],
+        &[
+            "ApiKeySelectionExpression",
+            "BasePath",
+            "BodyS3Location",
+            "CredentialsArn",
+            "DisableSchemaValidation",
+            "FailOnWarnings",
+            "IpAddressType",
+            "RouteKey",
+            "RouteSelectionExpression",
+            "Target",
+            "Version",
+        ],
+    ),
+    beside(
+        "AWS::ApiGatewayV2::Stage",
+        &["ApiId", "StageName"],
+        &["AutoDeploy", "Description", "StageVariables", "Tags"],
+        &[
+            "AccessLogSettings",
+            "AccessPolicyId",
+            "ClientCertificateId",
+            "DefaultRouteSettings",
+            "DeploymentId",
+            "RouteSettings",
+        ],
+    ),
 ];

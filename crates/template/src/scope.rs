@@ -24,6 +24,8 @@ pub(crate) struct Scope<'a> {
     /// Conditions and parameters of loops come before resources and cannot refer to them.
     pub sees_resources: bool,
     pub has_language_extensions: bool,
+    /// Paths of what S3 keys stand for.
+    pub assets: &'a BTreeMap<String, String>,
     pub output_bytes: Cell<usize>,
 }
 

@@ -1,10 +1,11 @@
 //! What a template resolves to, and the order in which it is resolved.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::companion::Companion;
 use crate::conditions;
 use crate::foreach;
 use crate::function::Function;
@@ -54,6 +55,8 @@ pub struct Options<'a> {
     pub account: &'a str,
     /// `AWS::StackName`; made-up physical names start with it.
     pub stack_name: &'a str,
+    /// Keys of S3 objects whose content is beside the template, as `cdk synth` leaves it, with its path.
+    pub assets: BTreeMap<String, String>,
 }
 
 /// The resolved resources of a template, each kind in the order of the template.
@@ -63,27 +66,20 @@ pub struct Stack {
     pub functions: Vec<Function>,
     /// State machines.
     pub state_machines: Vec<StateMachine>,
-    /// Roles, kept and not enforced.
-    pub roles: Vec<Role>,
+    /// Everything else that is created.
+    pub companions: Vec<Companion>,
+    /// Logical ids, each after those that it needs.
+    pub order: Vec<String>,
+    /// What a resource needs, by logical id.
+    pub needs: BTreeMap<String, BTreeSet<String>>,
+    /// Logical ids of what stays when it leaves the template.
+    pub retained: BTreeSet<String>,
     /// Outputs whose condition holds, by name.
     pub outputs: BTreeMap<String, String>,
     /// Parameters with their values, by name.
     pub parameters: BTreeMap<String, Parameter>,
     /// What is skipped, ignored or made up, in the order of the template.
     pub warnings: Vec<Problem>,
-}
-
-/// An `AWS::IAM::Role`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Role {
-    /// The resource's name in the template.
-    pub logical_id: String,
-    /// `RoleName`, else `stack-LogicalId`.
-    pub name: String,
-    /// A well-formed ARN.
-    pub arn: String,
-    /// `Properties` as written, functions evaluated.
-    pub properties: serde_json::Value,
 }
 
 /// The resources of a SAM or CloudFormation template.
@@ -102,6 +98,7 @@ pub struct Role {
 ///     region: "eu-central-1",
 ///     account: "123456789012",
 ///     stack_name: "shop",
+///     assets: Default::default(),
 /// };
 /// let template = "
 /// Parameters: {Stage: {Type: String}}
@@ -175,6 +172,7 @@ fn read_stack(
         sees_resources: false,
         has_language_extensions: transforms.iter().any(|name| name == LANGUAGE_EXTENSIONS),
         output_bytes: Cell::new(0),
+        assets: &options.assets,
     };
     let conditions = root
         .entry("Conditions")
@@ -192,10 +190,16 @@ fn read_stack(
     let section = expand(root.entry("Resources")?, &scope);
     let resources = resource::read_all(&section, globals.map(|globals| &globals.node), problems);
     let resources = resource::name_all(resources, &mut scope);
-    if !resource::link(&resources, &mut scope) {
-        return None;
-    }
-    let mut stack = Stack::default();
+    let globals = globals.map(|globals| &globals.node);
+    let resources = resource::expand(resources, globals, &mut scope, read_file);
+    let linked = resource::link(&resources, &mut scope)?;
+    let retained = resources.iter().filter(|resource| resource.is_retained);
+    let mut stack = Stack {
+        retained: retained.map(|resource| resource.id.clone()).collect(),
+        order: linked.order,
+        needs: linked.needs,
+        ..Stack::default()
+    };
     for resource in &resources {
         resource::resolve(resource, &scope, has_serverless, read_file, &mut stack);
     }
@@ -230,6 +234,8 @@ fn check_sections(root: &Node, problems: &Problems) {
             {
                 problems.error(section.node.at, &place, "the only version is 2010-09-09");
             }
+            // CDK: its own rule asks about an account that was bootstrapped, which there is not here.
+            "Rules" if is_bootstrap_rule(&section.node) => {}
             "Rules" => problems.warning(section.at, &place, "rules are not checked"),
             "Conditions" | "Globals" | "Mappings" | "Outputs" | "Parameters" | "Resources"
                 if section.node.entries().is_none() =>
@@ -247,6 +253,10 @@ fn check_sections(root: &Node, problems: &Problems) {
             "a template needs a Resources section",
         );
     }
+}
+
+fn is_bootstrap_rule(rules: &Node) -> bool {
+    matches!(rules.entries(), Some([only]) if only.key == "CheckBootstrapVersion")
 }
 
 /// The names in `Transform`; macros that only AWS can run are errors.

@@ -29,8 +29,6 @@ pub struct StateMachine {
     pub kind: Kind,
     /// ARN of the role; a made-up one where SAM would create it.
     pub role_arn: String,
-    /// SAM `Policies`, with functions evaluated; kept, not enforced.
-    pub policies: Option<serde_json::Value>,
     /// `loggingConfiguration` of CreateStateMachine.
     pub logging: Option<serde_json::Value>,
     /// Whether executions are traced.
@@ -71,14 +69,6 @@ pub(crate) fn read(
             "RoleArn",
         )
     };
-    if is_sam && properties.has("Role") && properties.has("Policies") {
-        let message = "a state machine has either Role or Policies";
-        properties.fail(
-            "Policies",
-            properties.get("Policies").map_or(properties.at, |p| p.at),
-            message,
-        );
-    }
     if !is_sam && !properties.has("RoleArn") {
         properties.missing("RoleArn");
     }
@@ -112,8 +102,7 @@ pub(crate) fn read(
         definition,
         definition_source,
         kind,
-        role_arn: role_arn.unwrap_or_else(|| scope.implied_role_arn(&resource.id)),
-        policies: properties.json("Policies"),
+        role_arn: role_arn.unwrap_or_default(),
         logging,
         tracing_enabled: tracing_enabled.unwrap_or(false),
         tags,

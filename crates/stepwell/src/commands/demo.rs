@@ -26,6 +26,7 @@ use crate::{
     interrupt,
     packaging::Stop,
     report::Report,
+    stack::Pace,
     terminal,
 };
 
@@ -96,7 +97,7 @@ fn deploy_and_run(
     let Some(application) = deploy::build(source, report, Stop::default())? else {
         return Ok(Verdict::Badly);
     };
-    if deploy::bring(&client, &application, report)? == Verdict::Badly {
+    if deploy::bring(&client, &application, Pace::default(), report)? == Verdict::Badly {
         return Ok(Verdict::Badly);
     }
     let [machine] = application.state_machines.as_slice() else {

@@ -19,12 +19,13 @@ use crate::{
     assembly::{self, Builder, Resolved, Source, shortfalls},
     client::Client,
     configuration::Configuration,
-    deployment::{self, Change},
+    deployment::{self, Change, Outcome},
     embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, names,
     packaging::Stop,
-    plan::{self, Application, Function, StateMachine},
+    plan::{self, Application, Beside, Function, StateMachine},
     report::Report,
+    stack::{self, Known},
     terminal,
     watch::{Changes, Watch},
 };
@@ -104,6 +105,8 @@ struct Session {
     /// By name, as last deployed.
     functions: BTreeMap<String, Function>,
     state_machines: BTreeMap<String, StateMachine>,
+    companions: Vec<Beside>,
+    known: Known,
 }
 
 impl Session {
@@ -119,6 +122,8 @@ impl Session {
             is_greeted: false,
             functions: BTreeMap::new(),
             state_machines: BTreeMap::new(),
+            companions: Vec::new(),
+            known: Known::default(),
         }
     }
 
@@ -191,14 +196,18 @@ impl Session {
         if self.builder.is_stopped() {
             return Ok(());
         }
-        let is_built = !self.builder.tell(&built, self.report);
-        let fresh = self.fresh(self.builder.application(&resolved.stack));
-        let is_same = fresh.functions.is_empty() && fresh.state_machines.is_empty();
+        let has_failed = self.builder.tell(&built, self.report);
+        let is_built = !self.builder.build_layers(&resolved.stack, self.report) && !has_failed;
+        let whole = self.builder.application(&self.source, &resolved.stack);
+        let fresh = self.fresh(whole.clone());
+        let is_same = fresh.functions.is_empty()
+            && fresh.state_machines.is_empty()
+            && whole.companions == self.companions;
         let is_brought = self.bring(fresh, begun)?;
         // What is deployed may still call what has left the template, so that goes only after all else is in place.
         let is_whole = is_built && is_brought;
         let removed = if is_whole {
-            self.remove(&resolved, begun)?
+            self.remove(&resolved, begun)? + self.prune(whole, begun)?
         } else {
             0
         };
@@ -242,18 +251,51 @@ impl Session {
                 .into_iter()
                 .filter(|machine| self.state_machines.get(&machine.name) != Some(machine))
                 .collect(),
-            outputs: application.outputs,
+            // Versions follow what they are versions of; all others go together, since they name each other.
+            companions: match application.companions == self.companions {
+                true => application
+                    .companions
+                    .into_iter()
+                    .filter(|beside| beside.is_published())
+                    .collect(),
+                false => application.companions,
+            },
+            ..application
         }
+    }
+
+    /// Deletes what left the template beside functions and state machines, once it is another template.
+    fn prune(&mut self, whole: Application, begun: Instant) -> anyhow::Result<usize> {
+        if whole.companions == self.companions {
+            return Ok(0);
+        }
+        let report = self.report;
+        let count = match self.companions.is_empty() {
+            true => 0,
+            false => stack::prune(&self.client, &whole.stack(), &mut |change| {
+                report.change(&Change {
+                    took_ms: elapsed_ms(begun),
+                    ..change
+                });
+            })?,
+        };
+        self.companions = whole.companions;
+        Ok(count)
     }
 
     /// Whether the server took all of it.
     fn bring(&mut self, fresh: Application, begun: Instant) -> anyhow::Result<bool> {
         let mut refused = BTreeSet::new();
-        deployment::deploy(&self.client, &fresh, |change| {
+        let report = self.report;
+        deployment::deploy(&self.client, &fresh, &mut self.known, |change| {
             if change.has_failed() {
                 refused.insert(change.name.clone());
             }
-            self.report.change(&Change {
+            let is_main = matches!(change.what, "function" | "state machine");
+            if !is_main && matches!(change.outcome, Outcome::Unchanged) {
+                return;
+            }
+            report.change(&Change {
                 took_ms: elapsed_ms(begun),
                 ..change
             });

@@ -15,12 +15,14 @@ Resources:
     Properties:
       Name: Orders
       DefinitionUri: orders.asl.json
+      Role: arn:aws:iam::123456789012:role/any
 ";
 const TEMPLATE_PART: &str = "  NAME:
     Type: AWS::Serverless::StateMachine
     Properties:
       Name: NAME
       DefinitionUri: returns.asl.json
+      Role: arn:aws:iam::123456789012:role/any
 ";
 const DEFINITION: &str = r#"{"StartAt":"Done","States":{"Done":{"Type":"Succeed"}}}"#;
 
@@ -50,6 +52,13 @@ fn server() -> Fake {
             }
             "UpdateStateMachine" => Answer::ok(json!({ "updateDate": 1.0 })),
             "DeleteStateMachine" => Answer::ok(json!({})),
+            "ListTagsForResource" => {
+                let arn = call.body["resourceArn"].as_str().unwrap_or_default();
+                let tags = machines
+                    .get(names::short(arn))
+                    .map(|machine| machine["tags"].clone());
+                Answer::ok(json!({ "tags": tags }))
+            }
             _ => machines.get(&name).map_or_else(
                 || Answer::error("StateMachineDoesNotExist", ""),
                 |machine| Answer::ok(machine.clone()),
@@ -118,7 +127,9 @@ impl Bench {
         let fresh = calls[self.seen..]
             .iter()
             .map(|call| call.operation.clone())
-            .filter(|operation| operation != "DescribeStateMachine")
+            .filter(|operation| {
+                !["DescribeStateMachine", "ListTagsForResource"].contains(&operation.as_str())
+            })
             .collect();
         self.seen = calls.len();
         fresh

@@ -172,6 +172,7 @@ fn definition_from_yaml(text: &str, is_express: bool, file: &str) -> Result<Stri
         region: DEFAULT_REGION,
         account: DEFAULT_ACCOUNT,
         stack_name: "validate",
+        assets: BTreeMap::new(),
     };
     let stack =
         stepwell_template::resolve(&template.to_string(), &options, &|_| Ok(text.to_owned()))?;
@@ -210,8 +211,8 @@ fn of_stack(stack: Stack) -> Vec<Finding> {
                 machine.location.file, machine.location.line, machine.logical_id
             ),
         };
-        let found =
-            embedded::validate_definition(&machine.definition, machine.kind == Kind::Express);
+        let definition = assembly::with_stand_ins(&machine.definition);
+        let found = embedded::validate_definition(&definition, machine.kind == Kind::Express);
         findings.extend(
             found
                 .into_iter()

@@ -137,6 +137,9 @@ impl Call<'_> {
                 self.scope.problems.warning(self.at, place, message);
                 self.value(text)
             }
+            Attribute::Unpublished => self.fault(format!(
+                "{id}.{attribute} needs AutoPublishAlias at {id}: without it no version is published"
+            )),
             Attribute::Unknown(known) => {
                 let near = suggestion(attribute, &mut known.iter().copied());
                 self.fault(format!(

@@ -43,10 +43,10 @@ Resources:
               RATE=1.50
               tag team=shop
               build esbuild {"Minify":true,"Target":"es2022","Sourcemap":true,"EntryPoints":["pay.ts"]}
-              layers arn:aws:lambda:eu-central-1:123456789012:layer:shop-Shared:1
-              policies ["AWSLambdaBasicExecutionRole",{"DynamoDBCrudPolicy":{"TableName":"shop-Orders"}}]
+              layers {{stepwell:Shared.Ref}}
               reserved 5
-            warning template.yaml:23:18: resource Shared: resource type AWS::Serverless::LayerVersion is not supported and is skipped
+            AWS::IAM::Role PayFunctionRole shop-PayFunctionRole {"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com"]},"Action":["sts:AssumeRole"]}]},"ManagedPolicyArns":["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole","arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"],"Policies":[{"PolicyName":"PayFunctionRolePolicy0","PolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["dynamodb:GetItem","dynamodb:DeleteItem","dynamodb:PutItem","dynamodb:Scan","dynamodb:Query","dynamodb:UpdateItem","dynamodb:BatchWriteItem","dynamodb:BatchGetItem","dynamodb:DescribeTable","dynamodb:ConditionCheckItem"],"Resource":"arn:aws:dynamodb:eu-central-1:123456789012:table/shop-Orders"}]}}],"RoleName":"shop-PayFunctionRole"}
+            AWS::Lambda::LayerVersion Shared shop-Shared {"Content":"layer/","LayerName":"shop-Shared"}
             warning template.yaml:24:18: resource Orders: resource type AWS::DynamoDB::Table is not supported and is skipped
         "#]],
     );
@@ -254,12 +254,17 @@ Outputs:
 ",
         expect![[r#"
             function Fn shop-Fn nodejs22.x i.h Inline("x") line 3
+            AWS::Lambda::Permission FnApi1Permission shop-FnApi1Permission {"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn"}
+            AWS::Lambda::Permission FnEveryPermission shop-FnEveryPermission {"Action":"lambda:InvokeFunction","Principal":"events.amazonaws.com","FunctionName":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn","SourceArn":"arn:aws:events:eu-central-1:123456789012:rule/shop-FnEvery"}
+            AWS::Events::Rule FnEvery shop-FnEvery {"ScheduleExpression":"rate(1 minute)","Targets":[{"Arn":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn","Id":"FnEveryLambdaTarget"}],"Name":"shop-FnEvery"}
+            AWS::ApiGateway::RestApi ServerlessRestApi shop-ServerlessRestApi {"Body":{"openapi":"3.0.1","info":{"version":"1.0","title":"shop"},"paths":{"/":{"get":{"x-amazon-apigateway-integration":{"httpMethod":"POST","type":"aws_proxy","uri":"arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn/invocations"},"responses":{}}}}}}
+            AWS::ApiGateway::Deployment ServerlessRestApiDeployment shop-ServerlessRestApiDeployment {"RestApiId":"{{stepwell:ServerlessRestApi.Ref}}","Description":"RestApi deployment id: 9b8f4b2c8fe0410c"}
+            AWS::ApiGateway::Stage ServerlessRestApiProdStage Prod {"RestApiId":"{{stepwell:ServerlessRestApi.Ref}}","DeploymentId":"{{stepwell:ServerlessRestApiDeployment.Ref}}","StageName":"Prod"}
             output Role = arn:aws:iam::123456789012:role/shop-FnRole
-            output Url = https://shop-ServerlessRestApi.execute-api.eu-central-1.amazonaws.com/Prod/
+            output Url = https://{{stepwell:ServerlessRestApi.Ref}}.execute-api.eu-central-1.amazonaws.com/Prod/
             warning template.yaml:9:7: resource Fn, property MemorySise: unknown property MemorySise has no effect, did you mean MemorySize?
             warning template.yaml:10:7: resource Fn, property VpcConfig: VpcConfig is not supported and has no effect
             warning template.yaml:11:21: resource Fn, property Environment.Variable: unknown property Variable has no effect, did you mean Variables?
-            warning template.yaml:12:7: resource Fn, property Events: events are not wired up: Api1, Every
         "#]],
     );
 }
@@ -292,7 +297,7 @@ Resources:
           LOGS: !Ref Logs
           LOGS_ARN: !GetAtt Logs.Arn
           SECRET: !Ref Secret
-  Role: {Type: AWS::IAM::Role, Properties: {RoleName: fn-role, Path: !Sub '/${AWS::StackName}/'}}
+  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}, RoleName: fn-role, Path: !Sub '/${AWS::StackName}/'}}
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub 'orders-${AWS::StackName}'}}
   Topic: {Type: AWS::SNS::Topic}
   Table: {Type: AWS::DynamoDB::Table}
@@ -316,7 +321,8 @@ Resources:
               TABLE=shop-Table
               TABLE_ARN=arn:aws:dynamodb:eu-central-1:123456789012:table/shop-Table
               TOPIC=arn:aws:sns:eu-central-1:123456789012:shop-Topic
-            role Role arn:aws:iam::123456789012:role/fn-role
+            AWS::IAM::Role Role fn-role {"AssumeRolePolicyDocument":{},"RoleName":"fn-role","Path":"/shop/"}
+            AWS::Logs::LogGroup Logs /shop/x {"LogGroupName":"/shop/x"}
             warning template.yaml:17:19: resource Fn, property Environment.Variables.STREAM: attribute StreamArn of Table (AWS::DynamoDB::Table) has the made-up value arn:aws:dynamodb:eu-central-1:123456789012:shop-Table, the resource is not created
             warning template.yaml:21:21: resource Fn, property Environment.Variables.OTHER_ID: attribute Endpoint.Address of Other (AWS::Redshift::Cluster) has the made-up value shop-Other-Endpoint-Address, the resource is not created
             warning template.yaml:26:17: resource Queue: resource type AWS::SQS::Queue is not supported and is skipped

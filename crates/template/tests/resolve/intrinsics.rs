@@ -18,7 +18,7 @@ Conditions:
   IsDev: !Equals [!Ref Stage, dev]
   IsProd: !Not [!Condition IsDev]
 Resources:
-  Role: {Type: AWS::IAM::Role, Properties: {}}
+  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
   Logs: {Type: AWS::Logs::LogGroup}
   Fn:
     Type: AWS::Lambda::Function

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use expect_test::Expect;
-use stepwell_template::{Function, Options, Problem, Stack, StateMachine, resolve};
+use stepwell_template::{Companion, Function, Options, Problem, Stack, StateMachine, resolve};
 
 /// The files that `DefinitionUri` can name.
 type Files<'a> = &'a [(&'a str, &'a str)];
@@ -27,6 +27,7 @@ fn options(parameters: &[(&str, &str)]) -> Options<'static> {
         region: "eu-central-1",
         account: "123456789012",
         stack_name: "shop",
+        assets: BTreeMap::new(),
     }
 }
 
@@ -74,8 +75,23 @@ fn render(stack: &Stack) -> String {
         .state_machines
         .iter()
         .for_each(|machine| render_state_machine(&mut text, machine));
-    for role in &stack.roles {
-        writeln!(text, "role {} {}", role.logical_id, role.arn).unwrap();
+    for companion in &stack.companions {
+        let Companion {
+            logical_id,
+            kind,
+            name,
+            properties,
+            ..
+        } = companion;
+        // The role that SAM makes of nothing but the basics says nothing new.
+        if properties["Policies"] == serde_json::json!([])
+            && properties["ManagedPolicyArns"]
+                .as_array()
+                .is_some_and(|arns| arns.len() < 2)
+        {
+            continue;
+        }
+        writeln!(text, "{kind} {logical_id} {name} {properties}").unwrap();
     }
     for (name, value) in &stack.outputs {
         writeln!(text, "output {name} = {value}").unwrap();
@@ -122,8 +138,9 @@ fn render_function(text: &mut String, function: &Function) {
     if !function.layers.is_empty() {
         writeln!(text, "  layers {}", function.layers.join(" ")).unwrap();
     }
-    if let Some(policies) = &function.policies {
-        writeln!(text, "  policies {policies}").unwrap();
+    if !function.more.is_empty() {
+        let more = serde_json::Value::Object(function.more.clone());
+        writeln!(text, "  {more}").unwrap();
     }
     if let Some(reserved) = function.reserved_concurrency {
         writeln!(text, "  reserved {reserved}").unwrap();

@@ -138,11 +138,12 @@ Rules: {R: {Assertions: [{Assert: !Contains [[a], a]}]}}
 Resources:
   Topic: {Type: AWS::SNS::Topic}
   Queue: {Type: AWS::SQS::Queue}
-  Role: {Type: AWS::IAM::Role}
+  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
   Logs: {Type: AWS::Logs::LogGroup}
 ",
         expect![[r#"
-            role Role arn:aws:iam::123456789012:role/shop-Role
+            AWS::IAM::Role Role shop-Role {"AssumeRolePolicyDocument":{},"RoleName":"shop-Role"}
+            AWS::Logs::LogGroup Logs shop-Logs {"LogGroupName":"shop-Logs"}
             warning template.yaml:1:1: Rules: rules are not checked
             warning template.yaml:3:17: resource Topic: resource type AWS::SNS::Topic is not supported and is skipped
             warning template.yaml:4:17: resource Queue: resource type AWS::SQS::Queue is not supported and is skipped

@@ -56,6 +56,8 @@ Outputs:
               logging {"level":"ALL","includeExecutionData":true,"destinations":[{"cloudWatchLogsLogGroup":{"logGroupArn":"arn:aws:logs:eu-central-1:123456789012:log-group:shop-Logs:*"}}]}
               tracing
               tag team=shop
+            AWS::Logs::LogGroup Logs shop-Logs {"LogGroupName":"shop-Logs"}
+            AWS::IAM::Role MachineRole shop-MachineRole {"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["states.amazonaws.com"]},"Action":["sts:AssumeRole"]}]},"ManagedPolicyArns":["arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"],"Policies":[{"PolicyName":"MachineRolePolicy0","PolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["lambda:InvokeFunction"],"Resource":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn*"}]}}],"RoleName":"shop-MachineRole"}
             output Arn = arn:aws:states:eu-central-1:123456789012:stateMachine:orders
             output Name = orders
         "#]],
@@ -219,7 +221,7 @@ Resources:
     Properties:
       RoleArn: arn:aws:iam::123456789012:role/r
       DefinitionS3Location: file.json
-  Role: {Type: AWS::IAM::Role}
+  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
   Fn:
     Type: AWS::Lambda::Function
     Properties: {Code: {ZipFile: x}, Handler: index.h, Runtime: nodejs22.x, Role: !GetAtt Role.Arn}
@@ -236,7 +238,7 @@ Conditions: {'Yes': !Equals [1, '1']}
               {"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":1,"End":true}}}
             state machine File shop-File Standard line 19
               from file.json: {"StartAt":"A"}
-            role Role arn:aws:iam::123456789012:role/shop-Role
+            AWS::IAM::Role Role shop-Role {"AssumeRolePolicyDocument":{},"RoleName":"shop-Role"}
         "#]],
     );
 }

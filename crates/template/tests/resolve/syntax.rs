@@ -232,18 +232,23 @@ Outputs:
     check(
         template,
         expect![[r#"
-        error template.yaml:2:3: Parameters.Stage: parameter Stage has no value and no Default
-    "#]],
+            error template.yaml:2:3: Parameters.Stage: parameter Stage has no value and no Default
+            error template.yaml:7:3: Parameters.Key: type AWS::SSM::Parameter::Value<String>: the Systems Manager is not asked here, give the value itself with --parameter Key=VALUE
+        "#]],
     );
     check_with(
         template,
-        &[("Stage", "prod"), ("Count", "10"), ("Numbers", "4, 5")],
+        &[
+            ("Stage", "prod"),
+            ("Count", "10"),
+            ("Numbers", "4, 5"),
+            ("Key", "/shop/key"),
+        ],
         &[],
         expect![[r#"
-        output All = prod 10 abc ab /shop/key aaa
-        output Numbers = 4+5
-        warning template.yaml:7:3: Parameters.Key: type AWS::SSM::Parameter::Value<String>: the Systems Manager is not asked, the parameter's own text is used
-    "#]],
+            output All = prod 10 abc ab /shop/key aaa
+            output Numbers = 4+5
+        "#]],
     );
     check_with(
         template,
@@ -264,6 +269,7 @@ Outputs:
             error template.yaml:4:3: Parameters.Name: "abC" is not allowed: lower case only ("abC" does not match AllowedPattern [a-z]+)
             error template.yaml:5:3: Parameters.Short: "abcd" is not allowed: longer than MaxLength 3
             error template.yaml:6:3: Parameters.Numbers: "1,x" is not allowed: "x" is not a number
+            error template.yaml:7:3: Parameters.Key: type AWS::SSM::Parameter::Value<String>: the Systems Manager is not asked here, give the value itself with --parameter Key=VALUE
             error template.yaml:8:3: Parameters.Secret: the value (NoEcho) is not allowed: the value (NoEcho) does not match AllowedPattern a+
         "#]],
     );
