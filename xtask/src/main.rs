@@ -15,6 +15,7 @@ mod bench;
 mod codegen;
 mod conformance;
 mod fuzz;
+mod soak;
 mod test;
 mod tidy;
 
@@ -33,6 +34,9 @@ Commands:
   fuzz [--seconds N] [--target NAME] [--seed N]
                                 bad input for N seconds (60) a target; findings are kept in crates/fuzz/findings
   fuzz replay TARGET FILE       reads one input again
+  soak [--invocations N] [--functions N] [--clients N] [--seconds N] [--seed N] [--binary FILE]
+                                50,000 invocations with random faults on a real server; fails if a process, a descriptor,
+                                a directory or memory is left behind
   sim                           simulation (not built yet)
 ";
 
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         ["conformance", "--report", report] => conformance::run(Path::new(report)),
         ["bench-language"] => bench::run(),
         ["fuzz", options @ ..] => fuzz::run(options),
+        ["soak", options @ ..] => soak::run(options),
         ["sim"] => {
             eprintln!("simulation is not built yet: it arrives with the durability milestone");
             return ExitCode::from(EXIT_USAGE);
