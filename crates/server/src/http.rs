@@ -23,7 +23,7 @@ use crate::logs::LogOperations;
 use crate::rest::{self, RestService};
 use crate::test_state::Tests;
 use crate::unserved::{Endpoints, Unserved};
-use crate::{caller, iam, shard, states};
+use crate::{caller, events, iam, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
 /// takes up to twice its size and more.
@@ -187,11 +187,20 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
     let method = parts.method.as_str();
     let unbuilt = match rest::service_of(path) {
         RestService::Lambda => None,
-        RestService::Scheduler => Some(
-            scheduler::route(method, target)
-                .map(|routed| not_implemented(routed.operation.name(), request_id))
-                .unwrap_or_else(|error| error.reply(request_id)),
-        ),
+        RestService::Scheduler => {
+            let routed = match scheduler::route(method, target) {
+                Ok(routed) => routed,
+                Err(error) => return error.reply(request_id),
+            };
+            let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+            return match read {
+                Ok((body, _share)) => {
+                    let handle = &services.functions.handle;
+                    crate::scheduler::answer(handle, &routed, body, request_id).await
+                }
+                Err(unreadable) => unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+            };
+        }
         RestService::RestApis => Some(
             apigateway::route(method, target)
                 .map(|routed| not_implemented(routed.operation.name(), request_id))
@@ -270,6 +279,7 @@ async fn operation(
             )
             .await
         }
+        Some(("AWSEvents", _)) => events::answer(handle, target, body, request_id).await,
         Some(("Logs_20140328", _)) => services.logs.answer(target, body, request_id).await,
         Some(_) => Unserved::of_any(parts).reply(&services.endpoints, request_id),
     }

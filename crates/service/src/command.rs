@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stepwell_api::catalogue::Naming;
 
-use stepwell_api::{iam, lambda, logs, states, sts};
+use stepwell_api::{events, iam, lambda, logs, scheduler, states, sts};
 use stepwell_engine::{Event, Payload, Ticket};
 
 use crate::deliveries::Delivery;
@@ -65,6 +65,8 @@ pub enum Request {
         outcome: DeliveryOutcome,
     },
     Logs(LogsRequest),
+    Events(EventsRequest),
+    Scheduler(SchedulerRequest),
     Iam(IamRequest),
     /// A performer has finished an attempt. An attempt that is no longer open is ignored.
     CompleteTask {
@@ -109,6 +111,36 @@ pub enum IamRequest {
     DeletePolicy(iam::DeletePolicyRequest),
     TagPolicy(iam::TagPolicyRequest),
     UntagPolicy(iam::UntagPolicyRequest),
+}
+
+/// The changes of event buses and rules.
+#[derive(Debug)]
+pub enum EventsRequest {
+    CreateEventBus(events::CreateEventBusRequest),
+    UpdateEventBus(events::UpdateEventBusRequest),
+    DeleteEventBus(events::DeleteEventBusRequest),
+    PutRule(events::PutRuleRequest),
+    DeleteRule(events::DeleteRuleRequest),
+    EnableRule(events::EnableRuleRequest),
+    DisableRule(events::DisableRuleRequest),
+    PutTargets(events::PutTargetsRequest),
+    RemoveTargets(events::RemoveTargetsRequest),
+    /// Answered once what the events' rules hand on is durable.
+    PutEvents(events::PutEventsRequest),
+    TagResource(events::TagResourceRequest),
+    UntagResource(events::UntagResourceRequest),
+}
+
+/// The changes of schedules and their groups.
+#[derive(Debug)]
+pub enum SchedulerRequest {
+    CreateSchedule(Box<scheduler::CreateScheduleInput>),
+    UpdateSchedule(Box<scheduler::UpdateScheduleInput>),
+    DeleteSchedule(scheduler::DeleteScheduleInput),
+    CreateScheduleGroup(scheduler::CreateScheduleGroupInput),
+    DeleteScheduleGroup(scheduler::DeleteScheduleGroupInput),
+    TagResource(scheduler::TagResourceInput),
+    UntagResource(scheduler::UntagResourceInput),
 }
 
 /// The changes that CloudWatch Logs makes to the rows of a shard.
@@ -165,6 +197,10 @@ pub enum Answered {
     EventInvokeConfigDeleted,
     /// The JSON body of an operation of CloudWatch Logs; may be empty.
     Logs(Vec<u8>),
+    /// The JSON body of an operation of EventBridge; may be empty.
+    Events(Vec<u8>),
+    /// The JSON body of an operation of EventBridge Scheduler.
+    Scheduler(Vec<u8>),
     /// The members of the output of an operation of IAM; null where it has no output.
     Iam(serde_json::Value),
 }
@@ -184,6 +220,8 @@ pub enum Refusal {
     States(states::Error),
     Lambda(lambda::Error),
     Logs(logs::Error),
+    Events(events::Error),
+    Scheduler(scheduler::Error),
     Iam(iam::Error),
     Sts(sts::Error),
 }
@@ -195,6 +233,8 @@ impl Refusal {
             Refusal::States(error) => (error.name(), error.message.clone()),
             Refusal::Lambda(error) => (error.name(), error.message.clone()),
             Refusal::Logs(error) => (error.name(), error.message.clone()),
+            Refusal::Events(error) => (error.name(), error.message.clone()),
+            Refusal::Scheduler(error) => (error.name(), error.message.clone()),
             Refusal::Iam(error) => (error.name(), error.message.clone()),
             Refusal::Sts(error) => (error.name(), error.message.clone()),
         }
@@ -222,6 +262,18 @@ impl From<iam::Error> for Refusal {
 impl From<sts::Error> for Refusal {
     fn from(error: sts::Error) -> Refusal {
         Refusal::Sts(error)
+    }
+}
+
+impl From<events::Error> for Refusal {
+    fn from(error: events::Error) -> Refusal {
+        Refusal::Events(error)
+    }
+}
+
+impl From<scheduler::Error> for Refusal {
+    fn from(error: scheduler::Error) -> Refusal {
+        Refusal::Scheduler(error)
     }
 }
 

@@ -12,6 +12,7 @@ mod command;
 mod configuration;
 mod deliveries;
 mod effects;
+mod events;
 mod execution_list;
 mod executions;
 mod functions;
@@ -30,6 +31,7 @@ mod recovery;
 mod redrive;
 mod residents;
 mod rows;
+mod schedules;
 mod shard;
 mod staging;
 mod tags;
@@ -42,9 +44,9 @@ mod versions;
 
 pub use command::{
     Answer, Answered, BusEvent, CallStyle, Command, Committed, DeliveryAction, DeliveryCall,
-    DeliveryOutcome, Effect, EventInvocation, FunctionCall, FunctionCode, FunctionReply,
-    IamRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Message, Refusal,
-    Request, RequestId, Settings, TakenTask, TaskOutcome, UnknownRole,
+    DeliveryOutcome, Effect, EventInvocation, EventsRequest, FunctionCall, FunctionCode,
+    FunctionReply, IamRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Message,
+    Refusal, Request, RequestId, SchedulerRequest, Settings, TakenTask, TaskOutcome, UnknownRole,
 };
 pub use deliveries::{Delivery, RetryPolicy};
 pub use functions::named::Invocable;

@@ -12,12 +12,14 @@ use crate::command::{
     Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings,
 };
 use crate::deliveries::{self, Deliveries};
+use crate::events::Compiled;
 use crate::log_targets::LogTargets;
 use crate::map_runs::MapRuns;
 use crate::polls::Polls;
 use crate::residents::Resident;
 use crate::rows::meta::{Meta, meta_key};
 use crate::rows::{Kind, decode, encode, index, machine};
+use crate::schedules::Dues;
 use crate::staging::{Rows, Staging};
 use crate::timers::{Timer, Timers};
 
@@ -49,6 +51,8 @@ pub struct Shard {
     definition_use: u64,
     timers: Timers,
     pub(crate) deliveries: Deliveries,
+    pub(crate) dues: Dues,
+    pub(crate) compiled: Compiled,
     pub(crate) map_runs: MapRuns,
     pub(crate) log_targets: LogTargets,
     pub(crate) polls: Polls,
@@ -110,6 +114,8 @@ impl Shard {
             definition_use: 0,
             timers: Timers::unread(Kind::Timer),
             deliveries,
+            dues: Dues::unread(),
+            compiled: Compiled::default(),
             map_runs: MapRuns::default(),
             log_targets: LogTargets::default(),
             polls: Polls::default(),
@@ -219,6 +225,8 @@ impl Shard {
                 self.delivered(now, number, outcome)?;
                 Ok(None)
             }
+            Request::Events(request) => self.change_events(now, &entropy, request).map(Some),
+            Request::Scheduler(request) => self.change_schedules(now, request).map(Some),
             Request::Logs(request) => self.change_logs(now, &entropy, request).map(Some),
             Request::Iam(request) => self.change_iam(now, &entropy, request).map(Some),
             Request::CompleteTask {
@@ -256,7 +264,7 @@ impl Shard {
         self.staging.is_full() || self.released_bytes >= RELEASED_BYTES_GOAL
     }
 
-    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs, deliveries, polls of workers.
+    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs, schedules, deliveries, polls of workers.
     pub fn tick(&mut self, now: Timestamp) {
         if self.failure.is_some() {
             return;
@@ -264,6 +272,7 @@ impl Shard {
         let done = self
             .fire_timers(now)
             .and_then(|()| self.work_on_map_runs(now))
+            .and_then(|()| self.work_on_schedules(now))
             .and_then(|()| self.work_on_deliveries(now));
         if let Err(Stop::Store(error)) = done {
             self.failure = Some(error);
@@ -347,6 +356,7 @@ impl Shard {
         }
         let due = [
             self.timers.next_due(),
+            self.dues.next_due(),
             self.deliveries.next_due(),
             self.polls.next_due(),
         ];

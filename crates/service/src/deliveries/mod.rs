@@ -20,6 +20,7 @@ use stepwell_store::Error;
 use crate::command::{
     BusEvent, DeliveryAction, DeliveryCall, Effect, FunctionCall, Message, Request,
 };
+use crate::events::{PublishedEvent, bus_in, find_bus};
 use crate::rows::delivery::{
     Counters, DeadLetterRow, DeliveryRow, MessageRow, Stage, counters_key, delivery_key,
     payload_key,
@@ -179,6 +180,11 @@ impl Deliveries {
         self.in_flight.len() < IN_FLIGHT_MAX && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
     }
 
+    /// Whether one more delivery is refused.
+    pub(crate) fn is_full(&self) -> bool {
+        self.counters.open >= DELIVERIES_MAX || self.counters.payload_bytes >= QUEUED_BYTES_MAX
+    }
+
     /// The instant of the next tick that has something to release.
     pub(crate) fn next_due(&self) -> Option<i64> {
         if !self.tasks.is_empty() {
@@ -229,8 +235,7 @@ impl Shard {
         if payload_bytes > PAYLOAD_BYTES_MAX {
             return Err(NotTaken::TooLarge(payload_bytes));
         }
-        let counters = &self.deliveries.counters;
-        if counters.open >= DELIVERIES_MAX || counters.payload_bytes >= QUEUED_BYTES_MAX {
+        if self.deliveries.is_full() {
             return Err(NotTaken::Full);
         }
         Ok(())
@@ -341,6 +346,13 @@ impl Shard {
             (Stage::Bring { .. }, Some(Target::StateMachine)) => {
                 self.start_delivered(now, number, &mut row)?
             }
+            (Stage::Bring { .. }, Some(Target::EventBus)) => {
+                match bus_in(&row.target, &self.settings).map(str::to_string) {
+                    Some(bus) => self.publish_delivered(now, number, &bus, &row)?,
+                    // A bus of somebody else.
+                    None => self.release_delivery(number, &row)?,
+                }
+            }
             _ => self.release_delivery(number, &row)?,
         }
         Ok(())
@@ -365,6 +377,33 @@ impl Shard {
             action,
         })));
         Ok(())
+    }
+
+    /// PutEvents on a bus of ours, in the commit that ends the delivery.
+    fn publish_delivered(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        bus: &str,
+        row: &DeliveryRow,
+    ) -> Done<()> {
+        if find_bus(&self.staging, 0, bus)?.is_none() {
+            let text = format!("Event bus {bus} does not exist.");
+            let missing = outcome::Exhausted::refused("ResourceNotFoundException", text);
+            return self.give_up(now, number, row, missing);
+        }
+        let (source, detail_type, resources) = row.message.event.clone().unwrap_or_default();
+        let event = PublishedEvent {
+            id: crate::uuid(&row.seed),
+            source,
+            detail_type,
+            time_ms: row.queued_ms,
+            resources,
+            detail: serde_json::from_str(&self.payload_of(number)?).unwrap_or_default(),
+            trace_header: row.trace_header.clone(),
+        };
+        self.forget(number, row);
+        self.publish_event(now, &row.seed, bus, &event)
     }
 
     /// StartExecution, in the commit that ends the delivery.

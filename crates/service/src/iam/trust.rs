@@ -1,6 +1,6 @@
 //! Where other services ask whether they may assume a role.
 
-use stepwell_api::{lambda, states};
+use stepwell_api::{events, lambda, scheduler, states};
 use stepwell_store::Error;
 
 use super::{Principal, find_role_by_arn, trusts};
@@ -26,6 +26,36 @@ impl Shard {
         }
         let text = "The role defined for the function cannot be assumed by Lambda.";
         Err(lambda::Error::invalid_parameter_value_exception(text).into())
+    }
+
+    /// AWS: the role of a rule or of its target trusts EventBridge.
+    pub(crate) fn check_events_role(&self, role_arn: &str) -> Done<()> {
+        if may_assume(
+            &self.staging,
+            "events.amazonaws.com",
+            role_arn,
+            &self.settings,
+        )? {
+            return Ok(());
+        }
+        let text = format!(
+            "Provided role '{role_arn}' cannot be assumed by principal 'events.amazonaws.com'."
+        );
+        Err(events::Error::constraint_violation(text).into())
+    }
+
+    /// AWS: the role of a schedule's target trusts the Scheduler.
+    pub(crate) fn check_scheduler_role(&self, role_arn: &str) -> Done<()> {
+        if may_assume(
+            &self.staging,
+            "scheduler.amazonaws.com",
+            role_arn,
+            &self.settings,
+        )? {
+            return Ok(());
+        }
+        let text = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
+        Err(scheduler::Error::validation_exception(text).into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod activities;
 mod event_invokes;
+mod events;
 mod executions;
 mod functions;
 mod iam;
@@ -10,6 +11,7 @@ mod log_groups;
 mod machines;
 mod map_runs;
 mod page;
+mod schedules;
 mod sessions;
 mod versions;
 

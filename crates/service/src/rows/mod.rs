@@ -5,6 +5,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod delivery;
+pub(crate) mod event;
 pub(crate) mod execution;
 pub(crate) mod function;
 pub(crate) mod history;
@@ -14,6 +15,7 @@ pub(crate) mod machine;
 pub(crate) mod map_run;
 pub(crate) mod meta;
 pub(crate) mod role;
+pub(crate) mod schedule;
 pub(crate) mod version;
 
 use serde::Serialize;
@@ -58,6 +60,11 @@ pub(crate) enum Kind {
     FunctionVersion = 32,
     FunctionAlias = 33,
     FunctionSettings = 34,
+    EventBus = 40,
+    EventRule = 41,
+    ScheduleGroup = 42,
+    Schedule = 43,
+    ScheduleDue = 44,
     Delivery = 37,
     DeliveryDue = 38,
     EventInvokeConfig = 39,

@@ -284,7 +284,7 @@ fn a_success_is_recorded_where_the_configuration_says() {
 #[test]
 fn a_record_on_a_bus_says_what_it_is() {
     let mut world = world_with("f");
-    let bus = "arn:aws:events:us-east-1:123456789012:event-bus/orders";
+    let bus = "arn:aws:events:eu-west-1:123456789012:event-bus/orders";
     configure(
         &mut world,
         json!({ "FunctionName": "f", "DestinationConfig": { "OnSuccess": { "Destination": bus } } }),

@@ -3,6 +3,7 @@
 mod activities;
 mod crashes;
 mod deliveries;
+mod events;
 mod executions;
 mod express;
 mod functions;
@@ -15,6 +16,7 @@ mod map_runs;
 mod nested;
 mod reads;
 mod redrives;
+mod schedules;
 mod tasks;
 mod timers;
 mod versions;

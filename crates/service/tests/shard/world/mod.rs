@@ -417,6 +417,9 @@ pub fn answer_text(answer: Answer) -> String {
             serde_json::to_string(&config).expect("a configuration is JSON")
         }
         Ok(Answered::Iam(output)) => output.to_string(),
+        Ok(Answered::Events(body) | Answered::Scheduler(body)) => {
+            String::from_utf8(body).expect("an answer is JSON")
+        }
         Ok(Answered::Logs(body)) => String::from_utf8(body).expect("an answer is JSON"),
         Err(refusal) => refusal_text(refusal),
     }
@@ -427,6 +430,8 @@ pub fn refusal_text(refusal: Refusal) -> String {
         Refusal::States(error) => error_text(error.name(), &error.message),
         Refusal::Lambda(error) => error_text(error.name(), &error.message),
         Refusal::Logs(error) => error_text(error.name(), &error.message),
+        Refusal::Events(error) => error_text(error.name(), &error.message),
+        Refusal::Scheduler(error) => error_text(error.name(), &error.message),
         Refusal::Iam(error) => error_text(error.name(), &error.message),
         Refusal::Sts(error) => error_text(error.name(), &error.message),
     }

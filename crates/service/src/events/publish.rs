@@ -1,0 +1,305 @@
+//! Events: taken, matched with the rules of their bus, and handed to targets, all in one commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use stepwell_api::events;
+use stepwell_engine::Timestamp;
+use stepwell_store::{Direction, Error};
+
+use super::pattern::Pattern;
+use super::transform::{self, Origin};
+use super::{body, bus_in, bus_named, find_bus, rule_arn, targets};
+use crate::command::{Answered, BusEvent, Settings};
+use crate::rows::event::{EventRuleRow, event_rules_of};
+use crate::rows::{after, decode_json};
+use crate::shard::{Done, Shard};
+use crate::staging::Rows;
+
+/// Bytes of one PutEvents. Source: "Sending events with PutEvents" of EventBridge.
+const ENTRY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that an entry's time counts for. Source: "Calculating event entry size".
+const TIME_BYTES: usize = 14;
+
+/// Buses that an event goes on to. AWS: from bus to bus, and not to a third one.
+const BUS_HOPS_MAX: u32 = 1;
+
+/// An event as a bus carries it.
+#[derive(Debug, Clone)]
+pub(crate) struct PublishedEvent {
+    pub(crate) id: String,
+    pub(crate) source: String,
+    pub(crate) detail_type: String,
+    pub(crate) time_ms: i64,
+    pub(crate) resources: Vec<String>,
+    pub(crate) detail: Value,
+    pub(crate) trace_header: Option<String>,
+}
+
+impl PublishedEvent {
+    /// The event as rules and targets see it.
+    fn value(&self, settings: &Settings) -> Value {
+        json!({
+            "version": "0",
+            "id": self.id,
+            "detail-type": self.detail_type,
+            "source": self.source,
+            "account": settings.account,
+            "time": seconds(self.time_ms),
+            "region": settings.region,
+            "resources": self.resources,
+            "detail": self.detail,
+        })
+    }
+}
+
+/// AWS: an event's time has no fraction.
+fn seconds(ms: i64) -> String {
+    Timestamp::from_millis(ms.div_euclid(1_000) * 1_000).shortest()
+}
+
+/// Code and message of an entry that is not taken.
+type EntryFailure = (&'static str, String);
+
+/// The enabled rules with a pattern, read once for each bus.
+#[derive(Default)]
+pub(crate) struct Compiled(BTreeMap<String, Arc<Vec<(Pattern, EventRuleRow)>>>);
+
+impl Compiled {
+    /// A rule of the bus has changed.
+    pub(crate) fn forget(&mut self, bus: &str) {
+        self.0.remove(bus);
+    }
+}
+
+impl Shard {
+    pub(super) fn put_events(
+        &mut self,
+        now: Timestamp,
+        entropy: &[u8; 32],
+        input: events::PutEventsRequest,
+    ) -> Done<Answered> {
+        if input.endpoint_id.is_some() {
+            let text = "Stepwell does not implement global endpoints of EventBridge yet";
+            return Err(events::Error::not_implemented(text).into());
+        }
+        let bytes: usize = input.entries.iter().map(entry_bytes).sum();
+        if bytes > ENTRY_BYTES_MAX {
+            let text = format!(
+                "Total size of the entries in the request is over the limit: {bytes} bytes, at most {ENTRY_BYTES_MAX}."
+            );
+            return Err(super::invalid(text).into());
+        }
+        let mut results = Vec::new();
+        for (at, entry) in input.entries.into_iter().enumerate() {
+            let entropy = derived(entropy, &at.to_be_bytes());
+            results.push(self.put_entry(now, &entropy, entry)?);
+        }
+        let failed = results
+            .iter()
+            .filter(|result| result.error_code.is_some())
+            .count();
+        Ok(body(&events::PutEventsResponse {
+            failed_entry_count: Some(i32::try_from(failed).unwrap_or(i32::MAX)),
+            entries: Some(results),
+        }))
+    }
+
+    fn put_entry(
+        &mut self,
+        now: Timestamp,
+        entropy: &[u8; 32],
+        entry: events::PutEventsRequestEntry,
+    ) -> Done<events::PutEventsResultEntry> {
+        let (bus, event) = match self.read_entry(now, entropy, entry)? {
+            Ok(read) => read,
+            Err((code, message)) => return Ok(failed(code, message)),
+        };
+        if self.deliveries.is_full() {
+            return Ok(failed("ThrottlingException", "Rate exceeded".to_string()));
+        }
+        self.publish_event(now, entropy, &bus, &event)?;
+        Ok(events::PutEventsResultEntry {
+            event_id: Some(event.id),
+            ..Default::default()
+        })
+    }
+
+    /// The event of an entry and its bus, or why it is not taken.
+    fn read_entry(
+        &self,
+        now: Timestamp,
+        entropy: &[u8; 32],
+        entry: events::PutEventsRequestEntry,
+    ) -> Done<Result<(String, PublishedEvent), EntryFailure>> {
+        let required = |value: Option<String>, name: &str| {
+            value.filter(|text| !text.is_empty()).ok_or_else(|| {
+                let text = format!(
+                    "Parameter {name} is not valid. Reason: {name} is a required argument."
+                );
+                ("InvalidArgument", text)
+            })
+        };
+        let read = || {
+            let source = required(entry.source, "Source")?;
+            let detail_type = required(entry.detail_type, "DetailType")?;
+            let detail = required(entry.detail, "Detail")?;
+            if source.starts_with("aws.") {
+                let text = "Not authorized for the source.".to_string();
+                return Err(("NotAuthorizedForSourceException", text));
+            }
+            let detail = serde_json::from_str(&detail)
+                .ok()
+                .filter(Value::is_object)
+                .ok_or_else(|| ("MalformedDetail", "Detail is malformed.".to_string()))?;
+            Ok(PublishedEvent {
+                id: crate::uuid(entropy),
+                source,
+                detail_type,
+                time_ms: entry.time.map_or(now.as_millis(), |time| time.ms()),
+                resources: entry.resources.unwrap_or_default(),
+                detail,
+                trace_header: entry.trace_header,
+            })
+        };
+        let event = match read() {
+            Ok(event) => event,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let name = entry.event_bus_name;
+        let Ok(bus) = bus_named(name.as_deref(), &self.settings) else {
+            let text = format!("Event bus {} does not exist.", name.unwrap_or_default());
+            return Ok(Err(("ResourceNotFoundException", text)));
+        };
+        if find_bus(&self.staging, 0, &bus)?.is_none() {
+            let text = format!("Event bus {bus} does not exist.");
+            return Ok(Err(("ResourceNotFoundException", text)));
+        }
+        Ok(Ok((bus, event)))
+    }
+
+    /// Hands an event to the targets of all rules of a bus that it matches.
+    ///
+    /// Events of this server's own services (status changes of executions and the like) come in here too.
+    ///
+    /// - `bus`: the name of a bus.
+    pub(crate) fn publish_event(
+        &mut self,
+        now: Timestamp,
+        entropy: &[u8; 32],
+        bus: &str,
+        event: &PublishedEvent,
+    ) -> Done<()> {
+        self.publish_on(now, entropy, bus, event, 0)
+    }
+
+    fn publish_on(
+        &mut self,
+        now: Timestamp,
+        entropy: &[u8; 32],
+        bus: &str,
+        event: &PublishedEvent,
+        hops: u32,
+    ) -> Done<()> {
+        let rules = self.compiled_rules(bus)?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let value = event.value(&self.settings);
+        for (_, rule) in rules.iter().filter(|(pattern, _)| pattern.matches(&value)) {
+            self.feed_targets(now, entropy, rule, event, hops)?;
+        }
+        Ok(())
+    }
+
+    /// Hands an event to all targets of a rule.
+    pub(crate) fn feed_targets(
+        &mut self,
+        now: Timestamp,
+        entropy: &[u8; 32],
+        rule: &EventRuleRow,
+        event: &PublishedEvent,
+        hops: u32,
+    ) -> Done<()> {
+        let arn = rule_arn(&rule.bus, &rule.name, &self.settings);
+        let value = event.value(&self.settings);
+        let ingestion_time = seconds(now.as_millis());
+        let origin = Origin {
+            rule_arn: &arn,
+            rule_name: &rule.name,
+            ingestion_time: &ingestion_time,
+        };
+        for target in &rule.targets {
+            let entropy = derived(entropy, format!("{arn} {}", target.id).as_bytes());
+            if let Some(bus) = bus_in(&target.arn, &self.settings) {
+                // AWS: a bus gets the event as it is.
+                if hops < BUS_HOPS_MAX && find_bus(&self.staging, 0, bus)?.is_some() {
+                    self.publish_on(now, &entropy, bus, event, hops + 1)?;
+                }
+                continue;
+            }
+            let payload = transform::input_of(target, &value, &origin);
+            let on_bus = BusEvent {
+                source: event.source.clone(),
+                detail_type: event.detail_type.clone(),
+                resources: event.resources.clone(),
+            };
+            let trace_header = event.trace_header.clone();
+            let delivery = targets::delivery(target, &arn, payload, on_bus, trace_header);
+            self.deliver_or_tell(now, &entropy, delivery)?;
+        }
+        Ok(())
+    }
+
+    fn compiled_rules(&mut self, bus: &str) -> Result<Arc<Vec<(Pattern, EventRuleRow)>>, Error> {
+        if let Some(rules) = self.compiled.0.get(bus) {
+            return Ok(Arc::clone(rules));
+        }
+        let all = event_rules_of(bus);
+        let rows = self
+            .staging
+            .scan(&all, &after(&all), Direction::Ascending, usize::MAX)?;
+        let mut rules = Vec::new();
+        for (key, value) in rows {
+            let rule: EventRuleRow = decode_json(&key, &value)?;
+            let pattern = rule.pattern.as_deref().map(Pattern::parse);
+            // A pattern that a later release refuses matches nothing.
+            if let Some(Ok(pattern)) = pattern.filter(|_| rule.is_enabled()) {
+                rules.push((pattern, rule));
+            }
+        }
+        let rules = Arc::new(rules);
+        self.compiled.0.insert(bus.to_string(), Arc::clone(&rules));
+        Ok(rules)
+    }
+}
+
+fn failed(code: &str, message: String) -> events::PutEventsResultEntry {
+    events::PutEventsResultEntry {
+        error_code: Some(code.to_string()),
+        error_message: Some(message),
+        ..Default::default()
+    }
+}
+
+/// Source: "Calculating event entry size" of EventBridge.
+fn entry_bytes(entry: &events::PutEventsRequestEntry) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let resources = entry.resources.iter().flatten().map(String::len);
+    entry.time.map_or(0, |_| TIME_BYTES)
+        + text(&entry.source)
+        + text(&entry.detail_type)
+        + text(&entry.detail)
+        + resources.sum::<usize>()
+}
+
+/// Entropy for one of several things that come of one command.
+pub(crate) fn derived(entropy: &[u8; 32], what: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(entropy);
+    hash.update(what);
+    hash.finalize().into()
+}
