@@ -220,11 +220,22 @@ pub fn reply<O: Operations>(operation: O, request_id: &str, output: &impl Output
         Some(payload) => payload.to_vec(),
         None => serde_json::to_vec(output).expect("a generated shape has text keys only"),
     };
-    // HTTP: 204 never has a body (RFC 9110, 15.3.5).
-    let body = if status == 204 { Vec::new() } else { body };
-    let mut reply = Reply::new(status, CONTENT_TYPE, request_id, body);
+    let mut reply = with_body(status, request_id, body);
     reply.headers.extend(output.headers());
     reply
+}
+
+/// The reply of an operation of which all members are in the body, which is written already.
+///
+/// - `body`: empty where the operation has no output.
+pub fn reply_written<O: Operations>(operation: O, request_id: &str, body: Vec<u8>) -> Reply {
+    with_body(operation.status(), request_id, body)
+}
+
+fn with_body(status: u16, request_id: &str, body: Vec<u8>) -> Reply {
+    // HTTP: 204 never has a body (RFC 9110, 15.3.5).
+    let body = if status == 204 { Vec::new() } else { body };
+    Reply::new(status, CONTENT_TYPE, request_id, body)
 }
 
 /// The error reply of the protocol: the code in a header, the text in the body.

@@ -10,6 +10,7 @@ use stepwell_engine::{Event, Payload, Ticket};
 
 use crate::deliveries::Delivery;
 use crate::integration::ServiceCall;
+use crate::rows::function::LayerVersionRow;
 
 /// Names a request of the shell, to bring the answer back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,7 @@ pub enum Request {
         number: u64,
         outcome: DeliveryOutcome,
     },
+    Lambda(LambdaRequest),
     Logs(LogsRequest),
     Events(EventsRequest),
     Scheduler(SchedulerRequest),
@@ -92,6 +94,29 @@ pub enum Request {
         execution: u64,
         ticket: Ticket,
     },
+}
+
+/// The changes of what stands beside a function's configuration and code.
+#[derive(Debug)]
+pub enum LambdaRequest {
+    PublishVersion(lambda::PublishVersionRequest),
+    CreateAlias(lambda::CreateAliasRequest),
+    UpdateAlias(lambda::UpdateAliasRequest),
+    DeleteAlias(lambda::DeleteAliasRequest),
+    PublishLayerVersion(Box<lambda::PublishLayerVersionRequest>, FunctionCode),
+    DeleteLayerVersion(lambda::DeleteLayerVersionRequest),
+    AddLayerVersionPermission(lambda::AddLayerVersionPermissionRequest),
+    RemoveLayerVersionPermission(lambda::RemoveLayerVersionPermissionRequest),
+    AddPermission(lambda::AddPermissionRequest),
+    RemovePermission(lambda::RemovePermissionRequest),
+    PutFunctionConcurrency(lambda::PutFunctionConcurrencyRequest),
+    DeleteFunctionConcurrency(lambda::DeleteFunctionConcurrencyRequest),
+    PutProvisionedConcurrencyConfig(lambda::PutProvisionedConcurrencyConfigRequest),
+    DeleteProvisionedConcurrencyConfig(lambda::DeleteProvisionedConcurrencyConfigRequest),
+    PutFunctionRecursionConfig(lambda::PutFunctionRecursionConfigRequest),
+    PutRuntimeManagementConfig(lambda::PutRuntimeManagementConfigRequest),
+    TagResource(lambda::TagResourceRequest),
+    UntagResource(lambda::UntagResourceRequest),
 }
 
 /// The changes of roles and policies.
@@ -156,7 +181,7 @@ pub enum LogsRequest {
     DeleteResourcePolicy(logs::DeleteResourcePolicyRequest),
 }
 
-/// A function's package, checked by the shell before it comes here.
+/// The package of a function or a layer, checked by the shell before it comes here.
 #[derive(Debug, Clone)]
 pub struct FunctionCode {
     /// The zip file.
@@ -165,6 +190,8 @@ pub struct FunctionCode {
     pub package: String,
     /// Its SHA-256 in base64, as Lambda shows it.
     pub code_sha256: String,
+    /// Bytes of its files.
+    pub unzipped_bytes: u64,
 }
 
 /// How an attempt ended.
@@ -195,6 +222,9 @@ pub enum Answered {
     EventTaken,
     EventInvokeConfig(Box<lambda::FunctionEventInvokeConfig>),
     EventInvokeConfigDeleted,
+    LayerVersion(Box<LayerVersionRow>),
+    /// The JSON body of another operation of Lambda; empty where it has none.
+    Lambda(Vec<u8>),
     /// The JSON body of an operation of CloudWatch Logs; may be empty.
     Logs(Vec<u8>),
     /// The JSON body of an operation of EventBridge; may be empty.

@@ -45,14 +45,16 @@ mod versions;
 pub use command::{
     Answer, Answered, BusEvent, CallStyle, Command, Committed, DeliveryAction, DeliveryCall,
     DeliveryOutcome, Effect, EventInvocation, EventsRequest, FunctionCall, FunctionCode,
-    FunctionReply, IamRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest, LostTask, Message,
-    Refusal, Request, RequestId, SchedulerRequest, Settings, TakenTask, TaskOutcome, UnknownRole,
+    FunctionReply, IamRequest, LambdaRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest,
+    LostTask, Message, Refusal, Request, RequestId, SchedulerRequest, Settings, TakenTask,
+    TaskOutcome, UnknownRole,
 };
 pub use deliveries::{Delivery, RetryPolicy};
+pub use functions::lambda_date;
 pub use functions::named::Invocable;
 pub use integration::ServiceCall;
 pub use reader::{KnownTexts, Read, Reader};
-pub use rows::function::{FunctionRow, LayerUse, Shown};
+pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
 pub use rows::log_group::LogGroup;
 pub use shard::Shard;
 pub use stepwell_engine::{

@@ -227,6 +227,7 @@ impl Shard {
             }
             Request::Events(request) => self.change_events(now, &entropy, request).map(Some),
             Request::Scheduler(request) => self.change_schedules(now, request).map(Some),
+            Request::Lambda(request) => self.change_functions(now, &entropy, request).map(Some),
             Request::Logs(request) => self.change_logs(now, &entropy, request).map(Some),
             Request::Iam(request) => self.change_iam(now, &entropy, request).map(Some),
             Request::CompleteTask {

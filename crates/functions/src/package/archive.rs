@@ -14,8 +14,9 @@ use super::{Error, FILES_MAX, UNZIPPED_BYTES_MAX, ZIP_BYTES_MAX};
 
 /// Checks that `zip` can be a deployment package, without unpacking it: size, directory, names, declared sizes.
 ///
-/// Texts of the two size errors are AWS's.
-pub fn check(zip: &[u8]) -> Result<(), Error> {
+/// - Returns the bytes of its files together, as the zip declares them.
+/// - Texts of the two size errors are AWS's.
+pub fn check(zip: &[u8]) -> Result<u64, Error> {
     if zip.len() > ZIP_BYTES_MAX {
         return Err(Error::Invalid(format!(
             "Zipped size must be smaller than {ZIP_BYTES_MAX} bytes"
@@ -42,7 +43,7 @@ pub fn check(zip: &[u8]) -> Result<(), Error> {
     if unzipped > UNZIPPED_BYTES_MAX {
         Err(too_large())
     } else {
-        Ok(())
+        Ok(unzipped)
     }
 }
 

@@ -4,25 +4,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use stepwell_api::Reply;
-use stepwell_api::lambda::{self, Operation};
+use stepwell_api::lambda;
 use stepwell_functions::{Invocation, InvokeError};
 
+use super::operations::Call;
 use super::{Functions, Unrun};
 
 impl Functions {
     pub(super) async fn invoke_operation(
         &self,
-        input: lambda::InvocationRequest,
-        trace_id: Option<String>,
-        request_id: &str,
+        mut call: Call<'_>,
     ) -> Result<Reply, lambda::Error> {
+        let input: lambda::InvocationRequest = call.input()?;
+        let trace_id = (call.header)("x-amzn-trace-id");
         match input
             .invocation_type
             .as_deref()
             .unwrap_or("RequestResponse")
         {
             "RequestResponse" => {}
-            "Event" => return self.invoke_event(input, trace_id, request_id).await,
+            "Event" => return self.invoke_event(input, trace_id, call.request_id).await,
             "DryRun" => {
                 self.invocable(&input.function_name, input.qualifier.as_deref())
                     .map_err(unrun_error)?;
@@ -30,7 +31,7 @@ impl Functions {
                     status_code: Some(204),
                     ..Default::default()
                 };
-                return Ok(lambda::reply(Operation::Invoke, request_id, &dry));
+                return Ok(call.reply(&dry));
             }
             other => {
                 let text =
@@ -39,7 +40,7 @@ impl Functions {
             }
         }
         let invocation = Invocation {
-            request_id: request_id.to_string(),
+            request_id: call.request_id.to_string(),
             function_arn: input.function_name.clone(),
             payload: Bytes::from(input.payload),
             trace_id,
@@ -58,7 +59,7 @@ impl Functions {
             executed_version: Some(reply.executed_version),
             ..Default::default()
         };
-        Ok(lambda::reply(Operation::Invoke, request_id, &response))
+        Ok(call.reply(&response))
     }
 }
 

@@ -394,7 +394,7 @@ impl Shard {
             return Ok(None);
         };
         let function = self.function_of(&arn)?;
-        Ok(function.and_then(|function| function.shown.dead_letter_target))
+        Ok(function.and_then(|function| function.dead_letter_target))
     }
 }
 

@@ -79,7 +79,7 @@ impl Given {
             let row = latest(rows, &self.name)?;
             return Ok(row.map(|row| Found { row, alias: None }));
         };
-        if let Ok(number) = qualifier.parse() {
+        if let Some(number) = version_number(qualifier) {
             let row = version(rows, &self.name, number)?;
             return Ok(row.map(|row| Found { row, alias: None }));
         }
@@ -90,9 +90,9 @@ impl Given {
             Some(draw) => alias.choose(draw),
             None => &alias.version,
         };
-        let row = match chosen.parse() {
-            Ok(number) => version(rows, &self.name, number)?,
-            Err(_) => latest(rows, &self.name)?,
+        let row = match version_number(chosen) {
+            Some(number) => version(rows, &self.name, number)?,
+            None => latest(rows, &self.name)?,
         };
         let key = alias_key(&self.name, qualifier);
         // INVARIANT: a version that an alias routes to is not deleted.
@@ -147,6 +147,12 @@ pub(crate) fn function_arn(settings: &Settings, name: &str) -> String {
     )
 }
 
+/// The number that names a version; no alias is a number.
+pub(crate) fn version_number(qualifier: &str) -> Option<u64> {
+    let number: u64 = qualifier.parse().ok()?;
+    (number > 0 && number.to_string() == qualifier).then_some(number)
+}
+
 pub(crate) fn latest(rows: &dyn Rows, name: &str) -> Result<Option<FunctionRow>, Error> {
     read(rows, &function_key(name))
 }
@@ -156,10 +162,6 @@ pub(crate) fn version(
     name: &str,
     number: u64,
 ) -> Result<Option<FunctionRow>, Error> {
-    // Behind number 0 is the counter of versions.
-    if number == 0 {
-        return Ok(None);
-    }
     read(rows, &version_key(name, number))
 }
 

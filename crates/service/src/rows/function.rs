@@ -1,4 +1,4 @@
-//! Functions, their versions, aliases and settings, and the packages they run.
+//! Functions, their versions, aliases and settings, and the packages that they and layers have.
 
 use std::collections::BTreeMap;
 
@@ -49,17 +49,21 @@ pub struct FunctionRow {
     /// Absent: text, at AWS's default levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<lambda::LoggingConfig>,
+    /// Where events go that could not be processed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_target: Option<String>,
     /// What is kept and shown only.
     #[serde(default, skip_serializing_if = "is_default")]
     pub shown: Shown,
+    /// Of a version: SHA-256 of what was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
 }
 
 /// Members of a configuration that change nothing here but are shown as they were given.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Shown {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dead_letter_target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +111,10 @@ impl FunctionAlias {
         }
         &self.version
     }
+
+    pub(crate) fn routes_to(&self, version: &str) -> bool {
+        self.version == version || self.weights.contains_key(version)
+    }
 }
 
 /// What belongs to a function and to none of its revisions. Absent while nothing was set.
@@ -119,6 +127,57 @@ pub(crate) struct FunctionSettings {
     /// By version or alias.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) provisioned: BTreeMap<String, Provisioned>,
+    /// What happens to a function that calls itself without end; AWS: `Terminate` until it is told otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recursive_loop: Option<String>,
+    /// By version; `$LATEST` too.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) runtime_management: BTreeMap<String, RuntimeManagement>,
+}
+
+/// When the runtime of a version is updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RuntimeManagement {
+    pub(crate) update_on: String,
+    pub(crate) version_arn: Option<String>,
+}
+
+/// Versions of one function or layer so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Published {
+    /// Number of the newest version; a number is never given out twice, not even after the function was deleted.
+    pub(crate) newest: u64,
+    /// Those that are not deleted.
+    pub(crate) kept: u64,
+}
+
+/// A resource-based policy.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ResourcePolicy {
+    pub(crate) revision_id: String,
+    /// Statements as they are shown, in the order in which they were added.
+    pub(crate) statements: Vec<serde_json::Value>,
+}
+
+/// A version of a layer. It never changes, but for its policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerVersionRow {
+    pub name: String,
+    pub version: u64,
+    /// Without the version.
+    pub layer_arn: String,
+    pub description: String,
+    pub license_info: Option<String>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub compatible_architectures: Option<Vec<String>>,
+    pub created_ms: i64,
+    /// SHA-256 of the zip in lower-case hex; names its rows.
+    pub package: String,
+    /// SHA-256 of the zip in base64.
+    pub code_sha256: String,
+    pub code_bytes: u64,
+    pub unzipped_bytes: u64,
+    pub(crate) policy: Option<ResourcePolicy>,
 }
 
 /// Environments that are kept ready for a version or an alias.
@@ -160,6 +219,32 @@ pub(crate) fn version_key(function: &str, number: u64) -> Vec<u8> {
     )
 }
 
+/// INVARIANT: no version has the number 0, so its place, before all versions, is free.
+pub(crate) fn published_key(function: &str) -> Vec<u8> {
+    version_key(function, 0)
+}
+
+pub(crate) fn versions_of(function: &str) -> Vec<u8> {
+    key(Kind::FunctionVersion, &[Part::Name(function)])
+}
+
+pub(crate) fn versions() -> Vec<u8> {
+    key(Kind::FunctionVersion, &[])
+}
+
+/// Whether a row of versions, of functions or layers, is the numbers given out and not a version.
+pub(crate) fn is_published_key(row_key: &[u8]) -> bool {
+    row_key[0] != Kind::Function as u8 && row_key.ends_with(&[0; 8])
+}
+
+/// The function and the number in the key of a version.
+pub(crate) fn read_version_key(row_key: &[u8]) -> Option<(String, u64)> {
+    let rest = row_key.strip_prefix(&[Kind::FunctionVersion as u8])?;
+    let (name, number) = rest.split_at_checked(rest.len().checked_sub(8)?)?;
+    let name = String::from_utf8(name.strip_suffix(&[0])?.to_vec()).ok()?;
+    Some((name, u64::from_be_bytes(number.try_into().ok()?)))
+}
+
 pub(crate) fn alias_key(function: &str, name: &str) -> Vec<u8> {
     key(
         Kind::FunctionAlias,
@@ -167,8 +252,69 @@ pub(crate) fn alias_key(function: &str, name: &str) -> Vec<u8> {
     )
 }
 
+pub(crate) fn aliases_of(function: &str) -> Vec<u8> {
+    key(Kind::FunctionAlias, &[Part::Name(function)])
+}
+
 pub(crate) fn settings_key(function: &str) -> Vec<u8> {
-    key(Kind::FunctionSettings, &[Part::Text(function)])
+    settings_of(function)
+}
+
+/// Where the policy of a function, a version or an alias is kept.
+pub(crate) fn policy_key(function: &str, qualifier: Option<&str>) -> Vec<u8> {
+    let topic = format!("policy:{}", qualifier.unwrap_or_default());
+    key(
+        Kind::FunctionSettings,
+        &[Part::Name(function), Part::Text(&topic)],
+    )
+}
+
+/// Everything that is kept for a function beside its revisions; the settings are the first of it.
+pub(crate) fn settings_of(function: &str) -> Vec<u8> {
+    key(Kind::FunctionSettings, &[Part::Name(function)])
+}
+
+pub(crate) fn all_settings() -> Vec<u8> {
+    key(Kind::FunctionSettings, &[])
+}
+
+/// Whether a row of the settings' kind has settings, not a policy.
+pub(crate) fn is_settings_key(row_key: &[u8]) -> bool {
+    row_key.last() == Some(&0)
+}
+
+pub(crate) fn layer_key(layer: &str, number: u64) -> Vec<u8> {
+    key(
+        Kind::LayerVersion,
+        &[Part::Name(layer), Part::Number(number)],
+    )
+}
+
+/// INVARIANT: no version has the number 0, so its place, before all versions, is free.
+pub(crate) fn layer_published_key(layer: &str) -> Vec<u8> {
+    layer_key(layer, 0)
+}
+
+pub(crate) fn layer_versions_of(layer: &str) -> Vec<u8> {
+    key(Kind::LayerVersion, &[Part::Name(layer)])
+}
+
+pub(crate) fn layers() -> Vec<u8> {
+    key(Kind::LayerVersion, &[])
+}
+
+/// A mark that `owner` has a package.
+pub(crate) fn use_key(package: &str, owner: &str) -> Vec<u8> {
+    key(Kind::PackageUse, &[Part::Name(package), Part::Text(owner)])
+}
+
+pub(crate) fn uses_of(package: &str) -> Vec<u8> {
+    key(Kind::PackageUse, &[Part::Name(package)])
+}
+
+/// A mark that all functions have their marks: an older release wrote none.
+pub(crate) fn uses_listed_key() -> Vec<u8> {
+    key(Kind::PackageUse, &[])
 }
 
 /// One chunk of a package, named by its SHA-256.

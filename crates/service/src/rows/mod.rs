@@ -70,6 +70,8 @@ pub(crate) enum Kind {
     EventInvokeConfig = 39,
     DeliveryPayload = 48,
     DeliveryCounters = 49,
+    LayerVersion = 35,
+    PackageUse = 36,
 }
 
 /// Version of a value in the present format.

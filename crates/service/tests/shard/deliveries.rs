@@ -41,6 +41,7 @@ fn create(world: &mut World, name: &str) {
         zip: b"zip".to_vec(),
         package: "0".repeat(64),
         code_sha256: "sha".to_string(),
+        unzipped_bytes: 0,
     };
     let input = serde_json::from_value(input).expect("an input");
     let answer = world.send(Request::CreateFunction(Box::new(input), code));

@@ -8,6 +8,9 @@ use crate::world::{World, answer_text};
 /// Key kind of a package's chunks.
 const CODE: u8 = 14;
 
+/// Key kind of the marks on packages.
+const PACKAGE_USE: u8 = 36;
+
 fn code(zip: Vec<u8>) -> FunctionCode {
     // The shell names a package by its hash; any name that differs where the bytes differ will do here.
     let sum: u64 = zip.iter().fold(zip.len() as u64, |sum, byte| {
@@ -16,6 +19,7 @@ fn code(zip: Vec<u8>) -> FunctionCode {
     FunctionCode {
         package: format!("{sum:064x}"),
         code_sha256: format!("sha-{sum}"),
+        unzipped_bytes: zip.len() as u64,
         zip,
     }
 }
@@ -236,7 +240,12 @@ fn a_package_goes_with_the_last_function_that_has_it() {
     assert_eq!(delete(&mut world, "g"), "deleted");
     assert_eq!(chunks(&world), 1);
     assert_eq!(delete(&mut world, "f"), "deleted");
-    assert!(world.rows().is_empty(), "{:?}", world.kinds());
+    let left = world.kinds();
+    assert_eq!(
+        left.into_iter().collect::<Vec<_>>(),
+        [(PACKAGE_USE, 1)],
+        "packages are marked"
+    );
 }
 
 #[test]
@@ -274,29 +283,26 @@ fn functions_are_listed_by_name_a_page_at_a_time() {
     for name in ["c", "a", "b"] {
         assert!(create(&mut world, &creation(name), b"zip".to_vec()).is_ok());
     }
-    let (first, marker) = world
-        .reader()
-        .list_functions(None, 2)
-        .expect("rows")
-        .expect("a page");
-    let (second, end) = world
-        .reader()
-        .list_functions(marker.as_deref(), 2)
-        .expect("rows")
-        .expect("a page");
-    let names: Vec<&str> = first
-        .iter()
-        .chain(&second)
-        .map(|row| row.name.as_str())
-        .collect();
-    assert_eq!((names, first.len(), end), (vec!["a", "b", "c"], 2, None));
-    assert!(
-        world
-            .reader()
-            .list_functions(Some("bad marker"), 2)
-            .expect("rows")
-            .is_err()
+    let page = |marker: Option<String>| {
+        let input = lambda::ListFunctionsRequest {
+            marker,
+            max_items: Some(2),
+            ..Default::default()
+        };
+        world.reader().list_functions(&input).expect("rows")
+    };
+    let first = page(None).expect("a page");
+    let second = page(first.next_marker.clone()).expect("a page");
+    let names = |page: &lambda::ListFunctionsResponse| -> Vec<String> {
+        let functions = page.functions.iter().flatten();
+        functions.flat_map(|it| it.function_name.clone()).collect()
+    };
+    assert_eq!(names(&first), ["a", "b"]);
+    assert_eq!(
+        (names(&second), second.next_marker),
+        (vec!["c".to_string()], None)
     );
+    assert!(page(Some("bad marker".to_string())).is_err());
     let missing = world
         .reader()
         .function("a", Some("7"))

@@ -75,6 +75,7 @@ fn a_function_is_not_deleted_by_another_ones_name() {
         zip: b"zip".to_vec(),
         package: "0".repeat(64),
         code_sha256: "sha".to_string(),
+        unzipped_bytes: 0,
     };
     let input = serde_json::from_str(input).expect("an input");
     world

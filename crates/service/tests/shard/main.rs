@@ -10,6 +10,7 @@ mod functions;
 mod golden;
 mod hardening;
 mod iam;
+mod lambda;
 mod log_groups;
 mod machines;
 mod map_runs;

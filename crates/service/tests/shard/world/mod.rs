@@ -416,6 +416,11 @@ pub fn answer_text(answer: Answer) -> String {
         Ok(Answered::EventInvokeConfig(config)) => {
             serde_json::to_string(&config).expect("a configuration is JSON")
         }
+        Ok(Answered::LayerVersion(row)) => {
+            serde_json::to_string(&row).expect("a layer version is JSON")
+        }
+        Ok(Answered::Lambda(body)) if body.is_empty() => "nothing".to_string(),
+        Ok(Answered::Lambda(body)) => String::from_utf8(body).expect("an answer is JSON"),
         Ok(Answered::Iam(output)) => output.to_string(),
         Ok(Answered::Events(body) | Answered::Scheduler(body)) => {
             String::from_utf8(body).expect("an answer is JSON")
