@@ -5,6 +5,7 @@ import { Client } from "./client.mjs";
 import { blockStreams, logError, patchConsole, setRequestId } from "./console.mjs";
 import { NodeJsExit, UnhandledPromiseRejection, errorBody } from "./errors.mjs";
 import { loadHandler } from "./handler.mjs";
+import { installStreaming, isStreaming, openResponse } from "./streaming.mjs";
 
 const take = (name) => {
   const value = process.env[name];
@@ -28,6 +29,7 @@ const fixedContext = {
 };
 patchConsole(logDescriptor);
 blockStreams();
+installStreaming();
 const client = new Client(apiDescriptor, () => process.exit(1));
 
 // What to do when the event loop runs empty while an invocation is open.
@@ -74,6 +76,10 @@ function invoke(headers, body) {
     else process.env._X_AMZN_TRACE_ID = traceId;
   }
 
+  if (isStreaming(handler)) {
+    invokeStreaming(headers, requestId, body);
+    return;
+  }
   let isAnswered = false;
   const answer = (send) => {
     if (isAnswered || isDying) return;
@@ -132,6 +138,30 @@ function invoke(headers, body) {
     } else if (!hasCallbacks) {
       succeed(result);
     }
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function invokeStreaming(headers, requestId, body) {
+  const context = makeContext(headers, requestId, { get: () => true, set: () => {} });
+  const { stream, settled, fail } = openResponse(client, requestId, handler, {
+    isDying: () => isDying,
+    isOver: () => {
+      onEmptyLoop = undefined;
+    },
+  });
+  onUncaught = (error, code) => fail(error, () => process.exit(code));
+  // A promise that is never settled fails; a response that nobody ends is ended.
+  onEmptyLoop = () => fail(new NodeJsExit());
+  const handled = () => {
+    onEmptyLoop = () => stream.end();
+    settled();
+  };
+  try {
+    const result = handler(JSON.parse(body), stream, context);
+    if (typeof result?.then === "function") result.then(handled, (error) => fail(error));
+    else handled();
   } catch (error) {
     fail(error);
   }

@@ -52,6 +52,45 @@ export class Client {
     this.#post("/init/error", text, "", then);
   }
 
+  /** Begins to answer the open invocation with a body that comes as it is written. */
+  beginStream(requestId, contentType) {
+    this.#socket.write(
+      `POST ${ROOT}/invocation/${requestId}/response HTTP/1.1\r\nHost: runtime\r\nContent-Type: ${contentType}\r\n` +
+        "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n" +
+        "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n",
+    );
+  }
+
+  /** Sends a part of that body; `then` runs when there is room for more. */
+  sendChunk(bytes, then) {
+    const socket = this.#socket;
+    socket.cork();
+    socket.write(`${bytes.length.toString(16)}\r\n`);
+    socket.write(bytes);
+    socket.write("\r\n", then);
+    process.nextTick(() => socket.uncork());
+  }
+
+  /** Ends that body; `then` runs when the text is sent. */
+  endStream(then) {
+    this.#socket.write("0\r\n\r\n", then);
+  }
+
+  /** Asks for the next invocation, after a body that came as it was written. */
+  next() {
+    this.#socket.ref();
+    this.#socket.write(NEXT);
+  }
+
+  /** Ends that body with an error; `then` runs when the text is sent. `isLast`: asks for nothing more. */
+  failStream(type, text, isLast, then) {
+    this.#socket.ref();
+    const trailers =
+      `0\r\nLambda-Runtime-Function-Error-Type: ${type}\r\n` +
+      `Lambda-Runtime-Function-Error-Body: ${Buffer.from(text).toString("base64")}\r\n\r\n`;
+    this.#socket.write(isLast ? trailers : trailers + NEXT, then);
+  }
+
   #post(path, text, after, then) {
     const socket = this.#socket;
     socket.ref();

@@ -10,6 +10,7 @@ import {
   MalformedHandlerName,
   UserCodeSyntaxError,
 } from "./errors.mjs";
+import { isStreaming } from "./streaming.mjs";
 
 /** @returns the handler function; throws one of the runtime's errors, or what the module itself throws. */
 export async function loadHandler(taskRoot, name, hasCallbacks) {
@@ -27,7 +28,7 @@ export async function loadHandler(taskRoot, name, hasCallbacks) {
   const handler = resolveExport(loaded, exported);
   if (handler === undefined || handler === null) throw new HandlerNotFound(`${name} is undefined or not exported`);
   if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
-  if (!hasCallbacks && handler.length > 2) throw new CallbackHandlerDeprecated();
+  if (!hasCallbacks && handler.length > 2 && !isStreaming(handler)) throw new CallbackHandlerDeprecated();
   return handler;
 }
 

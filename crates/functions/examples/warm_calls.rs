@@ -69,6 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                             trace_id: None,
                             client_context: None,
                             log_tail: false,
+                            stream: None,
                         };
                         let reply = pool
                             .invoke(&configuration, source.clone(), invocation)

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
 /// One request to run a function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Invocation {
     /// The handler's `context.awsRequestId`.
     pub request_id: String,
@@ -17,6 +18,42 @@ pub struct Invocation {
     pub client_context: Option<String>,
     /// Whether the reply carries the last [`LOG_TAIL_BYTES_MAX`] bytes of the log.
     pub log_tail: bool,
+    /// Where the response goes while the handler writes it; `None`: it comes whole with the reply.
+    pub stream: Option<StreamSink>,
+}
+
+/// The caller's end of a response that is handed on while the handler writes it.
+///
+/// A full sink stops the handler: what a slow caller does not take stays in the handler's process.
+#[derive(Debug, Clone)]
+pub struct StreamSink {
+    sender: mpsc::Sender<StreamPart>,
+}
+
+/// A part of a streamed response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamPart {
+    /// First, and once.
+    Start {
+        /// What the runtime calls the body, such as `application/octet-stream`.
+        content_type: String,
+    },
+    /// Some bytes of the body, never none.
+    Data(Bytes),
+}
+
+impl StreamSink {
+    /// A sink, and the parts that come out of it.
+    pub fn new() -> (StreamSink, mpsc::Receiver<StreamPart>) {
+        let (sender, receiver) = mpsc::channel(STREAM_PARTS_MAX);
+        (StreamSink { sender }, receiver)
+    }
+
+    /// Hands a part on. A caller that has gone is no reason to stop: the handler runs to its end.
+    pub(crate) async fn send(&self, part: StreamPart) {
+        // AWS: an invocation goes on when its client hangs up.
+        let _ = self.sender.send(part).await;
+    }
 }
 
 /// What a function answered.
@@ -141,6 +178,10 @@ pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
 pub const REQUEST_BYTES_MAX: usize = 6_291_456;
 /// AWS: synchronous response payload; the service allows 100 bytes more than 6 MB.
 pub const RESPONSE_BYTES_MAX: usize = 6_291_556;
+/// AWS: streamed response payload, 200 MB (Lambda quotas).
+pub const STREAM_BYTES_MAX: u64 = 209_715_200;
+/// Parts of a streamed response that wait for the caller; then the handler waits.
+const STREAM_PARTS_MAX: usize = 8;
 /// AWS: `X-Amz-Log-Result` carries the last 4 KB.
 pub const LOG_TAIL_BYTES_MAX: usize = 4096;
 /// AWS: largest CloudWatch Logs event, 256 KB; longer lines are cut there.

@@ -28,6 +28,7 @@ pub(crate) async fn perform(
                 trace_id: trace_header.clone(),
                 client_context: client_context.clone(),
                 log_tail: false,
+                stream: None,
             };
             // The ARN has the qualifier in it.
             outcome_of(functions.invoke(&call.target, None, invocation).await)

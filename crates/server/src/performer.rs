@@ -252,6 +252,7 @@ fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskO
         trace_id: call.trace_header.clone(),
         client_context,
         log_tail,
+        stream: None,
     })
 }
 

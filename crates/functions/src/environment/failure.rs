@@ -66,8 +66,13 @@ impl Failure {
 
     /// The response has more bytes than Lambda takes.
     pub(crate) fn too_large(length: u64) -> Failure {
+        Failure::over(length, RESPONSE_BYTES_MAX as u64)
+    }
+
+    /// The response has more bytes than Lambda takes of its kind.
+    pub(crate) fn over(length: u64, length_max: u64) -> Failure {
         let message = format!(
-            "Response payload size ({length} bytes) exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."
+            "Response payload size ({length} bytes) exceeded maximum allowed payload size ({length_max} bytes)."
         );
         let payload = payload("Function.ResponseSizeTooLarge", &message);
         Failure {

@@ -264,7 +264,7 @@ const DATA_SLACK_BYTES: u64 = 1 << 30;
 /// 1,024 by its control group; this holds where there is none, and leaves room for what others start meanwhile.
 const PROCESSES_SLACK: u64 = 4096;
 
-const BOOTSTRAP: [(&str, &str); 6] = [
+const BOOTSTRAP: [(&str, &str); 7] = [
     ("aws.mjs", include_str!("../../bootstrap/aws.mjs")),
     (
         "bootstrap.mjs",
@@ -274,4 +274,8 @@ const BOOTSTRAP: [(&str, &str); 6] = [
     ("console.mjs", include_str!("../../bootstrap/console.mjs")),
     ("errors.mjs", include_str!("../../bootstrap/errors.mjs")),
     ("handler.mjs", include_str!("../../bootstrap/handler.mjs")),
+    (
+        "streaming.mjs",
+        include_str!("../../bootstrap/streaming.mjs"),
+    ),
 ];

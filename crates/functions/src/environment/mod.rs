@@ -10,6 +10,7 @@ pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod remains;
 mod report;
+mod response;
 mod runner;
 pub(crate) mod scratch;
 pub(crate) mod spawner;
@@ -31,13 +32,14 @@ pub(crate) use host::Host;
 pub(crate) use report::{Report, Status};
 
 use crate::configuration::{Configuration, LogLevel};
-use crate::invocation::{FunctionError, Invocation, InvokeReply};
+use crate::invocation::{FunctionError, Invocation, InvokeReply, StreamSink};
 use crate::package::Code;
 use crate::runtime_api::{Answer, Body, Call, Headers, Wire};
 use crate::timestamp;
 use logs::Capture;
 use process::{Exit, Process};
 use remains::Remains;
+use response::{JSON, hand_on};
 use scratch::bytes_in;
 use tag::processes_of;
 
@@ -135,7 +137,7 @@ impl Environment {
                 self.process.end().await;
                 Init::Failed(Uninitialised::Said(body))
             }
-            Watched::Call(Call::Response { .. } | Call::Error { .. }) => {
+            Watched::Call(_) => {
                 self.process.kill();
                 Init::Failed(Uninitialised::Ended(Exit::Signal(libc::SIGKILL)))
             }
@@ -172,7 +174,7 @@ impl Environment {
         let headers = self.headers(invocation, deadline);
         let sent = timeout_at(deadline, self.wire.invoke(&headers, &invocation.payload)).await;
         let result = match sent {
-            Ok(Ok(())) => self.result(deadline).await?,
+            Ok(Ok(())) => self.result(deadline, invocation.stream.as_ref()).await?,
             Ok(Err(_)) => return Err(NotDelivered),
             Err(_) => Err(self.timed_out()),
         };
@@ -256,7 +258,11 @@ impl Environment {
         }
     }
 
-    async fn result(&mut self, deadline: Instant) -> Result<Answered, NotDelivered> {
+    async fn result(
+        &mut self,
+        deadline: Instant,
+        sink: Option<&StreamSink>,
+    ) -> Result<Answered, NotDelivered> {
         loop {
             let call = match self.watch(deadline).await {
                 Watched::Call(call) => call,
@@ -269,7 +275,10 @@ impl Environment {
             let (result, answer) = match call {
                 Call::Response { request_id, body } if *request_id == *self.request_id => {
                     match body {
-                        Body::Complete(payload) => (Some(Ok(payload)), Answer::Accepted),
+                        Body::Complete(payload) => {
+                            hand_on(sink, JSON, &payload).await;
+                            (Some(Ok(payload)), Answer::Accepted)
+                        }
                         Body::TooLarge(length) => {
                             (Some(Err(Failure::too_large(length))), Answer::TooLarge)
                         }
@@ -283,7 +292,17 @@ impl Environment {
                     };
                     (Some(Err(Failure::of_runtime(body))), answer)
                 }
-                Call::Response { .. } | Call::Error { .. } => (None, Answer::InvalidRequestId),
+                Call::Streaming {
+                    request_id,
+                    content_type,
+                } if *request_id == *self.request_id => {
+                    return Ok(self.stream(deadline, sink, content_type).await);
+                }
+                // Somebody else's body: answered at its end.
+                Call::Streaming { .. } | Call::Chunk(_) => continue,
+                Call::Response { .. } | Call::Error { .. } | Call::StreamEnd { .. } => {
+                    (None, Answer::InvalidRequestId)
+                }
                 Call::InitError { .. } => (None, Answer::InvalidState),
                 Call::Next { .. } => {
                     // The runtime skipped its answer: nothing will ever come.
@@ -303,8 +322,12 @@ impl Environment {
     async fn settle(&mut self, deadline: Instant) -> Watched {
         loop {
             let watched = self.watch(deadline).await;
-            if !matches!(watched, Watched::Call(ref call) if !matches!(call, Call::Next { .. })) {
-                return watched;
+            match watched {
+                Watched::Call(Call::Next { .. }) => return watched,
+                // A body that nobody asked for: answered at its end.
+                Watched::Call(Call::Streaming { .. } | Call::Chunk(_)) => continue,
+                Watched::Call(_) => {}
+                _ => return watched,
             }
             let _ = self.wire.answer(Answer::InvalidState).await;
         }

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use super::stream::{CONTENT_TYPE, Chunked, MODE_HEADER, MODE_STREAMING};
 use super::{Answer, Body, Call, Endpoint, Headers, NotACall};
 use crate::invocation::RESPONSE_BYTES_MAX;
 
@@ -18,6 +19,8 @@ pub(crate) struct Direct {
     output: Vec<u8>,
     /// A body too large to keep: what is still to come, and its whole length.
     skipping: Option<Skipping>,
+    /// Inside of a body that comes as it is written.
+    streaming: Option<Chunked>,
 }
 
 struct Skipping {
@@ -33,6 +36,7 @@ impl Direct {
             input: BytesMut::with_capacity(READ_BYTES),
             output: Vec::new(),
             skipping: None,
+            streaming: None,
         }
     }
 
@@ -90,6 +94,13 @@ impl Direct {
 
     /// One whole call out of `input`, or `None` if it is not all there.
     fn parse(&mut self) -> io::Result<Option<Call>> {
+        if let Some(streaming) = &mut self.streaming {
+            let call = streaming.next(&mut self.input)?;
+            if matches!(call, Some(Call::StreamEnd { .. })) {
+                self.streaming = None;
+            }
+            return Ok(call);
+        }
         if let Some(skipping) = &mut self.skipping {
             let gone = skipping.left.min(self.input.len() as u64);
             skipping.left -= gone;
@@ -112,6 +123,17 @@ impl Direct {
             };
         };
         let head = Head::parse(&self.input[..head_length])?;
+        if let (Some(content_type), Endpoint::Response(request_id)) =
+            (&head.streamed_as, &head.endpoint)
+        {
+            let call = Call::Streaming {
+                request_id: request_id.clone(),
+                content_type: content_type.clone(),
+            };
+            self.streaming = Some(Chunked::Size);
+            let _ = self.input.split_to(head_length);
+            return Ok(Some(call));
+        }
         let body_length = head.content_length;
         if body_length > RESPONSE_BYTES_MAX as u64 {
             self.skipping = Some(Skipping {
@@ -145,6 +167,8 @@ struct Head {
     endpoint: Endpoint,
     content_length: u64,
     user_agent: Option<String>,
+    /// What a body is that comes as it is written.
+    streamed_as: Option<String>,
 }
 
 impl Head {
@@ -161,7 +185,10 @@ impl Head {
             endpoint,
             content_length: 0,
             user_agent: None,
+            streamed_as: None,
         };
+        let mut content_type = CONTENT_TYPE;
+        let mut is_streamed = false;
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             if name.eq_ignore_ascii_case("content-length") {
                 head.content_length = value
@@ -170,8 +197,13 @@ impl Head {
                     .map_err(|_| malformed("content-length is no number"))?;
             } else if name.eq_ignore_ascii_case("user-agent") {
                 head.user_agent = Some(value.trim().to_owned());
+            } else if name.eq_ignore_ascii_case("content-type") {
+                content_type = value.trim();
+            } else if name.eq_ignore_ascii_case(MODE_HEADER) {
+                is_streamed = value.trim().eq_ignore_ascii_case(MODE_STREAMING);
             }
         }
+        head.streamed_as = is_streamed.then(|| content_type.to_owned());
         Ok(head)
     }
 }

@@ -14,17 +14,26 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{Answer, Body, Call, Endpoint, Headers};
+use super::{Answer, Body, Call, Endpoint, Headers, stream};
 use crate::invocation::RESPONSE_BYTES_MAX;
 
 pub(crate) struct Listener {
     address: SocketAddr,
-    calls: mpsc::Receiver<(Call, oneshot::Sender<Sent>)>,
+    calls: mpsc::Receiver<Arrived>,
+    /// What follows the last call: its body comes as it is written.
+    streaming: Option<mpsc::Receiver<Call>>,
     /// Where the answer to the last call goes.
     last: Option<oneshot::Sender<Sent>>,
     /// Where the invocation goes: the open `next`.
     next: Option<oneshot::Sender<Sent>>,
     acceptor: JoinHandle<()>,
+}
+
+/// A call, where its answer goes, and where the parts of its body come from if it is a streamed response.
+struct Arrived {
+    call: Call,
+    answer: oneshot::Sender<Sent>,
+    parts: Option<mpsc::Receiver<Call>>,
 }
 
 /// What goes back over HTTP.
@@ -43,6 +52,7 @@ impl Listener {
         Ok(Listener {
             address,
             calls,
+            streaming: None,
             last: None,
             next: None,
             acceptor,
@@ -55,11 +65,26 @@ impl Listener {
     }
 
     pub(crate) async fn call(&mut self) -> io::Result<Call> {
-        let (call, answer) = self
+        if let Some(parts) = &mut self.streaming {
+            let part = parts.recv().await;
+            let part = part.unwrap_or_else(|| Call::StreamEnd {
+                error: Some(stream::truncated()),
+            });
+            if matches!(part, Call::StreamEnd { .. }) {
+                self.streaming = None;
+            }
+            return Ok(part);
+        }
+        let Arrived {
+            call,
+            answer,
+            parts,
+        } = self
             .calls
             .recv()
             .await
             .ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.streaming = parts;
         match call {
             Call::Next { .. } => self.next = Some(answer),
             _ => self.last = Some(answer),
@@ -87,7 +112,7 @@ impl Drop for Listener {
     }
 }
 
-async fn accept(listener: TcpListener, calls: mpsc::Sender<(Call, oneshot::Sender<Sent>)>) {
+async fn accept(listener: TcpListener, calls: mpsc::Sender<Arrived>) {
     let connections = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let permit = connections
@@ -112,7 +137,7 @@ async fn accept(listener: TcpListener, calls: mpsc::Sender<(Call, oneshot::Sende
 
 async fn serve(
     request: Request<Incoming>,
-    calls: mpsc::Sender<(Call, oneshot::Sender<Sent>)>,
+    calls: mpsc::Sender<Arrived>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let endpoint = match Endpoint::parse(request.method().as_str(), request.uri().path()) {
         Ok(endpoint) => endpoint,
@@ -123,18 +148,26 @@ async fn serve(
         .get("user-agent")
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let Some(body) = read(request.into_body()).await else {
-        return Ok(respond(
-            400,
-            "{\"errorType\":\"InvalidRequest\",\"errorMessage\":\"the body broke off\"}",
-        ));
-    };
     let (sender, answer) = oneshot::channel();
-    if calls
-        .send((endpoint.with_body(body, agent), sender))
-        .await
-        .is_err()
-    {
+    let streamed = streamed(&endpoint, &request);
+    let is_sent = match streamed {
+        Some(call) => stream_body(&calls, call, sender, request.into_body()).await,
+        None => {
+            let Some(body) = read(request.into_body()).await else {
+                return Ok(respond(
+                    400,
+                    "{\"errorType\":\"InvalidRequest\",\"errorMessage\":\"the body broke off\"}",
+                ));
+            };
+            let arrived = Arrived {
+                call: endpoint.with_body(body, agent),
+                answer: sender,
+                parts: None,
+            };
+            calls.send(arrived).await.is_ok()
+        }
+    };
+    if !is_sent {
         return Ok(respond(500, "{\"errorType\":\"EnvironmentEnded\"}"));
     }
     Ok(match answer.await {
@@ -150,6 +183,68 @@ async fn serve(
         Ok(Sent::Answer(answer)) => respond(answer.status(), answer.body()),
         Err(_) => respond(500, "{\"errorType\":\"EnvironmentEnded\"}"),
     })
+}
+
+/// The call of a response whose body is to be handed on while it comes.
+fn streamed(endpoint: &Endpoint, request: &Request<Incoming>) -> Option<Call> {
+    let text = |name: &str| request.headers().get(name)?.to_str().ok();
+    let Endpoint::Response(request_id) = endpoint else {
+        return None;
+    };
+    let is_streamed = text(stream::MODE_HEADER)
+        .is_some_and(|mode| mode.eq_ignore_ascii_case(stream::MODE_STREAMING));
+    is_streamed.then(|| Call::Streaming {
+        request_id: request_id.clone(),
+        content_type: text("content-type")
+            .unwrap_or(stream::CONTENT_TYPE)
+            .to_owned(),
+    })
+}
+
+/// Hands a body on as it comes; whether the environment took it to its end.
+///
+/// A part is read when the one before is taken: a slow caller slows the runtime, never memory.
+async fn stream_body(
+    calls: &mpsc::Sender<Arrived>,
+    call: Call,
+    answer: oneshot::Sender<Sent>,
+    mut body: Incoming,
+) -> bool {
+    let (sender, parts) = mpsc::channel(1);
+    let arrived = Arrived {
+        call,
+        answer,
+        parts: Some(parts),
+    };
+    if calls.send(arrived).await.is_err() {
+        return false;
+    }
+    let mut error = None;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            error = Some(stream::truncated());
+            break;
+        };
+        match frame.into_data() {
+            Ok(data) if data.is_empty() => {}
+            Ok(data) => {
+                if sender.send(Call::Chunk(data)).await.is_err() {
+                    return false;
+                }
+            }
+            Err(frame) => {
+                let Ok(trailers) = frame.into_trailers() else {
+                    continue;
+                };
+                let text = |name: &str| trailers.get(name)?.to_str().ok();
+                error = stream::error_of(
+                    text(stream::ERROR_TYPE_TRAILER),
+                    text(stream::ERROR_BODY_TRAILER),
+                );
+            }
+        }
+    }
+    sender.send(Call::StreamEnd { error }).await.is_ok()
 }
 
 /// The whole body, or how long it was if it is too large; `None` if it broke off.

@@ -7,6 +7,7 @@
 
 mod direct;
 mod listener;
+mod stream;
 
 use std::io;
 
@@ -22,6 +23,16 @@ pub(crate) enum Call {
     Next { user_agent: Option<String> },
     /// `POST invocation/{id}/response`.
     Response { request_id: String, body: Body },
+    /// `POST invocation/{id}/response` of which the body comes as it is written: [`Call::Chunk`]s, then
+    /// [`Call::StreamEnd`], then its answer.
+    Streaming {
+        request_id: String,
+        content_type: String,
+    },
+    /// A part of the body of [`Call::Streaming`], never empty.
+    Chunk(Bytes),
+    /// The end of the body of [`Call::Streaming`]; the error object if the handler failed in the middle of it.
+    StreamEnd { error: Option<Bytes> },
     /// `POST invocation/{id}/error`.
     Error { request_id: String, body: Body },
     /// `POST init/error`.

@@ -171,6 +171,7 @@ pub fn invocation(payload: &str, request_id: &str) -> Invocation {
         trace_id: None,
         client_context: None,
         log_tail: true,
+        stream: None,
     }
 }
 

@@ -46,6 +46,7 @@ impl Functions {
             trace_id,
             client_context: input.client_context,
             log_tail: input.log_type.as_deref() == Some("Tail"),
+            stream: None,
         };
         let reply = self
             .invoke(&input.function_name, input.qualifier.as_deref(), invocation)

@@ -72,6 +72,7 @@ async fn run(
                     trace_id: None,
                     client_context: None,
                     log_tail: false,
+                    stream: None,
                 };
                 pool.invoke(&configuration, source.clone(), invocation)
                     .await?;
