@@ -21,6 +21,7 @@ mod scalar;
 
 pub mod arn;
 pub mod catalogue;
+pub mod event_stream;
 pub mod services;
 
 pub use constraint::{Location, Member, Shape, Text, Unit};

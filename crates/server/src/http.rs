@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -21,6 +21,7 @@ use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
 use crate::functions::Functions;
 use crate::logs::LogOperations;
 use crate::rest::{self, RestService};
+use crate::streaming::ReplyBody;
 use crate::test_state::Tests;
 use crate::unserved::{Endpoints, Unserved};
 use crate::{caller, events, iam, shard, states};
@@ -34,6 +35,9 @@ const LAMBDA_REQUEST_BYTES_MAX: usize = 72 << 20;
 
 /// Connections open at once.
 const CONNECTIONS_MAX: usize = 4_096;
+
+/// Where the operations are whose replies come as a function writes them.
+const STREAMED: &str = "/2021-11-15/functions/";
 
 /// Operations that wait for functions.
 const RUN_FUNCTIONS: [&str; 2] = [".StartSyncExecution", ".TestState"];
@@ -134,10 +138,50 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-async fn answer(services: &Services, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(services: &Services, request: Request<Incoming>) -> Response<ReplyBody> {
     let request_id = shard::uuid();
+    if request.uri().path().starts_with(STREAMED) {
+        return match stream(services, request, &request_id).await {
+            Ok(response) => response,
+            Err(reply) => response(reply),
+        };
+    }
     let reply = route(services, request, &request_id).await;
     response(reply)
+}
+
+/// InvokeWithResponseStream; an error is answered whole.
+async fn stream(
+    services: &Services,
+    request: Request<Incoming>,
+    request_id: &str,
+) -> Result<Response<ReplyBody>, Reply> {
+    let (parts, incoming) = request.into_parts();
+    if let Some(message) = caller::refusal(&parts.headers, services.address) {
+        return Err(error(403, "AccessDeniedException", &message, request_id));
+    }
+    let target = parts.uri.path_and_query();
+    let target = target.map_or(parts.uri.path(), |target| target.as_str());
+    let routed =
+        lambda::route(parts.method.as_str(), target).map_err(|error| error.reply(request_id))?;
+    if routed.operation != lambda::Operation::InvokeWithResponseStream {
+        return Err(not_implemented(routed.operation.name(), request_id));
+    }
+    let limit = LAMBDA_REQUEST_BYTES_MAX;
+    let read = services.room.read(incoming, limit).await;
+    // What it waits for may call this server, and must find room.
+    let (body, _) = read.map_err(|unreadable| unreadable_reply(unreadable, limit, request_id))?;
+    let header = |name: &str| header_text(&parts.headers, name);
+    let answered = async {
+        let input = lambda::decode(&routed, &header, body)?;
+        let trace_id = header("x-amzn-trace-id");
+        let functions = &services.functions;
+        functions
+            .invoke_with_response_stream(input, trace_id, request_id)
+            .await
+    };
+    let answered: Result<_, lambda::Error> = answered.await;
+    answered.map_err(|error| error.reply(request_id))
 }
 
 async fn route(services: &Services, request: Request<Incoming>, request_id: &str) -> Reply {
@@ -377,8 +421,8 @@ fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_string)
 }
 
-fn response(reply: Reply) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+fn response(reply: Reply) -> Response<ReplyBody> {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(reply.body))));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {

@@ -23,6 +23,7 @@ mod scheduler;
 mod server;
 mod shard;
 mod states;
+mod streaming;
 mod test_state;
 mod trace_daemon;
 mod unserved;
