@@ -176,7 +176,12 @@ pub fn decode<T: Input, O: Operations>(
     };
     for member in *members {
         let texts: Vec<String> = match member.location {
-            Location::Body | Location::Payload => continue,
+            Location::Body => continue,
+            Location::Payload => {
+                // The body is always there, if only empty: one that must be given is.
+                input.insert(member.name.to_owned(), Value::String(String::new()));
+                continue;
+            }
             Location::Path => routed
                 .path
                 .iter()
