@@ -15,6 +15,7 @@ mod invocation;
 pub mod package;
 mod pool;
 mod runtime_api;
+pub mod sandbox;
 mod timestamp;
 
 pub use configuration::{

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stepwell_functions::{Pool, PoolOptions};
+use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
 use stepwell_integrations::{Credentials, Integrations};
 use stepwell_service::{Settings, Shard};
 use stepwell_store::Embedded;
@@ -42,6 +42,10 @@ pub struct Options {
     pub lost_task: LostTask,
     /// Whether a role that does not exist is refused where AWS refuses it.
     pub checks_roles: bool,
+    /// Whether functions run in namespaces of their own; this program must call `stepwell_functions::sandbox::run`.
+    pub sandbox: bool,
+    /// A control group that is delegated to this process.
+    pub control_group: Option<PathBuf>,
     /// How long [`Server::stop`] waits for calls in flight.
     pub stop_within: Duration,
     /// Where services are that this server does not serve: service id, as in `AWS_ENDPOINT_URL_<ID>` but lower case, to URL.
@@ -252,6 +256,15 @@ fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Re
         Arc::new(move |line| logs.line(line)),
     );
     pool_options.shutdown_grace = options.stop_within;
+    if let Some(control_group) = &options.control_group {
+        pool_options.control_group = ControlGroup::At(control_group.clone());
+    }
+    if options.sandbox {
+        pool_options.sandbox = Sandbox::Namespaces {
+            helper: own_program()?,
+            hidden: vec![absolute(data)?],
+        };
+    }
     pool_options.variables = endpoints::variables(&options.endpoints);
     pool_options.variables.insert(
         "AWS_XRAY_DAEMON_ADDRESS".to_owned(),
@@ -260,6 +273,20 @@ fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Re
     pool_options.signed_endpoints = endpoints::by_signing_name(&options.endpoints);
     Pool::new(pool_options).map_err(|cause| Error::System {
         action: format!("prepare the function cache in {}", data.display()),
+        cause,
+    })
+}
+
+fn own_program() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|cause| Error::System {
+        action: "find this program".to_owned(),
+        cause,
+    })
+}
+
+fn absolute(directory: &Path) -> Result<PathBuf, Error> {
+    directory.canonicalize().map_err(|cause| Error::System {
+        action: format!("find {}", directory.display()),
         cause,
     })
 }

@@ -212,6 +212,12 @@ pub struct Serve {
     /// A role that no CreateRole made: accept its name, or refuse it where AWS does
     #[arg(long, value_enum, default_value_t = Roles::Unchecked)]
     pub roles: Roles,
+    /// What stands between functions and this machine, beside limits: nothing, or namespaces of their own (Linux)
+    #[arg(long, value_enum, default_value_t = Sandbox::None)]
+    pub sandbox: Sandbox,
+    /// Control group (version 2) that is delegated to this server, for limits on functions [default: the server's own]
+    #[arg(long, value_name = "DIR")]
+    pub control_group: Option<PathBuf>,
     /// Longest wait for running tasks when stopping, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub stop_within: u64,
@@ -224,6 +230,12 @@ pub struct Serve {
 pub enum LostTask {
     Fail,
     Retry,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sandbox {
+    None,
+    Namespaces,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

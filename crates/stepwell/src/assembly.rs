@@ -30,7 +30,7 @@ const TEMPLATE_NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.js
 /// Builds that run at the same time.
 const BUILDS_MAX: usize = 4;
 /// How the names of the runtimes that run here begin.
-const RUNTIMES: [&str; 2] = ["nodejs", "provided."];
+const RUNTIMES: [&str; 3] = ["nodejs", "python3.", "provided."];
 const LAYER: &str = "AWS::Lambda::LayerVersion";
 /// Largest `manifest.json` or `*.assets.json` of a `cdk.out`.
 const MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -483,7 +483,7 @@ pub fn shortfalls(stack: &Stack) -> Vec<String> {
             .any(|prefix| function.runtime.starts_with(prefix))
         {
             found.push(format!(
-                "function {}: runtime {} cannot run here, its invocations will fail (nodejs*, provided.* run here)",
+                "function {}: runtime {} cannot run here, its invocations will fail (nodejs*, python3.*, provided.* run here)",
                 function.logical_id, function.runtime
             ));
         }

@@ -24,6 +24,10 @@ pub struct Settings {
     pub retries_lost_tasks: bool,
     /// Whether a role that does not exist is refused where AWS refuses it.
     pub checks_roles: bool,
+    /// Whether functions run in namespaces of their own.
+    pub sandbox: bool,
+    /// A control group that is delegated to the server.
+    pub control_group: Option<PathBuf>,
     /// Longest wait for running tasks when stopping.
     pub stop_within: Duration,
     /// Where services are that the server does not serve, by service id.
@@ -53,6 +57,8 @@ impl Embedded {
                 LostTask::Fail
             },
             checks_roles: settings.checks_roles,
+            sandbox: settings.sandbox,
+            control_group: settings.control_group,
             stop_within: settings.stop_within,
             endpoints: settings.endpoints,
         })

@@ -37,6 +37,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use arguments::{Arguments, Command};
+use stepwell_functions::sandbox;
 
 // A commit allocates on one thread and frees on others; the system's allocator keeps growing and
 // trimming its arenas then (docs/decisions/0014-mimalloc.md).
@@ -65,6 +66,11 @@ impl Verdict {
 const COULD_NOT_RUN: u8 = 2;
 
 fn main() -> ExitCode {
+    let mut own = std::env::args().skip(1);
+    if own.next().as_deref() == Some(sandbox::FIRST_ARGUMENT) {
+        // Started by a server to become a function in a sandbox.
+        sandbox::run(own.collect());
+    }
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(Verdict::Well) => ExitCode::SUCCESS,

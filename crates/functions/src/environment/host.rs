@@ -23,6 +23,7 @@ use crate::configuration::{Configuration, Runtime};
 use crate::invocation::{InvokeError, LogSink};
 use crate::package::{Code, hex};
 use crate::runtime_api::Wire;
+use crate::sandbox::{Mounts, Sandbox};
 use crate::timestamp;
 
 /// The parts environments are made of.
@@ -39,6 +40,7 @@ pub(crate) struct Host {
     pub(crate) signed_endpoints: BTreeMap<String, String>,
     /// Holds what runtimes need and what is made once.
     pub(crate) cache_directory: PathBuf,
+    pub(crate) sandbox: Sandbox,
     pub(crate) pythons: tokio::sync::Mutex<Pythons>,
     pub(crate) ground: Arc<Ground>,
     pub(crate) cleaner: Cleaner,
@@ -104,7 +106,7 @@ impl Host {
         place: &Place<'_>,
         runner: Runner,
         ends: WriteEnds,
-        bounds: Bounds,
+        mut bounds: Bounds,
     ) -> Result<(Launch, Wire), InvokeError> {
         let mut variables = variables(place, &runner, &self.variables);
         for (name, value) in runner.variables {
@@ -116,6 +118,23 @@ impl Host {
         {
             arguments.insert(0, program.to_string_lossy().into_owned());
             program = place.wrapper(wrapper)?;
+        }
+        if let Sandbox::Namespaces { helper, hidden } = &self.sandbox {
+            let mounts = Mounts {
+                task_root: place.code.task_root(),
+                opt: place.code.opt(),
+                runtime: &runner.runtime_directory,
+                scratch: place.scratch,
+            };
+            variables
+                .values_mut()
+                .for_each(|value| *value = mounts.seen(value));
+            let mut all = mounts.arguments(hidden);
+            all.push(mounts.seen(&program.to_string_lossy()));
+            all.extend(arguments.iter().map(|argument| mounts.seen(argument)));
+            (program, arguments) = (helper.clone(), all);
+            // Processes have other numbers in there, and the server has none.
+            bounds.guard = None;
         }
         let launch = Launch {
             program,

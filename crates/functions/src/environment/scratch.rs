@@ -32,6 +32,11 @@ impl Scratch {
         Ok(Scratch { root, _lock: lock })
     }
 
+    /// The directory of the pool.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A new, empty directory that only this user may enter.
     pub(crate) fn make(&self, serial: u64) -> io::Result<PathBuf> {
         let directory = self.root.join(serial.to_string());

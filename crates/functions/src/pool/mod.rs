@@ -31,6 +31,7 @@ use crate::environment::{
 };
 use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
 use crate::package::{PackageSource, Packages};
+use crate::sandbox::{self, Sandbox};
 use lease::{Lease, WaitGuard};
 use plan::{Decision, Demand, EnvironmentId, Limits, Plan, Ticket};
 
@@ -60,6 +61,8 @@ pub struct PoolOptions {
     pub signed_endpoints: BTreeMap<String, String>,
     /// Where limits for all processes of an environment together are made.
     pub control_group: ControlGroup,
+    /// What stands between functions and the machine.
+    pub sandbox: Sandbox,
 }
 
 /// A directory of the version 2 control group hierarchy, below which each environment gets a group.
@@ -93,6 +96,7 @@ impl PoolOptions {
             variables: BTreeMap::new(),
             signed_endpoints: BTreeMap::new(),
             control_group: ControlGroup::Own,
+            sandbox: Sandbox::None,
         }
     }
 }
@@ -175,6 +179,10 @@ impl Pool {
     /// Errors: the directory cannot be written, or no thread can be started.
     pub fn new(options: PoolOptions) -> io::Result<Pool> {
         std::fs::create_dir_all(&options.cache_dir)?;
+        let scratch = Scratch::open(&options.cache_dir)?;
+        if let Sandbox::Namespaces { helper, hidden } = &options.sandbox {
+            sandbox::check(helper, hidden, scratch.root())?;
+        }
         let host = Host {
             spawner: Spawner::new(options.environments_max as usize)?,
             sink: options.log_sink,
@@ -183,9 +191,10 @@ impl Pool {
             variables: options.variables,
             signed_endpoints: options.signed_endpoints,
             cache_directory: options.cache_dir.canonicalize()?,
+            sandbox: options.sandbox,
             pythons: tokio::sync::Mutex::default(),
             ground: Arc::new(Ground {
-                scratch: Scratch::open(&options.cache_dir)?,
+                scratch,
                 cgroups: Cgroups::open(&options.control_group)?,
                 tags: Tags::new(),
             }),

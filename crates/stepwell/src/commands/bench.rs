@@ -45,6 +45,8 @@ pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
         account: "123456789012".to_owned(),
         retries_lost_tasks: false,
         checks_roles: false,
+        sandbox: false,
+        control_group: None,
         stop_within: Duration::from_secs(10),
         endpoints: BTreeMap::new(),
     };

@@ -57,6 +57,8 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         account: source.account.clone(),
         retries_lost_tasks: false,
         checks_roles: false,
+        sandbox: false,
+        control_group: None,
         stop_within: STOP_WITHIN,
         endpoints: configuration.endpoints,
     })?;

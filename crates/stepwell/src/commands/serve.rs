@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     Verdict,
-    arguments::{LostTask, Roles, Serve},
+    arguments::{LostTask, Roles, Sandbox, Serve},
     configuration::Configuration,
     embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, terminal,
@@ -35,6 +35,8 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         account: arguments.owner.account.clone(),
         retries_lost_tasks: arguments.on_lost_task == LostTask::Retry,
         checks_roles: arguments.roles == Roles::Checked,
+        sandbox: arguments.sandbox == Sandbox::Namespaces,
+        control_group: arguments.control_group.clone(),
         stop_within: Duration::from_secs(arguments.stop_within),
         endpoints: configuration.endpoints,
     })?;

@@ -1,0 +1,122 @@
+"""Runtimes beside Node.js: Python through AWS's own client, a Rust function built on the lambda_runtime crate."""
+
+import io
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from harness import REPOSITORY, ROLE, package
+
+PYTHON = """
+import json, os, sys
+
+class OrderRejected(Exception):
+    pass
+
+def handler(event, context):
+    print("two\\nlines")
+    if event.get("fail"):
+        raise OrderRejected("no stock")
+    if event.get("set"):
+        return {1, 2}
+    if event.get("exit"):
+        os._exit(3)
+    return {
+        "event": event,
+        "function": context.function_name,
+        "request": context.aws_request_id,
+        "left": context.get_remaining_time_in_millis() > 0,
+        "version": list(sys.version_info[:2]),
+        "handler": os.environ["_HANDLER"],
+        "endpoint": os.environ["AWS_ENDPOINT_URL"],
+    }
+"""
+RUST = Path(__file__).parent / "rust-function"
+
+
+def create(functions, name, runtime, handler, files, **more):
+    functions.create_function(
+        FunctionName=name, Runtime=runtime, Role=ROLE, Handler=handler, Timeout=30, Code={"ZipFile": package(files)}, **more
+    )
+
+
+@pytest.fixture(scope="module")
+def python(server):
+    """A Python function; the first one installs AWS's client into the server's cache."""
+    pip = subprocess.run(["python3", "-m", "pip", "--version"], capture_output=True)
+    if pip.returncode != 0:
+        pytest.skip("python3 with pip is not there")
+    create(server.functions, "python", "python3.11", "app.handler", {"app.py": PYTHON})
+    return "python"
+
+
+def test_a_python_function_gets_event_and_context(server, python):
+    reply = server.invoke(python, {"a": "ü"}, LogType="Tail")
+    answer = reply["Payload"]
+    assert (answer["event"], answer["function"], answer["handler"]) == ({"a": "ü"}, python, "app.handler")
+    assert answer["left"] is True
+    assert answer["endpoint"] == server.url
+    assert answer["request"] == reply["ResponseMetadata"]["RequestId"]
+
+
+def test_a_python_error_has_its_class_and_stack_trace(server, python):
+    reply = server.invoke(python, {"fail": True})
+    assert reply["FunctionError"] == "Unhandled"
+    assert reply["Payload"]["errorType"] == "OrderRejected"
+    assert reply["Payload"]["errorMessage"] == "no stock"
+    assert "app.py" in reply["Payload"]["stackTrace"][0]
+
+
+def test_a_python_value_without_json_is_a_marshal_error(server, python):
+    assert server.invoke(python, {"set": True})["Payload"]["errorType"] == "Runtime.MarshalError"
+
+
+def test_a_python_process_that_exits_is_replaced(server, python):
+    assert server.invoke(python, {"exit": True})["Payload"]["errorType"] == "Runtime.ExitError"
+    assert server.invoke(python, {"again": 1})["Payload"]["event"] == {"again": 1}
+
+
+def test_a_python_module_that_is_not_there_says_so(server, python, name):
+    function = name("f")
+    create(server.functions, function, "python3.11", "nowhere.handler", {"app.py": PYTHON})
+    failed = server.invoke(function)["Payload"]
+    assert failed["errorType"] == "Runtime.ImportModuleError"
+    assert "No module named 'nowhere'" in failed["errorMessage"]
+
+
+@pytest.fixture(scope="module")
+def rust():
+    """The zip of a function built on the lambda_runtime crate."""
+    if shutil.which("cargo") is None:
+        pytest.skip("cargo is not there")
+    target = REPOSITORY / "target" / "rust-function"
+    command = ["cargo", "build", "--quiet", "--locked", "--manifest-path", RUST / "Cargo.toml", "--target-dir", target]
+    built = subprocess.run(command, capture_output=True, text=True)
+    if built.returncode != 0 and "download" in built.stderr:
+        pytest.skip("the crates cannot be downloaded")
+    assert built.returncode == 0, built.stderr
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, (target / "debug" / "bootstrap").read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def test_a_rust_function_answers_fails_and_panics(server, rust, name):
+    function = name("f")
+    server.functions.create_function(
+        FunctionName=function, Runtime="provided.al2023", Role=ROLE, Handler="bootstrap", Timeout=30, Code={"ZipFile": rust}
+    )
+    answer = server.invoke(function, {"name": "Ada"})["Payload"]
+    assert answer["message"] == "Hello, Ada"
+    assert answer["function"] == function
+    failed = server.invoke(function, {"name": ""})
+    assert failed["FunctionError"] == "Unhandled"
+    assert failed["Payload"]["errorMessage"] == "the name is empty"
+    panicked = server.invoke(function, {"name": "panic"})
+    assert panicked["FunctionError"] == "Unhandled"
+    assert server.invoke(function, {"name": "Eve"})["Payload"]["message"] == "Hello, Eve"
