@@ -160,6 +160,28 @@ def test_rules_are_described_listed_and_tagged(server, events, name):
     assert events.describe_rule(Name="rule-07", EventBusName=bus)["State"] == "DISABLED"
 
 
+def test_the_policy_of_a_bus_is_kept(events, name):
+    bus = name("bus")
+    arn = events.create_event_bus(Name=bus)["EventBusArn"]
+    for id, principal in (("id1", "111122223333"), ("id2", "*")):
+        events.put_permission(EventBusName=bus, Action="events:PutEvents", Principal=principal, StatementId=id)
+    policy = json.loads(events.describe_event_bus(Name=bus)["Policy"])
+    assert [one["Sid"] for one in policy["Statement"]] == ["id1", "id2"]
+    assert policy["Statement"][0] == {
+        "Sid": "id1",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "events:PutEvents",
+        "Resource": arn,
+    }
+    events.remove_permission(EventBusName=bus, StatementId="id1")
+    with pytest.raises(ClientError) as gone:
+        events.remove_permission(EventBusName=bus, StatementId="id1")
+    assert code(gone) == "ResourceNotFoundException"
+    events.remove_permission(EventBusName=bus, RemoveAllPermissions=True)
+    assert "Policy" not in events.describe_event_bus(Name=bus)
+
+
 def test_a_pattern_is_tried_and_a_wrong_one_refused(events):
     event = {
         "id": "1",

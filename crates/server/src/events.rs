@@ -45,6 +45,8 @@ async fn dispatch(
         Operation::DisableRule => EventsRequest::DisableRule(events::decode(body)?),
         Operation::PutTargets => EventsRequest::PutTargets(events::decode(body)?),
         Operation::RemoveTargets => EventsRequest::RemoveTargets(events::decode(body)?),
+        Operation::PutPermission => EventsRequest::PutPermission(events::decode(body)?),
+        Operation::RemovePermission => EventsRequest::RemovePermission(events::decode(body)?),
         Operation::PutEvents => EventsRequest::PutEvents(events::decode(body)?),
         Operation::TagResource => EventsRequest::TagResource(events::decode(body)?),
         Operation::UntagResource => EventsRequest::UntagResource(events::decode(body)?),

@@ -150,6 +150,8 @@ pub enum EventsRequest {
     DisableRule(events::DisableRuleRequest),
     PutTargets(events::PutTargetsRequest),
     RemoveTargets(events::RemoveTargetsRequest),
+    PutPermission(events::PutPermissionRequest),
+    RemovePermission(events::RemovePermissionRequest),
     /// Answered once what the events' rules hand on is durable.
     PutEvents(events::PutEventsRequest),
     TagResource(events::TagResourceRequest),

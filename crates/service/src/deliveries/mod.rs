@@ -180,8 +180,15 @@ impl Deliveries {
         self.in_flight.len() < IN_FLIGHT_MAX && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
     }
 
-    /// Whether one more delivery is refused.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether a few more deliveries, however large, may be refused.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        const FEW: u64 = 8;
+        let bytes = FEW * PAYLOAD_BYTES_MAX as u64;
+        self.counters.open + FEW > DELIVERIES_MAX
+            || self.counters.payload_bytes + bytes > QUEUED_BYTES_MAX
+    }
+
+    fn is_full(&self) -> bool {
         self.counters.open >= DELIVERIES_MAX || self.counters.payload_bytes >= QUEUED_BYTES_MAX
     }
 
@@ -403,7 +410,8 @@ impl Shard {
             trace_header: row.trace_header.clone(),
         };
         self.forget(number, row);
-        self.publish_event(now, &row.seed, bus, &event)
+        self.publish_event(now, bus, event);
+        Ok(())
     }
 
     /// StartExecution, in the commit that ends the delivery.

@@ -48,6 +48,7 @@ impl Shard {
             description: input.description,
             kms_key: input.kms_key_identifier,
             dead_letter: input.dead_letter_config.and_then(|config| config.arn),
+            policy: None,
             tags,
         };
         self.put_bus(&bus);
@@ -143,6 +144,7 @@ pub(crate) fn find_bus(
         description: None,
         kms_key: None,
         dead_letter: None,
+        policy: None,
         tags: Default::default(),
     }))
 }

@@ -2,6 +2,7 @@
 
 mod buses;
 pub(crate) mod pattern;
+mod permissions;
 mod publish;
 mod rules;
 mod targets;
@@ -47,6 +48,8 @@ impl Shard {
             }
             EventsRequest::PutTargets(input) => self.put_targets(input),
             EventsRequest::RemoveTargets(input) => self.remove_targets(&input),
+            EventsRequest::PutPermission(input) => self.put_bus_permission(now, input),
+            EventsRequest::RemovePermission(input) => self.remove_bus_permission(now, &input),
             EventsRequest::PutEvents(input) => self.put_events(now, entropy, input),
             EventsRequest::TagResource(input) => {
                 self.tag_events(now, &input.resource_arn, |tags| {

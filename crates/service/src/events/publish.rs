@@ -1,8 +1,12 @@
-//! Events: taken, matched with the rules of their bus, and handed to targets, all in one commit.
+//! Events: taken, matched with the rules of their bus, and handed to targets.
+//!
+//! An event is a row in the index of what is due. The tick that follows hands it on, in the same commit where that has
+//! room for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stepwell_api::events;
@@ -14,7 +18,8 @@ use super::transform::{self, Origin};
 use super::{body, bus_in, bus_named, find_bus, rule_arn, targets};
 use crate::command::{Answered, BusEvent, Settings};
 use crate::rows::event::{EventRuleRow, event_rules_of};
-use crate::rows::{after, decode_json};
+use crate::rows::schedule::Ticking;
+use crate::rows::{after, decode_json, encode_json};
 use crate::shard::{Done, Shard};
 use crate::staging::Rows;
 
@@ -28,7 +33,7 @@ const TIME_BYTES: usize = 14;
 const BUS_HOPS_MAX: u32 = 1;
 
 /// An event as a bus carries it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PublishedEvent {
     pub(crate) id: String,
     pub(crate) source: String,
@@ -54,6 +59,16 @@ impl PublishedEvent {
             "detail": self.detail,
         })
     }
+}
+
+/// An event that not all rules have handed on yet: a row of the index of what is due.
+#[derive(Debug, Serialize, Deserialize)]
+struct OnItsWay {
+    event: PublishedEvent,
+    /// Buses that it has been handed on to.
+    hops: u32,
+    /// Rules up to this name are done.
+    after_rule: Option<String>,
 }
 
 /// AWS: an event's time has no fraction.
@@ -118,12 +133,13 @@ impl Shard {
             Ok(read) => read,
             Err((code, message)) => return Ok(failed(code, message)),
         };
-        if self.deliveries.is_full() {
+        if self.deliveries.is_nearly_full() {
             return Ok(failed("ThrottlingException", "Rate exceeded".to_string()));
         }
-        self.publish_event(now, entropy, &bus, &event)?;
+        let event_id = Some(event.id.clone());
+        self.publish_event(now, &bus, event);
         Ok(events::PutEventsResultEntry {
-            event_id: Some(event.id),
+            event_id,
             ..Default::default()
         })
     }
@@ -181,37 +197,60 @@ impl Shard {
         Ok(Ok((bus, event)))
     }
 
-    /// Hands an event to the targets of all rules of a bus that it matches.
+    /// Puts an event on a bus: once this commit is durable, the targets of all rules that it matches get it.
     ///
     /// Events of this server's own services (status changes of executions and the like) come in here too.
     ///
     /// - `bus`: the name of a bus.
-    pub(crate) fn publish_event(
-        &mut self,
-        now: Timestamp,
-        entropy: &[u8; 32],
-        bus: &str,
-        event: &PublishedEvent,
-    ) -> Done<()> {
-        self.publish_on(now, entropy, bus, event, 0)
+    pub(crate) fn publish_event(&mut self, now: Timestamp, bus: &str, event: PublishedEvent) {
+        let ticking = Ticking::Event(bus.to_string(), event.id.clone());
+        self.put_on_its_way(now, &ticking, event, 0);
     }
 
-    fn publish_on(
+    fn put_on_its_way(
         &mut self,
         now: Timestamp,
-        entropy: &[u8; 32],
-        bus: &str,
-        event: &PublishedEvent,
+        ticking: &Ticking,
+        event: PublishedEvent,
         hops: u32,
+    ) {
+        let way = OnItsWay {
+            event,
+            hops,
+            after_rule: None,
+        };
+        self.put_event_row(now, ticking, encode_json(&way));
+    }
+
+    /// Hands an event to the targets of rules, in the order of their names, as far as a batch has room.
+    ///
+    /// - `key`, `value`: the event's row in the index.
+    pub(crate) fn hand_on(
+        &mut self,
+        now: Timestamp,
+        bus: &str,
+        key: Vec<u8>,
+        value: &[u8],
     ) -> Done<()> {
+        let mut way: OnItsWay = decode_json(&key, value)?;
         let rules = self.compiled_rules(bus)?;
-        if rules.is_empty() {
-            return Ok(());
+        let event = way.event.value(&self.settings);
+        for (pattern, rule) in rules.iter() {
+            let is_done = way
+                .after_rule
+                .as_ref()
+                .is_some_and(|after| rule.name <= *after);
+            if is_done || !pattern.matches(&event) {
+                continue;
+            }
+            if self.is_full() || self.deliveries.is_nearly_full() {
+                self.staging.put(key, encode_json(&way));
+                return Ok(());
+            }
+            self.feed_targets(now, rule, &way.event, way.hops)?;
+            way.after_rule = Some(rule.name.clone());
         }
-        let value = event.value(&self.settings);
-        for (_, rule) in rules.iter().filter(|(pattern, _)| pattern.matches(&value)) {
-            self.feed_targets(now, entropy, rule, event, hops)?;
-        }
+        self.staging.delete(key);
         Ok(())
     }
 
@@ -219,7 +258,6 @@ impl Shard {
     pub(crate) fn feed_targets(
         &mut self,
         now: Timestamp,
-        entropy: &[u8; 32],
         rule: &EventRuleRow,
         event: &PublishedEvent,
         hops: u32,
@@ -233,11 +271,13 @@ impl Shard {
             ingestion_time: &ingestion_time,
         };
         for target in &rule.targets {
-            let entropy = derived(entropy, format!("{arn} {}", target.id).as_bytes());
+            // What is derived from names and the event is the same after a crash.
+            let way = format!("{} {} {}", event.id, rule.name, target.id);
             if let Some(bus) = bus_in(&target.arn, &self.settings) {
                 // AWS: a bus gets the event as it is.
                 if hops < BUS_HOPS_MAX && find_bus(&self.staging, 0, bus)?.is_some() {
-                    self.publish_on(now, &entropy, bus, event, hops + 1)?;
+                    let ticking = Ticking::Event(bus.to_string(), way);
+                    self.put_on_its_way(now, &ticking, event.clone(), hops + 1);
                 }
                 continue;
             }
@@ -249,6 +289,7 @@ impl Shard {
             };
             let trace_header = event.trace_header.clone();
             let delivery = targets::delivery(target, &arn, payload, on_bus, trace_header);
+            let entropy = derived(&[2; 32], format!("{arn} {way}").as_bytes());
             self.deliver_or_tell(now, &entropy, delivery)?;
         }
         Ok(())

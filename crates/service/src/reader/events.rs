@@ -48,6 +48,7 @@ impl Reader {
             dead_letter_config: dead_letter_config(&bus),
             creation_time: Some(EpochSeconds::from_ms(bus.created_ms)),
             last_modified_time: Some(EpochSeconds::from_ms(bus.modified_ms)),
+            policy: bus.policy,
             description: bus.description,
             kms_key_identifier: bus.kms_key,
             name: Some(name),
@@ -88,6 +89,7 @@ impl Reader {
         let shown = buses.into_iter().map(|bus| events::EventBus {
             arn: Some(bus_arn(&bus.name, &self.settings)),
             name: Some(bus.name),
+            policy: bus.policy,
             description: bus.description,
             creation_time: Some(EpochSeconds::from_ms(bus.created_ms)),
             last_modified_time: Some(EpochSeconds::from_ms(bus.modified_ms)),

@@ -16,6 +16,8 @@ pub(crate) struct EventBusRow {
     pub(crate) description: Option<String>,
     pub(crate) kms_key: Option<String>,
     pub(crate) dead_letter: Option<String>,
+    /// The resource policy, JSON.
+    pub(crate) policy: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! EventBridge Scheduler: groups and schedules, and when schedules and scheduled rules are due.
+//! EventBridge Scheduler: groups and schedules, and what is due: schedules, scheduled rules, events on their way.
 
 use std::collections::BTreeMap;
 
@@ -64,13 +64,16 @@ pub(crate) enum Ticking {
     Rule(String, String),
     /// Group and name.
     Schedule(String, String),
+    /// Bus and what tells it from other events of its instant. The row holds the event.
+    Event(String, String),
 }
 
-/// When a schedule or a scheduled rule is due; one row each.
+/// When a schedule or a scheduled rule is due; one row each. Events are due at once.
 pub(crate) fn due_key(due_ms: i64, ticking: &Ticking) -> Vec<u8> {
     let (mark, place, name) = match ticking {
         Ticking::Rule(bus, name) => ("r", bus, name),
         Ticking::Schedule(group, name) => ("s", group, name),
+        Ticking::Event(bus, id) => ("e", bus, id),
     };
     key(
         Kind::ScheduleDue,
@@ -96,6 +99,7 @@ pub(crate) fn due_parts(key: &[u8]) -> Option<(i64, Ticking)> {
     match mark.as_str() {
         "r" => Some((due_ms, Ticking::Rule(place, name))),
         "s" => Some((due_ms, Ticking::Schedule(place, name))),
+        "e" => Some((due_ms, Ticking::Event(place, name))),
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! What is due: the index of schedules and scheduled rules, and what happens when one of them is.
 //!
 //! A row of the index is deleted, what is due is handed to the deliveries, and the next occurrence is written in one
-//! commit: a crash repeats nothing and loses nothing.
+//! commit: a crash repeats nothing and loses nothing. Events that were put wait in the same index, so that one that many
+//! rules match is handed on over as many commits as it takes.
 
 use serde_json::json;
 use stepwell_engine::Timestamp;
@@ -24,6 +25,9 @@ const DUE_PER_TICK_MAX: usize = 256;
 
 /// How long what is due waits for room in the queue of deliveries.
 const FULL_PAUSE_MS: i64 = 1_000;
+
+/// A row of the index: key, value, and what the key says.
+type Due = (Vec<u8>, Vec<u8>, i64, Ticking);
 
 /// What a shard remembers of the index.
 pub(crate) struct Dues {
@@ -65,6 +69,13 @@ impl Shard {
         }
     }
 
+    /// Writes a row of the index that holds an event.
+    pub(crate) fn put_event_row(&mut self, now: Timestamp, ticking: &Ticking, value: Vec<u8>) {
+        let due_ms = now.as_millis();
+        self.staging.put(due_key(due_ms, ticking), value);
+        self.dues.add(due_ms);
+    }
+
     /// Does what is due.
     pub(crate) fn work_on_schedules(&mut self, now: Timestamp) -> Done<()> {
         let now_ms = now.as_millis();
@@ -75,7 +86,7 @@ impl Shard {
             if self.is_full() {
                 return Ok(());
             }
-            let Some((due_ms, ticking)) = self.first_due()? else {
+            let Some((key, value, due_ms, ticking)) = self.first_due()? else {
                 self.dues.not_before_ms = None;
                 return Ok(());
             };
@@ -83,27 +94,37 @@ impl Shard {
                 self.dues.not_before_ms = Some(due_ms);
                 return Ok(());
             }
-            if self.deliveries.is_full() {
+            if self.deliveries.is_nearly_full() {
                 self.dues.not_before_ms = Some(now_ms + FULL_PAUSE_MS);
                 return Ok(());
             }
-            self.staging.delete(due_key(due_ms, &ticking));
             match ticking {
-                Ticking::Rule(bus, name) => self.rule_due(now, due_ms, &bus, &name)?,
-                Ticking::Schedule(group, name) => self.schedule_due(now, due_ms, &group, &name)?,
+                Ticking::Event(bus, _) => self.hand_on(now, &bus, key, &value)?,
+                Ticking::Rule(bus, name) => {
+                    self.staging.delete(key);
+                    self.rule_due(now, due_ms, &bus, &name)?;
+                }
+                Ticking::Schedule(group, name) => {
+                    self.staging.delete(key);
+                    self.schedule_due(now, due_ms, &group, &name)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn first_due(&self) -> Result<Option<(i64, Ticking)>, Error> {
+    fn first_due(&self) -> Result<Option<Due>, Error> {
         let all = dues();
         let rows = self
             .staging
             .scan(&all, &after(&all), Direction::Ascending, 1)?;
-        rows.first()
-            .map(|(key, _)| due_parts(key).ok_or_else(|| Error::Corrupt { key: key.clone() }))
-            .transpose()
+        let Some((key, value)) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        match due_parts(&key) {
+            Some((due_ms, ticking)) => Ok(Some((key, value, due_ms, ticking))),
+            None => Err(Error::Corrupt { key }),
+        }
     }
 
     /// A rule's schedule: ticks that were missed are skipped.
@@ -135,7 +156,7 @@ impl Shard {
             detail: json!({}),
             trace_header: None,
         };
-        self.feed_targets(now, &seed, &rule, &event, 0)
+        self.feed_targets(now, &rule, &event, 0)
     }
 
     /// A schedule: of the occurrences that were missed, the last one is made up for if it is not too old.

@@ -202,7 +202,8 @@ impl Shard {
             detail,
             trace_header: None,
         };
-        self.publish_event(now, entropy, bus, &event)
+        self.publish_event(now, bus, event);
+        Ok(())
     }
 
     /// Queues a delivery, or tells people why it is not taken.

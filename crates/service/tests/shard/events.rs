@@ -377,3 +377,35 @@ fn a_pattern_can_be_tried() {
     less.as_object_mut().expect("an event").remove("time");
     assert!(test(less).is_err());
 }
+
+#[test]
+fn an_event_that_many_rules_match_is_handed_on_over_many_commits() {
+    const DELIVERY_PAYLOADS: u8 = 48;
+    const RULES: usize = 100;
+    for commits_before_the_crash in 0..3 {
+        let mut world = World::new();
+        for at in 0..RULES {
+            let name = format!("r{at:03}");
+            let rule = json!({ "Name": name, "EventPattern": r#"{"source": ["shop"]}"# });
+            assert!(ask(&mut world, "PutRule", rule).starts_with('{'));
+            let targets = json!([{ "Id": "q", "Arn": "arn:aws:sqs:us-east-1:123456789012:q" }]);
+            let put = json!({ "Rule": name, "Targets": targets });
+            assert!(ask(&mut world, "PutTargets", put).starts_with('{'));
+        }
+        let detail = json!({ "a": "x".repeat(500_000) }).to_string();
+        let entry = json!({ "Source": "shop", "DetailType": "d", "Detail": detail });
+        let input = json!({ "Entries": [entry] }).to_string();
+        let input = events::decode(input.as_bytes()).expect("an input");
+        world.send(Request::Events(EventsRequest::PutEvents(input)));
+        assert_eq!(world.kinds().get(&44), Some(&1), "the event is durable");
+        for _ in 0..commits_before_the_crash {
+            world.shard.tick(world.now());
+            world.commit();
+            let queued = world.kinds().get(&DELIVERY_PAYLOADS).copied();
+            assert!(queued.is_some_and(|queued| queued < RULES), "{queued:?}");
+        }
+        world.crash();
+        assert_eq!(world.kinds().get(&DELIVERY_PAYLOADS), Some(&RULES));
+        assert_eq!(world.kinds().get(&44), None, "nothing is on its way");
+    }
+}
