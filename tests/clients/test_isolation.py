@@ -125,3 +125,25 @@ def test_a_reply_over_6_mb_is_an_error_of_the_function(server, name):
     server.create_function(function, "export const handler = async () => 'x'.repeat(7 << 20);")
     reply = server.invoke(function)
     assert (reply["FunctionError"], reply["Payload"]["errorType"]) == ("Unhandled", "Function.ResponseSizeTooLarge")
+
+
+def test_a_handler_that_kills_its_parent_is_not_permitted(server, name):
+    function = name("f")
+    server.create_function(function, "export const handler = async () => process.kill(process.ppid, 'SIGKILL');")
+    reply = server.invoke(function)
+    assert (reply["FunctionError"], reply["Payload"]["errorMessage"]) == ("Unhandled", "kill EPERM")
+
+
+def test_processes_that_a_handler_detached_end_with_its_environment(server, name, tmp_path):
+    file = tmp_path / "pid"
+    source = f"""
+    import {{ spawn }} from 'node:child_process';
+    export const handler = async () => {{
+      spawn('sh', ['-c', 'setsid sh -c "echo \\$\\$ > {file}; sleep 300" &'], {{ detached: true, stdio: 'ignore' }});
+      await new Promise((never) => setTimeout(never, 60000));
+    }};
+    """
+    server.create_function(function := name("f"), source, Timeout=1)
+    assert server.invoke(function)["Payload"]["errorType"] == "Sandbox.Timedout"
+    pid = wait_until(lambda: file.exists() and file.read_text().strip(), "the detached process to say who it is")
+    wait_until(lambda: is_gone(pid), "the detached process to be gone")

@@ -17,6 +17,7 @@ use super::python::Pythons;
 use super::remains::{Cleaner, Ground, Remains};
 use super::report;
 use super::runner::{Runner, is_executable};
+use super::scratch::Usage;
 use super::spawner::Spawner;
 use super::variables::variables;
 use crate::configuration::{Configuration, Runtime};
@@ -95,6 +96,8 @@ impl Host {
             _code: code,
             remains,
             tasks_before: tasks_on_machine(),
+            has_family: self.sandbox != Sandbox::None,
+            usage: Usage::default(),
             peak_bytes: 0,
             request_id: Arc::from(""),
             user_agent: None,

@@ -48,6 +48,13 @@ pub(crate) struct Bounds {
     pub(crate) cgroups: Vec<File>,
 }
 
+/// How much memory is used.
+pub(crate) struct Used {
+    pub(crate) bytes: u64,
+    /// Whether it is that of more than one process.
+    pub(crate) has_family: bool,
+}
+
 /// A running process group. Dropping it kills the group.
 pub(crate) struct Process {
     child: Child,
@@ -105,22 +112,20 @@ impl Process {
     /// Memory in bytes of the process and what it has started.
     ///
     /// - `limit`: from here on memory that processes share is counted once.
-    pub(crate) fn use_of_all(&self, limit: u64) -> u64 {
+    pub(crate) fn use_of_all(&self, limit: u64) -> Used {
         let own = self.resident_bytes();
         let family = descendants(self.group);
-        if family.is_empty() || own > limit {
-            return own;
+        let has_family = !family.is_empty();
+        let mut bytes = own + family.iter().copied().map(resident_bytes).sum::<u64>();
+        if has_family && bytes > limit && own <= limit {
+            let counted = family.iter().chain([&self.group]);
+            bytes = counted.copied().map(proportional_bytes).sum();
         }
-        let all = own + family.iter().copied().map(resident_bytes).sum::<u64>();
-        if all <= limit {
-            return all;
-        }
-        let counted = family.iter().chain([&self.group]);
-        counted.copied().map(proportional_bytes).sum()
+        Used { bytes, has_family }
     }
 
     /// Resident memory in bytes, 0 where the system does not tell.
-    fn resident_bytes(&self) -> u64 {
+    pub(crate) fn resident_bytes(&self) -> u64 {
         let mut text = [0_u8; 128];
         let read = self
             .statm

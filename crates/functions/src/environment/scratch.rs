@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// The temporary directories of one pool. Dropping it removes them.
 pub(crate) struct Scratch {
@@ -68,8 +69,32 @@ fn remove_abandoned(all: &Path) {
     }
 }
 
-/// Bytes of the files below `directory`, counted up to a bound of entries.
-pub(crate) fn bytes_in(directory: &Path) -> u64 {
+/// How much one temporary directory holds. Asked after every invocation, so a directory that stays empty costs one call.
+#[derive(Default)]
+pub(crate) struct Usage {
+    /// When the directory was changed last, if it was empty then.
+    empty_since: Option<SystemTime>,
+}
+
+impl Usage {
+    /// Bytes of the files below `directory`.
+    pub(crate) fn bytes(&mut self, directory: &Path) -> u64 {
+        let changed = fs::metadata(directory)
+            .and_then(|found| found.modified())
+            .ok();
+        if changed.is_some() && changed == self.empty_since {
+            return 0;
+        }
+        let (bytes, entries) = bytes_in(directory);
+        // The clock of a file system stands still for some milliseconds: what has just changed may change once more.
+        let is_settled = changed.and_then(|changed| changed.elapsed().ok()) > Some(SETTLED_AFTER);
+        self.empty_since = changed.filter(|_| entries == 0 && is_settled);
+        bytes
+    }
+}
+
+/// Bytes of the files below `directory`, counted up to a bound of entries, and the entries.
+fn bytes_in(directory: &Path) -> (u64, usize) {
     let mut bytes = 0;
     let mut left = ENTRIES_MAX;
     let mut directories = vec![directory.to_owned()];
@@ -85,13 +110,14 @@ pub(crate) fn bytes_in(directory: &Path) -> u64 {
             }
             left -= 1;
             if left == 0 {
-                return bytes;
+                return (bytes, ENTRIES_MAX);
             }
         }
     }
-    bytes
+    (bytes, ENTRIES_MAX - left)
 }
 
+const SETTLED_AFTER: Duration = Duration::from_millis(50);
 const LOCK: &str = "lock";
 /// Files and directories that a look at a temporary directory counts.
 const ENTRIES_MAX: usize = 10_000;
