@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import ACCOUNT, REGION, Server, wait_until
+from harness import ACCOUNT, REGION, ROLE, Server, wait_until
 
 # One line a run: the id of the invocation and its event.
 NOTES = """
@@ -226,3 +226,13 @@ def test_a_task_goes_on_without_waiting_for_its_function(server, effects, resour
     ended, _ = server.run(machine("DryRun"))
     assert json.loads(ended["output"])["StatusCode"] == 204
     assert len(lines(effects)) == 1
+
+
+def test_a_test_of_a_state_really_sends_its_event(server, effects):
+    arn = noting(server, effects)
+    parameters = {"FunctionName": arn, "InvocationType": "Event", "Payload": {"n": 2}}
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": parameters, "End": True}
+    tested = server.states.test_state(definition=json.dumps(state), roleArn=ROLE, input="{}")
+    assert tested["status"] == "SUCCEEDED" and json.loads(tested["output"])["StatusCode"] == 202, tested
+    wait_until(lambda: lines(effects), "the run")
+    assert lines(effects)[0][1] == {"n": 2}

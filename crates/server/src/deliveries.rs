@@ -66,8 +66,9 @@ fn outcome_of(invoked: Result<InvokeReply, Unrun>) -> DeliveryOutcome {
     // AWS: throttles and system errors are tried again; what the request itself is wrong with stays wrong.
     let is_retryable = error.status() == 429 || error.status() >= 500 && error.status() != 501;
     DeliveryOutcome::Failed {
-        code: error.name().to_string(),
-        message: error.message,
+        // AWS: what a dead letter says is the HTTP status.
+        code: error.status().to_string(),
+        message: format!("{}: {}", error.name(), error.message),
         is_retryable,
     }
 }

@@ -8,14 +8,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use stepwell_api::catalogue::Naming;
+use stepwell_api::lambda;
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_integrations::Integrations;
-use stepwell_service::{CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket};
+use stepwell_service::{
+    CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket, Unawaited, unawaited,
+    unawaited_outcome,
+};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::deliveries;
-use crate::functions::{Functions, Unrun};
-use crate::shard::uuid;
+use crate::functions::{Functions, Unrun, unrun_error};
+use crate::shard::{now, uuid};
 use crate::states;
 
 /// Calls of a recovery that run at once; the others wait. A restart may find more tasks in flight than functions may
@@ -211,10 +215,12 @@ pub(crate) async fn call_function(
     revoked: impl Future<Output = ()> + Send,
 ) -> Performed {
     let request_id = uuid();
-    let invocation = match invocation(call, &request_id) {
-        Ok(invocation) => invocation,
-        Err(outcome) => return Performed::Ended(outcome),
-    };
+    if let Some(asked) = unawaited(call) {
+        let answered = call_unawaited(functions, call, asked, &request_id).await;
+        let outcome = unawaited_outcome(now(), call, &request_id, answered);
+        return Performed::Ended(outcome);
+    }
+    let invocation = invocation(call, &request_id);
     let qualifier = call.qualifier.as_deref();
     let invoked = functions.invoke_unless(&call.function, qualifier, invocation, revoked);
     match invoked.await {
@@ -227,25 +233,42 @@ pub(crate) async fn call_function(
     }
 }
 
-fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskOutcome> {
+/// A call that does not wait for its function: of a test of a state. Those of executions never leave the shard.
+async fn call_unawaited(
+    functions: &Functions,
+    call: &FunctionCall,
+    asked: Result<Unawaited, lambda::Error>,
+    request_id: &str,
+) -> Result<(), lambda::Error> {
+    let client_context = match asked? {
+        Unawaited::Event(client_context) => client_context,
+        Unawaited::DryRun => {
+            let looked_up = functions.invocable(&call.function, call.qualifier.as_deref());
+            return looked_up.map(drop).map_err(unrun_error);
+        }
+    };
+    functions
+        .take_event(
+            call.function.clone(),
+            call.qualifier.clone(),
+            call.payload.text().to_string().into_bytes(),
+            client_context,
+            call.trace_header.clone(),
+            request_id,
+        )
+        .await
+}
+
+fn invocation(call: &FunctionCall, request_id: &str) -> Invocation {
     let (log_tail, client_context) = match &call.style {
         CallStyle::Direct => (false, None),
         CallStyle::Integration {
-            invocation_type,
             log_tail,
             client_context,
             ..
-        } => {
-            if invocation_type != "RequestResponse" {
-                let cause = format!(
-                    "NotImplemented: Stepwell does not implement InvocationType {invocation_type} yet"
-                );
-                return Err(failed("States.Runtime", cause));
-            }
-            (*log_tail, client_context.clone())
-        }
+        } => (*log_tail, client_context.clone()),
     };
-    Ok(Invocation {
+    Invocation {
         request_id: request_id.to_string(),
         function_arn: call.function.clone(),
         payload: call.payload.text().to_string().into(),
@@ -253,7 +276,7 @@ fn invocation(call: &FunctionCall, request_id: &str) -> Result<Invocation, TaskO
         client_context,
         log_tail,
         stream: None,
-    })
+    }
 }
 
 /// A function's reply becomes a result or an error.

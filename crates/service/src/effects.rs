@@ -3,7 +3,7 @@
 use stepwell_engine::{Call, CallPattern, Effect as EngineEffect, Input, Timestamp};
 
 use crate::command::{Effect, FunctionCall};
-use crate::deliveries::is_unawaited;
+use crate::deliveries::unawaited;
 use crate::integration;
 use crate::shard::{Done, Shard};
 use crate::tasks;
@@ -71,7 +71,7 @@ impl Shard {
                 .map(|call| Effect::InvokeFunction(Box::new(call))),
         };
         match effect {
-            Ok(Effect::InvokeFunction(call)) if is_unawaited(&call) => {
+            Ok(Effect::InvokeFunction(call)) if unawaited(&call).is_some() => {
                 self.queue_event_task(*call);
                 Ok(())
             }

@@ -49,7 +49,7 @@ pub use command::{
     LostTask, Message, Refusal, Request, RequestId, SchedulerRequest, Settings, TakenTask,
     TaskOutcome, UnknownRole,
 };
-pub use deliveries::{Delivery, RetryPolicy};
+pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
 pub use functions::lambda_date;
 pub use functions::named::Invocable;
 pub use integration::ServiceCall;

@@ -21,6 +21,7 @@ use crate::command::{
     BusEvent, DeliveryAction, DeliveryCall, Effect, FunctionCall, Message, Request,
 };
 use crate::events::{PublishedEvent, bus_in, find_bus};
+use crate::functions::named::function_settings;
 use crate::rows::delivery::{
     Counters, DeadLetterRow, DeliveryRow, MessageRow, Stage, counters_key, delivery_key,
     payload_key,
@@ -31,7 +32,7 @@ use crate::staging::Rows;
 use crate::timers::Timers;
 
 pub(crate) use event_invoke::{config_of, configs_of, no_config, refusal};
-pub(crate) use task::is_unawaited;
+pub use task::{Unawaited, unawaited, unawaited_outcome};
 
 /// Bytes of an asynchronous payload. Source: Lambda quotas, asynchronous invocation.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 20;
@@ -348,7 +349,7 @@ impl Shard {
                 row.unreached = 0;
                 row.queued_ms = now.as_millis();
                 self.staging.put(delivery_key(number), encode(&row));
-                self.release_delivery(number, &row)?;
+                return self.make(now, number, row);
             }
             (Stage::Bring { .. }, Some(Target::StateMachine)) => {
                 self.start_delivered(now, number, &mut row)?
@@ -360,9 +361,18 @@ impl Shard {
                     None => self.release_delivery(number, &row)?,
                 }
             }
+            (Stage::Invoke { .. }, Some(Target::Function(arn))) if self.is_shut(&arn)? => {
+                return self.give_up(now, number, &row, outcome::Exhausted::shut());
+            }
             _ => self.release_delivery(number, &row)?,
         }
         Ok(())
+    }
+
+    /// AWS: with a reserved concurrency of zero, events are given up without an attempt.
+    fn is_shut(&self, arn: &FunctionArn) -> Result<bool, Error> {
+        let kept = function_settings(&self.staging, arn.name())?;
+        Ok(kept.reserved_concurrency == Some(0))
     }
 
     fn release_delivery(&mut self, number: u64, row: &DeliveryRow) -> Result<(), Error> {

@@ -57,6 +57,11 @@ impl Exhausted {
         }
     }
 
+    /// The function may not run at all.
+    pub(crate) fn shut() -> Exhausted {
+        Exhausted::refused("429", "Rate Exceeded.".to_string())
+    }
+
     pub(crate) fn refused(code: &str, message: String) -> Exhausted {
         Exhausted {
             condition: "RetriesExhausted",

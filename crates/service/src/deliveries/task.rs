@@ -13,13 +13,86 @@ use crate::integration::http_metadata;
 use crate::rows::history::text_at;
 use crate::shard::{Done, Shard, Stop};
 
-/// Whether a call does not wait for its function.
-pub(crate) fn is_unawaited(call: &FunctionCall) -> bool {
-    matches!(&call.style, CallStyle::Integration { invocation_type, .. } if invocation_type != "RequestResponse")
+/// A call that does not wait for its function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unawaited {
+    /// The function gets the event later; with the client context.
+    Event(Option<String>),
+    /// The function is only looked up.
+    DryRun,
+}
+
+/// What a call asks for that does not wait for its function; `None` for one that waits.
+///
+/// - Errors: `ValidationException` for an `InvocationType` that Lambda does not have.
+pub fn unawaited(call: &FunctionCall) -> Option<Result<Unawaited, lambda::Error>> {
+    let CallStyle::Integration {
+        invocation_type,
+        client_context,
+        ..
+    } = &call.style
+    else {
+        return None;
+    };
+    Some(match invocation_type.as_str() {
+        "RequestResponse" => return None,
+        "Event" => Ok(Unawaited::Event(client_context.clone())),
+        "DryRun" => Ok(Unawaited::DryRun),
+        other => {
+            let text = format!(
+                "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: \
+                 Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
+            );
+            Err(lambda::Error::new(
+                lambda::ErrorCode::ConstraintViolation,
+                text,
+            ))
+        }
+    })
+}
+
+/// How a task ends whose call did not wait for its function.
+///
+/// - `answered`: what Lambda said to it.
+pub fn unawaited_outcome(
+    now: Timestamp,
+    call: &FunctionCall,
+    request_id: &str,
+    answered: Result<(), lambda::Error>,
+) -> TaskOutcome {
+    let CallStyle::Integration {
+        naming,
+        invocation_type,
+        is_callback,
+        ..
+    } = &call.style
+    else {
+        unreachable!("a call of a function's ARN waits for the function");
+    };
+    if let Err(error) = answered {
+        return failure(&error, *naming, request_id);
+    }
+    let status = match invocation_type.as_str() {
+        "Event" => 202,
+        _ => 204,
+    };
+    let mut result = json!({});
+    if *naming == Naming::Optimized {
+        let mut metadata = http_metadata(now, 0, request_id);
+        metadata["HttpStatusCode"] = json!(status);
+        result["SdkHttpMetadata"] = metadata;
+        result["SdkResponseMetadata"] = json!({ "RequestId": request_id });
+    }
+    result["StatusCode"] = json!(status);
+    let result = Payload::from_value(result);
+    match is_callback {
+        true => TaskOutcome::Submitted(result),
+        false => TaskOutcome::Succeeded(result),
+    }
 }
 
 impl Shard {
-    /// Puts a call of [`is_unawaited`] on the list that [`Shard::answer_event_tasks`] works off.
+    /// Puts a call of [`unawaited`] on the list that [`Shard::answer_event_tasks`] works off.
     ///
     /// A task that were completed right here would step its execution inside of the step that scheduled it.
     pub(crate) fn queue_event_task(&mut self, call: FunctionCall) {
@@ -41,60 +114,36 @@ impl Shard {
     }
 
     fn call_unawaited(&mut self, now: Timestamp, call: &FunctionCall) -> Done<TaskOutcome> {
-        let CallStyle::Integration {
-            naming,
-            invocation_type,
-            client_context,
-            is_callback,
-            ..
-        } = &call.style
-        else {
-            unreachable!("a call of a function's ARN waits for the function");
-        };
         let entropy = self.entropy_of(call)?;
         let request_id = crate::uuid(&entropy);
-        let status = match invocation_type.as_str() {
-            "Event" => {
+        let answered = match unawaited(call) {
+            Some(Ok(Unawaited::Event(client_context))) => {
                 let event = EventInvocation {
                     function: call.function.clone(),
                     qualifier: call.qualifier.clone(),
                     request_id: request_id.clone(),
                     payload: call.payload.text().to_string(),
                     trace_header: call.trace_header.clone(),
-                    client_context: client_context.clone(),
+                    client_context,
                     origin: "a task".to_string(),
                 };
-                self.take_event(now, &entropy, event).map(|_| 202)
+                self.take_event(now, &entropy, event).map(|_| ())
             }
-            "DryRun" => self
+            Some(Ok(Unawaited::DryRun)) => self
                 .function_target(&call.function, call.qualifier.as_deref())
-                .map(|_| 204),
-            other => {
-                let text = format!(
-                    "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: \
-                     Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
-                );
-                Err(lambda::Error::new(lambda::ErrorCode::ConstraintViolation, text).into())
-            }
+                .map(|_| ()),
+            Some(Err(error)) => Err(error.into()),
+            None => unreachable!("a call that waits for its function is the shell's"),
         };
-        let status = match status {
-            Ok(status) => status,
-            Err(Stop::Refused(refusal)) => return Ok(failure(&refusal, *naming, &request_id)),
+        let answered = match answered {
+            Ok(()) => Ok(()),
+            Err(Stop::Refused(refusal)) => match *refusal {
+                Refusal::Lambda(error) => Err(error),
+                other => unreachable!("Lambda refuses as itself, not as {other:?}"),
+            },
             Err(Stop::Store(error)) => return Err(Stop::Store(error)),
         };
-        let mut result = json!({});
-        if *naming == Naming::Optimized {
-            let mut metadata = http_metadata(now, 0, &request_id);
-            metadata["HttpStatusCode"] = json!(status);
-            result["SdkHttpMetadata"] = metadata;
-            result["SdkResponseMetadata"] = json!({ "RequestId": request_id });
-        }
-        result["StatusCode"] = json!(status);
-        let result = Payload::from_value(result);
-        Ok(match is_callback {
-            true => TaskOutcome::Submitted(result),
-            false => TaskOutcome::Succeeded(result),
-        })
+        Ok(unawaited_outcome(now, call, &request_id, answered))
     }
 
     /// Whether a crash that cut an attempt off has done nothing of it, because it only queues an event.
@@ -128,11 +177,8 @@ impl Shard {
 }
 
 /// AWS: the texts are those of the SDK that Step Functions uses.
-fn failure(refusal: &Refusal, naming: Naming, request_id: &str) -> TaskOutcome {
-    let (name, status, message) = match refusal {
-        Refusal::Lambda(error) => (error.name(), error.status(), error.message.clone()),
-        other => unreachable!("Lambda refuses as itself, not as {other:?}"),
-    };
+fn failure(error: &lambda::Error, naming: Naming, request_id: &str) -> TaskOutcome {
+    let (name, status, message) = (error.name(), error.status(), &error.message);
     let cause = match naming {
         Naming::Sdk => format!(
             "{message} (Service: Lambda, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)"

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stepwell_api::lambda;
 use stepwell_service::{
     Delivery, DeliveryAction, DeliveryCall, DeliveryOutcome, EventInvocation, FunctionCode,
-    FunctionReply, LostTask, Message, Request, RetryPolicy,
+    FunctionReply, LambdaRequest, LostTask, Message, Request, RetryPolicy,
 };
 use stepwell_store::{Disk, Fault};
 
@@ -804,4 +804,85 @@ fn event_invoke_configurations_are_kept_by_qualifier() {
         missing.starts_with("! ResourceNotFoundException: The function"),
         "{missing}"
     );
+}
+
+#[test]
+fn a_function_that_may_not_run_gives_its_events_up_without_an_attempt() {
+    let mut world = world_with("f");
+    let input = json!({ "FunctionName": "f", "ReservedConcurrentExecutions": 0 });
+    let input = serde_json::from_value(input).expect("an input");
+    send(
+        &mut world,
+        Request::Lambda(LambdaRequest::PutFunctionConcurrency(input)),
+    );
+    invoke(&mut world, "f", "[7]");
+    let call = &world.deliveries[0];
+    assert_eq!(
+        (call.target.as_str(), &**call.payload.text()),
+        (QUEUE, "[7]")
+    );
+    let DeliveryAction::Send(message) = &call.action else {
+        panic!("{call:?}");
+    };
+    assert_eq!(message.attributes["ErrorCode"], "429");
+    // Also one that comes from elsewhere.
+    world.deliveries.clear();
+    send(&mut world, Request::Deliver(Box::new(delivery(&arn("f")))));
+    world.tick();
+    assert_eq!(world.deliveries.len(), 1);
+    assert_eq!(world.deliveries[0].target, QUEUE);
+}
+
+#[test]
+fn the_queue_has_an_end() {
+    let mut world = world_with("f");
+    for _ in 0..100 {
+        for _ in 0..1_000 {
+            world.apply(event("f", "1"));
+        }
+        let answers = world.commit().answers;
+        assert!(answers.iter().all(|(_, answer)| answer.is_ok()));
+    }
+    let refused = send(&mut world, event("f", "1"));
+    assert!(
+        refused.starts_with("! TooManyRequestsException: Rate exceeded: 100000 deliveries"),
+        "{refused}"
+    );
+    world.tick();
+    end(&mut world, reply("1", None));
+    assert_eq!(send(&mut world, event("f", "1")), "taken");
+    world.crash();
+    assert!(
+        send(&mut world, event("f", "1")).starts_with("! TooManyRequests"),
+        "counted after a crash too"
+    );
+}
+
+#[test]
+fn an_alias_has_a_configuration_and_a_dead_letter_target_of_its_own() {
+    let mut world = world_with("f");
+    let publish = serde_json::from_value(json!({ "FunctionName": "f" })).expect("an input");
+    send(
+        &mut world,
+        Request::Lambda(LambdaRequest::PublishVersion(publish)),
+    );
+    let alias = json!({ "FunctionName": "f", "Name": "live", "FunctionVersion": "1" });
+    let alias = serde_json::from_value(alias).expect("an input");
+    send(
+        &mut world,
+        Request::Lambda(LambdaRequest::CreateAlias(alias)),
+    );
+    let shown = configure(
+        &mut world,
+        json!({ "FunctionName": "f", "Qualifier": "live", "MaximumRetryAttempts": 0 }),
+    );
+    assert!(shown.contains(":function:f:live\""), "{shown}");
+    invoke(&mut world, "f:live", "{}");
+    let call = end(&mut world, failure());
+    assert_eq!(call.target, arn("f:live"));
+    assert_eq!(world.given_up.len(), 1, "the alias allows no retry");
+    assert_eq!(world.deliveries.remove(0).target, QUEUE);
+    invoke(&mut world, "f", "{}");
+    end(&mut world, failure());
+    assert_eq!(next_attempt(&mut world), 60, "$LATEST has the defaults");
 }
