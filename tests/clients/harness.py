@@ -285,8 +285,8 @@ class Server(Endpoint):
 class Dev(Endpoint):
     """`stepwell dev` on a directory."""
 
-    def __init__(self, directory):
-        self.process = Process("dev", directory, "--port", "0", "--json")
+    def __init__(self, directory, *arguments):
+        self.process = Process("dev", directory, "--port", "0", "--json", *arguments)
         ready = self.wait_for("ready", 120)
         self.url = ready["endpoint"]
         self.state_machines = ready["stateMachines"]

@@ -273,10 +273,9 @@ def test_a_variable_of_the_function_itself_wins(run, elsewhere):
         const { DynamoDBClient, ListTablesCommand } = require('@aws-sdk/client-dynamodb');
         return (await new DynamoDBClient().send(new ListTablesCommand({}))).TableNames;
         """,
-        variables={"AWS_ENDPOINT_URL_DYNAMODB": elsewhere.url, "AWS_ACCESS_KEY_ID": "mine"},
+        variables={"AWS_ENDPOINT_URL_DYNAMODB": elsewhere.url},
     )
     assert tables == ["elsewhere"]
-    assert "Credential=mine/" in elsewhere.seen[0][2]["authorization"]
 
 
 def test_the_tutorials_tracing_works_and_its_metrics_fail_at_once(run):

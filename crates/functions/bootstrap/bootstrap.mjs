@@ -56,6 +56,9 @@ process.on("unhandledRejection", (reason, promise) =>
 );
 
 let handler;
+const inspectorPort = take("_STEPWELL_INSPECTOR");
+// Opened here and not by Node's flag: what a debugger sends before somebody waits for it would be missed.
+if (inspectorPort !== undefined) (await import("node:inspector")).open(Number(inspectorPort), "127.0.0.1", true);
 try {
   handler = await loadHandler(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, hasCallbacks);
   keepImportedCallsHere();
@@ -169,6 +172,8 @@ function invokeStreaming(headers, requestId, body) {
 
 function makeContext(headers, requestId, waits) {
   const deadline = Number(headers["lambda-runtime-deadline-ms"]);
+  // A debugger is attached: a person has all the time.
+  const still = headers["stepwell-time-stands-still-ms"];
   const json = (name) => (headers[name] === undefined ? undefined : JSON.parse(headers[name]));
   return {
     get callbackWaitsForEmptyEventLoop() {
@@ -182,6 +187,6 @@ function makeContext(headers, requestId, waits) {
     identity: json("lambda-runtime-cognito-identity"),
     invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
     awsRequestId: requestId,
-    getRemainingTimeInMillis: () => deadline - Date.now(),
+    getRemainingTimeInMillis: () => (still === undefined ? deadline - Date.now() : Number(still)),
   };
 }

@@ -11,6 +11,7 @@
 pub mod bundle;
 mod configuration;
 mod environment;
+mod inspector;
 mod invocation;
 pub mod package;
 mod pool;
@@ -21,6 +22,7 @@ mod timestamp;
 pub use configuration::{
     Configuration, EPHEMERAL_STORAGE_MB, LogFormat, LogLevel, Logging, PackageId,
 };
+pub use inspector::{Inspection, StartFunction};
 pub use invocation::{
     FunctionError, Invocation, InvokeError, InvokeReply, LOG_BYTES_MAX, LOG_EVENT_BYTES_MAX,
     LOG_TAIL_BYTES_MAX, LogLine, LogSink, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, STREAM_BYTES_MAX,

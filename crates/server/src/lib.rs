@@ -15,6 +15,7 @@ mod functions;
 mod http;
 mod iam;
 mod inbox;
+mod inspection;
 mod log_writer;
 mod logs;
 mod performer;
@@ -30,5 +31,6 @@ mod unserved;
 mod validation;
 
 pub use endpoints::check_endpoint;
+pub use inspection::{Inspection, Ports};
 pub use server::{Error, LostTask, Options, Server};
 pub use validation::{Diagnostic, validate_definition};

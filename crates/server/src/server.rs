@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
 use crate::http::{self, Services};
+use crate::inspection::{self, Inspection};
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
 use crate::performer::{self, InFlight};
@@ -50,6 +51,8 @@ pub struct Options {
     pub stop_within: Duration,
     /// Where services are that this server does not serve: service id, as in `AWS_ENDPOINT_URL_<ID>` but lower case, to URL.
     pub endpoints: BTreeMap<String, String>,
+    /// Whether and where functions can be debugged.
+    pub inspection: Option<Inspection>,
 }
 
 /// What happens to a task whose outcome a crash has made unknown.
@@ -94,6 +97,7 @@ pub struct Server {
     pool: Pool,
     in_flight: Arc<InFlight>,
     stopping: watch::Sender<bool>,
+    inspected: Option<(Functions, Inspection)>,
     stop_within: Duration,
 }
 
@@ -161,6 +165,9 @@ impl Server {
             pool: pool.clone(),
             endpoint_url: format!("http://{address}"),
         };
+        let inspected = options
+            .inspection
+            .map(|inspection| (functions.clone(), inspection));
         runtime.spawn(performer::run(
             functions.clone(),
             released,
@@ -190,6 +197,7 @@ impl Server {
             pool,
             in_flight,
             stopping,
+            inspected,
             stop_within: options.stop_within,
         })
     }
@@ -197,6 +205,13 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Opens the ports of functions for debuggers, if the options say so, and tells them from now on.
+    pub fn inspect(&mut self) {
+        if let Some((functions, inspection)) = self.inspected.take() {
+            self.runtime.spawn(inspection::run(functions, inspection));
+        }
     }
 
     /// Whether the store or the shard's thread has failed, so that only a restart helps.
@@ -270,6 +285,7 @@ fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Re
         "AWS_XRAY_DAEMON_ADDRESS".to_owned(),
         trace_daemon.to_string(),
     );
+    pool_options.inspection = options.inspection.map(|inspection| inspection.ports);
     pool_options.signed_endpoints = endpoints::by_signing_name(&options.endpoints);
     Pool::new(pool_options).map_err(|cause| Error::System {
         action: format!("prepare the function cache in {}", data.display()),

@@ -2,12 +2,18 @@
 
 use std::{env, net::SocketAddr, path::PathBuf, time::Duration};
 
+use serde_json::json;
+
+use crate::{embedded::Inspection, terminal};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8333";
 pub const DEFAULT_REGION: &str = "us-east-1";
 pub const DEFAULT_ACCOUNT: &str = "123456789012";
 pub const DEFAULT_PORT: u16 = 8333;
+/// Node's own.
+const INSPECT_PORT: &str = "9229";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -177,9 +183,50 @@ pub struct Dev {
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
     #[command(flatten)]
+    pub inspection: Inspect,
+    #[command(flatten)]
     pub stack: Stack,
     #[command(flatten)]
     pub owner: Owner,
+}
+
+/// Whether and where functions can be debugged.
+#[derive(Debug, Args, Clone)]
+pub struct Inspect {
+    /// Let debuggers attach to functions, each at a port of its own from PORT on; time-outs of a function stand still meanwhile
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = INSPECT_PORT, value_parser = clap::value_parser!(u16).range(1024..))]
+    pub inspect: Option<u16>,
+    /// As --inspect, and a handler's module is loaded only once a debugger is attached
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = INSPECT_PORT, value_parser = clap::value_parser!(u16).range(1024..), conflicts_with = "inspect")]
+    pub inspect_brk: Option<u16>,
+}
+
+impl Inspect {
+    /// What a server is told; ports are told in lines of text or of JSON.
+    pub fn of_lines(&self, is_json: bool) -> Option<Inspection> {
+        Some(Inspection {
+            first_port: self.inspect.or(self.inspect_brk)?,
+            waits: self.inspect_brk.is_some(),
+            told: if is_json { tell_port_json } else { tell_port },
+        })
+    }
+}
+
+fn tell_port(function: &str, port: Result<u16, &str>) {
+    terminal::put_line(&match port {
+        Ok(port) => format!("inspector      {function:<40} 127.0.0.1:{port}"),
+        Err(reason) => format!("warning: no inspector for {function}: {reason}"),
+    });
+}
+
+fn tell_port_json(function: &str, port: Result<u16, &str>) {
+    terminal::put_json(&match port {
+        Ok(port) => json!({ "event": "inspector", "function": function, "port": port }),
+        Err(reason) => json!({
+            "event": "warning",
+            "message": format!("no inspector for {function}: {reason}"),
+        }),
+    });
 }
 
 /// What a template needs to become a stack.
@@ -224,6 +271,8 @@ pub struct Serve {
     /// Settings, such as where the services are that Stepwell does not serve [default: none]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub inspection: Inspect,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -32,6 +32,19 @@ pub struct Settings {
     pub stop_within: Duration,
     /// Where services are that the server does not serve, by service id.
     pub endpoints: BTreeMap<String, String>,
+    /// Whether and where functions can be debugged.
+    pub inspection: Option<Inspection>,
+}
+
+/// How functions can be debugged.
+#[derive(Clone, Copy)]
+pub struct Inspection {
+    /// The port of the first function; others follow.
+    pub first_port: u16,
+    /// Whether a handler's module waits for a debugger before it is loaded.
+    pub waits: bool,
+    /// Told the port of each function, or why it has none.
+    pub told: fn(&str, Result<u16, &str>),
 }
 
 /// A server that answers calls until [`Embedded::stop`].
@@ -61,12 +74,26 @@ impl Embedded {
             control_group: settings.control_group,
             stop_within: settings.stop_within,
             endpoints: settings.endpoints,
+            inspection: settings
+                .inspection
+                .map(|inspection| stepwell_server::Inspection {
+                    ports: stepwell_server::Ports {
+                        first_port: inspection.first_port,
+                        waits: inspection.waits,
+                    },
+                    told: inspection.told,
+                }),
         })
         .map_err(|error| match next_step(&error, &data) {
             Some(next) => anyhow::anyhow!("{error}\nnext: {next}"),
             None => error.into(),
         })?;
         Ok(Self { server, data })
+    }
+
+    /// Lets debuggers attach to functions, if the settings say so, and tells their ports from now on.
+    pub fn inspect(&mut self) {
+        self.server.inspect();
     }
 
     pub fn endpoint(&self) -> String {

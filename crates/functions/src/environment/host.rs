@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,7 @@ use super::scratch::Usage;
 use super::spawner::Spawner;
 use super::variables::variables;
 use crate::configuration::{Configuration, Runtime};
+use crate::inspector::{Debugger, Inspectors};
 use crate::invocation::{InvokeError, LogSink};
 use crate::package::{Code, hex};
 use crate::runtime_api::Wire;
@@ -43,6 +45,7 @@ pub(crate) struct Host {
     pub(crate) cache_directory: PathBuf,
     pub(crate) sandbox: Sandbox,
     pub(crate) pythons: tokio::sync::Mutex<Pythons>,
+    pub(crate) inspectors: Option<Arc<Inspectors>>,
     pub(crate) ground: Arc<Ground>,
     pub(crate) cleaner: Cleaner,
 }
@@ -67,8 +70,11 @@ impl Host {
         let memory_mb = configuration.memory_mb;
         let mut remains =
             Remains::prepare(&self.ground, &self.cleaner, serial, memory_mb).map_err(service)?;
+        let debugger = self.debugger(configuration);
         let runner = match runtime {
-            Runtime::Node { major } => self.node(configuration, &code, major)?,
+            Runtime::Node { major } => {
+                self.node(configuration, &code, major, debugger.as_deref())?
+            }
             Runtime::Python { minor } => self.python(configuration, &code, minor, &capture).await?,
             Runtime::Provided => self.provided(configuration, &code).await?,
         };
@@ -101,7 +107,20 @@ impl Host {
             peak_bytes: 0,
             request_id: Arc::from(""),
             user_agent: None,
+            debugger,
+            is_ready: false,
+            stood: Duration::ZERO,
         })
+    }
+
+    /// The debugger of a function, if functions are debugged and this one can be.
+    pub(crate) fn debugger(&self, configuration: &Configuration) -> Option<Arc<Debugger>> {
+        let is_node = matches!(
+            Runtime::parse(&configuration.runtime),
+            Some(Runtime::Node { .. })
+        );
+        let inspectors = self.inspectors.as_ref().filter(|_| is_node)?;
+        Some(inspectors.debugger(&configuration.function_name))
     }
 
     fn launch(

@@ -32,6 +32,7 @@ pub(crate) use host::Host;
 pub(crate) use report::{Report, Status};
 
 use crate::configuration::{Configuration, LogLevel};
+use crate::inspector::Debugger;
 use crate::invocation::{FunctionError, Invocation, InvokeReply, StreamSink};
 use crate::package::Code;
 use crate::runtime_api::{Answer, Body, Call, Headers, Wire};
@@ -61,6 +62,11 @@ pub(crate) struct Environment {
     peak_bytes: u64,
     request_id: Arc<str>,
     user_agent: Option<String>,
+    debugger: Option<Arc<Debugger>>,
+    /// Whether init is over.
+    is_ready: bool,
+    /// How long its time has stood still, because somebody looked with a debugger.
+    stood: Duration,
 }
 
 /// How an invocation went.
@@ -129,9 +135,11 @@ impl Environment {
 
     /// Waits until the runtime asks for its first invocation.
     pub(crate) async fn init(&mut self, deadline: Instant) -> Init {
+        self.stood = Duration::ZERO;
         match self.watch(deadline).await {
             Watched::Call(Call::Next { user_agent }) => {
                 self.user_agent = user_agent;
+                self.is_ready = true;
                 Init::Ready
             }
             Watched::Call(Call::InitError { body }) => {
@@ -174,8 +182,14 @@ impl Environment {
         init: Option<Duration>,
     ) -> Result<Ran, NotDelivered> {
         let started = Instant::now();
+        self.stood = Duration::ZERO;
         let headers = self.headers(invocation, deadline);
-        let sent = timeout_at(deadline, self.wire.invoke(&headers, &invocation.payload)).await;
+        // A process that a debugger has stopped does not read.
+        let sent_by = match self.debugger {
+            Some(_) => started + STOPPED_MAX,
+            None => deadline,
+        };
+        let sent = timeout_at(sent_by, self.wire.invoke(&headers, &invocation.payload)).await;
         let result = match sent {
             Ok(Ok(())) => self.result(deadline, invocation.stream.as_ref()).await?,
             Ok(Err(_)) => return Err(NotDelivered),
@@ -343,7 +357,8 @@ impl Environment {
     async fn watch(&mut self, deadline: Instant) -> Watched {
         let mut is_last_look = false;
         loop {
-            let look_at = (Instant::now() + LOOK_EVERY).min(deadline);
+            let looked = Instant::now();
+            let look_at = (looked + LOOK_EVERY).min(deadline + self.stood);
             match timeout_at(look_at, self.wire.call()).await {
                 Ok(Ok(call)) => return Watched::Call(call),
                 Ok(Err(error)) => {
@@ -357,6 +372,9 @@ impl Environment {
                     };
                 }
                 Err(_) => {}
+            }
+            if self.stands_still() {
+                self.stood += looked.elapsed();
             }
             if !self.is_within_memory() {
                 self.process.kill();
@@ -376,11 +394,18 @@ impl Environment {
                 }
                 is_last_look = true;
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline + self.stood {
                 self.process.kill();
                 return Watched::TimedOut;
             }
         }
+    }
+
+    /// Whether its time does not go on: a debugger is attached, or is waited for.
+    fn stands_still(&self) -> bool {
+        self.debugger
+            .as_ref()
+            .is_some_and(|debugger| debugger.is_attached() || (debugger.waits() && !self.is_ready))
     }
 
     /// An end, or the end of memory: the kernel kills without saying why.
@@ -477,6 +502,11 @@ impl Environment {
             timestamp::now_ms() / 1000,
         );
         headers.push(("Lambda-Runtime-Trace-Id", header_value(&trace)));
+        if self.stands_still() {
+            // Ours: the time that the handler's context shows stands still too.
+            let whole_ms = self.configuration.timeout.as_millis();
+            headers.push(("Stepwell-Time-Stands-Still-Ms", whole_ms.to_string()));
+        }
         if let Some(client_context) = &invocation.client_context {
             headers.push((
                 "Lambda-Runtime-Client-Context",
@@ -497,6 +527,8 @@ fn header_value(text: &str) -> String {
         .collect()
 }
 
+/// How long a debugger may keep a process from reading its event.
+const STOPPED_MAX: Duration = Duration::from_secs(86_400);
 /// How often a running invocation's memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// AWS: the init phase is limited to 10 seconds (Lambda execution environment life cycle).

@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 use super::host::{Host, find_on_path, service};
 use super::process::{API_DESCRIPTOR, LOG_DESCRIPTOR};
 use crate::configuration::Configuration;
+use crate::inspector::Debugger;
 use crate::invocation::InvokeError;
 use crate::package::Code;
 use crate::runtime_api::{Direct, Listener, Wire};
@@ -38,6 +39,7 @@ impl Host {
         configuration: &Configuration,
         code: &Code,
         major: u32,
+        debugger: Option<&Debugger>,
     ) -> Result<Runner, InvokeError> {
         let program = match &self.node {
             Some(node) => node.clone(),
@@ -73,6 +75,16 @@ impl Host {
             ("_STEPWELL_LOG_FD", LOG_DESCRIPTOR.to_string()),
             ("_STEPWELL_RUNTIME", configuration.runtime.clone()),
         ];
+        if let Some(debugger) = debugger {
+            let port = debugger.choose_target().map_err(service)?;
+            // What is printed otherwise names the process's own port, which nobody needs.
+            arguments.insert(0, "--inspect-publish-uid=http".to_owned());
+            if debugger.waits() {
+                variables.push(("_STEPWELL_INSPECTOR", port.to_string()));
+            } else {
+                arguments.insert(0, format!("--inspect=127.0.0.1:{port}"));
+            }
+        }
         if !self.signed_endpoints.is_empty() {
             let endpoints = serde_json::json!(self.signed_endpoints).to_string();
             variables.push(("_STEPWELL_ENDPOINTS", endpoints));

@@ -29,6 +29,7 @@ use crate::environment::tag::Tags;
 use crate::environment::{
     Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran, Uninitialised,
 };
+use crate::inspector::{Debugger, Inspection, Inspectors, StartFunction};
 use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
 use crate::package::{PackageSource, Packages};
 use crate::sandbox::{self, Sandbox};
@@ -59,6 +60,8 @@ pub struct PoolOptions {
     pub variables: BTreeMap<String, String>,
     /// Endpoints of services by the name in their signatures, for SDKs that read no variable.
     pub signed_endpoints: BTreeMap<String, String>,
+    /// Whether and where functions can be debugged. Then each runs in one environment at a time.
+    pub inspection: Option<Inspection>,
     /// Where limits for all processes of an environment together are made.
     pub control_group: ControlGroup,
     /// What stands between functions and the machine.
@@ -95,6 +98,7 @@ impl PoolOptions {
             node: None,
             variables: BTreeMap::new(),
             signed_endpoints: BTreeMap::new(),
+            inspection: None,
             control_group: ControlGroup::Own,
             sandbox: Sandbox::None,
         }
@@ -193,6 +197,9 @@ impl Pool {
             cache_directory: options.cache_dir.canonicalize()?,
             sandbox: options.sandbox,
             pythons: tokio::sync::Mutex::default(),
+            inspectors: options
+                .inspection
+                .map(|inspection| Inspectors::open(&options.cache_dir, inspection)),
             ground: Arc::new(Ground {
                 scratch,
                 cgroups: Cgroups::open(&options.control_group)?,
@@ -204,7 +211,11 @@ impl Pool {
             concurrency_max: options.concurrency_max,
             environments_max: options.environments_max,
             starting_max: options.starting_max,
-            spare_memory_mb_max: options.spare_memory_mb_max,
+            // A spare would have the inspector that a person means.
+            spare_memory_mb_max: match options.inspection {
+                Some(_) => 0,
+                None => options.spare_memory_mb_max,
+            },
             idle_after: options.idle_after,
         };
         let shared = Shared {
@@ -270,11 +281,21 @@ impl Pool {
             configuration: Arc::clone(configuration),
             package,
         };
-        let (lease, grant) = tokio::select! {
+        let debugger = self.inner.host.debugger(configuration);
+        let place = async {
+            let mut turn = None;
+            if let Some(debugger) = &debugger {
+                turn = Some(debugger.turn().await);
+                self.make_room(debugger, configuration);
+            }
+            let (lease, grant) = self.lease(&blueprint).await?;
+            Ok::<_, InvokeError>((turn, lease, grant))
+        };
+        let (_turn, lease, grant) = tokio::select! {
             // First: of two that are ready, being unwanted counts.
             biased;
             () = revoked => return Err(InvokeError::Revoked),
-            leased = self.lease(&blueprint) => leased?,
+            placed = place => placed?,
         };
         self.run(lease, grant, blueprint, &invocation).await
     }
@@ -290,6 +311,9 @@ impl Pool {
             package,
         };
         self.inner.runtime.get_or_init(Handle::current);
+        if let Some(debugger) = self.inner.host.debugger(configuration) {
+            self.make_room(&debugger, configuration);
+        }
         let now = self.inner.now();
         let mut shared = self.inner.lock();
         shared
@@ -298,6 +322,28 @@ impl Pool {
         let ended = self.inner.start_wanted(&mut shared);
         drop(shared);
         drop(ended);
+    }
+
+    /// The port at which a function can be debugged, open from now on; `None` if functions are not debugged.
+    ///
+    /// Errors: another process has the port.
+    pub async fn open_inspector_port(&self, function_name: &str) -> Option<io::Result<u16>> {
+        let inspectors = self.inner.host.inspectors.as_ref()?;
+        Some(inspectors.open_port(function_name).await)
+    }
+
+    /// What starts an environment of a function when a debugger comes and there is none.
+    pub fn on_attach(&self, start: StartFunction) {
+        if let Some(inspectors) = &self.inner.host.inspectors {
+            inspectors.on_attach(start);
+        }
+    }
+
+    /// Ends the environment of another revision: a function that is debugged has one at a time.
+    fn make_room(&self, debugger: &Debugger, configuration: &Configuration) {
+        if debugger.changes_revision(&configuration.revision) {
+            self.retire(&configuration.function_arn);
+        }
     }
 
     /// Ends the idle environments of a function whose code or configuration has changed; busy ones finish first.

@@ -98,6 +98,35 @@ impl Functions {
         }
     }
 
+    /// Names of functions, about `limit` at most.
+    pub(crate) fn names(&self, limit: usize) -> Vec<String> {
+        let reader = self.handle.reader();
+        let mut names = Vec::new();
+        let mut request = lambda::ListFunctionsRequest::default();
+        // A store that cannot be read is told by whoever asks it for something.
+        while let Ok(Ok(page)) = tokio::task::block_in_place(|| reader.list_functions(&request)) {
+            let rows = page.functions.unwrap_or_default();
+            names.extend(rows.into_iter().filter_map(|row| row.function_name));
+            request.marker = page.next_marker;
+            if request.marker.is_none() || names.len() >= limit {
+                break;
+            }
+        }
+        names
+    }
+
+    /// Starts an environment of a function that nobody invokes yet.
+    pub(crate) fn start_for_debugger(&self, function: &str) {
+        // A function that has just been deleted has nothing to debug.
+        let Ok(invocable) = self.invocable(function, None) else {
+            return;
+        };
+        let mut configuration = self.configuration(invocable);
+        configuration.provisioned_concurrency = Some(1);
+        let packages: Arc<dyn PackageSource> = Arc::new(StoredPackages(self.handle.clone()));
+        self.pool.provision(&Arc::new(configuration), packages);
+    }
+
     fn configuration(&self, invocable: Invocable) -> Configuration {
         let row = invocable.row;
         let settings = self.handle.settings();

@@ -24,6 +24,7 @@ pub fn options(data: &Path) -> Options {
         control_group: None,
         stop_within: PATIENCE,
         endpoints: BTreeMap::new(),
+        inspection: None,
     }
 }
 

@@ -49,6 +49,7 @@ pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
         control_group: None,
         stop_within: Duration::from_secs(10),
         endpoints: BTreeMap::new(),
+        inspection: None,
     };
     let server = Embedded::start(settings)?;
     let measured = match arguments.workload {

@@ -61,6 +61,7 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         control_group: None,
         stop_within: STOP_WITHIN,
         endpoints: configuration.endpoints,
+        inspection: None,
     })?;
     let endpoint = server.endpoint();
     report.say(&format!(

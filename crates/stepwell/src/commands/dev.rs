@@ -71,7 +71,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
     let data = arguments.dir.join(DATA_DIRECTORY);
     create_data_directory(&data)
         .with_context(|| format!("cannot create the data directory {}", data.display()))?;
-    let server = Embedded::start(Settings {
+    let mut server = Embedded::start(Settings {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)),
         data,
         region: source.region.clone(),
@@ -82,7 +82,9 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         control_group: None,
         stop_within: STOP_WITHIN,
         endpoints: configuration.endpoints,
+        inspection: arguments.inspection.of_lines(is_json),
     })?;
+    server.inspect();
     let endpoint = server.endpoint();
     let mut session = Session::new(Client::new(&endpoint)?, source, report, stop);
     session.reload(&Changes::default(), begun)?;

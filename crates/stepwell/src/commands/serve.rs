@@ -28,7 +28,7 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     interrupt::on_interrupt(move || {
         let _ = ask.send(());
     })?;
-    let server = Embedded::start(Settings {
+    let mut server = Embedded::start(Settings {
         listen: arguments.listen,
         data: arguments.data.clone(),
         region: arguments.owner.region(),
@@ -39,6 +39,7 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         control_group: arguments.control_group.clone(),
         stop_within: Duration::from_secs(arguments.stop_within),
         endpoints: configuration.endpoints,
+        inspection: arguments.inspection.of_lines(is_json),
     })?;
     if !arguments.listen.ip().is_loopback() {
         eprintln!(
@@ -56,6 +57,7 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     } else {
         terminal::put_line(&format!("listening on {}", server.endpoint()));
     }
+    server.inspect();
     wait(&server, &asked)?;
     eprintln!(
         "stopping: running tasks may finish, for at most {} s (again to stop at once)",
