@@ -525,7 +525,7 @@ fn package(
             stop,
         }),
         Code::ZipFile(path) => packaging::archive(&directory.join(path)),
-        Code::Inline(source) => packaging::inline(source),
+        Code::Inline(source) => packaging::inline(source, &function.runtime),
         Code::S3 { bucket, key, .. } => Err(format!(
             "code in S3 (s3://{bucket}/{key}) is not supported: name a local directory or zip file"
         )),

@@ -125,9 +125,13 @@ pub fn archive(path: &Path) -> Result<Package, String> {
 /// The package of a function whose source is in the template.
 ///
 /// AWS: the source becomes `index` with the runtime's extension.
-pub fn inline(source: &str) -> Result<Package, String> {
-    let zip = package::zip_files(&[("index.js", source.as_bytes())])
-        .map_err(|error| error.to_string())?;
+pub fn inline(source: &str, runtime: &str) -> Result<Package, String> {
+    let name = match runtime.starts_with("python") {
+        true => "index.py",
+        false => "index.js",
+    };
+    let zip =
+        package::zip_files(&[(name, source.as_bytes())]).map_err(|error| error.to_string())?;
     packaged(zip, BTreeSet::new(), Vec::new())
 }
 
@@ -324,16 +328,16 @@ mod tests {
 
     #[test]
     fn a_source_in_the_template_is_a_package_and_equal_sources_are_equal_packages() {
-        let package = inline("exports.handler = async () => 1;").unwrap();
+        let package = inline("exports.handler = async () => 1;", "nodejs22.x").unwrap();
         assert_eq!(
             package.code_sha256,
-            inline("exports.handler = async () => 1;")
+            inline("exports.handler = async () => 1;", "nodejs22.x")
                 .unwrap()
                 .code_sha256
         );
         assert_ne!(
             package.code_sha256,
-            inline("exports.handler = async () => 2;")
+            inline("exports.handler = async () => 2;", "nodejs22.x")
                 .unwrap()
                 .code_sha256
         );

@@ -70,6 +70,20 @@ pub(crate) fn resolve(resource: &Resource, scope: &Scope<'_>, stack: &mut Stack)
         .get(&resource.id)
         .expect("invariant: every resource has a name");
     let mut document = node.to_json();
+    if kind == "AWS::Lambda::LayerVersion" && document["Content"].is_object() {
+        let content = &document["Content"];
+        let key = content["S3Key"].as_str().or(content["Key"].as_str());
+        match key.and_then(|key| scope.assets.get(key)) {
+            Some(path) => document["Content"] = path.as_str().into(),
+            None => properties.fail(
+                "Content",
+                properties
+                    .get("Content")
+                    .map_or(properties.at, |node| node.at),
+                "the content is in S3, which is not read: name a local directory or zip file",
+            ),
+        }
+    }
     if let Some(name) = crate::names::name_property(kind)
         && document.get(name).is_none()
     {

@@ -66,6 +66,14 @@ pub(crate) fn fold(resources: &mut Vec<Resource>, scope: &Scope<'_>) {
             );
         }
         api.properties.set("Body", body);
+        if folder.text(api, "ProtocolType").as_deref() == Some("WEBSOCKET") {
+            let message = "a WEBSOCKET API is not supported, only HTTP";
+            folder.error(at, &api.place().join("ProtocolType"), message);
+        }
+        // They are in the document now.
+        for name in ["BinaryMediaTypes", "CorsConfiguration", "ProtocolType"] {
+            api.properties.remove(name);
+        }
     }
     for resource in resources.iter_mut() {
         let is_part = |node: &Node| {

@@ -126,7 +126,11 @@ const KINDS: &[Kind] = &[
         "states",
         "stateMachine:",
         Form::Arn,
-        &[("Arn", Form::Arn), ("Name", Form::Name)],
+        &[
+            ("Arn", Form::Arn),
+            ("Name", Form::Name),
+            ("StateMachineRevisionId", Form::Deferred),
+        ],
     ),
     kind(
         "AWS::Serverless::StateMachine",
@@ -134,7 +138,11 @@ const KINDS: &[Kind] = &[
         "states",
         "stateMachine:",
         Form::Arn,
-        &[("Arn", Form::Arn), ("Name", Form::Name)],
+        &[
+            ("Arn", Form::Arn),
+            ("Name", Form::Name),
+            ("StateMachineRevisionId", Form::Deferred),
+        ],
     ),
     kind(
         "AWS::StepFunctions::Activity",

@@ -125,6 +125,13 @@ impl Node {
         }
     }
 
+    /// Takes a member out of a map.
+    pub fn remove(&mut self, key: &str) {
+        if let Value::Map(entries) = &mut self.value {
+            entries.retain(|entry| entry.key != key);
+        }
+    }
+
     /// Adds a member to a map if there is a value.
     pub fn set_some(&mut self, key: &str, node: Option<Node>) {
         if let Some(node) = node {

@@ -392,7 +392,18 @@ pub(crate) struct Linked {
 /// The resources that one resource refers to.
 fn references(resource: &Resource, scope: &Scope<'_>) -> BTreeSet<String> {
     let mut references = References::new(scope);
-    references.walk(&resource.properties, &mut resource.place());
+    if resource.properties.function().is_some() {
+        references.walk(&resource.properties, &mut resource.place());
+    }
+    for entry in resource.properties.entries().unwrap_or_default() {
+        let mut place = resource.place().join(&entry.key);
+        if schema::is_expanded(&resource.kind, &entry.key) {
+            // What SAM made of it has these needs; here they are only checked.
+            References::new(scope).walk(&entry.node, &mut place);
+        } else {
+            references.walk(&entry.node, &mut place);
+        }
+    }
     for node in &resource.depends_on {
         let place = resource.place().join("DependsOn");
         match node.as_text() {

@@ -13,6 +13,16 @@ pub(crate) enum Use {
 
 use Use::{Expanded, NoEffect, Read};
 
+/// Whether SAM makes resources of a property.
+pub(crate) fn is_expanded(kind: &str, property: &str) -> bool {
+    let schema = match kind {
+        "AWS::Serverless::Function" => SERVERLESS_FUNCTION,
+        "AWS::Serverless::StateMachine" => SERVERLESS_STATE_MACHINE,
+        _ => return false,
+    };
+    schema.contains(&(property, Expanded))
+}
+
 /// A type's properties.
 pub(crate) type Schema = [(&'static str, Use)];
 

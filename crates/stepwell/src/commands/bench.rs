@@ -95,7 +95,7 @@ fn transitions(endpoint: &str, arguments: &Bench) -> anyhow::Result<Value> {
 
 /// A warm no-op function through Task states, beside the same function without any state machine.
 fn tasks(endpoint: &str, arguments: &Bench, data: &Path) -> anyhow::Result<Value> {
-    let package = packaging::inline(NO_OP).map_err(anyhow::Error::msg)?;
+    let package = packaging::inline(NO_OP, "nodejs20.x").map_err(anyhow::Error::msg)?;
     let client = Client::new(endpoint)?;
     let configuration = json!({
         "FunctionName": "no-op", "Runtime": "nodejs20.x", "Handler": "index.handler",

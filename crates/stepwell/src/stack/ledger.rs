@@ -1,6 +1,6 @@
 //! What belongs to a stack: by the tags of its resources, and by a ledger for kinds that have no tags.
 //!
-//! The ledger is the tags of log groups named `/stepwell/stacks/NAME#N`: it is on the server, seen by any client,
+//! The ledger is the tags of log groups named `/stepwell/stacks/NAME/N`: it is on the server, seen by any client,
 //! and there for whoever deploys next.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ pub struct Belonging {
 }
 
 fn page_name(stack: &str, number: usize) -> String {
-    format!("/stepwell/stacks/{stack}#{number}")
+    format!("/stepwell/stacks/{stack}/{number}")
 }
 
 /// Everything that the server says belongs to the stack.
@@ -108,7 +108,7 @@ pub fn belonging(client: &Client, stack: &str) -> Result<Vec<Belonging>, Error> 
 /// What the ledger says.
 pub fn read(client: &Client, stack: &str) -> Result<Vec<Belonging>, Error> {
     let mut entries = Vec::new();
-    for group in logs::groups(client, &format!("/stepwell/stacks/{stack}#"))? {
+    for group in logs::groups(client, &format!("/stepwell/stacks/{stack}/"))? {
         let tags = logs::tags(client, group["arn"].as_str().unwrap_or_default())?;
         entries.extend(
             tags.iter()
@@ -147,7 +147,7 @@ fn text(entry: &Belonging) -> String {
 pub fn write(client: &Client, stack: &str, entries: &BTreeSet<Belonging>) -> Result<(), Error> {
     let entries: Vec<&Belonging> = entries.iter().collect();
     let pages: Vec<&[&Belonging]> = entries.chunks(ENTRIES_MAX).take(PAGES_MAX).collect();
-    let existing = logs::groups(client, &format!("/stepwell/stacks/{stack}#"))?;
+    let existing = logs::groups(client, &format!("/stepwell/stacks/{stack}/"))?;
     for (number, page) in pages.iter().enumerate() {
         let name = page_name(stack, number);
         let wanted: BTreeMap<String, String> = page

@@ -30,6 +30,8 @@ pub struct Step {
     pub resource: Resource,
     pub from: Option<State>,
     pub action: Action,
+    /// What finds the resource is known only when another one has been brought.
+    pub is_hidden: bool,
 }
 
 /// All that a deployment would do, in its order.
@@ -77,7 +79,7 @@ fn deletions(steps: &[Step], belonging: Vec<Belonging>) -> Vec<Belonging> {
                 .from
                 .as_ref()
                 .is_some_and(|from| from.identity == one.identity);
-            is_here && (is_found || resource.kind.is_versioned())
+            is_here && (is_found || step.is_hidden || resource.kind.is_versioned())
         }) || one.is_retained
     };
     let mut deletions: Vec<Belonging> = belonging.into_iter().filter(|one| !is_kept(one)).collect();
@@ -94,15 +96,25 @@ pub fn step(
     known: &Known,
 ) -> Result<Step, Error> {
     let wanted = wanted(resource, &stack.name, known);
-    let from = match is_findable(resource.kind, &wanted) {
-        true => resource.kind.read(client, &wanted)?,
-        false => None,
+    let is_hidden = !is_findable(resource.kind, &wanted);
+    let read = match is_hidden {
+        true => Ok(None),
+        false => resource.kind.read(client, &wanted),
     };
-    let action = action(resource, &wanted, from.as_ref());
+    let (from, action) = match read {
+        Ok(from) => {
+            let action = action(resource, &wanted, from.as_ref());
+            (from, action)
+        }
+        // What the server has not built, or refuses to say: before anything is changed.
+        Err(error @ Error::Service { .. }) => (None, Action::Refuse(error.to_string())),
+        Err(error) => return Err(error),
+    };
     Ok(Step {
         resource: resource.clone(),
         from,
         action,
+        is_hidden,
     })
 }
 

@@ -212,6 +212,9 @@ fn identity(resource: &Resource, stack_name: &str, known: &Known) -> Option<Stri
         }
         Kind::Layer => {
             let arn = known.fill_text(&format!("{{{{stepwell:{}.Ref}}}}", resource.logical_id));
+            if stepwell_template::is_open(&arn) {
+                return None;
+            }
             let (_, version) = arn.rsplit_once(':')?;
             format!("{} {version}", text("LayerName"))
         }
@@ -233,6 +236,7 @@ fn perform(
         resource,
         mut from,
         action,
+        ..
     } = step;
     let kind = resource.kind;
     let wanted = planning::wanted(&resource, &stack.name, known);

@@ -6,6 +6,7 @@ mod bounds;
 mod functions;
 mod intrinsics;
 mod problems;
+mod serverless;
 mod state_machines;
 mod syntax;
 mod tutorial;

@@ -1,0 +1,3 @@
+const { greet } = require("greeting");
+
+exports.handler = async (event) => greet(event.name);
