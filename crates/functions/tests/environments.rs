@@ -287,7 +287,7 @@ async fn environments_are_reused_while_warm_and_never_shared() {
     pids.sort_by_key(ToString::to_string);
     pids.dedup();
     assert_eq!(pids.len(), 4);
-    world.pool.retire(&function.function_arn);
+    world.pool.retire(&function.function_arn, None);
     assert_eq!(world.succeed(&function, "{}").await[1], 1);
 }
 

@@ -90,7 +90,7 @@ async fn a_changed_function_runs_its_new_code_and_what_runs_finishes_the_old() {
     (new.function_arn, new.revision) = (old.function_arn.clone(), "2".to_owned());
     let (running, after) = tokio::join!(world.succeed(&old, r#"{"ms":400}"#), async {
         until(|| began(&world) == 1).await;
-        world.pool.retire(&old.function_arn);
+        world.pool.retire(&old.function_arn, None);
         world.succeed(&new, "{}").await
     });
     assert_eq!((running, after), (json!("old"), json!("new")));

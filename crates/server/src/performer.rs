@@ -168,7 +168,13 @@ pub(crate) async fn run(
                 reason,
             } => tracing::warn!(%target, %origin, "a delivery was given up: {reason}"),
             Effect::CancelTask { execution, ticket } => in_flight.end((execution, ticket)),
-            Effect::RetireFunction { function_arn } => functions.pool.retire(&function_arn),
+            Effect::RetireFunction {
+                function_arn,
+                revision_id,
+            } => functions.pool.retire(&function_arn, revision_id.as_deref()),
+            Effect::ProvisionFunction { function, version } => {
+                functions.provision(&function, &version);
+            }
             Effect::ValidateLogDelivery { .. } => {
                 unreachable!("the shard's thread gives it to the log writer")
             }

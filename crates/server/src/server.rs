@@ -177,6 +177,8 @@ impl Server {
         let thread = run.start(|error| {
             tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
         })?;
+        let ready = functions.clone();
+        runtime.spawn_blocking(move || ready.provision_all());
         let (stopping, is_stopping) = watch::channel(false);
         let services = Services::new(
             functions,

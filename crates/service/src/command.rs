@@ -341,9 +341,18 @@ pub enum Effect {
     ValidateLogDelivery {
         log_group_arn: String,
     },
-    /// Environments that run older code or configuration of this function may end.
+    /// Environments that run what is gone may end.
     RetireFunction {
+        /// Without a qualifier.
         function_arn: String,
+        /// The revision that is gone; `None` means all of them.
+        revision_id: Option<String>,
+    },
+    /// What is to be kept ready for a version may have changed.
+    ProvisionFunction {
+        /// Name of the function.
+        function: String,
+        version: String,
     },
 }
 

@@ -342,14 +342,16 @@ impl Pool {
     /// Ends the environment of another revision: a function that is debugged has one at a time.
     fn make_room(&self, debugger: &Debugger, configuration: &Configuration) {
         if debugger.changes_revision(&configuration.revision) {
-            self.retire(&configuration.function_arn);
+            self.retire(&configuration.function_arn, None);
         }
     }
 
     /// Ends the idle environments of a function whose code or configuration has changed; busy ones finish first.
-    pub fn retire(&self, function_arn: &str) {
+    ///
+    /// - `revision`: the one that is gone; `None` means all of them.
+    pub fn retire(&self, function_arn: &str, revision: Option<&str>) {
         let mut shared = self.inner.lock();
-        let ended = shared.plan.retire(function_arn, self.inner.now());
+        let ended = shared.plan.retire(function_arn, revision, self.inner.now());
         let mut environments: Vec<_> = ended
             .iter()
             .filter_map(|id| shared.idle.remove(id))

@@ -295,12 +295,26 @@ impl<B: Clone> Plan<B> {
 
     /// Idle environments of `function` to end now; the others end when they come free. What waits is still served by
     /// its own revision; a request that comes now gets a new environment.
-    pub(crate) fn retire(&mut self, function: &str, now: Duration) -> Vec<EnvironmentId> {
+    ///
+    /// - `revision`: only those of this one; `None` means all.
+    pub(crate) fn retire(
+        &mut self,
+        function: &str,
+        revision: Option<&str>,
+        now: Duration,
+    ) -> Vec<EnvironmentId> {
         let Some(known) = self.functions.get_mut(function) else {
             return Vec::new();
         };
+        let groups = &self.groups;
+        let is_meant =
+            |at: &GroupId| revision.is_none_or(|revision| groups[at].revision == revision);
+        let (retired, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut known.groups)
+            .into_iter()
+            .partition(is_meant);
+        known.groups = kept;
         let mut ended = Vec::new();
-        for at in std::mem::take(&mut known.groups) {
+        for at in retired {
             let group = self.groups.get_mut(&at).expect("a function has its groups");
             group.is_retired = true;
             group.provisioned = 0;

@@ -83,6 +83,26 @@ impl Functions {
             .map_err(Unrun::Pool)
     }
 
+    /// Has the pool keep ready what is provisioned for a version; nothing if the version is gone.
+    pub(crate) fn provision(&self, function: &str, version: &str) {
+        let Ok(invocable) = self.invocable(function, Some(version)) else {
+            return;
+        };
+        let configuration = Arc::new(self.configuration(invocable));
+        let packages: Arc<dyn PackageSource> = Arc::new(StoredPackages(self.handle.clone()));
+        self.pool.provision(&configuration, packages);
+    }
+
+    /// As [`Functions::provision`], for everything that was provisioned before this start.
+    pub(crate) fn provision_all(&self) {
+        // A store that cannot be read tells whoever invokes.
+        if let Ok(Ok(versions)) = self.handle.reader().provisioned_versions() {
+            for (function, version) in versions {
+                self.provision(&function, &version);
+            }
+        }
+    }
+
     /// What an invocation of a function, version or alias runs now.
     pub(crate) fn invocable(
         &self,

@@ -9,7 +9,7 @@ use super::named::{
     Given, alias, function_arn, function_settings, latest, version, version_number,
 };
 use super::{answered, check_revision, missing_function, nothing};
-use crate::command::Answered;
+use crate::command::{Answered, Effect};
 use crate::rows::function::{FunctionAlias, FunctionRow, LATEST, alias_key, aliases_of};
 use crate::rows::{after, encode_json};
 use crate::shard::{Done, Shard};
@@ -78,6 +78,7 @@ impl Shard {
         let function = self.existing_function(&input.function_name)?;
         let mut updated = self.existing_alias(&function, &input.name)?;
         check_revision(&updated.revision_id, input.revision_id.as_deref())?;
+        let before = updated.version.clone();
         updated.version = input.function_version.unwrap_or(updated.version);
         updated.description = input.description.unwrap_or(updated.description);
         // AWS: weights stay until they are named; empty ones take them away.
@@ -86,19 +87,34 @@ impl Shard {
         }
         updated.revision_id = crate::uuid(entropy);
         self.check_routing(&function, &updated)?;
+        let settings = function_settings(&self.staging, &function.name)?;
+        if updated.version != before && settings.provisioned.contains_key(&updated.name) {
+            self.provision_versions(&function.name, [before, updated.version.clone()]);
+        }
         Ok(self.put_function_alias(&function, &updated))
     }
 
     /// AWS: deleting an alias that is not there succeeds.
     pub(super) fn delete_alias(&mut self, input: &lambda::DeleteAliasRequest) -> Done<Answered> {
         let function = self.existing_function(&input.function_name)?;
+        let deleted = alias(&self.staging, &function.name, &input.name)?;
         self.staging.delete(alias_key(&function.name, &input.name));
         self.forget_qualifier(&function.name, &input.name);
         let mut settings = function_settings(&self.staging, &function.name)?;
         if settings.provisioned.remove(&input.name).is_some() {
             self.put_settings(&function.name, &settings);
+            self.provision_versions(&function.name, deleted.map(|alias| alias.version));
         }
         Ok(nothing())
+    }
+
+    fn provision_versions(&mut self, function: &str, versions: impl IntoIterator<Item = String>) {
+        for version in versions {
+            self.release_effect(Effect::ProvisionFunction {
+                function: function.to_string(),
+                version,
+            });
+        }
     }
 
     fn existing_alias(&self, function: &FunctionRow, name: &str) -> Done<FunctionAlias> {

@@ -47,7 +47,7 @@ impl Shard {
             return Ok(Answered::Function(Box::new(row.configuration())));
         }
         self.store_code(&code)?;
-        self.put_function(&row);
+        self.put_function(&row, Some(&before));
         let owner = latest_owner(&row.name);
         self.move_uses(&owner, &packages_of(&before), &packages_of(&row))?;
         if input.publish != Some(true) {

@@ -6,7 +6,7 @@ use stepwell_store::Direction;
 
 use super::named::{Given, alias, function_settings, version, version_number};
 use super::{answered, described::lambda_date, missing_function, nothing};
-use crate::command::Answered;
+use crate::command::{Answered, Effect};
 use crate::rows::function::{FunctionSettings, LATEST, Provisioned, all_settings, is_settings_key};
 use crate::rows::{after, decode_json};
 use crate::shard::{Done, Shard};
@@ -85,6 +85,7 @@ impl Shard {
         };
         settings.provisioned.insert(input.qualifier.clone(), kept);
         self.put_settings(&given.name, &settings);
+        self.provision(&given)?;
         Ok(answered(&output))
     }
 
@@ -96,7 +97,19 @@ impl Shard {
         let mut settings = function_settings(&self.staging, &given.name)?;
         settings.provisioned.remove(&input.qualifier);
         self.put_settings(&given.name, &settings);
+        self.provision(&given)?;
         Ok(nothing())
+    }
+
+    /// What is kept ready for a version, or for what an alias gives first, may have changed.
+    fn provision(&mut self, given: &Given) -> Done<()> {
+        if let Some(found) = given.find(&self.staging, None)? {
+            self.release_effect(Effect::ProvisionFunction {
+                function: given.name.clone(),
+                version: found.row.version,
+            });
+        }
+        Ok(())
     }
 
     fn provisioned_owner(&self, function: &str, qualifier: &str) -> Done<Given> {

@@ -80,7 +80,7 @@ impl Shard {
         self.check_function_role(&row.role)?;
         self.store_code(&code)?;
         self.move_uses(&latest_owner(&row.name), &[], &packages_of(&row))?;
-        self.put_function(&row);
+        self.put_function(&row, None);
         if !publishes {
             return Ok(Answered::Function(Box::new(row.configuration())));
         }
@@ -110,7 +110,7 @@ impl Shard {
         row.modified_ms = now.as_millis();
         row.revision_id = stepwell_engine::entropy(entropy).draw_uuid();
         check(&row)?;
-        self.put_function(&row);
+        self.put_function(&row, Some(&before));
         let owner = latest_owner(&row.name);
         self.move_uses(&owner, &packages_of(&before), &packages_of(&row))?;
         Ok(Answered::Function(Box::new(row.configuration())))

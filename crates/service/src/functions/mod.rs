@@ -84,6 +84,7 @@ impl Shard {
         self.forget_event_invokes(&row.name)?;
         self.release_effect(Effect::RetireFunction {
             function_arn: row.arn,
+            revision_id: None,
         });
         Ok(Answered::FunctionDeleted)
     }
@@ -102,10 +103,12 @@ impl Shard {
         }
     }
 
-    fn put_function(&mut self, row: &FunctionRow) {
+    /// - `before`: the revision that this one replaces; what was published from it runs on.
+    fn put_function(&mut self, row: &FunctionRow, before: Option<&FunctionRow>) {
         self.staging.put(function_key(&row.name), encode_json(row));
         self.release_effect(Effect::RetireFunction {
             function_arn: row.arn.clone(),
+            revision_id: before.map(|row| row.revision_id.clone()),
         });
     }
 

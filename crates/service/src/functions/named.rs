@@ -24,7 +24,7 @@ pub struct Invocable {
     pub alias: Option<String>,
     /// Invocations of all versions of the function at one time.
     pub reserved_concurrency: Option<u32>,
-    /// Environments to keep ready for what was named.
+    /// Environments to keep ready for the version that runs.
     pub provisioned_concurrency: Option<u32>,
 }
 
@@ -126,18 +126,32 @@ pub(crate) fn invocable(
         return Err(missing_function(&format!("{arn}:{qualifier}")).into());
     };
     let kept = function_settings(rows, &given.name)?;
-    // AWS: an alias with provisioned concurrency keeps it for what it routes to; a version for itself.
-    let provisioned = [given.qualifier.as_deref(), Some(&found.row.version)]
-        .into_iter()
-        .flatten()
-        .find_map(|qualifier| kept.provisioned.get(qualifier));
+    let provisioned = provisioned(rows, &given.name, &found.row.version, &kept)?;
     Ok(Invocable {
         invoked_arn: given.arn(settings),
         alias: found.alias.map(|alias| alias.name),
         reserved_concurrency: kept.reserved_concurrency,
-        provisioned_concurrency: provisioned.map(|kept| kept.concurrency),
+        provisioned_concurrency: provisioned,
         row: found.row,
     })
+}
+
+/// What is provisioned for a version: under its own number, and under the aliases that give it first.
+fn provisioned(
+    rows: &dyn Rows,
+    function: &str,
+    version: &str,
+    settings: &FunctionSettings,
+) -> Result<Option<u32>, Error> {
+    let mut sum = None;
+    for (qualifier, kept) in &settings.provisioned {
+        let is_meant = qualifier == version
+            || alias(rows, function, qualifier)?.is_some_and(|alias| alias.version == version);
+        if is_meant {
+            sum = Some(sum.unwrap_or(0) + kept.concurrency);
+        }
+    }
+    Ok(sum)
 }
 
 pub(crate) fn function_arn(settings: &Settings, name: &str) -> String {

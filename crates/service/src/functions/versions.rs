@@ -120,6 +120,7 @@ impl Shard {
         self.forget_qualifier(&row.name, &row.version);
         self.release_effect(Effect::RetireFunction {
             function_arn: row.arn,
+            revision_id: Some(row.revision_id),
         });
         Ok(Answered::FunctionDeleted)
     }

@@ -1,7 +1,7 @@
 //! What stands beside functions: aliases, policies, concurrency, tags, runtime management.
 
 use stepwell_api::lambda;
-use stepwell_store::Direction;
+use stepwell_store::{Direction, Error};
 
 use super::functions::page_limit;
 use super::page::cut_page;
@@ -12,8 +12,9 @@ use crate::functions::lambda_date;
 use crate::functions::named::{Given, function_arn, function_settings, latest, read};
 use crate::functions::{TERMINATE, missing_function, shown_policy, tagged};
 use crate::rows::function::{
-    FunctionAlias, FunctionRow, LayerVersionRow, Provisioned, ResourcePolicy, aliases_of,
-    functions, is_published_key, layers, policy_key, versions,
+    FunctionAlias, FunctionRow, FunctionSettings, LayerVersionRow, Provisioned, ResourcePolicy,
+    aliases_of, all_settings, functions, is_published_key, is_settings_key, layers, policy_key,
+    settings_owner, versions,
 };
 use crate::rows::{after, decode_json};
 use crate::shard::Done;
@@ -185,6 +186,40 @@ impl Reader {
             provisioned_concurrency_configs: Some(kept.iter().map(item).collect()),
             next_marker: next,
         })
+    }
+
+    /// Every version for which environments are kept ready: the function's name, and the version.
+    pub fn provisioned_versions(&self) -> Read<Vec<(String, String)>> {
+        settle(self.each_provisioned())
+    }
+
+    fn each_provisioned(&self) -> Done<Vec<(String, String)>> {
+        let mut found = Vec::new();
+        let mut from = all_settings();
+        loop {
+            let to = after(&all_settings());
+            let rows = Rows::scan(
+                &self.snapshot,
+                &from,
+                &to,
+                Direction::Ascending,
+                ROWS_AT_ONCE,
+            )?;
+            for (key, value) in rows.iter().filter(|(key, _)| is_settings_key(key)) {
+                let settings: FunctionSettings = decode_json(key, value)?;
+                let name =
+                    settings_owner(key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
+                for qualifier in settings.provisioned.keys() {
+                    let given = Given::parse(&name, Some(qualifier))?;
+                    let version = given.find(&self.snapshot, None)?.map(|it| it.row.version);
+                    found.extend(version.map(|version| (name.clone(), version)));
+                }
+            }
+            let Some((last, _)) = rows.last() else {
+                return Ok(found);
+            };
+            from = [last.as_slice(), &[0]].concat();
+        }
     }
 
     pub fn list_tags(&self, input: &lambda::ListTagsRequest) -> Read<lambda::ListTagsResponse> {

@@ -283,6 +283,12 @@ pub(crate) fn is_settings_key(row_key: &[u8]) -> bool {
     row_key.last() == Some(&0)
 }
 
+/// The function whose settings a row has.
+pub(crate) fn settings_owner(row_key: &[u8]) -> Option<String> {
+    let name = row_key.get(1..)?.strip_suffix(&[0])?;
+    String::from_utf8(name.to_vec()).ok()
+}
+
 pub(crate) fn layer_key(layer: &str, number: u64) -> Vec<u8> {
     key(
         Kind::LayerVersion,

@@ -254,7 +254,7 @@ fn every_change_of_a_function_retires_its_environments() {
     let retired = |world: &mut World, request: Request| {
         world.apply(request);
         let effects = world.commit().effects;
-        effects.iter().filter(|effect| matches!(effect, Effect::RetireFunction { function_arn } if function_arn.ends_with(":f"))).count()
+        effects.iter().filter(|effect| matches!(effect, Effect::RetireFunction { function_arn, .. } if function_arn.ends_with(":f"))).count()
     };
     let input = |body: &str| serde_json::from_str(body).expect("an input");
     assert_eq!(

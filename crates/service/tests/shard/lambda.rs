@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use stepwell_service::{FunctionCode, LambdaRequest, LostTask, Read, Reader, Request};
+use stepwell_service::{Effect, FunctionCode, LambdaRequest, LostTask, Read, Reader, Request};
 
 use crate::world::{World, answer_text, refusal_text, store_of};
 
@@ -412,11 +412,11 @@ fn an_invocation_runs_what_its_name_means() {
     expect![[r#"
         $LATEST as ~function:f alias None reserved Some(5) provisioned None
         $LATEST as ~function:f:$LATEST alias None reserved Some(5) provisioned None
-        1 as ~function:f:1 alias None reserved Some(5) provisioned None
+        1 as ~function:f:1 alias None reserved Some(5) provisioned Some(2)
         2 as ~function:f:2 alias None reserved Some(5) provisioned None
         2 as ~function:f:2 alias None reserved Some(5) provisioned None
         2 as ~function:f:2 alias None reserved Some(5) provisioned None
-        2 as ~function:f:live alias Some("live") reserved Some(5) provisioned Some(2)
+        2 as ~function:f:live alias Some("live") reserved Some(5) provisioned None
         1 as ~function:f:live alias Some("live") reserved Some(5) provisioned Some(2)
         $LATEST as ~function:f:dev alias Some("dev") reserved Some(5) provisioned None
         ! InvalidParameterValueException: The derived qualifier from the function name does not match the specified qualifier.
@@ -1295,5 +1295,58 @@ fn packages_of_an_older_release_are_kept_while_they_are_used() {
     assert_eq!(
         older.rows(),
         "chunks 1, versions 0, aliases 0, settings 0, layers 0, marks 3"
+    );
+}
+
+#[test]
+fn what_is_provisioned_follows_its_alias() {
+    let mut lambda = Lambda::with_function();
+    lambda.answer("PublishVersion", r#"{"FunctionName": "f"}"#);
+    lambda.answer(
+        "UpdateFunctionCode two",
+        r#"{"FunctionName": "f", "Publish": true}"#,
+    );
+    lambda.answer(
+        "CreateAlias",
+        r#"{"FunctionName": "f", "Name": "live", "FunctionVersion": "1"}"#,
+    );
+    let mut provisioned = |operation: &str, input: &str| {
+        let request = request(operation, input, "").expect("a change");
+        lambda.world.apply(request);
+        let effects = lambda.world.commit().effects.into_iter();
+        let shown = effects.filter_map(|effect| match effect {
+            Effect::ProvisionFunction { function, version } => {
+                let reader = lambda.world.reader();
+                let found = reader
+                    .invocable(&function, Some(&version), 0)
+                    .expect("rows");
+                let number = found.expect("a version").provisioned_concurrency;
+                Some(format!("{function}:{version} {number:?}"))
+            }
+            _ => None,
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let put = r#"{"FunctionName": "f", "Qualifier": "live", "ProvisionedConcurrentExecutions": 2}"#;
+    assert_eq!(
+        provisioned("PutProvisionedConcurrencyConfig", put),
+        ["f:1 Some(2)"]
+    );
+    let put = r#"{"FunctionName": "f", "Qualifier": "2", "ProvisionedConcurrentExecutions": 1}"#;
+    assert_eq!(
+        provisioned("PutProvisionedConcurrencyConfig", put),
+        ["f:2 Some(1)"]
+    );
+    let moved = r#"{"FunctionName": "f", "Name": "live", "FunctionVersion": "2"}"#;
+    assert_eq!(
+        provisioned("UpdateAlias", moved),
+        ["f:1 None", "f:2 Some(3)"]
+    );
+    let deleted = r#"{"FunctionName": "f", "Name": "live"}"#;
+    assert_eq!(provisioned("DeleteAlias", deleted), ["f:2 Some(1)"]);
+    let deleted = r#"{"FunctionName": "f", "Qualifier": "2"}"#;
+    assert_eq!(
+        provisioned("DeleteProvisionedConcurrencyConfig", deleted),
+        ["f:2 None"]
     );
 }

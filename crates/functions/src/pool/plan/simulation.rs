@@ -210,7 +210,7 @@ impl World {
     /// The function changes: sometimes its revision is the same as before.
     fn retire(&mut self) {
         let at = self.pick(FUNCTIONS.len());
-        for id in self.plan.retire(FUNCTIONS[at], self.now) {
+        for id in self.plan.retire(FUNCTIONS[at], None, self.now) {
             assert_eq!(self.ready.remove(&id), Some(0), "only an idle one ends");
         }
         if self.pick(4) > 0 {

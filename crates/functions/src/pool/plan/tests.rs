@@ -122,8 +122,8 @@ fn a_changed_function_gets_new_environments_and_what_runs_goes_on() {
     let waits = seen.wait("f");
     let starting = seen.start();
     assert_eq!(seen.release(idle), Release::Run(vec![waits]));
-    assert_eq!(seen.plan.retire("f", seen.now), []);
-    assert_eq!(seen.plan.retire("f", seen.now), []);
+    assert_eq!(seen.plan.retire("f", None, seen.now), []);
+    assert_eq!(seen.plan.retire("f", None, seen.now), []);
     // The same revision again: nothing of before is used.
     let ticket = seen.wait("f");
     assert_eq!(seen.release(busy), Release::End);
@@ -132,7 +132,20 @@ fn a_changed_function_gets_new_environments_and_what_runs_goes_on() {
     let new = seen.start();
     assert_eq!(seen.started(new), Release::Run(vec![ticket]));
     seen.release(new);
-    assert_eq!(seen.plan.retire("f", seen.now), [new]);
+    assert_eq!(seen.plan.retire("f", None, seen.now), [new]);
+    assert!(seen.plan.groups.is_empty() && seen.plan.functions.is_empty());
+}
+
+#[test]
+fn a_revision_that_is_gone_leaves_the_others_warm() {
+    let mut seen = Seen::new(limits(4));
+    let old = seen.running("f");
+    seen.now = at(1);
+    seen.release(old);
+    assert_eq!(seen.plan.retire("f", Some("2"), seen.now), []);
+    assert_eq!(seen.request("f"), Decision::Run(old));
+    seen.release(old);
+    assert_eq!(seen.plan.retire("f", Some("1"), seen.now), [old]);
     assert!(seen.plan.groups.is_empty() && seen.plan.functions.is_empty());
 }
 
@@ -141,7 +154,7 @@ fn who_waited_before_the_change_is_served_by_its_own_revision() {
     let mut seen = Seen::new(limits(1));
     let old = seen.running("f");
     let waits = seen.wait("f");
-    seen.plan.retire("f", seen.now);
+    seen.plan.retire("f", None, seen.now);
     assert_eq!(seen.release(old), Release::Run(vec![waits]));
     assert_eq!(seen.release(old), Release::End);
 }
@@ -312,7 +325,7 @@ fn provisioned_environments_start_at_once_and_stay() {
     assert_eq!(seen.plan.next_look(seen.now), Some(at(1002)));
     seen.now = at(1002);
     seen.start();
-    assert_eq!(seen.plan.retire("f", seen.now), [ids[0]]);
+    assert_eq!(seen.plan.retire("f", None, seen.now), [ids[0]]);
 }
 
 #[test]
