@@ -54,6 +54,11 @@ impl StreamSink {
         // AWS: an invocation goes on when its client hangs up.
         let _ = self.sender.send(part).await;
     }
+
+    /// Returns once there is room for a part, or nobody who would take it.
+    pub(crate) async fn has_room(&self) {
+        let _ = self.sender.reserve().await;
+    }
 }
 
 /// What a function answered.

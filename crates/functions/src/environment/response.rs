@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
 
 use super::process::Exit;
-use super::{Answered, Environment, Failure, Watched};
+use super::{Answered, Environment, Failure, LOOK_EVERY, Watched};
 use crate::invocation::{RESPONSE_BYTES_MAX, STREAM_BYTES_MAX, StreamPart, StreamSink};
 use crate::runtime_api::{Answer, Body, Call};
 
@@ -22,6 +22,25 @@ pub(super) async fn hand_on(sink: Option<&StreamSink>, content_type: &str, paylo
 }
 
 impl Environment {
+    /// Waits for the caller to read, as long as the function may run.
+    ///
+    /// AWS: the function's timeout counts while its caller reads.
+    async fn wait_for_room(&mut self, deadline: Instant, sink: &StreamSink) -> Result<(), Failure> {
+        loop {
+            let look_at = (Instant::now() + LOOK_EVERY).min(deadline);
+            if timeout_at(look_at, sink.has_room()).await.is_ok() {
+                return Ok(());
+            }
+            if !self.is_within_memory() {
+                self.process.kill();
+                return Err(Failure::out_of_memory(&self.request_id));
+            }
+            if Instant::now() >= deadline {
+                return Err(self.timed_out());
+            }
+        }
+    }
+
     /// The body behind [`Call::Streaming`], to its end; empty if a sink has it.
     pub(super) async fn stream(
         &mut self,
@@ -37,11 +56,9 @@ impl Environment {
         };
         let mut part = sink.map(|_| StreamPart::Start { content_type });
         loop {
-            if let (Some(sink), Some(part)) = (sink, part.take())
-                && timeout_at(deadline, sink.send(part)).await.is_err()
-            {
-                // AWS: the function's timeout counts while its caller reads.
-                return Err(self.timed_out());
+            if let (Some(sink), Some(part)) = (sink, part.take()) {
+                self.wait_for_room(deadline, sink).await?;
+                sink.send(part).await;
             }
             match self.watch(deadline).await {
                 Watched::Call(Call::Chunk(bytes)) => {
