@@ -164,6 +164,7 @@ impl Server {
             handle: handle.clone(),
             pool: pool.clone(),
             endpoint_url: format!("http://{address}"),
+            prepared: Arc::default(),
         };
         let inspected = options
             .inspection

@@ -1,7 +1,7 @@
 //! The shard's thread: take what waits, apply it all, commit once, release everything.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,6 +32,8 @@ pub(crate) struct Handle {
     settings: Settings,
     has_failed: Arc<AtomicBool>,
     is_draining: Arc<AtomicBool>,
+    /// Counts commits after which a function may be another one.
+    functions_changed: Arc<AtomicU64>,
 }
 
 impl Handle {
@@ -59,6 +61,13 @@ impl Handle {
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         );
         Reader::new(snapshot, self.settings.clone(), now())
+    }
+
+    /// A number that is another one after every acknowledged change of a function.
+    ///
+    /// What was read of functions after this was asked holds as long as it stays the same.
+    pub(crate) fn functions_changed(&self) -> u64 {
+        self.functions_changed.load(Ordering::SeqCst)
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -110,6 +119,8 @@ pub(crate) struct Run {
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     next_id: u64,
     entropy: Entropy,
+    /// Whether something was applied that the next commit may change a function by.
+    may_change_functions: bool,
 }
 
 /// Tells everybody that the shard's thread has ended before it was asked to, by an error or by a panic.
@@ -158,6 +169,7 @@ impl Run {
             settings,
             has_failed: Arc::new(AtomicBool::new(false)),
             is_draining: Arc::new(AtomicBool::new(false)),
+            functions_changed: Arc::new(AtomicU64::new(0)),
         };
         Run {
             shard,
@@ -172,6 +184,7 @@ impl Run {
                 seed: entropy(),
                 drawn: 0,
             },
+            may_change_functions: true,
         }
     }
 
@@ -298,6 +311,7 @@ impl Run {
             self.waiting.insert(id, sender);
             id
         });
+        self.may_change_functions |= !is_of_executions(&message.request);
         let command = Command {
             id,
             request: message.request,
@@ -322,6 +336,10 @@ impl Run {
                 self.logs.events(live);
             }
             *published = snapshot;
+        }
+        // After the snapshot and before the answers: who was answered finds no older function.
+        if std::mem::take(&mut self.may_change_functions) {
+            self.handle.functions_changed.fetch_add(1, Ordering::SeqCst);
         }
         let mut returned = Vec::new();
         for (id, answer) in committed.answers {
@@ -368,6 +386,23 @@ impl Run {
         // The receiver lives as long as the server.
         drop(self.effects.send(effect));
     }
+}
+
+/// Whether a request is one of the many that move executions along and never change a function.
+fn is_of_executions(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::StartExecution(_)
+            | Request::StartSyncExecution(_)
+            | Request::StopExecution(_)
+            | Request::GetActivityTask(_)
+            | Request::SendTaskSuccess(_)
+            | Request::SendTaskFailure(_)
+            | Request::SendTaskHeartbeat(_)
+            | Request::CompleteTask { .. }
+            | Request::ReturnTask { .. }
+            | Request::ReturnActivityTask(_)
+    )
 }
 
 /// The wall clock.

@@ -75,7 +75,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  stepwell bench transitions\n  stepwell bench tasks --clients 8 --seconds 20 --json\n\nEach workload runs on a server of its own with a fresh durable store, the load generator in the same process."
+    after_help = "Examples:\n  stepwell bench transitions\n  stepwell bench tasks --clients 8 --seconds 20 --json\n  stepwell bench functions --seconds 3\n\nEach workload runs on a server of its own with a fresh durable store, the load generator in the same process."
 )]
 pub struct Bench {
     #[arg(value_enum)]
@@ -103,6 +103,8 @@ pub enum Workload {
     Transitions,
     /// A warm no-op function through Task states, beside the bare Runtime API loop
     Tasks,
+    /// Functions as a table with targets and verdicts: runs of tasks, warm calls, cold starts, deployed functions, edits
+    Functions,
 }
 
 /// Which server to talk to.

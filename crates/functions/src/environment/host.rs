@@ -105,6 +105,7 @@ impl Host {
             has_family: self.sandbox != Sandbox::None,
             usage: Usage::default(),
             peak_bytes: 0,
+            looked_at: None,
             request_id: Arc::from(""),
             user_agent: None,
             debugger,

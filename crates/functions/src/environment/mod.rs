@@ -60,6 +60,8 @@ pub(crate) struct Environment {
     has_family: bool,
     usage: Usage,
     peak_bytes: u64,
+    /// When memory was looked at last.
+    looked_at: Option<Instant>,
     request_id: Arc<str>,
     user_agent: Option<String>,
     debugger: Option<Arc<Debugger>>,
@@ -201,7 +203,7 @@ impl Environment {
                 self.settle(deadline).await,
                 Watched::Call(Call::Next { .. })
             )
-            && self.is_within_storage();
+            && self.is_within_storage(started);
         let elapsed = started.elapsed();
         Ok(match result {
             Ok(Ok(payload)) => self.success(payload, elapsed, init, is_healthy),
@@ -434,7 +436,15 @@ impl Environment {
         Failure::exit(&self.request_id, Exit::Signal(libc::SIGKILL))
     }
 
+    /// Whether an invocation was so short, and the last look at memory and storage is so fresh, that a look at its end
+    /// would cost more than the invocation.
+    fn needs_no_look(&self, elapsed: Duration) -> bool {
+        let is_fresh = |at: Instant| at.elapsed() < LOOK_EVERY;
+        elapsed < BRIEF && self.looked_at.is_some_and(is_fresh)
+    }
+
     fn is_within_memory(&mut self) -> bool {
+        self.looked_at = Some(Instant::now());
         let limit = u64::from(self.configuration.memory_mb) << 20;
         let used = self.process.use_of_all(limit);
         self.has_family |= used.has_family;
@@ -443,7 +453,10 @@ impl Environment {
     }
 
     /// Whether its temporary directory holds no more than it may; says so in the log if not.
-    fn is_within_storage(&mut self) -> bool {
+    fn is_within_storage(&mut self, started: Instant) -> bool {
+        if self.needs_no_look(started.elapsed()) {
+            return true;
+        }
         let storage_mb = self.configuration.ephemeral_storage_mb;
         let bytes = self.usage.bytes(self.remains.scratch());
         let is_within = bytes <= u64::from(storage_mb) << 20;
@@ -460,10 +473,13 @@ impl Environment {
     }
 
     fn report(&mut self, elapsed: Duration, init: Option<Duration>, status: Status) -> Vec<String> {
-        if self.has_family {
+        if self.needs_no_look(elapsed) {
+            // The last look holds.
+        } else if self.has_family {
             self.is_within_memory();
         } else {
             // A look at children costs as much as the rest of a report; the watch sees those that stay.
+            self.looked_at = Some(Instant::now());
             self.peak_bytes = self.peak_bytes.max(self.process.resident_bytes());
         }
         let memory_mb = self.configuration.memory_mb;
@@ -531,5 +547,7 @@ fn header_value(text: &str) -> String {
 const STOPPED_MAX: Duration = Duration::from_secs(86_400);
 /// How often a running invocation's memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// An invocation shorter than this is not looked at by itself: no process gets far in that time.
+const BRIEF: Duration = Duration::from_millis(5);
 /// AWS: the init phase is limited to 10 seconds (Lambda execution environment life cycle).
 pub(crate) const INIT_MAX: Duration = Duration::from_secs(10);

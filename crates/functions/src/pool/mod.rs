@@ -85,13 +85,12 @@ impl PoolOptions {
     /// The defaults: 1,000 invocations on at most 64 processes, warm for 5 minutes, 20 s to drain. As many processes
     /// start at one time as the machine has processors, twice; half of its memory may be held by spares.
     pub fn new(cache_dir: PathBuf, log_sink: LogSink) -> PoolOptions {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         PoolOptions {
             cache_dir,
             log_sink,
             concurrency_max: 1000,
             environments_max: 64,
-            starting_max: u32::try_from(processors * 2).unwrap_or(u32::MAX),
+            starting_max: processors() * 2,
             spare_memory_mb_max: machine_memory_mb() / 2,
             idle_after: Duration::from_secs(300),
             shutdown_grace: Duration::from_secs(20),
@@ -211,6 +210,7 @@ impl Pool {
             concurrency_max: options.concurrency_max,
             environments_max: options.environments_max,
             starting_max: options.starting_max,
+            crowd_max: processors() * 2,
             // A spare would have the inspector that a person means.
             spare_memory_mb_max: match options.inspection {
                 Some(_) => 0,
@@ -632,6 +632,11 @@ fn demand(configuration: &Configuration) -> Demand<'_> {
         capacity: 1,
         memory_mb: configuration.memory_mb,
     }
+}
+
+fn processors() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(processors).unwrap_or(u32::MAX)
 }
 
 /// Memory of this machine in MiB; a little where the system does not tell.

@@ -35,6 +35,8 @@ pub(crate) struct Limits {
     pub(crate) environments_max: u32,
     /// Environments that start at one time: more would only make each of them slower. One that takes long no longer counts.
     pub(crate) starting_max: u32,
+    /// Environments of a function that run short invocations at one time: more would only take turns on the processors.
+    pub(crate) crowd_max: u32,
     /// Memory sizes of all environments together beyond which nothing is started ahead of demand, in MiB.
     pub(crate) spare_memory_mb_max: u64,
     /// How long an environment stays warm.
@@ -147,7 +149,9 @@ impl<B: Clone> Plan<B> {
             .concurrency += 1;
         group.notice_demand(now, self.limits.idle_after);
         // The last used environment has the warmest caches, and lets the others grow old and end.
-        if let Some(id) = group.shared.pop().or_else(|| group.idle.pop()) {
+        if !group.is_crowded(self.limits.crowd_max, now)
+            && let Some(id) = group.shared.pop().or_else(|| group.idle.pop())
+        {
             self.run(id, now);
             self.look_at(at, now);
             return Decision::Run(id);
@@ -226,6 +230,29 @@ impl<B: Clone> Plan<B> {
         self.look_at(at, now);
         self.drop_if_unused(at);
         released
+    }
+
+    /// Waiting invocations that get an environment that is free after all: the short ones that they waited for have
+    /// taken too long, or are over. Ask after every change, before [`Plan::starts`].
+    pub(crate) fn grants(&mut self, now: Duration) -> Vec<(Ticket, EnvironmentId)> {
+        let mut granted = Vec::new();
+        for at in self.hungry.iter().copied().collect::<Vec<_>>() {
+            loop {
+                let group = self.groups.get_mut(&at).expect("a hungry group is known");
+                if group.waiting.is_empty() || group.is_crowded(self.limits.crowd_max, now) {
+                    break;
+                }
+                let Some(id) = group.shared.pop().or_else(|| group.idle.pop()) else {
+                    break;
+                };
+                let first = group.waiting.pop_front().expect("one waits");
+                self.tickets.remove(&first.ticket);
+                self.run(id, now);
+                granted.push((first.ticket, id));
+            }
+            self.look_at(at, now);
+        }
+        granted
     }
 
     /// An environment has started and waits for invocations.

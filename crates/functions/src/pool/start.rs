@@ -29,6 +29,18 @@ impl Inner {
             // Nothing has been asked for yet.
             return ended;
         };
+        for (ticket, id) in shared.plan.grants(now) {
+            let environment = shared
+                .idle
+                .remove(&id)
+                .expect("the plan knows what is idle");
+            shared.running.insert(id, environment.group());
+            if let Some(grant) = shared.deliver(ticket, Grant::Warm(id, Box::new(environment))) {
+                // Its invocation is just being dropped: given back once the lock is free.
+                let inner = Arc::clone(self);
+                runtime.spawn(async move { lease::reclaim(&inner, grant) });
+            }
+        }
         for start in shared.plan.starts(now) {
             let Start { id, end, blueprint } = start;
             ended.extend(end.and_then(|end| shared.idle.remove(&end)));

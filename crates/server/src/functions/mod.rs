@@ -3,6 +3,7 @@
 mod code;
 mod invoke;
 mod operations;
+mod prepared;
 
 pub(crate) use invoke::unrun_error;
 
@@ -19,6 +20,7 @@ use stepwell_service::{Invocable, Refusal};
 use stepwell_store::Error as StoreError;
 
 use crate::shard::{Handle, entropy};
+pub(crate) use prepared::PreparedFunctions;
 
 /// What running functions needs. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +29,7 @@ pub(crate) struct Functions {
     pub(crate) pool: Pool,
     /// Where handlers reach this server.
     pub(crate) endpoint_url: String,
+    pub(crate) prepared: Arc<PreparedFunctions>,
 }
 
 /// Packages as the store has them.
@@ -72,13 +75,12 @@ impl Functions {
         mut invocation: Invocation,
         revoked: impl Future<Output = ()> + Send,
     ) -> Result<InvokeReply, Unrun> {
-        let invocable = self.invocable(function, qualifier)?;
+        let prepared = self.prepare(function, qualifier)?;
         // What the caller named may be a name alone.
-        invocation.function_arn = invocable.invoked_arn.clone();
-        let configuration = Arc::new(self.configuration(invocable));
-        let packages: Arc<dyn PackageSource> = Arc::new(StoredPackages(self.handle.clone()));
+        invocation.function_arn = prepared.invoked_arn.clone();
+        let packages = Arc::clone(&prepared.packages);
         self.pool
-            .invoke_unless(&configuration, packages, invocation, revoked)
+            .invoke_unless(&prepared.configuration, packages, invocation, revoked)
             .await
             .map_err(Unrun::Pool)
     }

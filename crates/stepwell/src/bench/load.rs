@@ -18,6 +18,11 @@ pub struct Done {
 }
 
 impl Done {
+    /// Calls a second.
+    pub fn rate(&self) -> f64 {
+        self.calls as f64 / self.elapsed.as_secs_f64()
+    }
+
     /// The latency below which the given part of the calls stayed, in microseconds.
     pub fn micros(&self, part: f64) -> u32 {
         let last = self.latencies.len().saturating_sub(1);
@@ -37,23 +42,27 @@ pub fn run(
     clients: usize,
     time: Duration,
 ) -> anyhow::Result<Done> {
-    let address = endpoint.trim_start_matches("http://");
-    let request = format!(
-        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-1.0\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let request = states_request(endpoint, target, body);
+    each(clients, time, || {
+        let mut connection = Connection::open(endpoint)?;
+        let request = &request;
+        Ok(move || connection.call(request).map(drop))
+    })
+}
+
+/// Does one thing over and over with as many clients; `begin` makes what one client does.
+pub fn each<F: FnMut() -> anyhow::Result<()>>(
+    clients: usize,
+    time: Duration,
+    begin: impl Fn() -> anyhow::Result<F> + Sync,
+) -> anyhow::Result<Done> {
     let began = Instant::now();
     let client = || -> anyhow::Result<Vec<u32>> {
-        let mut connection =
-            TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
-        connection.set_nodelay(true)?;
+        let mut call = begin()?;
         let mut latencies = Vec::new();
-        let mut buffer = Vec::with_capacity(ANSWER_BYTES_MAX);
         while began.elapsed() < time {
             let sent = Instant::now();
-            connection.write_all(request.as_bytes())?;
-            read_answer(&mut connection, &mut buffer)?;
+            call()?;
             latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
         }
         Ok(latencies)
@@ -75,7 +84,58 @@ pub fn run(
     })
 }
 
-fn read_answer(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
+/// The bytes of a call of Step Functions.
+pub fn states_request(endpoint: &str, target: &str, body: &str) -> Vec<u8> {
+    let address = address(endpoint);
+    let length = body.len();
+    format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-1.0\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+/// The bytes of a call of a function.
+pub fn invoke_request(endpoint: &str, function: &str) -> Vec<u8> {
+    let address = address(endpoint);
+    format!(
+        "POST /2015-03-31/functions/{function}/invocations HTTP/1.1\r\nHost: {address}\r\nContent-Length: 2\r\n\r\n{{}}"
+    )
+    .into_bytes()
+}
+
+fn address(endpoint: &str) -> &str {
+    endpoint.trim_start_matches("http://")
+}
+
+/// One connection, one call at a time.
+pub struct Connection {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    pub fn open(endpoint: &str) -> anyhow::Result<Connection> {
+        let address = address(endpoint);
+        let stream =
+            TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        Ok(Connection {
+            stream,
+            answer: Vec::with_capacity(4_096),
+        })
+    }
+
+    /// The body of the answer; an error unless its status is 200.
+    pub fn call(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        self.stream.write_all(request)?;
+        let body_at = read_answer(&mut self.stream, &mut self.answer)?;
+        Ok(&self.answer[body_at..])
+    }
+}
+
+/// Reads one answer; where its body begins.
+fn read_answer(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<usize> {
     buffer.clear();
     let mut chunk = [0u8; 4_096];
     loop {
@@ -104,6 +164,6 @@ fn read_answer(connection: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Resu
             "the server answered {}",
             String::from_utf8_lossy(buffer)
         );
-        return Ok(());
+        return Ok(head + 4);
     }
 }

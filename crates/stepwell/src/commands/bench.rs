@@ -1,8 +1,6 @@
 //! `stepwell bench`: figures of this machine, beside the machine's own limits in the same run.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     Verdict,
     arguments::{Bench, Workload},
-    bench::{bare, load},
+    bench::{bare, functions, load, machine},
     client::Client,
     embedded::{Embedded, Settings},
     packaging, terminal,
@@ -26,38 +24,31 @@ const PASS_STATES: usize = 10;
 const TASK_STATES: usize = 400;
 
 /// A handler that does nothing.
-const NO_OP: &str = "exports.handler = async () => ({});\n";
-
-/// Bytes of one write when the disk is measured.
-const DISK_WRITE_BYTES: usize = 4_096;
-
-/// How long the disk is measured.
-const DISK_TIME: Duration = Duration::from_secs(1);
+pub const NO_OP: &str = "exports.handler = async () => ({});\n";
 
 /// Runs one workload against a server of its own, on a fresh store.
 pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
     let data = tempdir(&arguments.data)?;
-    let syncs = fdatasync_rate(&data)?;
-    let settings = Settings {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        data: data.join("server"),
-        region: "us-east-1".to_owned(),
-        account: "123456789012".to_owned(),
-        retries_lost_tasks: false,
-        checks_roles: false,
-        sandbox: false,
-        control_group: None,
-        stop_within: Duration::from_secs(10),
-        endpoints: BTreeMap::new(),
-        inspection: None,
-    };
-    let server = Embedded::start(settings)?;
+    if arguments.workload == Workload::Functions {
+        let measured = functions::run_all(&data, arguments.time());
+        remove(&data)?;
+        let table = measured?;
+        if is_json {
+            terminal::put_json(&table.json());
+        } else {
+            terminal::put(&table.text());
+        }
+        return Ok(Verdict::Well);
+    }
+    let syncs = machine::disk(&data)?.syncs_per_second;
+    let server = Embedded::start(settings(&data))?;
     let measured = match arguments.workload {
         Workload::Transitions => transitions(&server.endpoint(), arguments),
         Workload::Tasks => tasks(&server.endpoint(), arguments, &data),
+        Workload::Functions => unreachable!("it has returned above"),
     };
     server.stop();
-    std::fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
+    remove(&data)?;
     report(measured?, syncs, is_json);
     Ok(Verdict::Well)
 }
@@ -73,7 +64,7 @@ fn transitions(endpoint: &str, arguments: &Bench) -> anyhow::Result<Value> {
             false => format!(r#""S{index}": {{"Type": "Pass", "End": true}}"#),
         })
         .collect();
-    let arn = machine(endpoint, &states)?;
+    let arn = create_machine(endpoint, "bench", &states)?;
     let input = json!({ "stateMachineArn": arn, "input": "{\"order\": 1}" }).to_string();
     let started = load::run(
         endpoint,
@@ -97,25 +88,8 @@ fn transitions(endpoint: &str, arguments: &Bench) -> anyhow::Result<Value> {
 fn tasks(endpoint: &str, arguments: &Bench, data: &Path) -> anyhow::Result<Value> {
     let package = packaging::inline(NO_OP, "nodejs20.x").map_err(anyhow::Error::msg)?;
     let client = Client::new(endpoint)?;
-    let configuration = json!({
-        "FunctionName": "no-op", "Runtime": "nodejs20.x", "Handler": "index.handler",
-        "Role": "arn:aws:iam::123456789012:role/bench", "Timeout": 30,
-    });
-    let function = client.create_function(&configuration, &package.zip)?;
-    let function = function["FunctionArn"]
-        .as_str()
-        .context("CreateFunction answered without an ARN")?;
-    let states: Vec<String> = (0..TASK_STATES)
-        .map(|index| {
-            let next = if index + 1 < TASK_STATES {
-                format!(r#""Next": "S{}""#, index + 1)
-            } else {
-                r#""End": true"#.to_owned()
-            };
-            format!(r#""S{index}": {{"Type": "Task", "Resource": "{function}", {next}}}"#)
-        })
-        .collect();
-    let arn = machine(endpoint, &states)?;
+    let function = no_op_function(&client)?;
+    let arn = create_machine(endpoint, "bench", &task_states(&function, TASK_STATES))?;
     let through = through_states(&client, &arn, arguments)?;
     let bare = bare::rate(
         &package.zip,
@@ -180,12 +154,13 @@ fn through_states(client: &Client, arn: &str, arguments: &Bench) -> anyhow::Resu
     Ok((runs * TASK_STATES as u64) as f64 / began.elapsed().as_secs_f64())
 }
 
-fn machine(endpoint: &str, states: &[String]) -> anyhow::Result<String> {
+/// Creates a Standard state machine of these states; its ARN.
+pub fn create_machine(endpoint: &str, name: &str, states: &[String]) -> anyhow::Result<String> {
     let definition = format!(
         r#"{{"StartAt": "S0", "States": {{{}}}}}"#,
         states.join(", ")
     );
-    let input = json!({ "name": "bench", "definition": definition, "roleArn": "arn:aws:iam::123456789012:role/bench" });
+    let input = json!({ "name": name, "definition": definition, "roleArn": "arn:aws:iam::123456789012:role/bench" });
     let created = Client::new(endpoint)?.states("CreateStateMachine", &input)?;
     let arn = created["stateMachineArn"]
         .as_str()
@@ -193,18 +168,53 @@ fn machine(endpoint: &str, states: &[String]) -> anyhow::Result<String> {
     Ok(arn.to_owned())
 }
 
-/// Synced 4 KB appends a second: what the disk gives one writer.
-fn fdatasync_rate(directory: &Path) -> anyhow::Result<f64> {
-    let mut file = File::create(directory.join("disk"))?;
-    let block = [0u8; DISK_WRITE_BYTES];
-    let began = Instant::now();
-    let mut writes = 0u32;
-    while began.elapsed() < DISK_TIME {
-        file.write_all(&block)?;
-        file.sync_data()?;
-        writes += 1;
+/// Creates the function `no-op`; its ARN.
+pub fn no_op_function(client: &Client) -> anyhow::Result<String> {
+    let package = packaging::inline(NO_OP).map_err(anyhow::Error::msg)?;
+    let configuration = json!({
+        "FunctionName": "no-op", "Runtime": "nodejs20.x", "Handler": "index.handler",
+        "Role": "arn:aws:iam::123456789012:role/bench", "Timeout": 30,
+    });
+    let created = client.create_function(&configuration, &package.zip)?;
+    let arn = created["FunctionArn"]
+        .as_str()
+        .context("CreateFunction answered without an ARN")?;
+    Ok(arn.to_owned())
+}
+
+/// Task states of `function`, one after the other, as members of a JSON object.
+pub fn task_states(function: &str, count: usize) -> Vec<String> {
+    let state = |index: usize| {
+        let next = if index + 1 < count {
+            format!(r#""Next": "S{}""#, index + 1)
+        } else {
+            r#""End": true"#.to_owned()
+        };
+        format!(r#""S{index}": {{"Type": "Task", "Resource": "{function}", {next}}}"#)
+    };
+    (0..count).map(state).collect()
+}
+
+/// A server on a free port, with its store below `data`.
+pub fn settings(data: &Path) -> Settings {
+    Settings {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data: data.join("server"),
+        region: "us-east-1".to_owned(),
+        account: "123456789012".to_owned(),
+        retries_lost_tasks: false,
+        checks_roles: false,
+        sandbox: false,
+        control_group: None,
+        stop_within: Duration::from_secs(10),
+        endpoints: BTreeMap::new(),
+        inspection: None,
     }
-    Ok(f64::from(writes) / began.elapsed().as_secs_f64())
+}
+
+fn remove(directory: &Path) -> anyhow::Result<()> {
+    std::fs::remove_dir_all(directory)
+        .with_context(|| format!("cannot remove {}", directory.display()))
 }
 
 fn tempdir(below: &Path) -> anyhow::Result<std::path::PathBuf> {

@@ -46,7 +46,9 @@ impl<B: Clone> Plan<B> {
         }
         let looks = self.hungry.iter().flat_map(|at| {
             let group = &self.groups[at];
-            let impatient = group.waiting.front().map(|first| first.since + PATIENCE);
+            let is_free = !group.idle.is_empty() || !group.shared.is_empty();
+            let patience = if is_free { CROWD_PATIENCE } else { PATIENCE };
+            let impatient = group.waiting.front().map(|first| first.since + patience);
             let again = (group.environments < group.provisioned).then_some(group.not_before);
             [impatient, again].into_iter().flatten()
         });
@@ -59,8 +61,10 @@ impl<B: Clone> Plan<B> {
         let Some(group) = self.groups.get(&at) else {
             return;
         };
+        let is_free = !group.idle.is_empty() || !group.shared.is_empty();
         let is_hungry = !self.is_closed
             && (group.waiting.len() > group.coming()
+                || is_free && !group.waiting.is_empty()
                 || group.environments < group.provisioned
                 || self.spares_wanted(group, now) > 0);
         if is_hungry {
@@ -161,19 +165,32 @@ impl<B> Group<B> {
     /// Waiting invocations that the running environments will have served within [`PATIENCE`]. As long as that is so,
     /// starting a process costs everybody more than waiting does.
     fn soon(&self, now: Duration) -> usize {
+        self.served_within(PATIENCE, now)
+    }
+
+    /// Whether so many run already, and are so short, that one more would get its turn on a processor no earlier in an
+    /// environment of its own than after one of them, and cost a switch between processes.
+    pub(super) fn is_crowded(&self, crowd_max: u32, now: Duration) -> bool {
+        self.running >= crowd_max && self.waiting.len() < self.served_within(CROWD_PATIENCE, now)
+    }
+
+    /// None as soon as the first one has waited longer: what the others took says nothing then.
+    fn served_within(&self, patience: Duration, now: Duration) -> usize {
         let has_waited = self
             .waiting
             .front()
-            .is_some_and(|first| now.saturating_sub(first.since) >= PATIENCE);
+            .is_some_and(|first| now.saturating_sub(first.since) >= patience);
         let (Some(mean), false) = (self.mean_run, has_waited) else {
             return 0;
         };
-        let each = PATIENCE.as_micros() / mean.as_micros().max(1);
+        let each = patience.as_micros() / mean.as_micros().max(1);
         usize::try_from(each * u128::from(self.running)).unwrap_or(usize::MAX)
     }
 }
 
 /// How long an invocation waits for an environment that runs short ones before another is started.
-const PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_millis(10);
+/// How long an invocation waits for short ones while an environment is free, because the processors are busy.
+const CROWD_PATIENCE: Duration = Duration::from_millis(2);
 /// How long a start counts among those that go on: a function whose init takes long keeps nobody else from starting.
 const TURN: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ fn limits(environments_max: u32) -> Limits {
         concurrency_max: 1000,
         environments_max,
         starting_max: 100,
+        crowd_max: 100,
         spare_memory_mb_max: 0,
         idle_after: at(10),
     }
@@ -228,7 +229,7 @@ fn few_start_at_one_time_and_one_that_takes_long_keeps_no_other() {
     let ticket = seen.wait("b");
     assert_eq!(seen.starts(), []);
     assert_eq!(
-        seen.plan.next_look(seen.now + Duration::from_millis(5)),
+        seen.plan.next_look(seen.now + Duration::from_millis(10)),
         Some(at(1))
     );
     seen.now = at(1);
@@ -248,12 +249,37 @@ fn short_invocations_are_waited_for_and_long_ones_are_not() {
     assert_eq!(seen.starts(), []);
     assert_eq!(
         seen.plan.next_look(seen.now),
-        Some(seen.now + Duration::from_millis(5))
+        Some(seen.now + Duration::from_millis(10))
     );
     // It takes longer than it should.
-    seen.now += Duration::from_millis(5);
+    seen.now += Duration::from_millis(10);
     let b = seen.start();
     assert_eq!(seen.started(b), Release::Run(vec![second]));
+}
+
+#[test]
+fn short_invocations_take_turns_in_as_many_environments_as_there_are_processors() {
+    let mut seen = Seen::new(Limits {
+        crowd_max: 1,
+        ..limits(4)
+    });
+    let ids = [seen.running("f"), seen.running("f"), seen.running("f")];
+    seen.now += Duration::from_millis(1);
+    for id in ids {
+        seen.release(id);
+    }
+    assert_eq!(seen.request("f"), Decision::Run(ids[2]));
+    let turns = [seen.wait("f"), seen.wait("f")];
+    // A third one would wait too long.
+    assert_eq!(seen.request("f"), Decision::Run(ids[1]));
+    assert_eq!(seen.plan.grants(seen.now), []);
+    assert_eq!(seen.starts(), []);
+    assert_eq!(seen.release(ids[2]), Release::Run(vec![turns[0]]));
+    // What runs is not short after all.
+    let look = seen.now + Duration::from_millis(2);
+    assert_eq!(seen.plan.next_look(seen.now), Some(look));
+    seen.now = look;
+    assert_eq!(seen.plan.grants(seen.now), [(turns[1], ids[0])]);
 }
 
 #[test]
