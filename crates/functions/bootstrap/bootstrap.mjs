@@ -2,7 +2,7 @@
 // Source of the behaviour: docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html and runtimes-api.html.
 import { keepCallsHere, keepImportedCallsHere } from "./aws.mjs";
 import { Client } from "./client.mjs";
-import { blockStreams, logError, patchConsole, setRequestId } from "./console.mjs";
+import { blockStreams, currentRequestId, logError, patchConsole, runAs, setRequestId } from "./console.mjs";
 import { NodeJsExit, UnhandledPromiseRejection, errorBody } from "./errors.mjs";
 import { loadHandler } from "./handler.mjs";
 import { installStreaming, isStreaming, openResponse } from "./streaming.mjs";
@@ -65,15 +65,36 @@ try {
 } catch (error) {
   die("Uncaught Exception", error, 1);
 }
+// AWS: Lambda Managed Instances run this many invocations in one environment.
+const concurrency = Number(process.env.AWS_LAMBDA_MAX_CONCURRENCY ?? "1");
+// What ends each of several invocations by an error that nobody caught.
+const failures = new Map();
 if (handler !== undefined) {
-  client.start(invoke);
+  if (concurrency > 1) {
+    onUncaught = endByError;
+    client.start((headers, body) => {
+      const requestId = headers["lambda-runtime-aws-request-id"];
+      runAs(requestId, () => invoke(headers, body));
+    }, concurrency);
+  } else {
+    client.start(invoke, 1);
+  }
+}
+
+// The invocation in which the error came up gets it; the others end with the process.
+function endByError(error, code) {
+  const fail = failures.get(currentRequestId());
+  if (fail === undefined) process.exit(code);
+  fail(error, code);
 }
 
 function invoke(headers, body) {
   const requestId = headers["lambda-runtime-aws-request-id"];
-  setRequestId(requestId);
+  const isShared = concurrency > 1;
   const traceId = headers["lambda-runtime-trace-id"];
-  if (traceId !== lastTraceId) {
+  if (!isShared) setRequestId(requestId);
+  // AWS: with several invocations at one time the trace is in the context alone.
+  if (!isShared && traceId !== lastTraceId) {
     lastTraceId = traceId;
     if (traceId === undefined) delete process.env._X_AMZN_TRACE_ID;
     else process.env._X_AMZN_TRACE_ID = traceId;
@@ -88,6 +109,7 @@ function invoke(headers, body) {
     if (isAnswered || isDying) return;
     isAnswered = true;
     onEmptyLoop = undefined;
+    failures.delete(requestId);
     send();
   };
   const succeed = (result) => {
@@ -106,20 +128,22 @@ function invoke(headers, body) {
       client.error(requestId, errorBody(error));
     });
   };
-  onUncaught = (error, code) => {
+  const onUncaughtHere = (error, code) => {
     // An error after the answer belongs to no invocation; the process ends all the same.
     if (isAnswered) process.exit(code);
     client.lastError(requestId, errorBody(error), () => process.exit(code));
   };
+  if (isShared) failures.set(requestId, onUncaughtHere);
+  else onUncaught = onUncaughtHere;
 
   let isAsync = handler.constructor?.name === "AsyncFunction";
   // AWS: a promise that is never settled fails; a callback that is never called answers null.
-  onEmptyLoop = () => (isAsync ? fail(new NodeJsExit()) : succeed(null));
+  if (!isShared) onEmptyLoop = () => (isAsync ? fail(new NodeJsExit()) : succeed(null));
 
   let waitsForEmptyLoop = true;
   const finish = (error, result) => (error === undefined || error === null ? succeed(result) : fail(error));
   const callback = (error, result) => {
-    if (waitsForEmptyLoop) onEmptyLoop = () => setImmediate(finish, error, result);
+    if (waitsForEmptyLoop && !isShared) onEmptyLoop = () => setImmediate(finish, error, result);
     else finish(error, result);
   };
   const context = makeContext(headers, requestId, {
@@ -187,6 +211,7 @@ function makeContext(headers, requestId, waits) {
     identity: json("lambda-runtime-cognito-identity"),
     invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
     awsRequestId: requestId,
+    ...(concurrency > 1 && { xRayTraceId: headers["lambda-runtime-trace-id"] }),
     getRemainingTimeInMillis: () => (still === undefined ? deadline - Date.now() : Number(still)),
   };
 }

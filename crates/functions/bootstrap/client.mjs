@@ -13,6 +13,7 @@ export class Client {
   #input;
   #onInvocation;
   #onGone;
+  #isShared = false;
 
   /** @param onGone called when the service has closed the connection: nobody will ever invoke again. */
   constructor(descriptor, onGone) {
@@ -25,11 +26,12 @@ export class Client {
     this.#socket.unref();
   }
 
-  /** Asks for the first invocation; `onInvocation(headers, body)` runs for each. */
-  start(onInvocation) {
+  /** Asks for as many invocations as may run at one time; `onInvocation(headers, body)` runs for each. */
+  start(onInvocation, concurrency) {
     this.#onInvocation = onInvocation;
+    this.#isShared = concurrency > 1;
     this.#socket.ref();
-    this.#socket.write(NEXT);
+    this.#socket.write(NEXT.repeat(concurrency));
   }
 
   /** Answers the open invocation and asks for the next one in the same write. */
@@ -121,7 +123,7 @@ export class Client {
       this.#input = length < this.#input.length ? this.#input.subarray(length) : undefined;
       // Answers to posts need nothing done: the service has told the caller what it made of them.
       if (status === 200) {
-        this.#socket.unref();
+        if (!this.#isShared) this.#socket.unref();
         this.#onInvocation(headers, body);
       }
     }

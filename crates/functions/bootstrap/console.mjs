@@ -1,5 +1,6 @@
 // `console.*` as Lambda's log formats have it, one log event a call however many lines it has: time, request id, level
 // and message separated by tabs, or one JSON object.
+import { AsyncLocalStorage } from "node:async_hooks";
 import fs from "node:fs";
 import util from "node:util";
 import { errorText } from "./errors.mjs";
@@ -20,6 +21,20 @@ let descriptor;
 /** Attributes what is logged from now on. */
 export function setRequestId(id) {
   requestId = id;
+}
+
+// Which of several invocations at one time logs; unused where there is one.
+let storage;
+
+/** Runs `what` as one of several invocations: what it logs, and what follows from it, is attributed to `id`. */
+export function runAs(id, what) {
+  storage ??= new AsyncLocalStorage();
+  storage.run(id, what);
+}
+
+/** The invocation that runs now. */
+export function currentRequestId() {
+  return storage?.getStore() ?? requestId;
 }
 
 /** Sends `console.*` to `logDescriptor` as frames: mark, length, microseconds since 1970, text. */
@@ -58,7 +73,7 @@ function log(level, values) {
   if (SEVERITIES.indexOf(level) < least) return;
   const now = new Date();
   const time = now.toISOString();
-  let text = Buffer.from(isJson ? jsonText(time, level, values) : `${time}\t${requestId}\t${level}\t${util.format(...values)}`);
+  let text = Buffer.from(isJson ? jsonText(time, level, values) : `${time}\t${currentRequestId()}\t${level}\t${util.format(...values)}`);
   if (text.length > TEXT_BYTES_MAX) text = text.subarray(0, TEXT_BYTES_MAX);
   const frame = Buffer.allocUnsafe(16 + text.length);
   frame.writeUInt32BE(MARK, 0);
@@ -71,7 +86,7 @@ function log(level, values) {
 
 // AWS: a single value is the message as it is; several are formatted, and the first error among them is described.
 function jsonText(timestamp, level, values) {
-  const event = { timestamp, level, requestId };
+  const event = { timestamp, level, requestId: currentRequestId() };
   if (values.length === 1) {
     event.message = values[0];
     try {

@@ -48,6 +48,16 @@ pub struct Configuration {
     pub invocations_per_environment: u32,
 }
 
+impl Configuration {
+    /// Invocations that one environment runs at one time: several with our own Node.js bootstrap only.
+    pub(crate) fn concurrency(&self) -> u32 {
+        match Runtime::parse(&self.runtime) {
+            Some(Runtime::Node { .. }) => self.invocations_per_environment.max(1),
+            _ => 1,
+        }
+    }
+}
+
 /// What `LoggingConfig` says, without the log group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Logging {

@@ -1,5 +1,6 @@
 //! Captures what an environment writes: raw output line by line, `console.*` messages as frames.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +45,8 @@ struct Writer {
     log_stream: Arc<str>,
     request_id: Option<Arc<str>>,
     tail: Option<Vec<u8>>,
+    /// Invocations that run beside each other, with the ends of their logs where they are asked for.
+    open: BTreeMap<Arc<str>, Option<Vec<u8>>>,
     /// Bytes that the function may still log in this invocation.
     left: usize,
     /// Bytes it logged beyond that.
@@ -77,6 +80,7 @@ impl Capture {
             log_stream,
             request_id: None,
             tail: None,
+            open: BTreeMap::new(),
             left: LOG_BYTES_MAX,
             dropped: 0,
         };
@@ -103,6 +107,29 @@ impl Capture {
         let mut state = self.shared.drain();
         state.writer.request_id = Some(Arc::clone(request_id));
         state.writer.tail = wants_tail.then(Vec::new);
+    }
+
+    /// As [`Capture::begin`], beside other invocations: what names this one is attributed to it.
+    pub(crate) fn open_one(&self, request_id: &Arc<str>, wants_tail: bool) {
+        let mut state = self.shared.drain();
+        let tail = wants_tail.then(Vec::new);
+        state.writer.open.insert(Arc::clone(request_id), tail);
+    }
+
+    /// Attributes what comes next to one of the open invocations, until [`Capture::finish`].
+    pub(crate) fn close_one(&self, request_id: &Arc<str>) {
+        let mut state = self.shared.drain();
+        state.writer.tail = state.writer.open.remove(request_id).flatten();
+        state.writer.request_id = Some(Arc::clone(request_id));
+    }
+
+    /// As [`Capture::line`], of one of the open invocations.
+    pub(crate) fn line_of(&self, request_id: &Arc<str>, text: String) {
+        let mut state = self.shared.drain();
+        let now_ms = timestamp::now_ms();
+        state
+            .writer
+            .write_as(request_id, |writer| writer.write(now_ms, text));
     }
 
     /// Tells something in the function's log, after everything the process has written so far.
@@ -233,6 +260,30 @@ impl Writer {
         });
     }
 
+    /// Does what writes, attributed to one of the open invocations.
+    fn write_as(&mut self, request_id: &Arc<str>, write: impl FnOnce(&mut Writer)) {
+        self.tail = self.open.get_mut(request_id).and_then(Option::take);
+        self.request_id = Some(Arc::clone(request_id));
+        write(self);
+        self.request_id = None;
+        let tail = self.tail.take();
+        if let Some(kept) = self.open.get_mut(request_id) {
+            *kept = tail;
+        }
+    }
+
+    /// Writes a message of `console.*`, which names its invocation.
+    fn write_frame(&mut self, frame: &Frame<'_>) {
+        let named = named_in(self.logging.format, frame.text);
+        let open = named.and_then(|id| self.open.get_key_value(id));
+        match open.map(|(id, _)| Arc::clone(id)) {
+            Some(id) => self.write_as(&id, |writer| {
+                writer.write_bytes(frame.timestamp_ms, frame.text);
+            }),
+            None => self.write_bytes(frame.timestamp_ms, frame.text),
+        }
+    }
+
     /// Writes a line that the function has printed, unless its level leaves it out.
     ///
     /// AWS: with the format JSON, an object that has a `level` is filtered by it, and everything else counts as INFO.
@@ -263,6 +314,18 @@ impl Writer {
         self.left = LOG_BYTES_MAX;
         if dropped > 0 {
             self.write(timestamp::now_ms(), format!("[{dropped} bytes of this log dropped: an invocation logs at most {LOG_BYTES_MAX}]"));
+        }
+    }
+}
+
+/// The request id that our bootstrap has put into a message.
+fn named_in(format: LogFormat, text: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(text).ok()?;
+    match format {
+        LogFormat::Text => text.split('\t').nth(1),
+        LogFormat::Json => {
+            let (_, rest) = text.split_once("\"requestId\":\"")?;
+            rest.split('"').next()
         }
     }
 }
@@ -346,7 +409,11 @@ fn feed_frames(pending: &mut Vec<u8>, bytes: &[u8], writer: &mut Writer) {
     pending.extend_from_slice(bytes);
     let mut from = 0;
     while let Some(frame) = Frame::parse(&pending[from..]) {
-        writer.write_bytes(frame.timestamp_ms, frame.text);
+        if writer.open.is_empty() {
+            writer.write_bytes(frame.timestamp_ms, frame.text);
+        } else {
+            writer.write_frame(&frame);
+        }
         from += frame.length;
     }
     pending.drain(..from);

@@ -13,6 +13,7 @@ mod report;
 mod response;
 mod runner;
 pub(crate) mod scratch;
+pub(crate) mod shared;
 pub(crate) mod spawner;
 pub(crate) mod tag;
 mod trace;
@@ -30,6 +31,7 @@ pub(crate) use failure::Failure;
 use family::tasks_on_machine;
 pub(crate) use host::Host;
 pub(crate) use report::{Report, Status};
+pub(crate) use shared::SharedEnvironment;
 
 use crate::configuration::{Configuration, LogLevel};
 use crate::inspector::Debugger;

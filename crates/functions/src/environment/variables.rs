@@ -83,6 +83,12 @@ pub(super) fn variables(
         &log_group(&configuration.function_name),
     );
     set("AWS_LAMBDA_LOG_STREAM_NAME", place.log_stream);
+    let concurrency = configuration.concurrency();
+    if concurrency > 1 {
+        // AWS: Lambda Managed Instances.
+        set("AWS_LAMBDA_MAX_CONCURRENCY", &concurrency.to_string());
+        set("AWS_LAMBDA_INITIALIZATION_TYPE", "lambda-managed-instances");
+    }
     set(
         "LAMBDA_TASK_ROOT",
         &place.code.task_root().to_string_lossy(),

@@ -21,7 +21,44 @@ impl Lease {
         self.release(environment);
     }
 
+    /// Gives back a place in an environment that runs several invocations.
+    pub(super) fn leave(mut self, is_healthy: bool) {
+        self.release_place(is_healthy);
+    }
+
+    fn release_place(&mut self, is_healthy: bool) {
+        self.is_held = false;
+        let inner = &self.inner;
+        let mut shared = inner.lock();
+        let now = inner.now();
+        let mut undelivered = Vec::new();
+        let mut left = None;
+        match shared.plan.release(self.id, is_healthy, now) {
+            Release::Keep => inner.sweep(&mut shared),
+            Release::End => left = shared.end(self.id),
+            Release::Run(tickets) => {
+                for ticket in tickets {
+                    let grant = shared.take(self.id);
+                    undelivered.extend(shared.deliver(ticket, grant));
+                }
+            }
+        }
+        let ended = inner.start_wanted(&mut shared);
+        if shared.plan.busy() == 0 {
+            inner.drained.notify_waiters();
+        }
+        drop(shared);
+        drop((left, ended));
+        for grant in undelivered {
+            reclaim(inner, grant);
+        }
+    }
+
     fn release(&mut self, environment: Option<Box<Environment>>) {
+        if self.inner.lock().shared.contains_key(&self.id) {
+            // Its invocation was dropped, or did not reach it.
+            return self.release_place(false);
+        }
         self.is_held = false;
         let inner = &self.inner;
         let mut shared = inner.lock();
@@ -86,9 +123,22 @@ pub(super) fn reclaim(inner: &Arc<Inner>, grant: Grant) {
     let Some(id) = grant.id() else {
         return;
     };
+    if let Grant::Shared(..) = grant {
+        // Nothing has run in it.
+        let lease = Lease {
+            inner: Arc::clone(inner),
+            id,
+            is_held: true,
+        };
+        return lease.leave(true);
+    }
     let environment = match grant {
         Grant::Warm(_, environment) | Grant::Fresh(_, environment, _) => Some(environment),
-        Grant::Failed(..) | Grant::TimedOut(_) | Grant::Unstarted(..) | Grant::Closed => None,
+        Grant::Shared(..)
+        | Grant::Failed(..)
+        | Grant::TimedOut(_)
+        | Grant::Unstarted(..)
+        | Grant::Closed => None,
     };
     Lease {
         inner: Arc::clone(inner),

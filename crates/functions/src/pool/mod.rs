@@ -27,7 +27,7 @@ use crate::environment::scratch::Scratch;
 use crate::environment::spawner::Spawner;
 use crate::environment::tag::Tags;
 use crate::environment::{
-    Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran, Uninitialised,
+    Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran, SharedEnvironment, Uninitialised,
 };
 use crate::inspector::{Debugger, Inspection, Inspectors, StartFunction};
 use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
@@ -128,6 +128,8 @@ struct Shared {
     plan: Plan<Blueprint>,
     /// Environments without an invocation.
     idle: BTreeMap<EnvironmentId, Environment>,
+    /// Environments that run several invocations at one time, with and without any.
+    shared: BTreeMap<EnvironmentId, SharedEnvironment>,
     /// Process groups of environments with one.
     running: BTreeMap<EnvironmentId, i32>,
     /// Environments that are being started.
@@ -154,6 +156,8 @@ enum Grant {
     Warm(EnvironmentId, Box<Environment>),
     /// One that has just started, and how long its init took.
     Fresh(EnvironmentId, Box<Environment>, Duration),
+    /// A place in one that runs several, and how long its init took if it has just started.
+    Shared(EnvironmentId, SharedEnvironment, Option<Duration>),
     /// One whose init failed: the failure is the invocation's.
     Failed(EnvironmentId, Box<Environment>, Uninitialised, Duration),
     /// The place of one whose init took too long: the invocation starts another one.
@@ -168,6 +172,7 @@ impl Grant {
         match self {
             Grant::Warm(id, _)
             | Grant::Fresh(id, ..)
+            | Grant::Shared(id, ..)
             | Grant::Failed(id, ..)
             | Grant::TimedOut(id)
             | Grant::Unstarted(id, _) => Some(*id),
@@ -221,6 +226,7 @@ impl Pool {
         let shared = Shared {
             plan: Plan::new(limits),
             idle: BTreeMap::new(),
+            shared: BTreeMap::new(),
             running: BTreeMap::new(),
             starting: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -352,10 +358,7 @@ impl Pool {
     pub fn retire(&self, function_arn: &str, revision: Option<&str>) {
         let mut shared = self.inner.lock();
         let ended = shared.plan.retire(function_arn, revision, self.inner.now());
-        let mut environments: Vec<_> = ended
-            .iter()
-            .filter_map(|id| shared.idle.remove(id))
-            .collect();
+        let mut environments: Vec<_> = ended.iter().filter_map(|id| shared.end(*id)).collect();
         environments.extend(self.inner.start_wanted(&mut shared));
         drop(shared);
         drop(environments);
@@ -382,10 +385,7 @@ impl Pool {
     fn close(&self) {
         let mut shared = self.inner.lock();
         let (unused, waiting) = shared.plan.close();
-        let environments: Vec<_> = unused
-            .iter()
-            .filter_map(|id| shared.idle.remove(id))
-            .collect();
+        let environments: Vec<_> = unused.iter().filter_map(|id| shared.end(*id)).collect();
         for starting in std::mem::take(&mut shared.starting).into_values() {
             starting.abort();
         }
@@ -420,15 +420,11 @@ impl Pool {
                 .request(&demand(&blueprint.configuration), blueprint, now);
             match decision {
                 Decision::Run(id) => {
-                    let environment = shared
-                        .idle
-                        .remove(&id)
-                        .expect("the plan knows what is idle");
-                    shared.running.insert(id, environment.group());
+                    let grant = shared.take(id);
                     let ended = self.inner.start_wanted(&mut shared);
                     drop(shared);
                     drop(ended);
-                    return Ok((self.hold(id), Grant::Warm(id, Box::new(environment))));
+                    return Ok((self.hold(id), grant));
                 }
                 Decision::Throttle { reason, limit } => {
                     return Err(InvokeError::TooManyRequests { reason, limit });
@@ -492,6 +488,16 @@ impl Pool {
                 let ran = first(&mut environment, invocation, deadline, Some(init)).await;
                 self.finish(lease, environment, ran)
             }
+            Grant::Shared(_, environment, init) => {
+                match environment.invoke(invocation.clone(), init).await {
+                    Ok(ran) => self.finish_shared(lease, ran),
+                    Err(NotDelivered) => {
+                        drop(environment);
+                        lease.give_back(None);
+                        Box::pin(self.again(blueprint, invocation)).await
+                    }
+                }
+            }
             Grant::Failed(_, mut environment, why, init) => {
                 environment.begin(invocation);
                 let failure = environment.init_failure(why);
@@ -505,6 +511,24 @@ impl Pool {
             Grant::Unstarted(_, error) => Err(error),
             Grant::Closed => Err(InvokeError::ShuttingDown { started: false }),
         }
+    }
+
+    /// Runs an invocation that did not reach its handler in another environment.
+    async fn again(
+        &self,
+        blueprint: Blueprint,
+        invocation: &Invocation,
+    ) -> Result<InvokeReply, InvokeError> {
+        let (lease, grant) = self.lease(&blueprint).await?;
+        self.run(lease, grant, blueprint, invocation).await
+    }
+
+    fn finish_shared(&self, lease: Lease, ran: Ran) -> Result<InvokeReply, InvokeError> {
+        if !ran.is_healthy && self.inner.lock().is_killed {
+            return Err(InvokeError::ShuttingDown { started: true });
+        }
+        lease.leave(ran.is_healthy);
+        Ok(ran.reply)
     }
 
     /// Starts an environment in the place that the invocation has, and runs in it.
@@ -613,6 +637,27 @@ impl Inner {
     }
 }
 
+impl Shared {
+    /// The environment that the plan has given to an invocation.
+    fn take(&mut self, id: EnvironmentId) -> Grant {
+        if let Some(environment) = self.shared.get(&id) {
+            return Grant::Shared(id, environment.clone(), None);
+        }
+        let environment = self.idle.remove(&id).expect("the plan knows what is idle");
+        self.running.insert(id, environment.group());
+        Grant::Warm(id, Box::new(environment))
+    }
+
+    /// Takes out an environment that nothing runs in. Drop it without the lock.
+    fn end(&mut self, id: EnvironmentId) -> Option<Environment> {
+        // The task of a shared one ends it.
+        if self.shared.remove(&id).is_some() {
+            self.running.remove(&id);
+        }
+        self.idle.remove(&id)
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         let shared = self
@@ -629,7 +674,7 @@ fn demand(configuration: &Configuration) -> Demand<'_> {
         revision: &configuration.revision,
         reserved: configuration.reserved_concurrency,
         provisioned: configuration.provisioned_concurrency.unwrap_or(0),
-        capacity: 1,
+        capacity: configuration.concurrency(),
         memory_mb: configuration.memory_mb,
     }
 }

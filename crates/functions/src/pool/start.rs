@@ -8,12 +8,14 @@ use tokio::time::Instant;
 use super::plan::{EnvironmentId, Release, Start};
 use super::{Blueprint, Grant, Inner, Shared, lease, report_init_timeout};
 use crate::configuration::{Configuration, Runtime};
-use crate::environment::{Environment, INIT_MAX, Init, Uninitialised};
+use crate::environment::{Environment, INIT_MAX, Init, SharedEnvironment, Uninitialised};
 use crate::invocation::InvokeError;
 
 /// How a start went.
 enum Started {
     Ready(Box<Environment>, Duration),
+    /// Ready for several invocations at one time.
+    Shared(SharedEnvironment, Duration),
     Failed(Box<Environment>, Uninitialised, Duration),
     /// The init took too long; the process is killed.
     TimedOut,
@@ -30,12 +32,8 @@ impl Inner {
             return ended;
         };
         for (ticket, id) in shared.plan.grants(now) {
-            let environment = shared
-                .idle
-                .remove(&id)
-                .expect("the plan knows what is idle");
-            shared.running.insert(id, environment.group());
-            if let Some(grant) = shared.deliver(ticket, Grant::Warm(id, Box::new(environment))) {
+            let grant = shared.take(id);
+            if let Some(grant) = shared.deliver(ticket, grant) {
                 // Its invocation is just being dropped: given back once the lock is free.
                 let inner = Arc::clone(self);
                 runtime.spawn(async move { lease::reclaim(&inner, grant) });
@@ -43,7 +41,7 @@ impl Inner {
         }
         for start in shared.plan.starts(now) {
             let Start { id, end, blueprint } = start;
-            ended.extend(end.and_then(|end| shared.idle.remove(&end)));
+            ended.extend(end.and_then(|end| shared.end(end)));
             let task = runtime.spawn(start_one(Arc::downgrade(self), id, blueprint));
             shared.starting.insert(id, task.abort_handle());
         }
@@ -93,15 +91,30 @@ impl Inner {
             return;
         }
         let mut left = None;
-        let mut undelivered = None;
+        let mut undelivered = Vec::new();
         match started {
+            Started::Shared(environment, took) => {
+                shared.running.insert(id, environment.group());
+                shared.shared.insert(id, environment.clone());
+                let mut init = Some(took);
+                match shared.plan.started(id, now) {
+                    Release::Run(tickets) => {
+                        for ticket in tickets {
+                            let grant = Grant::Shared(id, environment.clone(), init.take());
+                            undelivered.extend(shared.deliver(ticket, grant));
+                        }
+                    }
+                    Release::Keep => self.sweep(&mut shared),
+                    Release::End => drop(shared.end(id)),
+                }
+            }
             Started::Ready(environment, took) => match shared.plan.started(id, now) {
                 Release::Run(tickets) => {
                     let [ticket] = tickets[..] else {
                         unreachable!("an environment of the pool runs one invocation at a time");
                     };
                     shared.running.insert(id, environment.group());
-                    undelivered = shared.deliver(ticket, Grant::Fresh(id, environment, took));
+                    undelivered.extend(shared.deliver(ticket, Grant::Fresh(id, environment, took)));
                 }
                 Release::Keep => {
                     shared.idle.insert(id, *environment);
@@ -112,7 +125,7 @@ impl Inner {
             Started::Failed(environment, why, took) => match shared.plan.start_failed(id, now) {
                 Some(ticket) => {
                     let grant = Grant::Failed(id, environment, why, took);
-                    undelivered = shared.deliver(ticket, grant);
+                    undelivered.extend(shared.deliver(ticket, grant));
                 }
                 None => {
                     environment.note(report_init_error(took));
@@ -121,19 +134,19 @@ impl Inner {
             },
             Started::TimedOut => {
                 if let Some(ticket) = shared.plan.start_failed(id, now) {
-                    undelivered = shared.deliver(ticket, Grant::TimedOut(id));
+                    undelivered.extend(shared.deliver(ticket, Grant::TimedOut(id)));
                 }
             }
             Started::Unstarted(error) => {
                 if let Some(ticket) = shared.plan.start_failed(id, now) {
-                    undelivered = shared.deliver(ticket, Grant::Unstarted(id, error));
+                    undelivered.extend(shared.deliver(ticket, Grant::Unstarted(id, error)));
                 }
             }
         }
         let ended = self.start_wanted(&mut shared);
         drop(shared);
         drop((left, ended));
-        if let Some(grant) = undelivered {
+        for grant in undelivered {
             lease::reclaim(self, grant);
         }
     }
@@ -211,7 +224,11 @@ async fn start_one(inner: Weak<Inner>, id: EnvironmentId, blueprint: Blueprint) 
             if let Some(pool) = settles.inner.upgrade() {
                 pool.tell_mismatch(&blueprint.configuration, &environment);
             }
-            Started::Ready(environment, began.elapsed())
+            if blueprint.configuration.concurrency() > 1 {
+                Started::Shared(environment.share(), began.elapsed())
+            } else {
+                Started::Ready(environment, began.elapsed())
+            }
         }
         Init::Failed(why) => Started::Failed(environment, why, began.elapsed()),
         Init::TimedOut => {
@@ -241,12 +258,9 @@ async fn sweep(inner: Weak<Inner>, every: Duration) {
         let Some(inner) = inner.upgrade() else { return };
         let mut shared = inner.lock();
         let over = shared.plan.expire(inner.now());
-        let mut environments: Vec<_> = over
-            .iter()
-            .filter_map(|id| shared.idle.remove(id))
-            .collect();
+        let mut environments: Vec<_> = over.iter().filter_map(|id| shared.end(*id)).collect();
         environments.extend(inner.start_wanted(&mut shared));
-        let is_over = shared.idle.is_empty();
+        let is_over = shared.idle.is_empty() && shared.shared.is_empty();
         shared.sweeps = !is_over;
         drop(shared);
         drop(environments);

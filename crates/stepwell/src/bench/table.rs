@@ -135,9 +135,9 @@ mod tests {
         table.note("a note");
         assert_eq!(
             table.text(),
-            "the machine        1234 a second\n\
-             fast enough           700 runs/s  at least 700: met\n\
-             slow                     6.01 ms  at most 6.00: MISSED\n\
+            "the machine       1234 a second\n\
+             fast enough          700 runs/s  at least 700: met\n\
+             slow                    6.01 ms  at most 6.00: MISSED\n\
              a note\n"
         );
         assert_eq!(table.json()["rows"][2]["isMet"], false);
