@@ -3,7 +3,7 @@
 import { keepCallsHere, keepImportedCallsHere } from "./aws.mjs";
 import { Client } from "./client.mjs";
 import { blockStreams, currentRequestId, logError, patchConsole, runAs, setRequestId } from "./console.mjs";
-import { NodeJsExit, UnhandledPromiseRejection, errorBody } from "./errors.mjs";
+import { NodeJsExit, NotImplemented, UnhandledPromiseRejection, errorBody } from "./errors.mjs";
 import { loadHandler } from "./handler.mjs";
 import { installStreaming, isStreaming, openResponse } from "./streaming.mjs";
 
@@ -16,6 +16,8 @@ const apiDescriptor = Number(take("_STEPWELL_API_FD"));
 const logDescriptor = Number(take("_STEPWELL_LOG_FD"));
 const runtimeMajor = Number(/^nodejs(\d+)/.exec(take("_STEPWELL_RUNTIME") ?? "")?.[1] ?? "0");
 keepCallsHere(JSON.parse(take("_STEPWELL_ENDPOINTS") ?? "{}"));
+// AWS: Lambda Managed Instances run this many invocations in one environment.
+const concurrency = Number(take("_STEPWELL_CONCURRENCY") ?? "1");
 // AWS: handlers with a callback ended with nodejs22.x.
 const hasCallbacks = runtimeMajor < 24;
 
@@ -61,12 +63,14 @@ const inspectorPort = take("_STEPWELL_INSPECTOR");
 if (inspectorPort !== undefined) (await import("node:inspector")).open(Number(inspectorPort), "127.0.0.1", true);
 try {
   handler = await loadHandler(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, hasCallbacks);
+  if (concurrency > 1 && isStreaming(handler)) {
+    handler = undefined;
+    throw new NotImplemented("streamed responses with several invocations in one environment");
+  }
   keepImportedCallsHere();
 } catch (error) {
   die("Uncaught Exception", error, 1);
 }
-// AWS: Lambda Managed Instances run this many invocations in one environment.
-const concurrency = Number(process.env.AWS_LAMBDA_MAX_CONCURRENCY ?? "1");
 // What ends each of several invocations by an error that nobody caught.
 const failures = new Map();
 if (handler !== undefined) {

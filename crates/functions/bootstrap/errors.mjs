@@ -44,6 +44,12 @@ export class CallbackHandlerDeprecated extends RuntimeError {
   }
 }
 
+export class NotImplemented extends RuntimeError {
+  constructor(what) {
+    super("Runtime.NotImplemented", `Stepwell does not implement ${what} yet`);
+  }
+}
+
 export class UnhandledPromiseRejection extends RuntimeError {
   constructor(reason, promise) {
     super("Runtime.UnhandledPromiseRejection", text(reason));

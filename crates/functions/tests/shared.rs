@@ -153,6 +153,22 @@ async fn one_that_times_out_leaves_the_others_to_finish() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_streaming_handler_is_refused_by_name() {
+    let world = World::new();
+    let code =
+        "exports.handler = awslambda.streamifyResponse(async (event, stream) => stream.end('x'))";
+    let error = world.fail(&shared(world.code(code), 2), "{}").await;
+    assert_eq!(error["errorType"], "Runtime.NotImplemented");
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("streamed responses"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn idle_and_retired_ones_end() {
     let world = World::with(|options| options.idle_after = Duration::from_millis(100));
     let code = "exports.handler = async () => process.pid";

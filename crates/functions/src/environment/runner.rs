@@ -74,6 +74,10 @@ impl Host {
             ("_STEPWELL_API_FD", API_DESCRIPTOR.to_string()),
             ("_STEPWELL_LOG_FD", LOG_DESCRIPTOR.to_string()),
             ("_STEPWELL_RUNTIME", configuration.runtime.clone()),
+            (
+                "_STEPWELL_CONCURRENCY",
+                configuration.concurrency().to_string(),
+            ),
         ];
         if let Some(debugger) = debugger {
             let port = debugger.choose_target().map_err(service)?;

@@ -182,6 +182,11 @@ impl Running {
                 let _ = self.environment.wire.answer(Answer::InvalidState).await;
                 return;
             }
+            Call::Streaming { .. } | Call::Chunk(_) | Call::StreamEnd { .. } => {
+                // Our bootstrap streams nothing beside other invocations; whoever wrote this has broken the connection.
+                self.environment.process.kill();
+                return;
+            }
         };
         let open = self.open.remove(id.as_str());
         let answer = if open.is_some() {
