@@ -283,10 +283,7 @@ impl Pool {
                 configuration.runtime, configuration.function_name
             )));
         }
-        let blueprint = Blueprint {
-            configuration: Arc::clone(configuration),
-            package,
-        };
+        let blueprint = self.blueprint(configuration, package);
         let debugger = self.inner.host.debugger(configuration);
         let place = async {
             let mut turn = None;
@@ -306,16 +303,29 @@ impl Pool {
         self.run(lease, grant, blueprint, &invocation).await
     }
 
+    fn blueprint(
+        &self,
+        configuration: &Arc<Configuration>,
+        package: Arc<dyn PackageSource>,
+    ) -> Blueprint {
+        let mut configuration = Arc::clone(configuration);
+        if self.inner.host.inspectors.is_some() && configuration.concurrency() > 1 {
+            // Time stands still for one invocation while it is looked at, not for its neighbours.
+            Arc::make_mut(&mut configuration).invocations_per_environment = 1;
+        }
+        Blueprint {
+            configuration,
+            package,
+        }
+    }
+
     /// Starts the environments that `provisioned_concurrency` asks for, and keeps that many until the function is
     /// retired or provisioned with another number.
     ///
     /// - As many as fit: one place of the pool stays free for other functions.
     /// - Must be called inside a tokio runtime, as [`Pool::invoke`].
     pub fn provision(&self, configuration: &Arc<Configuration>, package: Arc<dyn PackageSource>) {
-        let blueprint = Blueprint {
-            configuration: Arc::clone(configuration),
-            package,
-        };
+        let blueprint = self.blueprint(configuration, package);
         self.inner.runtime.get_or_init(Handle::current);
         if let Some(debugger) = self.inner.host.debugger(configuration) {
             self.make_room(&debugger, configuration);
@@ -324,7 +334,7 @@ impl Pool {
         let mut shared = self.inner.lock();
         shared
             .plan
-            .provision(&demand(configuration), &blueprint, now);
+            .provision(&demand(&blueprint.configuration), &blueprint, now);
         let ended = self.inner.start_wanted(&mut shared);
         drop(shared);
         drop(ended);

@@ -11,7 +11,9 @@ use super::load::{Connection, Done, each, invoke_request, states_request};
 use super::machine::{self, node, p50};
 use super::table::{Table, Target};
 use crate::client::Client;
-use crate::commands::bench::{NO_OP, create_machine, no_op_function, settings, task_states};
+use crate::commands::bench::{
+    NO_OP, RUNTIME, create_machine, no_op_function, settings, task_states,
+};
 use crate::embedded::Embedded;
 use crate::packaging;
 
@@ -100,7 +102,7 @@ fn rates(
     time: Duration,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let package = packaging::inline(NO_OP).map_err(anyhow::Error::msg)?;
+    let package = packaging::inline(NO_OP, RUNTIME).map_err(anyhow::Error::msg)?;
     let long = create_machine(
         client.endpoint(),
         "long",
@@ -204,7 +206,7 @@ fn cold(client: &Client, data: &Path, table: &mut Table) -> anyhow::Result<()> {
     std::fs::write(&file, bundle(0))?;
     let load = format!("require({})", json!(file));
     let (mut plain, mut loaded, mut cold, mut edits) = (vec![], vec![], vec![], vec![]);
-    let package = packaging::inline(&bundle(0)).map_err(anyhow::Error::msg)?;
+    let package = packaging::inline(&bundle(0), RUNTIME).map_err(anyhow::Error::msg)?;
     client.create_function(&configuration("files"), &package.zip)?;
     for number in 1..=STARTS {
         plain.push(node(&["-e", "0"])?);
@@ -213,7 +215,7 @@ fn cold(client: &Client, data: &Path, table: &mut Table) -> anyhow::Result<()> {
         let changed = json!({ "Description": format!("start {number}") });
         client.update_function_configuration("files", &changed)?;
         cold.push(invoke(client, "files", None)?);
-        let package = packaging::inline(&bundle(number)).map_err(anyhow::Error::msg)?;
+        let package = packaging::inline(&bundle(number), RUNTIME).map_err(anyhow::Error::msg)?;
         let edited = Instant::now();
         client.update_function_code("files", &package.zip)?;
         invoke(client, "files", Some(number))?;
@@ -237,7 +239,8 @@ fn cold(client: &Client, data: &Path, table: &mut Table) -> anyhow::Result<()> {
 fn deployed(client: &Client, table: &mut Table) -> anyhow::Result<()> {
     let before = machine::resident_bytes();
     for number in 0..DEPLOYED {
-        let package = packaging::inline(&bundle(1000 + number)).map_err(anyhow::Error::msg)?;
+        let package =
+            packaging::inline(&bundle(1000 + number), RUNTIME).map_err(anyhow::Error::msg)?;
         client.create_function(&configuration(&format!("deployed-{number}")), &package.zip)?;
     }
     let grown = machine::resident_bytes().saturating_sub(before);
@@ -272,7 +275,7 @@ fn invoke(client: &Client, name: &str, expected: Option<usize>) -> anyhow::Resul
 
 fn configuration(name: &str) -> Value {
     json!({
-        "FunctionName": name, "Runtime": "nodejs20.x", "Handler": "index.handler", "Timeout": 30,
+        "FunctionName": name, "Runtime": RUNTIME, "Handler": "index.handler", "Timeout": 30,
         "Role": "arn:aws:iam::123456789012:role/bench",
     })
 }

@@ -23,6 +23,9 @@ const PASS_STATES: usize = 10;
 /// Task states of the `tasks` machine.
 const TASK_STATES: usize = 400;
 
+/// What the functions of the benchmarks run on.
+pub const RUNTIME: &str = "nodejs20.x";
+
 /// A handler that does nothing.
 pub const NO_OP: &str = "exports.handler = async () => ({});\n";
 
@@ -86,7 +89,7 @@ fn transitions(endpoint: &str, arguments: &Bench) -> anyhow::Result<Value> {
 
 /// A warm no-op function through Task states, beside the same function without any state machine.
 fn tasks(endpoint: &str, arguments: &Bench, data: &Path) -> anyhow::Result<Value> {
-    let package = packaging::inline(NO_OP, "nodejs20.x").map_err(anyhow::Error::msg)?;
+    let package = packaging::inline(NO_OP, RUNTIME).map_err(anyhow::Error::msg)?;
     let client = Client::new(endpoint)?;
     let function = no_op_function(&client)?;
     let arn = create_machine(endpoint, "bench", &task_states(&function, TASK_STATES))?;
@@ -170,9 +173,9 @@ pub fn create_machine(endpoint: &str, name: &str, states: &[String]) -> anyhow::
 
 /// Creates the function `no-op`; its ARN.
 pub fn no_op_function(client: &Client) -> anyhow::Result<String> {
-    let package = packaging::inline(NO_OP).map_err(anyhow::Error::msg)?;
+    let package = packaging::inline(NO_OP, RUNTIME).map_err(anyhow::Error::msg)?;
     let configuration = json!({
-        "FunctionName": "no-op", "Runtime": "nodejs20.x", "Handler": "index.handler",
+        "FunctionName": "no-op", "Runtime": RUNTIME, "Handler": "index.handler",
         "Role": "arn:aws:iam::123456789012:role/bench", "Timeout": 30,
     });
     let created = client.create_function(&configuration, &package.zip)?;
