@@ -109,6 +109,8 @@ def test_schedules_are_kept_changed_and_listed(scheduler, name):
         ScheduleExpressionTimezone="Europe/Berlin",
         FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15},
         Description="d",
+        StartDate=datetime.datetime(2090, 1, 1, tzinfo=datetime.timezone.utc),
+        EndDate=datetime.datetime(2090, 7, 1, 12, tzinfo=datetime.timezone.utc),
         State="DISABLED",
         Target=target,
     )

@@ -1,7 +1,7 @@
 //! One shard: commands in; rows, replies and effects out.
 //!
-//! Lives here: state machines, executions, task completions, timers, and the configuration of
-//! functions; the rows that hold them; what each API operation answers; crash recovery.
+//! Lives here: state machines, executions, task completions, timers, event rules and schedules, and the
+//! configuration of functions; the rows that hold them; what each API operation answers; crash recovery.
 //! Never here: threads, async, sockets, `SystemTime`, `Instant`, environment variables, randomness:
 //! `now` and entropy are arguments.
 //! Read first: [`Shard::apply`].

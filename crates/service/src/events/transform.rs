@@ -359,6 +359,38 @@ mod tests {
     }
 
     #[test]
+    fn no_template_and_no_path_makes_the_reader_panic() {
+        let whole = r#"{"a": "<v> \"<v>\" é<", "b": <v>, "c": [<aws.events.event.json>, "\\"]}"#;
+        let characters: Vec<char> = whole.chars().collect();
+        for at in 0..characters.len() {
+            for put in ["", "\\", "\"", "<", ">", "é", "}"] {
+                let mut text: String = characters[..at].iter().collect();
+                text.push_str(put);
+                text.extend(&characters[at + 1..]);
+                let target = target(json!({"InputTransformer": {
+                    "InputPathsMap": {"v": "$.detail[0]['x'].*"}, "InputTemplate": text,
+                }}));
+                if check(&target).is_ok() {
+                    let origin = Origin {
+                        rule_arn: "",
+                        rule_name: "",
+                        ingestion_time: "",
+                    };
+                    let event = json!({"detail": [{"x": {"y": "\""}}]});
+                    let made = input_of(&target, &event, &origin);
+                    let is_json = serde_json::from_str::<Value>(&made).is_ok();
+                    assert!(is_json, "{text}: {made}");
+                }
+            }
+        }
+        for path in [
+            "", "$", "$.", "$..a", "$[", "$[]", "$['", "$['']", "$[-1]", "$.é", "$.a[*].b", "a",
+        ] {
+            drop(check(&target(json!({ "InputPath": path }))));
+        }
+    }
+
+    #[test]
     fn a_wrong_template_is_refused() {
         let refuse = |fields: Value, reason: &str| {
             assert_eq!(check(&target(fields)), Err(reason.to_string()));

@@ -23,6 +23,9 @@ const PAST_MS_MAX: i64 = 60_000;
 /// AWS: a start may be this long ago.
 const START_AGO_MS_MAX: i64 = 5 * 60_000;
 
+/// The last instant that a calendar names, 31 December 9999.
+const DATE_MS_MAX: i64 = 253_402_300_799_000;
+
 /// What CreateSchedule and UpdateSchedule say alike.
 struct Wanted {
     name: String,
@@ -286,6 +289,15 @@ fn check_dates(
     if start_ms.is_some_and(|start_ms| start_ms < now_ms - START_AGO_MS_MAX) {
         let text = "The StartDate you specify cannot be earlier than 5 minutes ago.";
         return Err(invalid(text));
+    }
+    if [start_ms, end_ms]
+        .into_iter()
+        .flatten()
+        .any(|date_ms| date_ms > DATE_MS_MAX)
+    {
+        return Err(invalid(
+            "The dates you specify cannot be after the year 9999.",
+        ));
     }
     let Some(end_ms) = end_ms else {
         return Ok(());

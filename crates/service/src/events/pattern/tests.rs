@@ -254,6 +254,35 @@ fn what_is_no_pattern_says_why() {
 }
 
 #[test]
+fn no_text_makes_the_reader_panic() {
+    let whole = json!({
+        "source": ["a", 1, null, true, {"prefix": "p"}, {"suffix": {"equals-ignore-case": "S"}}, {"exists": false}],
+        "detail": {
+            "n": [{"numeric": [">", 0, "<=", 5.5]}],
+            "ip": [{"cidr": "2001:db8::/32"}, {"wildcard": "a*\\*é*"}],
+            "x": [{"anything-but": {"wildcard": ["*a", "b*"]}}, {"anything-but": [1, 2]}],
+        },
+        "$or": [{"a": [1]}, {"b": ["😀"]}],
+    })
+    .to_string();
+    assert!(Pattern::parse(&whole).is_ok());
+    // Each text that one lost or changed character makes of it.
+    let characters: Vec<char> = whole.chars().collect();
+    for at in 0..characters.len() {
+        for put in ["", "\"", "[", "{", "0", "*", "-", "e9"] {
+            let mut text: String = characters[..at].iter().collect();
+            text.push_str(put);
+            text.extend(&characters[at + 1..]);
+            if let Ok(pattern) = Pattern::parse(&text) {
+                pattern.matches(&event());
+            }
+        }
+    }
+    let deep = format!("{}1{}", "{\"a\":".repeat(1_000), "}".repeat(1_000));
+    assert!(Pattern::parse(&deep).is_err());
+}
+
+#[test]
 fn a_hostile_wildcard_takes_no_longer_than_its_size_says() {
     let wildcard = format!("{{\"a\": [{{\"wildcard\": \"{}\"}}]}}", "*a".repeat(900));
     let pattern = Pattern::parse(&wildcard).expect("a pattern");

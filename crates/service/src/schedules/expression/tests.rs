@@ -383,6 +383,44 @@ fn is_named(expression: &str, local: DateTime) -> bool {
 }
 
 #[test]
+fn no_text_and_no_instant_makes_the_reader_panic() {
+    let put = [
+        "", " ", "*", "?", "/", "-", ",", "L", "W", "#", "LW", "MON", "0", "9", "99999", "(", ")",
+        "é",
+    ];
+    let mut draws = Draws(0xfa11);
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..5_000 {
+        let whole = match draws.below(4) {
+            0 => format!("rate({} minutes)", draws.below(90)),
+            1 => format!(
+                "at(20{:02}-1{}-2{}T1{}:30:00)",
+                draws.below(99),
+                draws.below(4),
+                draws.below(10),
+                draws.below(10)
+            ),
+            _ => draws.cron(),
+        };
+        // One character is lost or becomes another text.
+        let at = usize::try_from(draws.below(whole.len() as u64)).expect("small");
+        let text = format!("{}{}{}", &whole[..at], draws.one(&put), &whole[at + 1..]);
+        let Some(parsed) = Expression::parse(&text) else {
+            refused += 1;
+            continue;
+        };
+        read += 1;
+        for at in [i64::MIN / 2, -1, 0, 253_402_300_799_000] {
+            parsed.next(at, at, &utc());
+        }
+    }
+    assert!(
+        read > 100 && refused > 100,
+        "{read} read, {refused} refused"
+    );
+}
+
+#[test]
 fn the_next_occurrence_is_the_one_that_a_walk_over_all_minutes_finds() {
     let zones = [
         "UTC",
