@@ -7,6 +7,7 @@
 //! AWS: "it's possible for it to receive the same event from Lambda multiple times".
 
 mod event_invoke;
+mod in_flight;
 mod outcome;
 mod task;
 
@@ -30,6 +31,7 @@ use crate::rows::{Kind, VERSION, decode, encode, index};
 use crate::shard::{Done, Shard, Stop};
 use crate::staging::Rows;
 use crate::timers::Timers;
+use in_flight::InFlight;
 
 pub(crate) use event_invoke::{config_of, configs_of, no_config, refusal};
 pub use task::{Unawaited, unawaited, unawaited_outcome};
@@ -42,12 +44,6 @@ const DELIVERIES_MAX: u64 = 100_000;
 
 /// Bytes of the payloads of all deliveries together; beyond it one more is throttled.
 const QUEUED_BYTES_MAX: u64 = 1 << 30;
-
-/// Deliveries that are being made at one time; the others wait in their rows.
-const IN_FLIGHT_MAX: usize = 200;
-
-/// Bytes of the payloads of deliveries that are being made at one time.
-const IN_FLIGHT_BYTES_MAX: u64 = 64 << 20;
 
 /// Deliveries that one tick releases.
 const RELEASED_PER_TICK_MAX: usize = 1_024;
@@ -154,9 +150,7 @@ impl Target {
 pub(crate) struct Deliveries {
     counters: Counters,
     due: Timers,
-    /// Those that were released and have no outcome, with the bytes of their payloads.
-    in_flight: BTreeMap<u64, u64>,
-    in_flight_bytes: u64,
+    in_flight: InFlight,
     /// Task states that invoke a function asynchronously and have not been answered.
     tasks: VecDeque<FunctionCall>,
 }
@@ -171,14 +165,9 @@ impl Deliveries {
         Ok(Deliveries {
             counters,
             due: Timers::unread(Kind::DeliveryDue),
-            in_flight: BTreeMap::new(),
-            in_flight_bytes: 0,
+            in_flight: InFlight::default(),
             tasks: VecDeque::new(),
         })
-    }
-
-    fn has_room(&self) -> bool {
-        self.in_flight.len() < IN_FLIGHT_MAX && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
     }
 
     /// Whether a few more deliveries, however large, may be refused.
@@ -198,7 +187,11 @@ impl Deliveries {
         if !self.tasks.is_empty() {
             return Some(0);
         }
-        self.due.next_due().filter(|_| self.has_room())
+        let due = match self.in_flight.has_ready() {
+            true => Some(0),
+            false => self.due.next_due(),
+        };
+        due.filter(|_| self.in_flight.has_room())
     }
 }
 
@@ -310,18 +303,30 @@ impl Shard {
     /// Releases what is due, as far as there is room.
     pub(crate) fn work_on_deliveries(&mut self, now: Timestamp) -> Done<()> {
         for _ in 0..RELEASED_PER_TICK_MAX {
-            if self.is_full() || !self.deliveries.has_room() {
+            if self.is_full() || !self.deliveries.in_flight.has_room() {
                 return Ok(());
             }
-            let Some((due_ms, number)) = self.deliveries.due.take_due(&self.staging, now)? else {
-                return Ok(());
+            let Deliveries { in_flight, due, .. } = &mut self.deliveries;
+            let timer = match in_flight.take_ready() {
+                Some(timer) => timer,
+                None => match due.take_due(&self.staging, now)? {
+                    Some(timer) => timer,
+                    None => return Ok(()),
+                },
             };
-            if self.deliveries.in_flight.contains_key(&number) {
+            let (due_ms, number) = timer;
+            if self.deliveries.in_flight.contains(number) {
                 continue;
             }
             let row = self.delivery(number)?;
-            if let Some(row) = row.filter(|row| row.due_ms == due_ms) {
+            let Some(row) = row.filter(|row| row.due_ms == due_ms) else {
+                continue;
+            };
+            let target = row.target.clone();
+            if self.deliveries.in_flight.admit(&target, timer) {
                 self.make(now, number, row)?;
+                // Made without a call, it has left its place to the next one.
+                self.deliveries.in_flight.unpark(&target);
             }
         }
         Ok(())
@@ -377,8 +382,9 @@ impl Shard {
 
     fn release_delivery(&mut self, number: u64, row: &DeliveryRow) -> Result<(), Error> {
         let payload = self.payload_of(number)?;
-        self.deliveries.in_flight.insert(number, row.payload_bytes);
-        self.deliveries.in_flight_bytes += row.payload_bytes;
+        self.deliveries
+            .in_flight
+            .begin(number, &row.target, row.payload_bytes);
         let action = match &row.stage {
             Stage::Invoke { request_id } => DeliveryAction::Invoke {
                 request_id: request_id.clone(),

@@ -84,10 +84,9 @@ impl Shard {
             // The server is stopping: the rows are as they were, and due again when it starts.
             return Ok(());
         }
-        let Some(bytes) = self.deliveries.in_flight.remove(&number) else {
+        if !self.deliveries.in_flight.end(number) {
             return Ok(());
-        };
-        self.deliveries.in_flight_bytes -= bytes;
+        }
         let Some(mut row) = self.delivery(number)? else {
             return Ok(());
         };
