@@ -169,6 +169,7 @@ impl Host {
             api: runner.api,
             log: runner.writes_frames.then_some(ends.frames),
             bounds,
+            is_helped: self.sandbox != Sandbox::None,
         };
         Ok((launch, runner.wire))
     }

@@ -30,6 +30,8 @@ pub(crate) struct Launch {
     /// Gets the number [`LOG_DESCRIPTOR`].
     pub(crate) log: Option<OwnedFd>,
     pub(crate) bounds: Bounds,
+    /// Whether `program` and its first child only stand between: their memory is not the function's.
+    pub(crate) is_helped: bool,
 }
 
 /// What the process and all it starts are held to.
@@ -62,6 +64,7 @@ pub(crate) struct Process {
     /// `/proc/<pid>/statm`, held open: one `pread` a look. `None` where there is no such file.
     statm: Option<File>,
     page_bytes: u64,
+    is_helped: bool,
 }
 
 impl Process {
@@ -101,6 +104,7 @@ impl Process {
             group,
             statm,
             page_bytes: page_bytes(),
+            is_helped: launch.is_helped,
         })
     }
 
@@ -113,13 +117,16 @@ impl Process {
     ///
     /// - `limit`: from here on memory that processes share is counted once.
     pub(crate) fn use_of_all(&self, limit: u64) -> Used {
-        let own = self.resident_bytes();
         let family = descendants(self.group);
         let has_family = !family.is_empty();
-        let mut bytes = own + family.iter().copied().map(resident_bytes).sum::<u64>();
-        if has_family && bytes > limit && own <= limit {
-            let counted = family.iter().chain([&self.group]);
-            bytes = counted.copied().map(proportional_bytes).sum();
+        let counted: Vec<i32> = if self.is_helped {
+            family.into_iter().skip(1).collect()
+        } else {
+            family.into_iter().chain([self.group]).collect()
+        };
+        let mut bytes = counted.iter().copied().map(resident_bytes).sum();
+        if counted.len() > 1 && bytes > limit {
+            bytes = counted.into_iter().map(proportional_bytes).sum();
         }
         Used { bytes, has_family }
     }
