@@ -119,6 +119,8 @@ fn soak(server: &Server, options: &Options, invocations: u64, seed: u64) -> Resu
         }
         Ok(())
     })?;
+    // The first connection has been idle for too long by now.
+    let mut client = Client::connect(server.address())?;
     for function in faults.functions() {
         client.delete(&function.name)?;
     }

@@ -229,5 +229,5 @@ const DESCRIPTORS_MORE: u64 = 16;
 const THREADS_MORE: u64 = 32;
 /// What the store keeps in memory grows to its bound.
 const RESIDENT_MB_MORE: u64 = 96;
-/// The logs hold what their bounds say, and as much again while they are merged.
-const LOG_MB_MAX: u64 = 4096;
+/// The logs hold 512 MB; what was removed stays on disk until it is merged.
+const LOG_MB_MAX: u64 = 1536;
