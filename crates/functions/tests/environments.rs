@@ -597,3 +597,21 @@ async fn wait_until(mut is_true: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_init_beyond_its_time_is_run_again_within_the_invocation() {
+    let world = World::with(|options| options.init_max = Duration::from_millis(700));
+    let directory = tempfile::tempdir().unwrap();
+    let function = world.code(&format!(
+        "const fs = require('fs'), mark = '{}/tried', isFirst = !fs.existsSync(mark)
+         fs.appendFileSync(mark, '.')
+         if (isFirst) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60000)
+         exports.handler = async () => fs.statSync(mark).size",
+        directory.path().display()
+    ));
+    assert_eq!(world.succeed(&function, "{}").await, 2);
+    let log = world.log();
+    let told = "INIT_REPORT Init Duration: 700.00 ms\tPhase: init\tStatus: timeout";
+    assert!(log.contains(&told.to_owned()), "{log:#?}");
+    assert!(!log.last().unwrap().contains("Init Duration"), "{log:#?}");
+}

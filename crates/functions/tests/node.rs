@@ -293,3 +293,38 @@ async fn results_that_have_no_json_fail() {
         text(&reply)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thenable_is_awaited_like_a_promise() {
+    let world = World::new();
+    let function = world.code(
+        "exports.handler = (event) => ({ then(resolve, reject) { setTimeout(() => event.fail ? reject(new RangeError('no')) : resolve('later'), 1) } })",
+    );
+    assert_eq!(world.succeed(&function, "{}").await, json!("later"));
+    let error = world.fail(&function, r#"{"fail":true}"#).await;
+    assert_eq!(error["errorType"], "RangeError");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contexts_old_ways_to_answer_work_until_node_22() {
+    let world = World::new();
+    let mut function = world.code(
+        "exports.handler = (event, context) => { if (event.how) context[event.how](...event.values); else return Promise.resolve(typeof context.done) }",
+    );
+    for (payload, expected) in [
+        (r#"{"how":"succeed","values":["yes"]}"#, "yes"),
+        (r#"{"how":"done","values":[null,"done"]}"#, "done"),
+    ] {
+        assert_eq!(world.succeed(&function, payload).await, json!(expected));
+    }
+    let error = world
+        .fail(&function, r#"{"how":"fail","values":["why"]}"#)
+        .await;
+    assert_eq!(
+        (&error["errorType"], &error["errorMessage"]),
+        (&json!("string"), &json!("why"))
+    );
+    function.runtime = "nodejs24.x".to_owned();
+    function.revision = "2".to_owned();
+    assert_eq!(world.succeed(&function, "{}").await, json!("undefined"));
+}

@@ -3,6 +3,8 @@
 
 mod harness;
 
+use std::time::{Duration, Instant};
+
 use harness::World;
 use serde_json::{Value, json};
 use stepwell_functions::{Configuration, LogFormat, LogLevel, Logging, package};
@@ -189,6 +191,11 @@ async fn levels_leave_out_what_the_function_logs() {
     );
     function.logging = json_log(LogLevel::Error, LogLevel::Warn);
     world.succeed(&function, "{}").await;
+    // The log may be read a moment after the answer.
+    let until = Instant::now() + Duration::from_secs(5);
+    while world.log().len() < 3 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let mut log = world.log();
     log.sort();
     assert_eq!(log.len(), 3, "{log:#?}");

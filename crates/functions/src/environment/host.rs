@@ -44,6 +44,7 @@ pub(crate) struct Host {
     /// Holds what runtimes need and what is made once.
     pub(crate) cache_directory: PathBuf,
     pub(crate) sandbox: Sandbox,
+    pub(crate) init_max: Duration,
     pub(crate) pythons: tokio::sync::Mutex<Pythons>,
     pub(crate) inspectors: Option<Arc<Inspectors>>,
     pub(crate) ground: Arc<Ground>,
@@ -103,6 +104,7 @@ impl Host {
             remains,
             tasks_before: tasks_on_machine(),
             has_family: self.sandbox != Sandbox::None,
+            init_max: self.init_max,
             usage: Usage::default(),
             peak_bytes: 0,
             looked_at: None,

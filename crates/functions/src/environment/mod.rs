@@ -67,6 +67,8 @@ pub(crate) struct Environment {
     request_id: Arc<str>,
     user_agent: Option<String>,
     debugger: Option<Arc<Debugger>>,
+    /// How long the first init may take.
+    init_max: Duration,
     /// Whether init is over.
     is_ready: bool,
     /// How long its time has stood still, because somebody looked with a debugger.
@@ -135,6 +137,20 @@ impl Environment {
     /// Writes one line of the platform to the environment's log.
     pub(crate) fn note(&self, text: String) {
         self.capture.note(text);
+    }
+
+    /// As [`Environment::init`], within the time that the init phase has. Tells in the log if it was over.
+    pub(crate) async fn first_init(&mut self) -> Init {
+        let init = self.init(Instant::now() + self.init_max).await;
+        if matches!(init, Init::TimedOut) {
+            // AWS: the line that tells of an init beyond its 10 seconds.
+            let text = format!(
+                "INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout",
+                self.init_max.as_secs_f64() * 1000.0
+            );
+            self.capture.note(text);
+        }
+        init
     }
 
     /// Waits until the runtime asks for its first invocation.

@@ -62,6 +62,8 @@ pub struct PoolOptions {
     pub signed_endpoints: BTreeMap<String, String>,
     /// Whether and where functions can be debugged. Then each runs in one environment at a time.
     pub inspection: Option<Inspection>,
+    /// How long the init phase may take before it is run again within the invocation; AWS: 10 s.
+    pub init_max: Duration,
     /// Where limits for all processes of an environment together are made.
     pub control_group: ControlGroup,
     /// What stands between functions and the machine.
@@ -98,6 +100,7 @@ impl PoolOptions {
             variables: BTreeMap::new(),
             signed_endpoints: BTreeMap::new(),
             inspection: None,
+            init_max: INIT_MAX,
             control_group: ControlGroup::Own,
             sandbox: Sandbox::None,
         }
@@ -200,6 +203,7 @@ impl Pool {
             signed_endpoints: options.signed_endpoints,
             cache_directory: options.cache_dir.canonicalize()?,
             sandbox: options.sandbox,
+            init_max: options.init_max,
             pythons: tokio::sync::Mutex::default(),
             inspectors: options
                 .inspection
@@ -551,7 +555,7 @@ impl Pool {
         let mut environment = self.start(&lease, blueprint).await?;
         environment.begin(invocation);
         let started = Instant::now();
-        let ran = match environment.init(started + INIT_MAX).await {
+        let ran = match environment.first_init().await {
             Init::Ready => {
                 let init = Some(started.elapsed());
                 let deadline = Instant::now() + blueprint.configuration.timeout;
@@ -562,7 +566,6 @@ impl Pool {
                 failed(&mut environment, failure, started, Some(started.elapsed()))
             }
             Init::TimedOut => {
-                environment.note(report_init_timeout());
                 drop(environment);
                 return self.run_again(lease, blueprint, invocation).await;
             }
@@ -732,14 +735,6 @@ fn failed(
         reply: environment.fail(failure, started.elapsed(), init),
         is_healthy: false,
     }
-}
-
-/// AWS: the line that tells of an init beyond its 10 seconds.
-fn report_init_timeout() -> String {
-    format!(
-        "INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: timeout",
-        INIT_MAX.as_secs_f64() * 1000.0
-    )
 }
 
 /// Refuses what Lambda refuses; turns the client context into the JSON the runtime gets.

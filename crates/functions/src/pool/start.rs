@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::plan::{EnvironmentId, Release, Start};
-use super::{Blueprint, Grant, Inner, Shared, lease, report_init_timeout};
+use super::{Blueprint, Grant, Inner, Shared, lease};
 use crate::configuration::{Configuration, Runtime};
-use crate::environment::{Environment, INIT_MAX, Init, SharedEnvironment, Uninitialised};
+use crate::environment::{Environment, Init, SharedEnvironment, Uninitialised};
 use crate::invocation::InvokeError;
 
 /// How a start went.
@@ -219,7 +219,7 @@ async fn start_one(inner: Weak<Inner>, id: EnvironmentId, blueprint: Blueprint) 
         }
     };
     let began = Instant::now();
-    settles.started = Some(match environment.init(began + INIT_MAX).await {
+    settles.started = Some(match environment.first_init().await {
         Init::Ready => {
             if let Some(pool) = settles.inner.upgrade() {
                 pool.tell_mismatch(&blueprint.configuration, &environment);
@@ -231,10 +231,7 @@ async fn start_one(inner: Weak<Inner>, id: EnvironmentId, blueprint: Blueprint) 
             }
         }
         Init::Failed(why) => Started::Failed(environment, why, began.elapsed()),
-        Init::TimedOut => {
-            environment.note(report_init_timeout());
-            Started::TimedOut
-        }
+        Init::TimedOut => Started::TimedOut,
     });
 }
 
