@@ -207,6 +207,20 @@ def test_a_configuration_is_shown_as_it_was_given(server, name):
     assert (signing["FunctionName"], signing.get("CodeSigningConfigArn", "")) == (function, "")
 
 
+def test_a_function_logs_to_the_group_that_it_names(server, name):
+    group = name("shared")
+    source = 'export const handler = async () => { console.log("said aloud"); return process.env.AWS_LAMBDA_LOG_GROUP_NAME; };'
+    function, shown = created(server, name, source, LoggingConfig={"LogGroup": group})
+    assert shown["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": group}
+    assert server.invoke(function)["Payload"] == group
+    logs = server.client("logs")
+    events = logs.filter_log_events(logGroupName=group, filterPattern="aloud")["events"]
+    assert len(events) == 1
+    assert f"/{function}[$LATEST]" in events[0]["logStreamName"]
+    own = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{function}")["logGroups"]
+    assert own == [], "nothing is in the group of its own name"
+
+
 def test_code_from_s3_and_event_sources_are_refused_by_name(server, name):
     lambdas = server.functions
     from_s3 = refused(

@@ -32,6 +32,8 @@ pub struct Configuration {
     pub ephemeral_storage_mb: u32,
     /// Format and levels of the log.
     pub logging: Logging,
+    /// Where the log goes; `None` means the group of the function's own name.
+    pub log_group: Option<String>,
     /// Changes whenever code or configuration changes.
     pub revision: String,
     /// `AWS_REGION` of the handler.

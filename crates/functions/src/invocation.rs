@@ -164,6 +164,8 @@ impl ThrottleReason {
 pub struct LogLine {
     /// Name of the function.
     pub function_name: String,
+    /// Name of the log group.
+    pub log_group: Arc<str>,
     /// Stream of the environment, `2024/01/31/[$LATEST]<32 hex>`.
     pub log_stream: Arc<str>,
     /// Invocation that was running, if any.

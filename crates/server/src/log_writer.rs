@@ -32,9 +32,6 @@ const GATHER: Duration = Duration::from_millis(50);
 /// an empty text.
 const KNOWN_BYTES_MAX: usize = 64 << 20;
 
-/// What the log group of a function is called.
-pub(crate) const FUNCTION_GROUP_PREFIX: &str = "/aws/lambda/";
-
 /// The way to the thread. Cheap to share.
 #[derive(Default)]
 pub(crate) struct LogQueue {
@@ -346,12 +343,12 @@ impl Writer {
         groups: &mut BTreeMap<String, Option<LogGroup>>,
         line: LogLine,
     ) -> Result<(), Error> {
-        let name = format!("{FUNCTION_GROUP_PREFIX}{}", line.function_name);
-        let mut group = self.group(groups, &name)?;
+        let name: &str = &line.log_group;
+        let mut group = self.group(groups, name)?;
         if group.is_none() {
-            self.create_group(&name);
-            groups.remove(&name);
-            group = self.group(groups, &name)?;
+            self.create_group(name);
+            groups.remove(name);
+            group = self.group(groups, name)?;
         }
         let Some(group) = group else {
             return Ok(());

@@ -37,6 +37,7 @@ import { startServer, storedZip } from "./server.mjs";
 
 const ROLE = "arn:aws:iam::123456789012:role/functions";
 const ARN = "arn:aws:lambda:us-east-1:123456789012:function:whole";
+// A paginator writes its marker into the input that it is given: it gets a copy.
 const FUNCTION = { FunctionName: "whole" };
 
 let server;
@@ -86,7 +87,7 @@ test("a function is created, updated and published, and the waiters end", async 
   assert.equal((await send(new PublishVersionCommand(FUNCTION))).Version, "2");
   assert.deepEqual(await said(), ["two", ARN, "$LATEST"]);
   assert.deepEqual(await said("1"), ["one", `${ARN}:1`, "1"]);
-  const pages = paginateListVersionsByFunction({ client: lambda, pageSize: 2 }, FUNCTION);
+  const pages = paginateListVersionsByFunction({ client: lambda, pageSize: 2 }, { ...FUNCTION });
   assert.deepEqual(await all(pages, "Versions", "Version"), ["$LATEST", "1", "2"]);
   const every = paginateListFunctions({ client: lambda, pageSize: 1 }, { FunctionVersion: "ALL" });
   assert.deepEqual(await all(every, "Functions", "FunctionArn"), [`${ARN}:$LATEST`, `${ARN}:1`, `${ARN}:2`]);
@@ -101,7 +102,7 @@ test("an alias shifts from one version to the other", async () => {
     assert.deepEqual(alias.RoutingConfig, RoutingConfig);
     assert.deepEqual(await said("live"), [version === "1" ? "one" : "two", `${ARN}:live`, version]);
   }
-  const pages = paginateListAliases({ client: lambda, pageSize: 1 }, FUNCTION);
+  const pages = paginateListAliases({ client: lambda, pageSize: 1 }, { ...FUNCTION });
   assert.deepEqual(await all(pages, "Aliases", "Name"), ["live", "next"]);
   await assert.rejects(
     send(new DeleteFunctionCommand({ ...FUNCTION, Qualifier: "2" })),

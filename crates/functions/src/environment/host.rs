@@ -269,7 +269,8 @@ pub(super) fn all_on_path(name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// AWS: `2024/01/31/[$LATEST]` and 32 hexadecimal digits.
+/// AWS: `2024/01/31/[$LATEST]` and 32 hexadecimal digits; in a group that is not the function's own its name stands
+/// before the version.
 fn log_stream(configuration: &Configuration, serial: u64) -> Arc<str> {
     let now_ms = timestamp::now_ms();
     let (year, month, day) = timestamp::date(now_ms);
@@ -279,8 +280,12 @@ fn log_stream(configuration: &Configuration, serial: u64) -> Arc<str> {
         std::process::id()
     );
     let digits = hex(&Sha256::digest(seed));
+    let name = match configuration.log_group {
+        Some(_) => configuration.function_name.as_str(),
+        None => "",
+    };
     Arc::from(format!(
-        "{year:04}/{month:02}/{day:02}/[{}]{}",
+        "{year:04}/{month:02}/{day:02}/{name}[{}]{}",
         configuration.version,
         &digits[..32]
     ))

@@ -9,6 +9,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
 use super::report::message;
+use super::variables::log_group;
 use crate::configuration::{Configuration, LogFormat, LogLevel, Logging};
 use crate::invocation::{LOG_BYTES_MAX, LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX, LogLine, LogSink};
 use crate::timestamp;
@@ -41,6 +42,7 @@ struct State {
 struct Writer {
     sink: LogSink,
     function_name: String,
+    log_group: Arc<str>,
     logging: Logging,
     log_stream: Arc<str>,
     request_id: Option<Arc<str>>,
@@ -76,6 +78,7 @@ impl Capture {
         let writer = Writer {
             sink,
             function_name: configuration.function_name.clone(),
+            log_group: log_group(configuration).into(),
             logging: configuration.logging,
             log_stream,
             request_id: None,
@@ -253,6 +256,7 @@ impl Writer {
         }
         (self.sink)(LogLine {
             function_name: self.function_name.clone(),
+            log_group: Arc::clone(&self.log_group),
             log_stream: Arc::clone(&self.log_stream),
             request_id: self.request_id.clone(),
             timestamp_ms,

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::host::Place;
 use super::runner::Runner;
-use crate::configuration::LogFormat;
+use crate::configuration::{Configuration, LogFormat};
 
-/// The name of the log group AWS creates for a function.
-pub(crate) fn log_group(function_name: &str) -> String {
-    format!("/aws/lambda/{function_name}")
+/// The name of a function's log group. AWS: that of its own name until it is told otherwise.
+pub(crate) fn log_group(configuration: &Configuration) -> String {
+    match &configuration.log_group {
+        Some(name) => name.clone(),
+        None => format!("/aws/lambda/{}", configuration.function_name),
+    }
 }
 
 /// Variables for one environment. The function may replace the first group (unreserved ones, and the credentials, so
@@ -78,10 +81,7 @@ pub(super) fn variables(
     );
     set("AWS_LAMBDA_FUNCTION_VERSION", &configuration.version);
     set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
-    set(
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        &log_group(&configuration.function_name),
-    );
+    set("AWS_LAMBDA_LOG_GROUP_NAME", &log_group(configuration));
     set("AWS_LAMBDA_LOG_STREAM_NAME", place.log_stream);
     let concurrency = configuration.concurrency();
     if concurrency > 1 {

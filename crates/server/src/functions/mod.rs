@@ -152,6 +152,9 @@ impl Functions {
     fn configuration(&self, invocable: Invocable) -> Configuration {
         let row = invocable.row;
         let settings = self.handle.settings();
+        let own_group = format!("/aws/lambda/{}", row.name);
+        let named_group = row.logging.as_ref().and_then(|it| it.log_group.clone());
+        let log_group = named_group.filter(|group| *group != own_group);
         Configuration {
             function_arn: row.arn,
             function_name: row.name,
@@ -173,6 +176,7 @@ impl Functions {
                 .collect(),
             ephemeral_storage_mb: u32::try_from(row.ephemeral_mb)
                 .unwrap_or(stepwell_functions::EPHEMERAL_STORAGE_MB),
+            log_group,
             logging: logging(row.logging.unwrap_or_default()),
             reserved_concurrency: invocable.reserved_concurrency,
             provisioned_concurrency: invocable.provisioned_concurrency,

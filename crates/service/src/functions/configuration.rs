@@ -315,13 +315,7 @@ fn check_logging(row: &FunctionRow) -> Result<(), lambda::Error> {
         let text = "ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON";
         return Err(lambda::Error::invalid_parameter_value_exception(text));
     }
-    let own = format!("/aws/lambda/{}", row.name);
-    match &logging.log_group {
-        Some(group) if *group != own => Err(not_implemented(&format!(
-            "a LogGroup of LoggingConfig other than {own}, such as {group},"
-        ))),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), lambda::Error> {

@@ -182,13 +182,7 @@ pub(crate) fn function_name(text: &str) -> Result<String, lambda::Error> {
             "'{text}' is not a function name, partial ARN or ARN"
         ))
     };
-    let name = match text.split_once(":function:") {
-        Some((_, rest)) => rest.split(':').next().unwrap_or_default(),
-        None if text.matches(':').count() == 1 && !text.starts_with("arn:") => {
-            text.split(':').next().unwrap_or_default()
-        }
-        None => text,
-    };
+    let (name, _) = cut_name(text).ok_or_else(refused)?;
     let is_name = !name.is_empty()
         && name.len() <= 64
         && name
@@ -198,6 +192,20 @@ pub(crate) fn function_name(text: &str) -> Result<String, lambda::Error> {
         Ok(name.to_string())
     } else {
         Err(refused())
+    }
+}
+
+/// The name in a function name, partial ARN or ARN, and the qualifier behind it.
+fn cut_name(text: &str) -> Option<(&str, Option<&str>)> {
+    let resource = match text.split_once("function:") {
+        Some((before, resource)) if before.is_empty() || before.ends_with(':') => resource,
+        _ if text.starts_with("arn:") => return None,
+        _ => text,
+    };
+    match resource.split_once(':') {
+        None => Some((resource, None)),
+        Some((_, qualifier)) if qualifier.contains(':') => None,
+        Some((name, qualifier)) => Some((name, Some(qualifier))),
     }
 }
 

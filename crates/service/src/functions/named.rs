@@ -3,7 +3,7 @@
 use stepwell_api::lambda;
 use stepwell_store::Error;
 
-use super::{function_name, missing_function};
+use super::{cut_name, function_name, missing_function};
 use crate::command::Settings;
 use crate::rows::decode_json;
 use crate::rows::function::{
@@ -41,14 +41,7 @@ impl Given {
     /// - Errors: `InvalidParameterValueException` for a text that names no function, or for two qualifiers that differ.
     pub(crate) fn parse(text: &str, qualifier: Option<&str>) -> Result<Given, lambda::Error> {
         let name = function_name(text)?;
-        let inline = text
-            .split_once(":function:")
-            .map_or_else(
-                || (!text.starts_with("arn:")).then_some(text),
-                |(_, rest)| Some(rest),
-            )
-            .and_then(|rest| rest.split_once(':'))
-            .map(|(_, qualifier)| qualifier);
+        let inline = cut_name(text).and_then(|(_, qualifier)| qualifier);
         if let (Some(inline), Some(named)) = (inline, qualifier)
             && inline != named
         {

@@ -400,6 +400,14 @@ fn an_invocation_runs_what_its_name_means() {
         invoked(&lambda, "f:2", None, 0),
         invoked(&lambda, &format!("{arn}:2"), Some("2"), 0),
         invoked(&lambda, "123456789012:function:f:2", None, 0),
+        invoked(&lambda, "function:f:2", None, 0),
+        invoked(&lambda, "f:2:3", None, 0),
+        invoked(
+            &lambda,
+            "arn:aws:lambda:us-east-1:123456789012:layer:f",
+            None,
+            0,
+        ),
         invoked(&lambda, "f", Some("live"), quarter - 1),
         invoked(&lambda, &format!("{arn}:live"), None, quarter),
         invoked(&lambda, "f:dev", None, 0),
@@ -416,6 +424,9 @@ fn an_invocation_runs_what_its_name_means() {
         2 as ~function:f:2 alias None reserved Some(5) provisioned None
         2 as ~function:f:2 alias None reserved Some(5) provisioned None
         2 as ~function:f:2 alias None reserved Some(5) provisioned None
+        2 as ~function:f:2 alias None reserved Some(5) provisioned None
+        ! InvalidParameterValueException: 'f:2:3' is not a function name, partial ARN or ARN
+        ! InvalidParameterValueException: '~layer:f' is not a function name, partial ARN or ARN
         2 as ~function:f:live alias Some("live") reserved Some(5) provisioned None
         1 as ~function:f:live alias Some("live") reserved Some(5) provisioned Some(2)
         $LATEST as ~function:f:dev alias Some("dev") reserved Some(5) provisioned None
@@ -1070,7 +1081,7 @@ fn a_configuration_is_shown_as_it_was_given() {
         "DeadLetterConfig": { "TargetArn": "arn:aws:sqs:us-east-1:123456789012:q" },
         "KMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k",
         "VpcConfig": { "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] },
-        "LoggingConfig": { "LogFormat": "JSON", "ApplicationLogLevel": "DEBUG" },
+        "LoggingConfig": { "LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "LogGroup": "shared" },
         "SnapStart": { "ApplyOn": "PublishedVersions" },
         "TracingConfig": { "Mode": "Active" },
         "EphemeralStorage": { "Size": 1024 },
@@ -1107,7 +1118,7 @@ fn a_configuration_is_shown_as_it_was_given() {
         DeadLetterConfig {"TargetArn":"arn:aws:sqs:us-east-1:123456789012:q"}
         KMSKeyArn "arn:aws:kms:us-east-1:123456789012:key/k"
         VpcConfig {"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-1"]}
-        LoggingConfig {"LogFormat":"JSON","ApplicationLogLevel":"DEBUG","SystemLogLevel":"INFO","LogGroup":"/aws/lambda/f"}
+        LoggingConfig {"LogFormat":"JSON","ApplicationLogLevel":"DEBUG","SystemLogLevel":"INFO","LogGroup":"shared"}
         SnapStart {"ApplyOn":"PublishedVersions","OptimizationStatus":"Off"}
         TracingConfig {"Mode":"Active"}
         EphemeralStorage {"Size":1024}
@@ -1136,7 +1147,6 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
         json!({ "CapacityProviderConfig": { "LambdaManagedInstancesCapacityProviderConfig": { "CapacityProviderArn": "a" } } }),
         json!({ "CodeSigningConfigArn": "a" }),
         json!({ "PublishTo": "LATEST_PUBLISHED" }),
-        json!({ "LoggingConfig": { "LogGroup": "other" } }),
         json!({ "LoggingConfig": { "LogFormat": "Text", "SystemLogLevel": "WARN" } }),
         json!({ "MemorySize": 10_241 }),
         json!({ "EphemeralStorage": { "Size": 10_241 } }),
@@ -1154,7 +1164,6 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
         ! NotImplemented: Stepwell does not implement CapacityProviderConfig of CreateFunction yet
         ! NotImplemented: Stepwell does not implement CodeSigningConfigArn of CreateFunction yet
         ! NotImplemented: Stepwell does not implement PublishTo of CreateFunction yet
-        ! NotImplemented: Stepwell does not implement a LogGroup of LoggingConfig other than /aws/lambda/f, such as other, yet
         ! InvalidParameterValueException: ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON
         ! InvalidParameterValueException: 'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240, not 10241
         ! InvalidParameterValueException: 'EphemeralStorage' value failed to satisfy constraint: Member must have value less than or equal to 10240, not 10241
