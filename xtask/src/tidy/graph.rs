@@ -10,18 +10,20 @@ use crate::root;
 
 /// Which of our crates a crate may use; see ARCHITECTURE.md. `integrations` and `sim` are
 /// planned. `stepwell` may use `functions`: building a package is done where files are.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 14] = [
     ("api", &[]),
     ("asl", &[]),
     ("engine", &["asl"]),
     ("functions", &[]),
     ("fuzz", &["asl", "api"]),
+    ("gateway", &[]),
     ("integrations", &["api"]),
     (
         "server",
         &[
             "service",
             "functions",
+            "gateway",
             "integrations",
             "telemetry",
             "api",
