@@ -9,8 +9,11 @@ use stepwell_api::{events, iam, lambda, logs, scheduler, states, sts};
 use stepwell_engine::{Event, Payload, Ticket};
 
 use crate::deliveries::Delivery;
+use crate::gateway::urls::UrlRequest;
+use crate::gateway::{GatewayAnswer, GatewayRefusal, GatewayRequest};
 use crate::integration::ServiceCall;
 use crate::rows::function::LayerVersionRow;
+use crate::rows::gateway::FunctionUrlRow;
 
 /// Names a request of the shell, to bring the answer back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +73,8 @@ pub enum Request {
     Events(EventsRequest),
     Scheduler(SchedulerRequest),
     Iam(IamRequest),
+    Gateway(Box<GatewayRequest>),
+    FunctionUrl(UrlRequest),
     /// A performer has finished an attempt. An attempt that is no longer open is ignored.
     CompleteTask {
         execution: u64,
@@ -235,6 +240,9 @@ pub enum Answered {
     Scheduler(Vec<u8>),
     /// The members of the output of an operation of IAM; null where it has no output.
     Iam(serde_json::Value),
+    Gateway(Box<GatewayAnswer>),
+    /// `None` where it was deleted.
+    FunctionUrl(Option<Box<FunctionUrlRow>>),
 }
 
 /// A task of an activity in the hands of a worker.
@@ -255,6 +263,7 @@ pub enum Refusal {
     Events(events::Error),
     Scheduler(scheduler::Error),
     Iam(iam::Error),
+    Gateway(GatewayRefusal),
     Sts(sts::Error),
 }
 
@@ -268,6 +277,7 @@ impl Refusal {
             Refusal::Events(error) => (error.name(), error.message.clone()),
             Refusal::Scheduler(error) => (error.name(), error.message.clone()),
             Refusal::Iam(error) => (error.name(), error.message.clone()),
+            Refusal::Gateway(refusal) => refusal.parts(),
             Refusal::Sts(error) => (error.name(), error.message.clone()),
         }
     }

@@ -16,6 +16,7 @@ mod events;
 mod execution_list;
 mod executions;
 mod functions;
+mod gateway;
 mod history;
 mod iam;
 mod integration;
@@ -52,9 +53,12 @@ pub use command::{
 pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
 pub use functions::lambda_date;
 pub use functions::named::Invocable;
+pub use gateway::urls::UrlRequest;
+pub use gateway::{ApiDocument, GatewayAnswer, GatewayRefusal, GatewayRequest, NewStage};
 pub use integration::ServiceCall;
 pub use reader::{KnownTexts, Read, Reader};
 pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
+pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow, StageRow};
 pub use rows::log_group::LogGroup;
 pub use shard::Shard;
 pub use stepwell_engine::{

@@ -230,6 +230,8 @@ impl Shard {
             Request::Lambda(request) => self.change_functions(now, &entropy, request).map(Some),
             Request::Logs(request) => self.change_logs(now, &entropy, request).map(Some),
             Request::Iam(request) => self.change_iam(now, &entropy, request).map(Some),
+            Request::Gateway(request) => self.change_gateway(now, &entropy, *request).map(Some),
+            Request::FunctionUrl(request) => self.change_url(now, &entropy, request).map(Some),
             Request::CompleteTask {
                 execution,
                 ticket,

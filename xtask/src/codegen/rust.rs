@@ -68,9 +68,13 @@ fn imports(
     if reached.inputs.iter().any(|name| shapes::counts_bytes(name)) {
         names.push("Unit");
     }
-    if kinds.contains("timestamp") {
-        names.push(shapes::timestamp_type(service.protocol));
+    let mut instants = BTreeSet::new();
+    for name in reached.inputs.union(&reached.outputs) {
+        if model.shape(name)?.kind == "timestamp" {
+            instants.insert(shapes::timestamp_type(service.protocol, name));
+        }
     }
+    names.extend(instants);
     match service.protocol {
         Protocol::Rest => names.extend(["Blob", "Output", "rest", "rest::Operations"]),
         Protocol::Json => names.push("json_rpc"),

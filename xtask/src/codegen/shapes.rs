@@ -158,8 +158,11 @@ fn facts(model: &Model, member: &Member, required: bool) -> Result<String> {
 }
 
 /// The Rust type of an instant, which each protocol writes in its own way.
-pub fn timestamp_type(protocol: Protocol) -> &'static str {
+///
+/// - `name`: of the shape; API Gateway's says when it is written otherwise.
+pub fn timestamp_type(protocol: Protocol, name: &str) -> &'static str {
     match protocol {
+        Protocol::Rest if name.ends_with("Iso8601") => "DateTime",
         Protocol::Json | Protocol::Rest => "EpochSeconds",
         Protocol::Query => "DateTime",
     }
@@ -176,7 +179,7 @@ pub fn rust_type(protocol: Protocol, model: &Model, name: &str) -> Result<String
             ("float", ..) => "f32".to_owned(),
             ("double", ..) => "f64".to_owned(),
             ("boolean", ..) => "bool".to_owned(),
-            ("timestamp", ..) => timestamp_type(protocol).to_owned(),
+            ("timestamp", ..) => timestamp_type(protocol, name).to_owned(),
             ("blob", ..) => "Blob".to_owned(),
             ("structure", ..) => name.to_owned(),
             ("list", Some(member), ..) => format!("Vec<{}>", rust_type(protocol, model, member)?),

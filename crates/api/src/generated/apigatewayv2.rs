@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{self, Code};
 use crate::{
-    EpochSeconds, Fault, Input, Location, Member, Output, Reply, Shape, Text, rest,
-    rest::Operations,
+    DateTime, Fault, Input, Location, Member, Output, Reply, Shape, Text, rest, rest::Operations,
 };
 
 /// Every operation of the service.
@@ -2353,7 +2352,7 @@ pub struct Api {
     pub cors_configuration: Option<Cors>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `Description`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -2509,7 +2508,7 @@ pub struct CreateStageResponse {
     pub client_certificate_id: Option<String>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `DefaultRouteSettings`.
     #[serde(
         rename = "defaultRouteSettings",
@@ -2530,7 +2529,7 @@ pub struct CreateStageResponse {
     pub last_deployment_status_message: Option<String>,
     /// `LastUpdatedDate`.
     #[serde(rename = "lastUpdatedDate", skip_serializing_if = "Option::is_none")]
-    pub last_updated_date: Option<EpochSeconds>,
+    pub last_updated_date: Option<DateTime>,
     /// `RouteSettings`.
     #[serde(rename = "routeSettings", skip_serializing_if = "Option::is_none")]
     pub route_settings: Option<BTreeMap<String, RouteSettings>>,
@@ -2595,7 +2594,7 @@ pub struct GetApiResponse {
     pub cors_configuration: Option<Cors>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `Description`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -2743,7 +2742,7 @@ pub struct GetStageResponse {
     pub client_certificate_id: Option<String>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `DefaultRouteSettings`.
     #[serde(
         rename = "defaultRouteSettings",
@@ -2764,7 +2763,7 @@ pub struct GetStageResponse {
     pub last_deployment_status_message: Option<String>,
     /// `LastUpdatedDate`.
     #[serde(rename = "lastUpdatedDate", skip_serializing_if = "Option::is_none")]
-    pub last_updated_date: Option<EpochSeconds>,
+    pub last_updated_date: Option<DateTime>,
     /// `RouteSettings`.
     #[serde(rename = "routeSettings", skip_serializing_if = "Option::is_none")]
     pub route_settings: Option<BTreeMap<String, RouteSettings>>,
@@ -2856,7 +2855,7 @@ pub struct ImportApiResponse {
     pub cors_configuration: Option<Cors>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `Description`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -3078,7 +3077,7 @@ pub struct ReimportApiResponse {
     pub cors_configuration: Option<Cors>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `Description`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -3225,7 +3224,7 @@ pub struct Stage {
     pub client_certificate_id: Option<String>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `DefaultRouteSettings`.
     #[serde(
         rename = "defaultRouteSettings",
@@ -3246,7 +3245,7 @@ pub struct Stage {
     pub last_deployment_status_message: Option<String>,
     /// `LastUpdatedDate`.
     #[serde(rename = "lastUpdatedDate", skip_serializing_if = "Option::is_none")]
-    pub last_updated_date: Option<EpochSeconds>,
+    pub last_updated_date: Option<DateTime>,
     /// `RouteSettings`.
     #[serde(rename = "routeSettings", skip_serializing_if = "Option::is_none")]
     pub route_settings: Option<BTreeMap<String, RouteSettings>>,
@@ -3356,7 +3355,7 @@ pub struct UpdateStageResponse {
     pub client_certificate_id: Option<String>,
     /// `CreatedDate`.
     #[serde(rename = "createdDate", skip_serializing_if = "Option::is_none")]
-    pub created_date: Option<EpochSeconds>,
+    pub created_date: Option<DateTime>,
     /// `DefaultRouteSettings`.
     #[serde(
         rename = "defaultRouteSettings",
@@ -3377,7 +3376,7 @@ pub struct UpdateStageResponse {
     pub last_deployment_status_message: Option<String>,
     /// `LastUpdatedDate`.
     #[serde(rename = "lastUpdatedDate", skip_serializing_if = "Option::is_none")]
-    pub last_updated_date: Option<EpochSeconds>,
+    pub last_updated_date: Option<DateTime>,
     /// `RouteSettings`.
     #[serde(rename = "routeSettings", skip_serializing_if = "Option::is_none")]
     pub route_settings: Option<BTreeMap<String, RouteSettings>>,

@@ -81,6 +81,7 @@ impl Shard {
         }
         self.staging.delete(function_key(&row.name));
         self.move_uses(&latest_owner(&row.name), &packages_of(&row), &[])?;
+        self.forget_urls(&row.name)?;
         self.forget_event_invokes(&row.name)?;
         self.release_effect(Effect::RetireFunction {
             function_arn: row.arn,

@@ -6,6 +6,7 @@ mod events;
 mod executions;
 mod function_settings;
 mod functions;
+mod gateway;
 mod iam;
 mod layers;
 mod live;

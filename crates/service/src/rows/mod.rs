@@ -8,6 +8,7 @@ pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod execution;
 pub(crate) mod function;
+pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod index;
 pub(crate) mod log_group;
@@ -57,6 +58,9 @@ pub(crate) enum Kind {
     Policy = 25,
     LogResourcePolicy = 26,
     NestedTask = 31,
+    Api = 45,
+    ApiPart = 46,
+    FunctionUrl = 47,
     FunctionVersion = 32,
     FunctionAlias = 33,
     FunctionSettings = 34,

@@ -7,6 +7,7 @@ mod events;
 mod executions;
 mod express;
 mod functions;
+mod gateway;
 mod golden;
 mod hardening;
 mod iam;

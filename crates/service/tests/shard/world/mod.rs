@@ -425,6 +425,7 @@ pub fn answer_text(answer: Answer) -> String {
         Ok(Answered::Events(body) | Answered::Scheduler(body)) => {
             String::from_utf8(body).expect("an answer is JSON")
         }
+        Ok(answered @ (Answered::Gateway(_) | Answered::FunctionUrl(_))) => format!("{answered:?}"),
         Ok(Answered::Logs(body)) => String::from_utf8(body).expect("an answer is JSON"),
         Err(refusal) => refusal_text(refusal),
     }
@@ -438,6 +439,7 @@ pub fn refusal_text(refusal: Refusal) -> String {
         Refusal::Events(error) => error_text(error.name(), &error.message),
         Refusal::Scheduler(error) => error_text(error.name(), &error.message),
         Refusal::Iam(error) => error_text(error.name(), &error.message),
+        Refusal::Gateway(refusal) => format!("! {refusal:?}"),
         Refusal::Sts(error) => error_text(error.name(), &error.message),
     }
 }
