@@ -41,5 +41,5 @@ pub use function_url::FunctionUrl;
 pub use http_api::HttpApi;
 pub use integration::TIMEOUT_MS_MAX;
 pub use merge::{merged, without_extensions};
-pub use rest_api::RestApi;
+pub use rest_api::{RestApi, resource_id};
 pub use route::ROUTES_MAX;

@@ -436,7 +436,7 @@ fn function_target(call: &Call, function: &str, payload: Vec<u8>) -> Option<Targ
 }
 
 /// The id of a resource: the same as long as its path is.
-pub(crate) fn resource_id(path: &str) -> String {
+pub fn resource_id(path: &str) -> String {
     short_id(path)
 }
 

@@ -21,6 +21,11 @@ pub(crate) fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String>
             "requests of web pages are refused, and this one has the header Origin: {origin}"
         ));
     }
+    host_refusal(headers, listen)
+}
+
+/// Why a request with this `Host` is refused, or `None`; web pages are not.
+pub(crate) fn host_refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
     // Browsers always send it; what comes without is a program.
     let host = String::from_utf8_lossy(headers.get(HOST)?.as_bytes());
     if is_ours(&host, listen) {
@@ -34,6 +39,18 @@ pub(crate) fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String>
     Some(format!(
         "the header Host: {host} does not name this server; use {allowed}"
     ))
+}
+
+/// Whether `ID.execute-api.REST` and `ID.lambda-url.REST` are ours.
+///
+/// - `rest`: `REGION.` and a name that is ours, or the name alone; names of AWS are taken too, for clients that are
+///   told where to connect: no page can have one.
+pub(crate) fn is_front(rest: &str, listen: SocketAddr) -> bool {
+    let after_region = rest.split_once('.').map_or("", |(_, after)| after);
+    let is_aws = [".amazonaws.com", ".on.aws"]
+        .iter()
+        .any(|suffix| rest.ends_with(suffix));
+    is_aws || is_ours(rest, listen) || is_ours(after_region, listen)
 }
 
 fn is_ours(host: &str, listen: SocketAddr) -> bool {

@@ -18,13 +18,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
+use crate::front::{self, ReadApis};
 use crate::functions::Functions;
 use crate::logs::LogOperations;
 use crate::rest::{self, RestService};
 use crate::streaming::ReplyBody;
 use crate::test_state::Tests;
 use crate::unserved::{Endpoints, Unserved};
-use crate::{caller, events, iam, shard, states};
+use crate::{caller, events, gateway, iam, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
 /// takes up to twice its size and more.
@@ -47,13 +48,14 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything a request may need.
 pub(crate) struct Services {
-    functions: Functions,
+    pub(crate) functions: Functions,
     logs: LogOperations,
-    tests: Tests,
-    room: Room,
+    pub(crate) tests: Tests,
+    pub(crate) room: Room,
+    pub(crate) apis: ReadApis,
     endpoints: Endpoints,
     /// Where the server listens.
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Services {
@@ -68,6 +70,7 @@ impl Services {
             logs,
             tests: Tests::default(),
             room: Room::new(BODY_BYTES_MAX),
+            apis: ReadApis::default(),
             endpoints,
             address,
         }
@@ -89,8 +92,8 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             () = told_to_stop(&mut stopping) => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, or a client that gave up: the listener itself goes on.
                 tracing::warn!(%error, "could not accept a connection");
@@ -106,7 +109,7 @@ pub(crate) async fn serve(
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let services = Arc::clone(&services);
-                async move { Ok::<_, Infallible>(answer(&services, request).await) }
+                async move { Ok::<_, Infallible>(answer(&services, request, peer).await) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -138,8 +141,15 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-async fn answer(services: &Services, request: Request<Incoming>) -> Response<ReplyBody> {
+async fn answer(
+    services: &Services,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Response<ReplyBody> {
     let request_id = shard::uuid();
+    if let Some(called) = front::called(&request, services.address) {
+        return front::answer(services, called, request, peer, &request_id).await;
+    }
     if request.uri().path().starts_with(STREAMED) {
         return match stream(services, request, &request_id).await {
             Ok(response) => response,
@@ -229,35 +239,9 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         .path_and_query()
         .map_or(path, |target| target.as_str());
     let method = parts.method.as_str();
-    let unbuilt = match rest::service_of(path) {
-        RestService::Lambda => None,
-        RestService::Scheduler => {
-            let routed = match scheduler::route(method, target) {
-                Ok(routed) => routed,
-                Err(error) => return error.reply(request_id),
-            };
-            let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
-            return match read {
-                Ok((body, _share)) => {
-                    let handle = &services.functions.handle;
-                    crate::scheduler::answer(handle, &routed, body, request_id).await
-                }
-                Err(unreadable) => unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
-            };
-        }
-        RestService::RestApis => Some(
-            apigateway::route(method, target)
-                .map(|routed| not_implemented(routed.operation.name(), request_id))
-                .unwrap_or_else(|error| error.reply(request_id)),
-        ),
-        RestService::HttpApis => Some(
-            apigatewayv2::route(method, target)
-                .map(|routed| not_implemented(routed.operation.name(), request_id))
-                .unwrap_or_else(|error| error.reply(request_id)),
-        ),
-    };
-    if let Some(reply) = unbuilt {
-        return reply;
+    let service = rest::service_of(path);
+    if service != RestService::Lambda {
+        return other_rest(services, service, &parts, target, incoming, request_id).await;
     }
     let routed = match lambda::route(method, target) {
         Ok(routed) => routed,
@@ -281,6 +265,45 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             request_id,
         )
         .await
+}
+
+/// A service that is bound to paths and is not Lambda.
+async fn other_rest(
+    services: &Services,
+    service: RestService,
+    parts: &Parts,
+    target: &str,
+    incoming: Incoming,
+    request_id: &str,
+) -> Reply {
+    let method = parts.method.as_str();
+    let handle = &services.functions.handle;
+    let (body, _share) = match services.room.read(incoming, REQUEST_BYTES_MAX).await {
+        Ok(read) => read,
+        Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+    };
+    let header = |name: &str| header_text(&parts.headers, name);
+    match service {
+        RestService::Scheduler => match scheduler::route(method, target) {
+            Ok(routed) => crate::scheduler::answer(handle, &routed, body, request_id).await,
+            Err(error) => error.reply(request_id),
+        },
+        RestService::RestApis => match apigateway::route(method, target) {
+            Ok(routed) => gateway::answer_rest(handle, &routed, &header, body, request_id).await,
+            Err(error) => error.reply(request_id),
+        },
+        RestService::HttpApis => match apigatewayv2::route(method, target) {
+            Ok(routed) => {
+                let endpoint = match header("host") {
+                    Some(host) => format!("http://{host}"),
+                    None => services.functions.endpoint_url.clone(),
+                };
+                gateway::answer_http(handle, &endpoint, &routed, &header, body, request_id).await
+            }
+            Err(error) => error.reply(request_id),
+        },
+        RestService::Lambda => not_implemented("Lambda at this path", request_id),
+    }
 }
 
 /// The share that a request keeps until it is answered.

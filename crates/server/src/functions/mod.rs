@@ -4,6 +4,7 @@ mod code;
 mod invoke;
 mod operations;
 mod prepared;
+mod urls;
 
 pub(crate) use invoke::unrun_error;
 

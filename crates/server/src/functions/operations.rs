@@ -82,6 +82,11 @@ impl Functions {
             O::GetLayerVersionByArn => self.get_layer_version(call, Reader::layer_version_by_arn),
             O::ListLayers => self.read(call, Reader::list_layers),
             O::ListLayerVersions => self.read(call, Reader::list_layer_versions),
+            O::CreateFunctionUrlConfig
+            | O::UpdateFunctionUrlConfig
+            | O::DeleteFunctionUrlConfig
+            | O::GetFunctionUrlConfig
+            | O::ListFunctionUrlConfigs => self.url_operation(call).await,
             _ => self.dispatch_settings(call).await,
         }
     }

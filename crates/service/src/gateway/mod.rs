@@ -55,9 +55,12 @@ pub enum GatewayRequest {
         id: String,
     },
     CreateStage(ApiKind, String, NewStage),
+    /// What is `None` stays.
     UpdateStage {
+        kind: ApiKind,
         api: String,
         name: String,
+        deployment_id: Option<String>,
         description: Option<String>,
         variables: Option<BTreeMap<String, String>>,
     },
@@ -165,13 +168,19 @@ impl Shard {
                 self.create_stage(now, kind, &api, stage)
             }
             GatewayRequest::UpdateStage {
+                kind,
                 api,
                 name,
+                deployment_id,
                 description,
                 variables,
             } => {
-                find_api(&self.staging, ApiKind::Http, &api)?;
+                find_api(&self.staging, kind, &api)?;
                 let mut stage = find_stage(&self.staging, &api, &name)?;
+                if let Some(id) = &deployment_id {
+                    find_deployment(&self.staging, &api, id)?;
+                }
+                stage.deployment_id = deployment_id.or(stage.deployment_id);
                 stage.description = description.or(stage.description);
                 stage.variables = variables.unwrap_or(stage.variables);
                 stage.updated_ms = now.as_millis();
