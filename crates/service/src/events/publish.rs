@@ -225,13 +225,14 @@ impl Shard {
     /// Hands an event to the targets of rules, in the order of their names, as far as a batch has room.
     ///
     /// - `key`, `value`: the event's row in the index.
+    /// - Returns whether all have it.
     pub(crate) fn hand_on(
         &mut self,
         now: Timestamp,
         bus: &str,
         key: Vec<u8>,
         value: &[u8],
-    ) -> Done<()> {
+    ) -> Done<bool> {
         let mut way: OnItsWay = decode_json(&key, value)?;
         let rules = self.compiled_rules(bus)?;
         let event = way.event.value(&self.settings);
@@ -245,13 +246,13 @@ impl Shard {
             }
             if self.is_full() || self.deliveries.is_nearly_full() {
                 self.staging.put(key, encode_json(&way));
-                return Ok(());
+                return Ok(false);
             }
             self.feed_targets(now, rule, &way.event, way.hops)?;
             way.after_rule = Some(rule.name.clone());
         }
         self.staging.delete(key);
-        Ok(())
+        Ok(true)
     }
 
     /// Hands an event to all targets of a rule.

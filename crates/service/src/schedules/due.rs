@@ -9,7 +9,7 @@ use stepwell_engine::Timestamp;
 use stepwell_store::{Direction, Error};
 
 use super::targets::Fired;
-use super::{find_schedule, schedule_arn, targets};
+use super::{find_schedule, schedule_arn};
 use crate::events::{PublishedEvent, find_rule, rule_arn};
 use crate::rows::schedule::{ScheduleRow, Ticking, due_key, due_parts, dues};
 use crate::rows::{VERSION, after};
@@ -20,14 +20,11 @@ use crate::staging::Rows;
 /// was down.
 const LATE_MS_MAX: i64 = 60_000;
 
-/// Schedules that become due in one tick; the others are due in the next.
-const DUE_PER_TICK_MAX: usize = 256;
+/// Schedules and events that are worked on in one tick; the others are due in the next.
+const DUE_PER_TICK_MAX: usize = 1_024;
 
 /// How long what is due waits for room in the queue of deliveries.
 const FULL_PAUSE_MS: i64 = 1_000;
-
-/// A row of the index: key, value, and what the key says.
-type Due = (Vec<u8>, Vec<u8>, i64, Ticking);
 
 /// What a shard remembers of the index.
 pub(crate) struct Dues {
@@ -82,24 +79,31 @@ impl Shard {
         if self.dues.not_before_ms.is_none_or(|first| first > now_ms) {
             return Ok(());
         }
-        for _ in 0..DUE_PER_TICK_MAX {
-            if self.is_full() {
-                return Ok(());
-            }
-            let Some((key, value, due_ms, ticking)) = self.first_due()? else {
-                self.dues.not_before_ms = None;
-                return Ok(());
+        let all = dues();
+        let limit = DUE_PER_TICK_MAX + 1;
+        let rows = self
+            .staging
+            .scan(&all, &after(&all), Direction::Ascending, limit)?;
+        // From here on whatever is written, or left over, says when it is due.
+        self.dues.not_before_ms = None;
+        for (at, (key, value)) in rows.into_iter().enumerate() {
+            let Some((due_ms, ticking)) = due_parts(&key) else {
+                return Err(Error::Corrupt { key }.into());
             };
-            if due_ms > now_ms {
-                self.dues.not_before_ms = Some(due_ms);
+            if self.deliveries.is_nearly_full() {
+                self.dues.not_before_ms = Some(due_ms.max(now_ms + FULL_PAUSE_MS));
                 return Ok(());
             }
-            if self.deliveries.is_nearly_full() {
-                self.dues.not_before_ms = Some(now_ms + FULL_PAUSE_MS);
+            if due_ms > now_ms || at == DUE_PER_TICK_MAX || self.is_full() {
+                self.dues.add(due_ms);
                 return Ok(());
             }
             match ticking {
-                Ticking::Event(bus, _) => self.hand_on(now, &bus, key, &value)?,
+                Ticking::Event(bus, _) => {
+                    if !self.hand_on(now, &bus, key, &value)? {
+                        self.dues.add(due_ms);
+                    }
+                }
                 Ticking::Rule(bus, name) => {
                     self.staging.delete(key);
                     self.rule_due(now, due_ms, &bus, &name)?;
@@ -111,20 +115,6 @@ impl Shard {
             }
         }
         Ok(())
-    }
-
-    fn first_due(&self) -> Result<Option<Due>, Error> {
-        let all = dues();
-        let rows = self
-            .staging
-            .scan(&all, &after(&all), Direction::Ascending, 1)?;
-        let Some((key, value)) = rows.into_iter().next() else {
-            return Ok(None);
-        };
-        match due_parts(&key) {
-            Some((due_ms, ticking)) => Ok(Some((key, value, due_ms, ticking))),
-            None => Err(Error::Corrupt { key }),
-        }
     }
 
     /// A rule's schedule: ticks that were missed are skipped.
@@ -175,11 +165,7 @@ impl Shard {
         row.next = row
             .after(occurrence_ms)
             .map(|(occurrence_ms, next_ms)| (occurrence_ms, next_ms.max(due_ms)));
-        let is_too_old =
-            now_ms - occurrence_ms > targets::age_max_ms(&row.target) + window_ms(&row);
-        if !is_too_old {
-            self.fire(now, &row, occurrence_ms)?;
-        }
+        self.fire(now, &row, occurrence_ms)?;
         match row.due_ms() {
             Some(due_ms) => {
                 self.set_due(row.ticking(), None, Some(due_ms));
@@ -198,6 +184,7 @@ impl Shard {
             schedule_arn: arn,
             execution_id: crate::uuid(&seed),
             occurrence_ms,
+            age_ms: (now.as_millis() - occurrence_ms - row.delay_ms(occurrence_ms)).max(0),
         };
         self.bring_schedule(now, &seed, &row.target, &fired)
     }
@@ -210,8 +197,4 @@ fn last_missed(row: &ScheduleRow, first_ms: i64, now_ms: i64) -> i64 {
         .timing()
         .and_then(|(expression, zone)| expression.last(first_ms, until_ms, row.anchor_ms, &zone));
     last.unwrap_or(first_ms)
-}
-
-fn window_ms(row: &ScheduleRow) -> i64 {
-    i64::from(row.window.maximum_window_in_minutes.unwrap_or(0)) * 60_000
 }

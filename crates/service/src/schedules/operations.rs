@@ -251,7 +251,7 @@ impl ScheduleRow {
     }
 
     /// Where in its flexible window an occurrence is due: anywhere, and the same each time it is asked.
-    fn delay_ms(&self, occurrence_ms: i64) -> i64 {
+    pub(super) fn delay_ms(&self, occurrence_ms: i64) -> i64 {
         let minutes = self.window.maximum_window_in_minutes.unwrap_or(0);
         if self.window.mode != "FLEXIBLE" || minutes <= 0 {
             return 0;

@@ -22,6 +22,8 @@ pub(super) struct Fired {
     pub(super) schedule_arn: String,
     pub(super) execution_id: String,
     pub(super) occurrence_ms: i64,
+    /// How long ago it was due.
+    pub(super) age_ms: i64,
 }
 
 /// What an operation of an SDK is asked to do.
@@ -104,11 +106,6 @@ pub(super) fn check(
     Ok(())
 }
 
-/// How old an occurrence may be.
-pub(super) fn age_max_ms(target: &scheduler::Target) -> i64 {
-    retry_policy(target.retry_policy.as_ref()).age_max_ms
-}
-
 impl Shard {
     /// Hands an occurrence to the deliveries.
     pub(super) fn bring_schedule(
@@ -151,6 +148,9 @@ impl Shard {
         };
         let (to, payload, group_id) = match asked {
             Universal::StartExecution(input) if input.name.is_some() => {
+                if is_too_old(target, fired) {
+                    return self.tell(target, fired, "its maximum age was exceeded");
+                }
                 let request = Request::StartExecution(input);
                 return match self.carry_out(now, *entropy, None, request) {
                     Ok(_) => Ok(()),
@@ -186,6 +186,9 @@ impl Shard {
         fired: &Fired,
         input: &str,
     ) -> Done<()> {
+        if is_too_old(target, fired) {
+            return self.tell(target, fired, "its maximum age was exceeded");
+        }
         let Some(parameters) = &target.event_bridge_parameters else {
             return self.tell(target, fired, "EventBridgeParameters are missing");
         };
@@ -239,6 +242,11 @@ fn refusal_text(refusal: &Refusal) -> String {
     format!("{name}: {message}")
 }
 
+/// Whether it is too late for an occurrence, because the server was down.
+fn is_too_old(target: &scheduler::Target, fired: &Fired) -> bool {
+    fired.age_ms > retry_policy(target.retry_policy.as_ref()).age_max_ms
+}
+
 fn delivery(
     target: &scheduler::Target,
     fired: &Fired,
@@ -265,11 +273,14 @@ fn delivery(
             detail_type: parameters.detail_type.clone(),
             resources: vec![fired.schedule_arn.clone()],
         });
+    let mut retry = retry_policy(target.retry_policy.as_ref());
+    // What is too old already is given up at once, with its dead letter.
+    retry.age_max_ms -= fired.age_ms;
     Delivery {
         target: to,
         payload,
         origin: fired.schedule_arn.clone(),
-        retry: retry_policy(target.retry_policy.as_ref()),
+        retry,
         dead_letter,
         message: Message {
             group_id,

@@ -205,6 +205,28 @@ fn what_is_older_than_its_events_may_be_is_not_made_up_for() {
 }
 
 #[test]
+fn what_is_too_old_goes_to_the_dead_letters() {
+    let queue = "arn:aws:sqs:us-east-1:123456789012:dead";
+    let mut world = world();
+    let target = json!({ "Target": {
+        "Arn": machine_arn("m"), "RoleArn": ROLE, "Input": "1", "DeadLetterConfig": { "Arn": queue },
+        "RetryPolicy": { "MaximumEventAgeInSeconds": 600 },
+    } });
+    create(&mut world, "s", "at(2023-11-14T23:00:00)", target);
+    world.now_ms += 2 * HOUR;
+    world.crash();
+    assert_eq!(inputs(&mut world, "m").len(), 0);
+    let call = world.deliveries.pop().expect("a dead letter");
+    assert_eq!((call.target.as_str(), &**call.payload.text()), (queue, "1"));
+    let stepwell_service::DeliveryAction::Send(message) = call.action else {
+        panic!("{:?}", call.action);
+    };
+    assert_eq!(message.attributes["ERROR_CODE"], "EventAgeExceeded");
+    assert_eq!(message.attributes["SCHEDULED_TIME"], "2023-11-14T23:00:00Z");
+    assert!(message.attributes["SCHEDULE_ARN"].ends_with(":schedule/default/s"));
+}
+
+#[test]
 fn a_flexible_window_is_kept_and_loses_nothing() {
     let mut world = world();
     let window =
@@ -476,4 +498,18 @@ fn a_crash_at_any_commit_loses_no_tick_and_doubles_none() {
             assert_eq!(ticks(&mut world), expected, "{cut:?}");
         }
     }
+}
+
+#[test]
+fn more_schedules_than_a_tick_takes_may_be_due_in_one_second() {
+    const EXECUTIONS: u8 = 4;
+    let mut world = world();
+    for at in 0..1_100 {
+        let input = schedule(&format!("s{at}"), "at(2023-11-14T22:13:21)", json!({}));
+        world.apply(request("CreateSchedule", input));
+    }
+    world.commit();
+    world.wait_ms(1_000);
+    assert_eq!(world.kinds().get(&EXECUTIONS), Some(&1_100));
+    assert_eq!(world.kinds().get(&44), None, "nothing is due");
 }
