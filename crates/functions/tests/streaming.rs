@@ -61,8 +61,11 @@ async fn parts_arrive_while_the_handler_writes() {
            stream.end('two');
          })",
     );
+    let mut function = function;
     let payload = json!({ "gate": gate }).to_string();
-    for _ in 0..2 {
+    for runtime in ["nodejs22.x", "nodejs22.x", "nodejs24.x"] {
+        function.revision = runtime.to_owned();
+        function.runtime = runtime.to_owned();
         let (mut parts, running) = open(&world, &function, &payload);
         let start = StreamPart::Start {
             content_type: "text/plain".to_owned(),

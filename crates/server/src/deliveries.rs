@@ -1,5 +1,7 @@
 //! Deliveries: brings what a commit released to its target, and says what became of it.
 
+use std::sync::Arc;
+
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_integrations::{Integrations, Outgoing};
 use stepwell_service::{
@@ -9,8 +11,26 @@ use stepwell_service::{
 use crate::functions::{Functions, Unrun, unrun_error};
 use crate::shard::now;
 
+/// What became of one attempt; a fault of ours is one that may go well later.
+pub(crate) async fn outcome(
+    functions: Functions,
+    integrations: Arc<Integrations>,
+    call: Box<DeliveryCall>,
+) -> DeliveryOutcome {
+    let attempt = async move { perform(&functions, &integrations, &call).await };
+    // Without an outcome the delivery would be in flight until the server starts again.
+    match tokio::spawn(attempt).await {
+        Ok(outcome) => outcome,
+        Err(error) => DeliveryOutcome::Failed {
+            code: "500".to_string(),
+            message: format!("ServiceException: the attempt broke off in the server: {error}"),
+            is_retryable: true,
+        },
+    }
+}
+
 /// One attempt, to its end.
-pub(crate) async fn perform(
+async fn perform(
     functions: &Functions,
     integrations: &Integrations,
     call: &DeliveryCall,

@@ -155,10 +155,9 @@ pub(crate) async fn run(
                 let in_flight = Arc::clone(&in_flight);
                 tokio::spawn(async move {
                     let number = call.number;
-                    let outcome = deliveries::perform(&functions, &integrations, &call).await;
-                    functions
-                        .handle
-                        .report(Request::EndDelivery { number, outcome });
+                    let handle = functions.handle.clone();
+                    let outcome = deliveries::outcome(functions, integrations, call).await;
+                    handle.report(Request::EndDelivery { number, outcome });
                     in_flight.end_delivery(number);
                 });
             }

@@ -5,6 +5,8 @@ use stepwell_api::lambda;
 
 use super::{Read, Reader, settle};
 use crate::deliveries::{config_of, configs_of, no_config};
+use crate::functions::missing_function;
+use crate::functions::named::Given;
 use crate::shard::Done;
 
 /// Configurations on a page. Source: ListFunctionEventInvokeConfigs.
@@ -66,15 +68,21 @@ impl Reader {
         })
     }
 
+    /// The ARN of a function that exists, with the qualifier if one was given.
     fn function_named(&self, text: &str, qualifier: Option<&str>) -> Done<FunctionArn> {
         let scope = Scope::new(
             self.settings.region.as_str(),
             self.settings.account.as_str(),
         );
         let arn = FunctionArn::resolve(&scope, text)?;
-        Ok(match qualifier {
+        let arn = match qualifier {
             Some(qualifier) => arn.with_qualifier(qualifier),
             None => arn,
-        })
+        };
+        let found = Given::parse(arn.as_str(), None)?.find(&self.snapshot, None)?;
+        match found.filter(|found| found.row.arn == arn.unqualified().as_str()) {
+            Some(_) => Ok(arn),
+            None => Err(missing_function(arn.as_str()).into()),
+        }
     }
 }

@@ -828,6 +828,17 @@ fn event_invoke_configurations_are_kept_by_qualifier() {
         function_name: "f".to_string(),
         ..Default::default()
     };
+    let nobody = lambda::ListFunctionEventInvokeConfigsRequest {
+        function_name: "g".to_string(),
+        ..Default::default()
+    };
+    assert!(
+        world
+            .reader()
+            .list_event_invoke_configs(&nobody)
+            .expect("rows")
+            .is_err()
+    );
     let listed = world
         .reader()
         .list_event_invoke_configs(&list())
