@@ -193,6 +193,8 @@ def test_a_function_reads_its_layers(server, name):
     assert server.invoke(function)["Payload"] == "hello"
     lambdas.update_function_configuration(FunctionName=function, Layers=[second["LayerVersionArn"]])
     assert server.invoke(function)["Payload"] == "good day"
+    found = lambdas.get_layer_version_by_arn(Arn=first["LayerVersionArn"])
+    assert (found["Version"], found["LicenseInfo"], found["CompatibleRuntimes"]) == (1, "MIT", [RUNTIME])
     lambdas.delete_layer_version(LayerName=layer, VersionNumber=1)
     by_arn = refused(lambdas.get_layer_version_by_arn, Arn=first["LayerVersionArn"])
     assert by_arn == ("ResourceNotFoundException", 404)

@@ -6,6 +6,7 @@ use stepwell_api::lambda;
 use stepwell_engine::Timestamp;
 
 use super::named::{function_arn, latest};
+use super::tags::check_tags;
 use super::{check_revision, function_name, latest_owner, not_implemented, packages_of};
 use crate::command::{Answered, FunctionCode};
 use crate::rows::function::{FunctionRow, LATEST, LayerUse, Shown};
@@ -33,11 +34,11 @@ const ENVIRONMENT_BYTES_MAX: usize = 4_096;
 const UNZIPPED_BYTES_MAX: u64 = 262_144_000;
 
 /// Environment variables that belong to Lambda. Source: its developer guide, reserved environment variables.
-const RESERVED_VARIABLES: [&str; 18] = [
+///
+/// Credentials are not among them: no role gives a function its own here, so it may be given some.
+const RESERVED_VARIABLES: [&str; 14] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
     "AWS_EXECUTION_ENV",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
@@ -48,8 +49,6 @@ const RESERVED_VARIABLES: [&str; 18] = [
     "AWS_LAMBDA_LOG_STREAM_NAME",
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
 ];
@@ -77,6 +76,7 @@ impl Shard {
         let arn = function_arn(&self.settings, &name);
         let row = created(now, name, arn, input, layers, &code, revision_id)?;
         check(&row)?;
+        check_tags(&row)?;
         self.check_function_role(&row.role)?;
         self.store_code(&code)?;
         self.move_uses(&latest_owner(&row.name), &[], &packages_of(&row))?;

@@ -1067,6 +1067,11 @@ fn tags_and_settings_are_kept_beside_the_revision() {
     let many: BTreeMap<String, String> = (0..50)
         .map(|at| (format!("k{at}"), String::new()))
         .collect();
+    let tagged = lambda.answer(
+        "CreateFunction one",
+        &creation("g", json!({ "Tags": many, "Description": "50 tags" })),
+    );
+    assert!(tagged.contains("50 tags"), "{tagged}");
     let refused = lambda.answer(
         "TagResource",
         &json!({ "Resource": arn, "Tags": many }).to_string(),
@@ -1170,6 +1175,9 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
         ! InvalidParameterValueException: Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION, _HANDLER
     "#]].assert_eq(&(refused.join("\n") + "\n"));
     assert!(lambda.world.rows().is_empty());
+    let credentials = json!({ "Environment": { "Variables": { "AWS_ACCESS_KEY_ID": "real" } } });
+    let created = lambda.answer("CreateFunction one", &creation("f", credentials));
+    assert!(created.contains("\"real\""), "{created}");
 }
 
 #[test]
