@@ -1,6 +1,8 @@
 """Runtimes beside Node.js: Python through AWS's own client, a Rust function built on the lambda_runtime crate."""
 
+import base64
 import io
+import json
 import shutil
 import subprocess
 import zipfile
@@ -85,6 +87,61 @@ def test_a_python_module_that_is_not_there_says_so(server, python, name):
     failed = server.invoke(function)["Payload"]
     assert failed["errorType"] == "Runtime.ImportModuleError"
     assert "No module named 'nowhere'" in failed["errorMessage"]
+
+
+def layer(functions, name, files):
+    published = functions.publish_layer_version(LayerName=name, Content={"ZipFile": package(files)})
+    return published["LayerVersionArn"]
+
+
+def test_a_layer_is_found_by_python_and_by_node(server, python, name):
+    arn = layer(
+        server.functions,
+        name("both"),
+        {
+            "python/shared.py": "value = 'of the layer'",
+            "nodejs/node_modules/shared/index.js": "module.exports = 'of the layer'",
+            "nodejs/node_modules/shared/package.json": "{}",
+        },
+    )
+    in_python, in_node = name("py"), name("js")
+    create(
+        server.functions,
+        in_python,
+        "python3.11",
+        "app.handler",
+        {"app.py": "import shared\ndef handler(event, context): return shared.value"},
+        Layers=[arn],
+    )
+    create(
+        server.functions,
+        in_node,
+        "nodejs20.x",
+        "app.handler",
+        {"app.cjs": "exports.handler = async () => require('shared')"},
+        Layers=[arn],
+    )
+    assert server.invoke(in_python)["Payload"] == "of the layer"
+    assert server.invoke(in_node)["Payload"] == "of the layer"
+
+
+def test_logs_in_json_are_filtered_by_their_levels(server, python, name):
+    sources = {
+        "nodejs20.x": {"app.cjs": "exports.handler = async () => { console.info('quiet'); console.warn('loud %d', 1) }"},
+        "python3.11": {
+            "app.py": "import logging\ndef handler(event, context):\n  logging.info('quiet'); logging.warning('loud %d', 1)"
+        },
+    }
+    for runtime, files in sources.items():
+        function = name("f")
+        levels = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "SystemLogLevel": "INFO"}
+        create(server.functions, function, runtime, "app.handler", files, LoggingConfig=levels)
+        reply = server.invoke(function, LogType="Tail")
+        log = base64.b64decode(reply["LogResult"]).decode()
+        lines = [json.loads(line) for line in log.splitlines()]
+        said = [(line["level"], line["message"]) for line in lines if "level" in line]
+        assert said in ([("WARN", "loud 1")], [("WARNING", "loud 1")]), runtime
+        assert [line["type"] for line in lines if "type" in line][-2:] == ["platform.start", "platform.report"]
 
 
 @pytest.fixture(scope="module")

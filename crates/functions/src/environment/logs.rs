@@ -448,6 +448,8 @@ impl Frame<'_> {
         let length = FRAME_HEADER_BYTES + text_length(header);
         let micros = u64::from_be_bytes(header[8..16].try_into().expect("eight bytes"));
         let text = bytes.get(FRAME_HEADER_BYTES..length)?;
+        // AWS's client for Python ends its texts with the end of a line.
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
         Some(Frame {
             timestamp_ms: i64::try_from(micros / 1000).unwrap_or(0),
             text,
