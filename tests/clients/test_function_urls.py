@@ -1,7 +1,8 @@
 """URLs of functions: configured with boto3, called over plain HTTP."""
 
 import json
-from http.client import HTTPConnection
+import time
+from http.client import HTTPConnection, IncompleteRead
 from urllib.parse import urlsplit
 
 import pytest
@@ -107,6 +108,47 @@ def test_bytes_and_cookies_go_through(server, functions, name):
     bytes_given = bytes(range(256))
     status, headers, body = call(url, method="PUT", body=bytes_given, headers={"Content-Type": "image/png"})
     assert (status, headers.get_all("set-cookie"), body) == (201, ["a=1", "b=2"], bytes_given)
+
+
+STREAM = """
+export const handler = awslambda.streamifyResponse(async (event, stream) => {
+    if (event.rawPath === "/early") throw new Error("early");
+    if (event.rawPath !== "/plain") {
+        stream = awslambda.HttpResponseStream.from(stream, {
+            statusCode: 203, headers: {"content-type": "text/plain", "x-a": "b"}, cookies: ["c=d"],
+        });
+    }
+    stream.write("one\\n");
+    await new Promise((done) => setTimeout(done, 300));
+    if (event.rawPath === "/late") throw new Error("late");
+    stream.write("two\\n");
+    stream.end();
+});
+"""
+
+
+def test_a_url_streams(server, functions, name):
+    function = name("f")
+    server.create_function(function, STREAM)
+    created = functions.create_function_url_config(FunctionName=function, AuthType="NONE", InvokeMode="RESPONSE_STREAM")
+    assert created["InvokeMode"] == "RESPONSE_STREAM"
+    url = created["FunctionUrl"]
+    address = urlsplit(url)
+    connection = HTTPConnection(address.hostname, address.port, timeout=PATIENCE_SECONDS)
+    connection.request("GET", address.path)
+    response = connection.getresponse()
+    assert (response.status, response.headers["x-a"], response.headers["set-cookie"]) == (203, "b", "c=d")
+    # The beginning is here before the end is written.
+    began = time.monotonic()
+    assert response.readline() == b"one\n"
+    assert response.read() == b"two\n"
+    assert time.monotonic() - began > 0.1
+    connection.close()
+    assert call(url, "plain")[0::2] == (200, b"one\ntwo\n")
+    assert call(url, "early")[0] == 502
+    # A body that broke off does not look whole.
+    with pytest.raises(IncompleteRead):
+        call(url, "late")
 
 
 def test_a_url_is_refused_where_aws_refuses_it(server, functions, name):

@@ -21,6 +21,8 @@ pub struct FunctionUrl {
     pub function: String,
     /// `AuthType` is `AWS_IAM`.
     pub is_signed: bool,
+    /// `InvokeMode` is `RESPONSE_STREAM`.
+    pub streams: bool,
     pub cors: Option<Cors>,
 }
 
@@ -86,6 +88,14 @@ impl FunctionUrl {
             request,
             response.unwrap_or_else(|| failure(502, "Internal Server Error")),
         )
+    }
+
+    /// What CORS adds to a response that streams; `None` where nothing is configured.
+    pub fn cors_headers(&self, request: &HttpRequest) -> Option<Vec<(String, String)>> {
+        let mut nothing = failure(200, "");
+        nothing.headers.clear();
+        self.cors.as_ref()?.apply(request, &mut nothing);
+        Some(nothing.headers)
     }
 
     fn with_cors(&self, request: &HttpRequest, mut response: Response) -> Response {

@@ -690,6 +690,7 @@ fn a_function_url_gets_an_event_of_format_2() {
     let mut url = FunctionUrl {
         function: "arn:aws:lambda:us-east-1:123456789012:function:f".to_owned(),
         is_signed: false,
+        streams: false,
         cors: Some(serde_json::from_str(URL_CORS).expect("CORS")),
     };
     let call = Call {
@@ -729,6 +730,8 @@ fn a_function_url_gets_an_event_of_format_2() {
         (response.status, response.header("access-control-max-age")),
         (200, Some("60"))
     );
+    let cors = [("access-control-allow-origin".to_owned(), "*".to_owned())];
+    assert_eq!(url.cors_headers(&get).as_deref(), Some(cors.as_slice()));
     url.is_signed = true;
     let Plan::Answer(response) = url.plan(&call, &get) else {
         panic!("an answer");

@@ -142,7 +142,6 @@ impl Streamed {
     ///
     /// - Status, headers and cookies are those of `awslambda.HttpResponseStream.from`, else 200 and the content type.
     /// - `None`: the function failed before its response began, or began it with something else than a head.
-    #[allow(dead_code, reason = "function URLs come with the HTTP front")]
     pub(crate) async fn into_http(mut self) -> Option<Response<ReplyBody>> {
         let content_type = self.content_type.take()?;
         let mut response = Response::new(Either::Left(Full::default()));

@@ -52,15 +52,7 @@ async fn invoke(
     request: &HttpRequest,
     request_id: &str,
 ) -> Outcome {
-    let invocation = Invocation {
-        request_id: request_id.to_string(),
-        function_arn: function.clone(),
-        payload: Bytes::from(payload),
-        trace_id: request.header("x-amzn-trace-id").map(str::to_string),
-        client_context: None,
-        log_tail: false,
-        stream: None,
-    };
+    let invocation = invocation(&function, payload, request, request_id);
     let functions = services.functions.clone();
     // AWS: a function runs on when nobody waits for it any more. So the call outlives its request.
     let invoked =
@@ -70,11 +62,31 @@ async fn invoke(
             failed: reply.function_error.is_some(),
             payload: reply.payload.to_vec(),
         },
-        Ok(Err(unrun)) => {
-            tracing::debug!(?unrun, "a function that an API calls did not run");
-            let throttled = matches!(unrun, Unrun::Pool(InvokeError::TooManyRequests { .. }));
-            Outcome::Unavailable { throttled }
-        }
+        Ok(Err(unrun)) => unavailable(&unrun),
         Err(_) => Outcome::Unavailable { throttled: false },
     }
+}
+
+pub(super) fn invocation(
+    function: &str,
+    payload: Vec<u8>,
+    request: &HttpRequest,
+    request_id: &str,
+) -> Invocation {
+    Invocation {
+        request_id: request_id.to_string(),
+        function_arn: function.to_string(),
+        payload: Bytes::from(payload),
+        trace_id: request.header("x-amzn-trace-id").map(str::to_string),
+        client_context: None,
+        log_tail: false,
+        stream: None,
+    }
+}
+
+/// What a function that did not run is to its caller.
+pub(super) fn unavailable(unrun: &Unrun) -> Outcome {
+    tracing::debug!(?unrun, "a function that an API or a URL calls did not run");
+    let throttled = matches!(unrun, Unrun::Pool(InvokeError::TooManyRequests { .. }));
+    Outcome::Unavailable { throttled }
 }

@@ -2,6 +2,7 @@
 
 mod call;
 mod host;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -125,6 +126,11 @@ pub(crate) async fn answer(
     let response = match plan {
         Plan::Answer(response) => response,
         Plan::Invoke(backend) => {
+            if let Front::Url(url) = &front
+                && url.streams
+            {
+                return stream::answer(services, url, backend, &request, request_id).await;
+            }
             let route = backend.route;
             let outcome = call::perform(services, backend, &request, request_id).await;
             match &front {
@@ -254,6 +260,7 @@ fn function_url(row: FunctionUrlRow) -> FunctionUrl {
     FunctionUrl {
         function: row.arn,
         is_signed: row.auth_type == "AWS_IAM",
+        streams: row.invoke_mode == "RESPONSE_STREAM",
         cors,
     }
 }
@@ -342,18 +349,19 @@ fn written(given: stepwell_gateway::Response, request_id: &str) -> Response<Repl
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(given.body))));
     *response.status_mut() =
         StatusCode::from_u16(given.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut add = |name: &str, value: &str| {
-        // A name or a value that HTTP does not allow is left out.
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_bytes(value.as_bytes()),
-        ) {
-            response.headers_mut().append(name, value);
-        }
-    };
     for (name, value) in &given.headers {
-        add(name, value);
+        append(&mut response, name, value);
     }
-    add("x-amzn-requestid", request_id);
+    append(&mut response, "x-amzn-requestid", request_id);
     response
+}
+
+/// A name or a value that HTTP does not allow is left out.
+fn append(response: &mut Response<ReplyBody>, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (
+        HeaderName::from_bytes(name.as_bytes()),
+        HeaderValue::from_bytes(value.as_bytes()),
+    ) {
+        response.headers_mut().append(name, value);
+    }
 }

@@ -20,13 +20,11 @@ impl Functions {
         match call.routed.operation {
             Operation::CreateFunctionUrlConfig => {
                 let input: lambda::CreateFunctionUrlConfigRequest = call.input()?;
-                check_mode(input.invoke_mode.as_deref())?;
                 let row = self.change_url(UrlRequest::Create(input)).await?;
                 Ok(call.reply(&created(row, &endpoint)))
             }
             Operation::UpdateFunctionUrlConfig => {
                 let input: lambda::UpdateFunctionUrlConfigRequest = call.input()?;
-                check_mode(input.invoke_mode.as_deref())?;
                 let row = self.change_url(UrlRequest::Update(input)).await?;
                 Ok(call.reply(&updated(row, &endpoint)))
             }
@@ -59,15 +57,6 @@ impl Functions {
             Answered::FunctionUrl(Some(row)) => Ok(*row),
             _ => unreachable!("the service answers with the URL"),
         }
-    }
-}
-
-fn check_mode(mode: Option<&str>) -> Result<(), lambda::Error> {
-    match mode {
-        None | Some("BUFFERED") => Ok(()),
-        Some(other) => Err(lambda::Error::not_implemented(format!(
-            "Stepwell does not implement function URLs with InvokeMode {other} yet"
-        ))),
     }
 }
 
