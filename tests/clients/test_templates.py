@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import urllib.parse
+from threading import Thread
 
 import pytest
 
@@ -184,8 +186,8 @@ def explicit_apis(server, outputs):
 def function_url(server, outputs):
     url = server.functions.get_function_url_config(FunctionName=outputs["WebName"])
     assert (url["FunctionUrl"], url["AuthType"]) == (outputs["Url"], "NONE")
-    host = re.match(r"https?://([^/]+)/", outputs["Url"]).group(1)
-    status, _, body = server.http("GET", "/hello", headers={"Host": host})
+    parts = urllib.parse.urlsplit(outputs["Url"])
+    status, _, body = server.http("GET", parts.path.rstrip("/") + "/hello", headers={"Host": parts.netloc})
     assert (status, body) == (200, b"served /hello")
     config = server.functions.get_function_event_invoke_config(FunctionName=outputs["WorkName"])
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 3600)
@@ -244,10 +246,14 @@ APPLICATIONS = {
     "native-versions.yaml": native_versions,
     "schedules.yaml": schedules,
     "rules.yaml": rules,
+    "implicit-apis.yaml": implicit_apis,
+    "explicit-apis.yaml": explicit_apis,
+    "function-url.yaml": function_url,
     "foreach.yaml": foreach,
     "conditions.yaml": conditions,
     "activity.yaml": activity,
     "python.yaml": python,
+    "cdk/cdk.out": cdk,
 }
 
 
@@ -321,7 +327,7 @@ def test_a_broken_template_is_refused_with_file_line_and_reason(template, server
 
 
 def test_there_are_enough_templates():
-    assert len(APPLICATIONS) >= 13
+    assert len(APPLICATIONS) >= 15
     assert len(BROKEN) >= 10
 
 
@@ -457,9 +463,7 @@ def test_a_function_alias_is_shifted_step_by_step(server, tmp_path):
 
 def test_a_machine_alias_is_shifted_and_the_old_version_serves_meanwhile(server):
     outputs, _ = deploy(server, "machine-alias.yaml", "shifting")
-    # A minute of three seconds: 40 percent, then 80, then all.
-    from threading import Thread
-
+    # A minute of two seconds: 40 percent, then 80, then all.
     seen = []
     shift = Thread(target=lambda: seen.append(run(server, "machine-alias.yaml", "shifting", "--parameter", "Colour=green", "--rollout-minute", "2")))
     shift.start()

@@ -49,7 +49,9 @@ pub fn require_tools() -> Result<()> {
 
 /// `tests/clients` with pytest, in a virtual environment below the target folder.
 pub fn python(stepwell: &Path) -> Result<Vec<String>> {
-    let python = environment()?;
+    let python = environment("venv", "tests/clients/requirements.txt")?;
+    // The SAM CLI pins another boto3 than the tests do.
+    let sam = environment("venv-sam", "tests/clients/requirements-sam.txt")?;
     npm_ci(&root().join("tests/clients/handlers"))?;
     let mut pytest = Command::new(&python);
     pytest
@@ -63,16 +65,17 @@ pub fn python(stepwell: &Path) -> Result<Vec<String>> {
         ])
         .current_dir(root())
         .env("STEPWELL_BIN", stepwell)
+        .env("STEPWELL_SAM_PYTHON", sam)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     run_and_summarise(pytest)
 }
 
-/// The Python of a virtual environment that has exactly the pinned packages.
-fn environment() -> Result<PathBuf> {
-    let folder = target_folder().join("venv");
+/// The Python of a virtual environment below the target folder that has exactly the pinned packages.
+fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
+    let folder = target_folder().join(name);
     let python = folder.join("bin/python");
-    let requirements = root().join("tests/clients/requirements.txt");
-    let wanted = read(&requirements)?;
+    let requirements_file = root().join(requirements);
+    let wanted = read(&requirements_file)?;
     let installed = folder.join("installed.txt");
     if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
@@ -89,8 +92,8 @@ fn environment() -> Result<PathBuf> {
         "--disable-pip-version-check",
         "-r",
     ]);
-    install.arg(&requirements);
-    plain(install).context("pip cannot install tests/clients/requirements.txt")?;
+    install.arg(&requirements_file);
+    plain(install).with_context(|| format!("pip cannot install {requirements}"))?;
     std::fs::write(&installed, wanted)
         .with_context(|| format!("cannot write {}", installed.display()))?;
     Ok(python)

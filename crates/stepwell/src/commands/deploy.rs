@@ -125,7 +125,7 @@ fn show(plan: &Plan, report: Report) -> Verdict {
         tell(
             report,
             word,
-            step.resource.kind.label(),
+            step.resource.kind,
             (&step.resource.logical_id, &step.resource.name),
             &detail,
         );
@@ -134,7 +134,7 @@ fn show(plan: &Plan, report: Report) -> Verdict {
         tell(
             report,
             "delete",
-            one.kind.label(),
+            one.kind,
             (&one.logical_id, &one.identity),
             &Value::Null,
         );
@@ -146,8 +146,14 @@ fn show(plan: &Plan, report: Report) -> Verdict {
     verdict
 }
 
-fn tell(report: Report, word: &str, what: &str, (logical_id, name): (&str, &str), detail: &Value) {
-    let mut document = json!({ "event": "plan", "action": word, "resource": what, "logicalId": logical_id, "name": name });
+fn tell(
+    report: Report,
+    word: &str,
+    kind: stack::Kind,
+    (logical_id, name): (&str, &str),
+    detail: &Value,
+) {
+    let mut document = json!({ "event": "plan", "action": word, "resource": kind.label(), "type": kind.cloudformation(), "logicalId": logical_id, "name": name });
     let shown = match detail {
         Value::Array(members) => {
             document["changed"] = detail.clone();
@@ -162,6 +168,7 @@ fn tell(report: Report, word: &str, what: &str, (logical_id, name): (&str, &str)
     };
     report.document(&document);
     let shown = report.style.dim(&shown);
+    let what = kind.label();
     report.say(format!("{word:<9}  {what:<14}  {name:<40}  {shown}").trim_end());
 }
 

@@ -11,6 +11,8 @@ use crate::problem::Place;
 use crate::resource::Resource;
 
 const IMPLIED_REST: &str = "ServerlessRestApi";
+/// AWS SAM: the path of an HTTP API's default route.
+const DEFAULT_PATH: &str = "/$default";
 const IMPLIED_HTTP: &str = "ServerlessHttpApi";
 
 /// AWS SAM: properties that make a difference which is not made here.
@@ -151,6 +153,10 @@ impl Expansion<'_> {
             return;
         };
         let routes = self.routes.remove(&resource.id).unwrap_or_default();
+        let suffix = super::function::alphanumeric(&stage_name);
+        for route in &routes {
+            self.allow(resource, route, &suffix);
+        }
         let Some(mut body) = self.body(resource, routes, "1.0") else {
             return;
         };
@@ -226,6 +232,18 @@ impl Expansion<'_> {
             None => "$default".to_owned(),
         };
         let routes = self.http_routes.remove(&resource.id).unwrap_or_default();
+        let called = |route: &Route| route.allows.as_ref().map(|(_, called)| called.to_json());
+        let by_default: Vec<Option<Json>> = routes
+            .iter()
+            .filter(|route| route.path == DEFAULT_PATH)
+            .map(called)
+            .collect();
+        for route in &routes {
+            // AWS SAM: who is called by default is allowed everything already.
+            if route.path == DEFAULT_PATH || !by_default.contains(&called(route)) {
+                self.allow(resource, route, "");
+            }
+        }
         let Some(mut body) = self.body(resource, routes, "1.0") else {
             return;
         };
@@ -265,6 +283,38 @@ impl Expansion<'_> {
             ),
         };
         self.make(resource, id, "AWS::ApiGatewayV2::Stage", stage);
+    }
+
+    /// The permission to call the function of a method.
+    fn allow(&mut self, api: &Resource, route: &Route, suffix: &str) {
+        let Some((id, called)) = &route.allows else {
+            return;
+        };
+        let at = route.at;
+        let method = match route.method.as_str() {
+            "x-amazon-apigateway-any-method" => "*".to_owned(),
+            method => method.to_uppercase(),
+        };
+        let path = match route.path.as_str() {
+            DEFAULT_PATH => String::new(),
+            path => wildcards(path),
+        };
+        let text = format!(
+            "arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{Api}}/*/{method}{path}"
+        );
+        let variables = Node::members(at, [("Api", Node::reference(at, &api.id))]);
+        let arguments = Node::list(at, vec![Node::text(at, text), variables]);
+        let action =
+            json!({"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"});
+        let mut permission = Node::of_json(at, &action);
+        permission.set("FunctionName", called.clone());
+        permission.set("SourceArn", Node::members(at, [("Fn::Sub", arguments)]));
+        self.make(
+            api,
+            format!("{id}{suffix}"),
+            "AWS::Lambda::Permission",
+            permission,
+        );
     }
 
     /// The API's document: as the template gives it, else made of the events' methods.
@@ -392,6 +442,21 @@ impl Expansion<'_> {
         }
         body.set("paths", paths);
     }
+}
+
+/// A path without its last slash, and with a star for each parameter.
+fn wildcards(path: &str) -> String {
+    let path = path
+        .strip_suffix('/')
+        .filter(|path| !path.is_empty())
+        .unwrap_or(path);
+    let segments = path
+        .split('/')
+        .map(|segment| match segment.starts_with('{') {
+            true => "*",
+            false => segment,
+        });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// `'GET,OPTIONS'` of the methods that a path has.

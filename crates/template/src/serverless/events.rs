@@ -316,12 +316,6 @@ impl Expansion<'_> {
                     ("uri", sub_called(uri, &called.arn)),
                 ],
             );
-            self.permission(
-                called,
-                &format!("{}{}Permission", called.resource.id, event.key),
-                "apigateway.amazonaws.com",
-                None,
-            );
             Node::members(
                 at,
                 [
@@ -339,6 +333,10 @@ impl Expansion<'_> {
             path,
             method,
             operation,
+            allows: called.is_function.then(|| {
+                let id = format!("{}{}Permission", called.resource.id, event.key);
+                (id, called.arn.clone())
+            }),
             at,
         });
     }
@@ -393,13 +391,15 @@ impl Expansion<'_> {
         if is_default {
             operation.set("isDefaultRoute", Node::of_json(at, &json!(true)));
         }
-        let id = format!("{}{}Permission", called.resource.id, event.key);
-        self.permission(called, &id, "apigateway.amazonaws.com", None);
         let api = self.api_id(properties, "ApiId", "ServerlessHttpApi");
         self.http_routes.entry(api).or_default().push(Route {
             path,
             method,
             operation,
+            allows: called.is_function.then(|| {
+                let id = format!("{}{}Permission", called.resource.id, event.key);
+                (id, called.arn.clone())
+            }),
             at,
         });
     }

@@ -119,8 +119,16 @@ impl Expansion<'_> {
                 at,
                 &json!({"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"}),
             );
-            permission.set("FunctionName", target);
+            permission.set("FunctionName", target.clone());
             let id = format!("{}UrlPublicPermissions", resource.id);
+            self.make(resource, id, "AWS::Lambda::Permission", permission);
+            // AWS: since 2025 a URL needs both.
+            let mut permission = Node::of_json(
+                at,
+                &json!({"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": true}),
+            );
+            permission.set("FunctionName", target);
+            let id = format!("{}URLInvokeAllowPublicAccess", resource.id);
             self.make(resource, id, "AWS::Lambda::Permission", permission);
         }
     }

@@ -24,6 +24,8 @@ struct Route {
     /// In lower case, or `x-amazon-apigateway-any-method`.
     method: String,
     operation: Node,
+    /// The function that the API must be allowed to call, and the start of the permission's logical id.
+    allows: Option<(String, Node)>,
     at: Mark,
 }
 

@@ -254,9 +254,9 @@ Outputs:
 ",
         expect![[r#"
             function Fn shop-Fn nodejs22.x i.h Inline("x") line 3
-            AWS::Lambda::Permission FnApi1Permission shop-FnApi1Permission {"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn"}
             AWS::Lambda::Permission FnEveryPermission shop-FnEveryPermission {"Action":"lambda:InvokeFunction","Principal":"events.amazonaws.com","FunctionName":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn","SourceArn":"arn:aws:events:eu-central-1:123456789012:rule/shop-FnEvery"}
             AWS::Events::Rule FnEvery shop-FnEvery {"ScheduleExpression":"rate(1 minute)","Targets":[{"Arn":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn","Id":"FnEveryLambdaTarget"}],"Name":"shop-FnEvery"}
+            AWS::Lambda::Permission FnApi1PermissionProd shop-FnApi1PermissionProd {"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":"arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn","SourceArn":"arn:aws:execute-api:eu-central-1:123456789012:{{stepwell:ServerlessRestApi.Ref}}/*/GET/"}
             AWS::ApiGateway::RestApi ServerlessRestApi shop-ServerlessRestApi {"Body":{"openapi":"3.0.1","info":{"version":"1.0","title":"shop"},"paths":{"/":{"get":{"x-amazon-apigateway-integration":{"httpMethod":"POST","type":"aws_proxy","uri":"arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-central-1:123456789012:function:shop-Fn/invocations"},"responses":{}}}}}}
             AWS::ApiGateway::Deployment ServerlessRestApiDeployment shop-ServerlessRestApiDeployment {"RestApiId":"{{stepwell:ServerlessRestApi.Ref}}","Description":"RestApi deployment id: 9b8f4b2c8fe0410c"}
             AWS::ApiGateway::Stage ServerlessRestApiProdStage Prod {"RestApiId":"{{stepwell:ServerlessRestApi.Ref}}","DeploymentId":"{{stepwell:ServerlessRestApiDeployment.Ref}}","StageName":"Prod"}

@@ -65,8 +65,9 @@ Outputs:
             AWS::Lambda::Alias FnAliaslive live {"FunctionName":"shop-Fn","FunctionVersion":"{{stepwell:FnVersion.Version}}","Name":"live"}
             AWS::Lambda::Url FnUrl shop-FnUrl {"TargetFunctionArn":"{{stepwell:FnAliaslive.Ref}}","AuthType":"NONE"}
             AWS::Lambda::Permission FnUrlPublicPermissions shop-FnUrlPublicPermissions {"Action":"lambda:InvokeFunctionUrl","Principal":"*","FunctionUrlAuthType":"NONE","FunctionName":"{{stepwell:FnAliaslive.Ref}}"}
+            AWS::Lambda::Permission FnURLInvokeAllowPublicAccess shop-FnURLInvokeAllowPublicAccess {"Action":"lambda:InvokeFunction","Principal":"*","InvokedViaFunctionUrl":true,"FunctionName":"{{stepwell:FnAliaslive.Ref}}"}
             AWS::Lambda::EventInvokeConfig FnEventInvokeConfig shop-FnEventInvokeConfig {"FunctionName":"shop-Fn","Qualifier":"live","MaximumRetryAttempts":0}
-            AWS::Lambda::Permission FnAnyPermission shop-FnAnyPermission {"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":"{{stepwell:FnAliaslive.Ref}}"}
+            AWS::Lambda::Permission FnAnyPermission shop-FnAnyPermission {"Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com","FunctionName":"{{stepwell:FnAliaslive.Ref}}","SourceArn":"arn:aws:execute-api:eu-central-1:123456789012:{{stepwell:ServerlessHttpApi.Ref}}/*/*"}
             AWS::ApiGatewayV2::Api ServerlessHttpApi shop-ServerlessHttpApi {"Body":{"openapi":"3.0.1","info":{"version":"1.0","title":"shop"},"paths":{"/$default":{"x-amazon-apigateway-any-method":{"x-amazon-apigateway-integration":{"type":"aws_proxy","httpMethod":"POST","uri":"arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/{{stepwell:FnAliaslive.Ref}}/invocations","payloadFormatVersion":"2.0"},"responses":{},"isDefaultRoute":true}}}}}
             AWS::ApiGatewayV2::Stage ServerlessHttpApiApiGatewayDefaultStage $default {"ApiId":"{{stepwell:ServerlessHttpApi.Ref}}","StageName":"$default","AutoDeploy":true}
             output Alias = {{stepwell:FnAliaslive.Ref}}
