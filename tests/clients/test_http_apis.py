@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import ACCOUNT, PATIENCE_SECONDS, REGION, Server, wait_until
+from harness import ACCOUNT, PATIENCE_SECONDS, REGION, Server, stepwell, wait_until
 
 ECHO = """
 export const handler = async (event) => ({
@@ -428,3 +428,38 @@ def test_an_api_survives_a_kill(tmp_path):
         http.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
         server.restart_after_kill()
         assert call(server, f"/execute-api/{api}/a").body == b"here"
+
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: nodejs22.x
+      Handler: index.handler
+      InlineCode: |
+        exports.handler = async (event) => ({statusCode: 200, body: event.version || "1.0"});
+      Events:
+        H: {Type: HttpApi, Properties: {Path: "/h/{id}", Method: get}}
+        R: {Type: Api, Properties: {Path: "/r/{id}", Method: get}}
+  Flow:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition: {StartAt: P, States: {P: {Type: Pass, End: true}}}
+      Events:
+        S: {Type: Api, Properties: {Path: /start, Method: post}}
+"""
+
+
+def test_the_apis_of_a_sam_template_answer(server, rest, http, tmp_path):
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    deployed = stepwell("deploy", tmp_path, "--stack-name", "front", endpoint=server.url)
+    assert deployed.returncode == 0, deployed.stderr
+    (http_api,) = [api for api in http.get_apis()["Items"] if api["Name"] == "front"]
+    (rest_api,) = [api for api in rest.get_rest_apis(limit=500)["items"] if api["name"] == "front"]
+    assert call(server, http_api["ApiEndpoint"] + "/h/1").body == b"2.0"
+    base = f"/execute-api/{rest_api['id']}/Prod"
+    assert call(server, f"{base}/r/1").body == b"1.0"
+    started = call(server, f"{base}/start", "POST", '{"a": 1}', {"Content-Type": "application/json"})
+    assert json.loads(server.end(started.json["executionArn"])["output"]) == {"a": 1}

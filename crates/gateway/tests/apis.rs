@@ -961,3 +961,93 @@ fn what_is_not_built_is_refused_by_name() {
         assert!(problems.contains(says), "{says}: {problems}");
     }
 }
+
+#[test]
+fn no_request_and_no_reply_panics() {
+    let apis = [api(Protocol::Rest, REST), api(Protocol::Http, HTTP)];
+    let nasty = "/orders/%E4%/a%2fb//..;?x=%&=&&%zz=\u{7f}&é=%C3";
+    let headers = [
+        "content-type",
+        "accept",
+        "cookie",
+        "origin",
+        "authorization",
+        "x-name",
+    ];
+    let bodies: [&[u8]; 5] = [
+        b"",
+        b"\xff\xfe",
+        b"{",
+        b"[[[[",
+        br#"{"o": null, "order": [1]}"#,
+    ];
+    let paths = [
+        "/start", "/sync", "/stop", "/classic", "/files/x", "/old/x", "/", "",
+    ];
+    let cuts = nasty.char_indices().map(|(at, _)| &nasty[at..]);
+    for target in paths.into_iter().chain(cuts) {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        for (method, body) in [
+            ("GET", 0),
+            ("POST", 1),
+            ("POST", 2),
+            ("PATCH", 3),
+            ("\u{1F600}", 4),
+            ("OPTIONS", 4),
+        ] {
+            let request = HttpRequest {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                query: query.to_owned(),
+                headers: headers
+                    .map(|name| (name.to_owned(), "\u{fffd};,=/".to_owned()))
+                    .to_vec(),
+                body: bodies[body].to_vec(),
+                source_ip: String::new(),
+            };
+            for api in &apis {
+                answered_whatever_comes_back(api, &call("prod", path), &request, &bodies);
+            }
+        }
+    }
+    let reply = r#"{"statusCode": 200, "headers": {"a": "b"}, "multiValueHeaders": {"c": ["d"]}, "cookies": ["e"], "body": "Zg==", "isBase64Encoded": true}"#;
+    let (get, call) = (request("GET /orders/1"), call("prod", "/prod/orders/1"));
+    for at in 0..reply.len() {
+        for api in &apis {
+            let outcome = Outcome::Function {
+                payload: reply.as_bytes()[..at].to_vec(),
+                failed: false,
+            };
+            let response = api.finish(0, &call, &get, outcome);
+            assert!(response.status >= 500, "{}", &reply[..at]);
+        }
+    }
+}
+
+fn answered_whatever_comes_back(api: &Api, call: &Call, request: &HttpRequest, bodies: &[&[u8]]) {
+    let Plan::Invoke(backend) = api.plan(call, request) else {
+        return;
+    };
+    for payload in bodies {
+        let outcomes = [
+            Outcome::Function {
+                payload: payload.to_vec(),
+                failed: false,
+            },
+            Outcome::Function {
+                payload: payload.to_vec(),
+                failed: true,
+            },
+            Outcome::Service {
+                status: 200,
+                body: payload.to_vec(),
+            },
+            Outcome::TimedOut,
+        ];
+        for outcome in outcomes {
+            let response = api.finish(backend.route, call, request, outcome);
+            assert!((200..600).contains(&response.status));
+        }
+    }
+    api.finish(usize::MAX, call, request, Outcome::TimedOut);
+}

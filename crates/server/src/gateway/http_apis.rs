@@ -116,9 +116,11 @@ impl Asked<'_> {
                     let found = Document::of(self.handle, KIND, &api.id)?;
                     items.push(shown::http_api(&found, self.endpoint));
                 }
-                self.reply(&Same(
-                    serde_json::json!({"items": items, "nextToken": next}),
-                ))
+                let mut listed = serde_json::json!({ "items": items });
+                if let Some(next) = next {
+                    listed["nextToken"] = next.into();
+                }
+                self.reply(&Same(listed))
             }
             Operation::DeleteApi => {
                 let input: apigatewayv2::DeleteApiRequest = self.decode(body)?;
