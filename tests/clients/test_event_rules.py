@@ -110,6 +110,21 @@ def test_an_acknowledged_event_survives_a_kill(tmp_path):
         wait_until(lambda: started() == 101, "one more")
 
 
+def test_what_became_of_an_asynchronous_invocation_is_an_event(server, events, name):
+    machine = server.create_machine(name("m"), PASS)
+    function = server.create_function(name("f"), "export const handler = async ({ n }) => n + 1;")
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    server.functions.put_function_event_invoke_config(
+        FunctionName=function, DestinationConfig={"OnSuccess": {"Destination": bus}}
+    )
+    rule_to(events, name("r"), {"source": ["lambda"], "resources": [{"prefix": function}]}, machine)
+    server.functions.invoke(FunctionName=function, InvocationType="Event", Payload=b'{"n": 1}')
+    [event] = wait_until(lambda: inputs(server, machine), "an execution")
+    assert event["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert event["detail"]["requestPayload"] == {"n": 1}
+    assert event["detail"]["responsePayload"] == 2
+
+
 def test_buses_are_apart_and_hand_on(server, events, name):
     bus, machine = name("bus"), server.create_machine(name("m"), PASS)
     bus_arn = events.create_event_bus(Name=bus)["EventBusArn"]
