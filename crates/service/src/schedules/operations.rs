@@ -75,7 +75,7 @@ impl Shard {
             let text = format!("Schedule {} already exists.", wanted.name);
             return Err(scheduler::Error::conflict_exception(text).into());
         }
-        let mut row = self.checked(now, wanted)?;
+        let mut row = self.checked(now, wanted, None)?;
         row.client_token = token;
         let group = find_group(&self.staging, now.as_millis(), &row.group)?;
         let mut group = group.ok_or_else(|| missing_group(&row.group))?;
@@ -115,11 +115,12 @@ impl Shard {
         };
         let before = find_schedule(&self.staging, &wanted.group, &wanted.name)?
             .ok_or_else(|| missing_schedule(&wanted.name))?;
-        let mut row = self.checked(now, wanted)?;
+        let mut row = self.checked(now, wanted, before.start_ms)?;
         row.created_ms = before.created_ms;
         row.client_token = before.client_token.clone();
         // A rate that stays goes on counting.
-        let is_same_rate = before.next.is_some()
+        let is_same_rate = row.expression.starts_with("rate")
+            && before.next.is_some()
             && (&row.expression, row.start_ms) == (&before.expression, before.start_ms);
         if is_same_rate && row.next.is_some() {
             row.anchor_ms = before.anchor_ms;
@@ -159,7 +160,14 @@ impl Shard {
     }
 
     /// The row that a request asks for, with its first occurrence.
-    fn checked(&self, now: Timestamp, wanted: Wanted) -> Done<ScheduleRow> {
+    ///
+    /// - `start_before_ms`: the start that the schedule has had, however long ago that is.
+    fn checked(
+        &self,
+        now: Timestamp,
+        wanted: Wanted,
+        start_before_ms: Option<i64>,
+    ) -> Done<ScheduleRow> {
         let now_ms = now.as_millis();
         let Some(expression) = Expression::parse(&wanted.expression) else {
             return Err(invalid_expression(&wanted.expression).into());
@@ -180,7 +188,8 @@ impl Shard {
                 return Err(invalid_expression(&wanted.expression).into());
             }
         } else {
-            check_dates(now_ms, start_ms, end_ms)?;
+            let new_start_ms = start_ms.filter(|_| start_ms != start_before_ms);
+            check_dates(now_ms, new_start_ms, end_ms)?;
         }
         targets::check(&wanted.target, &self.settings)?;
         self.check_scheduler_role(&wanted.target.role_arn)?;

@@ -277,6 +277,70 @@ fn a_schedule_that_is_off_is_not_due() {
 }
 
 #[test]
+fn a_rate_that_is_updated_goes_on_counting_unless_it_is_another_one() {
+    let mut world = world();
+    create(&mut world, "r", "rate(10 minutes)", json!({}));
+    world.wait_ms(4 * MINUTE);
+    let same = schedule("r", "rate(10 minutes)", json!({ "Description": "new" }));
+    ask(&mut world, "UpdateSchedule", same);
+    assert_eq!(inputs(&mut world, "m").len(), 1);
+    world.wait_ms(6 * MINUTE);
+    assert_eq!(inputs(&mut world, "m").len(), 2);
+    world.wait_ms(MINUTE);
+    let other = schedule("r", "rate(5 minutes)", json!({}));
+    ask(&mut world, "UpdateSchedule", other);
+    assert_eq!(inputs(&mut world, "m").len(), 3, "at once, as a new one");
+    world.wait_ms(5 * MINUTE);
+    assert_eq!(inputs(&mut world, "m").len(), 4);
+}
+
+#[test]
+fn an_update_may_keep_a_start_that_was_long_ago() {
+    let mut world = world();
+    let start = world.now_ms / 1_000;
+    create(
+        &mut world,
+        "r",
+        "rate(1 hour)",
+        json!({ "StartDate": start }),
+    );
+    world.wait_ms(90 * MINUTE);
+    let same = schedule(
+        "r",
+        "rate(1 hour)",
+        json!({ "StartDate": start, "Description": "new" }),
+    );
+    assert!(ask(&mut world, "UpdateSchedule", same).starts_with('{'));
+    let other = schedule("r", "rate(1 hour)", json!({ "StartDate": start + 1 }));
+    assert_eq!(
+        ask(&mut world, "UpdateSchedule", other),
+        "! ValidationException: The StartDate you specify cannot be earlier than 5 minutes ago."
+    );
+    let so_far = inputs(&mut world, "m").len();
+    world.wait_ms(30 * MINUTE);
+    assert_eq!(
+        inputs(&mut world, "m").len(),
+        so_far + 1,
+        "on the same grid"
+    );
+}
+
+#[test]
+fn an_update_within_the_window_of_an_instant_keeps_it() {
+    let mut world = world();
+    let window =
+        json!({ "FlexibleTimeWindow": { "Mode": "FLEXIBLE", "MaximumWindowInMinutes": 1_440 } });
+    let at = "at(2023-11-14T22:13:20)";
+    create(&mut world, "w", at, window.clone());
+    assert_eq!(inputs(&mut world, "m").len(), 0, "due later in the window");
+    world.wait_ms(1_000);
+    let updated = schedule("w", at, window);
+    assert!(ask(&mut world, "UpdateSchedule", updated).starts_with('{'));
+    world.wait_ms(24 * HOUR);
+    assert_eq!(inputs(&mut world, "m").len(), 1);
+}
+
+#[test]
 fn a_group_goes_with_its_schedules() {
     let mut world = world();
     let group = json!({ "Name": "g" });
