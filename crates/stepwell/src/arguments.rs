@@ -59,7 +59,7 @@ pub enum Command {
     Start(Start),
     /// Show the history of an execution
     History(History),
-    /// Show the log of a function
+    /// Show the log of a function or a state machine
     Logs(Logs),
     /// Invoke a function
     Invoke(Invoke),
@@ -181,6 +181,9 @@ pub struct Dev {
     /// Port to serve on; 0 for any free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     pub port: u16,
+    /// Variables of functions, in the format of `sam local`; they replace what the template declares
+    #[arg(long, value_name = "FILE")]
+    pub env_vars: Option<PathBuf>,
     /// The template, if it is not DIR/template.{yaml,yml,json}
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
@@ -352,11 +355,17 @@ pub struct History {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  stepwell logs ValidatePayment\n  stepwell logs ValidatePayment --follow"
+    after_help = "Examples:\n  stepwell logs ValidatePayment\n  stepwell logs ValidatePayment --follow\n  stepwell logs OrderProcessing --since 10m --filter Failed    the log group of a state machine"
 )]
 pub struct Logs {
-    /// The function: its ARN, its name, or a part of its name that only one has
+    /// The function or state machine: its ARN, its name, or a part of its name that only one has; or /a/log/group
     pub function: String,
+    /// Only what was logged within this time: 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = time_span)]
+    pub since: Option<Duration>,
+    /// Only what matches a filter pattern of CloudWatch Logs, such as a word or "quoted text"
+    #[arg(long, value_name = "PATTERN")]
+    pub filter: Option<String>,
     /// Go on with what the function logs from now on, until Ctrl-C
     #[arg(long, short)]
     pub follow: bool,
@@ -366,7 +375,7 @@ pub struct Logs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  stepwell invoke ValidatePayment --event events/paid.json --log\n  stepwell invoke ValidatePayment --event '{\"orderId\": \"7\"}'\n\nThe exit code is 1 if the function returned an error."
+    after_help = "Examples:\n  stepwell invoke ValidatePayment --event events/paid.json --log\n  stepwell invoke ValidatePayment --event '{\"orderId\": \"7\"}'\n  stepwell invoke ValidatePayment --event paid --qualifier live    a file of the directory events\n\nThe exit code is 1 if the function returned an error."
 )]
 pub struct Invoke {
     /// The function: its ARN, its name, or a part of its name that only one has
@@ -374,8 +383,14 @@ pub struct Invoke {
     /// The event: a file, - for stdin, or JSON text [default: {}]
     #[arg(long, short, value_name = "FILE|-|JSON")]
     pub event: Option<String>,
+    /// A version or an alias of the function
+    #[arg(long, value_name = "VERSION|ALIAS")]
+    pub qualifier: Option<String>,
+    /// Let it run on its own: returns once the event is taken
+    #[arg(long = "async", conflicts_with = "log")]
+    pub is_async: bool,
     /// Show the last 4 KiB of the function's log on stderr
-    #[arg(long, short)]
+    #[arg(long, short, visible_alias = "tail")]
     pub log: bool,
     #[command(flatten)]
     pub connection: Connection,
@@ -414,6 +429,22 @@ pub struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+/// A number and its unit.
+fn time_span(text: &str) -> Result<Duration, String> {
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ => 0,
+    };
+    let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    let seconds = number.parse::<u32>().ok().filter(|_| unit > 0);
+    seconds
+        .map(|number| Duration::from_secs(u64::from(number) * unit))
+        .ok_or_else(|| "a time is a number and s, m, h or d, like 10m".to_owned())
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

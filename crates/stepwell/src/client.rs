@@ -24,6 +24,17 @@ pub struct Client {
     endpoint: String,
 }
 
+/// How a function is invoked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InvokeHow<'a> {
+    /// A version or an alias.
+    pub qualifier: Option<&'a str>,
+    /// Whether the function runs later, and its result is nobody's.
+    pub is_async: bool,
+    /// Whether the end of the log comes with the answer.
+    pub with_log: bool,
+}
+
 /// Why a call gave no answer. One variant a decision: fix the request, start the server, report a bug.
 #[derive(Debug)]
 pub enum Error {
@@ -269,13 +280,27 @@ impl Client {
     }
 
     /// Runs a function and waits for its answer; `payload` is JSON text.
-    pub fn invoke(&self, name: &str, payload: &str, with_log: bool) -> Result<Invocation, Error> {
-        let path = format!("/2015-03-31/functions/{}/invocations", escaped(name));
+    pub fn invoke(
+        &self,
+        name: &str,
+        payload: &str,
+        how: InvokeHow<'_>,
+    ) -> Result<Invocation, Error> {
+        let qualifier = how
+            .qualifier
+            .map(|qualifier| format!("?Qualifier={}", escaped(qualifier)))
+            .unwrap_or_default();
+        let path = format!(
+            "/2015-03-31/functions/{}/invocations{qualifier}",
+            escaped(name)
+        );
         let mut request = http::Request::builder()
             .method(http::Method::POST)
             .uri(format!("{}{path}", self.endpoint))
             .header("Content-Type", "application/json");
-        if with_log {
+        if how.is_async {
+            request = request.header("X-Amz-Invocation-Type", "Event");
+        } else if how.with_log {
             request = request.header("X-Amz-Log-Type", "Tail");
         }
         let answer = self.send("Invoke", request, payload.as_bytes().to_vec(), RUN_TIMEOUT)?;

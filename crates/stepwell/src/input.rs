@@ -8,10 +8,14 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
+use crate::samples;
+
 /// AWS: a function's event has at most 6 MiB; an execution's input is smaller and refused by the server.
 const INPUT_BYTES_MAX: u64 = 6 * 1024 * 1024;
 
 /// The JSON text meant by `FILE|-|JSON`, checked to be JSON; `{}` if nothing was given.
+///
+/// A file of the directory `events` is known by its name alone.
 pub fn read(option: &str, given: Option<&str>) -> anyhow::Result<String> {
     let Some(given) = given else {
         return Ok("{}".to_owned());
@@ -28,14 +32,32 @@ pub fn read(option: &str, given: Option<&str>) -> anyhow::Result<String> {
         let file = File::open(path).with_context(|| format!("{option} {given}"))?;
         return checked(option, given, bounded(option, given, file)?);
     }
+    if let Some(sample) = samples::named(Path::new("."), given) {
+        let shown = sample.display().to_string();
+        let file = File::open(&sample).with_context(|| format!("{option} {shown}"))?;
+        return checked(option, &shown, bounded(option, &shown, file)?);
+    }
     match serde_json::from_str::<serde::de::IgnoredAny>(given) {
         Ok(_) => Ok(given.to_owned()),
         Err(reason) if given.trim_start().starts_with(['{', '[', '"']) => {
             bail!("{option} is not JSON: {reason}")
         }
         Err(_) => bail!(
-            "{option} {given:?} is not a file, and not JSON text either\nnext: give a file, - for stdin, or JSON such as '{{\"orderId\": \"7\"}}'"
+            "{option} {given:?} is not a file, and not JSON text either\nnext: give a file, - for stdin, or JSON such as '{{\"orderId\": \"7\"}}'{}",
+            offered()
         ),
+    }
+}
+
+/// The samples of the directory that the command runs in.
+fn offered() -> String {
+    let samples: Vec<String> = samples::of(Path::new("."))
+        .iter()
+        .map(|path| path.strip_prefix(".").unwrap_or(path).display().to_string())
+        .collect();
+    match samples.as_slice() {
+        [] => String::new(),
+        samples => format!("\n      there are {}", samples.join(", ")),
     }
 }
 

@@ -23,9 +23,12 @@ mod names;
 mod packaging;
 mod plan;
 mod report;
+mod samples;
 mod stack;
 mod terminal;
 mod timeline;
+mod type_checks;
+mod variables;
 mod watch;
 
 #[cfg(test)]

@@ -51,6 +51,26 @@ impl Report {
         }
     }
 
+    /// What the type checker found: errors with their places, and how many are not among them.
+    pub fn types(self, errors: &[String], hidden: usize) {
+        if self.is_json {
+            terminal::put_json(&json!({ "event": "types", "errors": errors, "hidden": hidden }));
+            return;
+        }
+        for error in errors {
+            terminal::put_line(&format!("{} {error}", self.style.yellow("types:")));
+        }
+        if hidden > 0 {
+            terminal::put_line(&format!(
+                "{} and {hidden} more",
+                self.style.yellow("types:")
+            ));
+        }
+        if errors.is_empty() {
+            terminal::put_line(&format!("{} no errors", self.style.green("types:")));
+        }
+    }
+
     /// A line that only a reader wants.
     pub fn say(self, line: &str) {
         if !self.is_json {

@@ -10,7 +10,7 @@ use super::bare;
 use super::load::{Connection, Done, each, invoke_request, states_request};
 use super::machine::{self, node, p50};
 use super::table::{Table, Target};
-use crate::client::Client;
+use crate::client::{Client, InvokeHow};
 use crate::commands::bench::{
     NO_OP, RUNTIME, create_machine, no_op_function, settings, task_states,
 };
@@ -256,7 +256,7 @@ fn deployed(client: &Client, table: &mut Table) -> anyhow::Result<()> {
 
 fn invoke(client: &Client, name: &str, expected: Option<usize>) -> anyhow::Result<Duration> {
     let began = Instant::now();
-    let answer = client.invoke(name, "{}", false)?;
+    let answer = client.invoke(name, "{}", InvokeHow::default())?;
     let took = began.elapsed();
     ensure!(
         answer.function_error.is_none(),

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde_json::json;
+use stepwell_template::Code;
 
 use super::serve::log_to_stderr;
 use crate::{
@@ -25,18 +26,23 @@ use crate::{
     packaging::Stop,
     plan::{self, Application, Beside, Function, StateMachine},
     report::Report,
+    samples,
     stack::{self, Known},
     terminal,
+    type_checks::{Project, TypeChecks},
+    variables::Variables,
     watch::{Changes, Watch},
 };
 
 /// An editor writes a file in several steps; this much silence means that it is done.
-const QUIET: Duration = Duration::from_millis(30);
+const QUIET: Duration = Duration::from_millis(10);
 /// A build that writes without end must not keep a reload from happening.
 const QUIET_WAIT_MAX: Duration = Duration::from_millis(500);
 /// One wake-up pending is enough, one more may be the request to stop.
 const WAKES_MAX: usize = 2;
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// Sample inputs that are told beside the first.
+const SAMPLES_TOLD_MAX: usize = 8;
 /// The store of an application under development, inside its directory.
 const DATA_DIRECTORY: &str = ".stepwell";
 
@@ -73,7 +79,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         .with_context(|| format!("cannot create the data directory {}", data.display()))?;
     let mut server = Embedded::start(Settings {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port)),
-        data,
+        data: data.clone(),
         region: source.region.clone(),
         account: source.account.clone(),
         retries_lost_tasks: false,
@@ -86,7 +92,10 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
     })?;
     server.inspect();
     let endpoint = server.endpoint();
+    let types = TypeChecks::new(report, data.clone());
     let mut session = Session::new(Client::new(&endpoint)?, source, report, stop);
+    session.types = Some(types);
+    session.variables = Variables::of_application(&arguments.dir, arguments.env_vars.as_deref());
     session.reload(&Changes::default(), begun)?;
     watch.cover(&session.watched_files())?;
     session.greet(&endpoint, begun);
@@ -111,10 +120,13 @@ struct Session {
     state_machines: BTreeMap<String, StateMachine>,
     companions: Vec<Beside>,
     known: Known,
+    variables: Variables,
+    types: Option<TypeChecks>,
 }
 
 impl Session {
     fn new(client: Client, source: Source, report: Report, stop: Stop) -> Self {
+        let variables = Variables::of_application(source.directory(), None);
         Self {
             builder: Builder::new(source.directory(), stop),
             files: BTreeSet::from([source.template.clone()]),
@@ -128,6 +140,8 @@ impl Session {
             state_machines: BTreeMap::new(),
             companions: Vec::new(),
             known: Known::default(),
+            variables,
+            types: None,
         }
     }
 
@@ -169,7 +183,10 @@ impl Session {
     }
 
     fn watched_files(&self) -> BTreeSet<PathBuf> {
-        self.files.union(&self.builder.inputs()).cloned().collect()
+        let mut files = self.files.clone();
+        files.extend(self.builder.inputs());
+        files.extend(self.variables.files());
+        files
     }
 
     fn is_relevant(&self, changes: &Changes) -> bool {
@@ -177,6 +194,7 @@ impl Session {
         let may_mend = || changes.paths.iter().any(|path| is_template_part(path));
         (self.is_template_broken && may_mend())
             || !self.files.is_disjoint(&changes.paths)
+            || !self.variables.files().is_disjoint(&changes.paths)
             || self.builder.is_concerned(changes)
     }
 
@@ -193,6 +211,13 @@ impl Session {
                 return Ok(());
             }
         };
+        let values = match self.variables.read() {
+            Ok(values) => values,
+            Err(reason) => {
+                self.report.failure("variables of functions", &reason);
+                return Ok(());
+            }
+        };
         self.is_template_broken = false;
         self.files.clone_from(&resolved.files);
         self.warn(&resolved);
@@ -202,7 +227,8 @@ impl Session {
         }
         let has_failed = self.builder.tell(&built, self.report);
         let is_built = !self.builder.build_layers(&resolved.stack, self.report) && !has_failed;
-        let whole = self.builder.application(&self.source, &resolved.stack);
+        let mut whole = self.builder.application(&self.source, &resolved.stack);
+        values.apply(&mut whole);
         let fresh = self.fresh(whole.clone());
         let is_same = fresh.functions.is_empty()
             && fresh.state_machines.is_empty()
@@ -215,6 +241,7 @@ impl Session {
         } else {
             0
         };
+        self.check_types(&resolved, changes);
         if is_same && is_whole && removed == 0 {
             self.report.say(&self.report.style.dim(&format!(
                 "nothing to update  {}",
@@ -222,6 +249,31 @@ impl Session {
             )));
         }
         Ok(())
+    }
+
+    /// Has the types of what was saved looked at, beside what runs.
+    fn check_types(&self, resolved: &Resolved, changes: &Changes) {
+        let is_first = changes.paths.is_empty();
+        let concerns = |path: &PathBuf| {
+            path.extension().is_some_and(|extension| {
+                ["ts", "tsx", "mts", "cts", "json"]
+                    .iter()
+                    .any(|kind| extension == *kind)
+            })
+        };
+        let Some(types) = self.types.as_ref() else {
+            return;
+        };
+        if !is_first && !changes.is_everything && !changes.paths.iter().any(concerns) {
+            return;
+        }
+        let directories = resolved.stack.functions.iter().filter_map(|function| {
+            let Code::Directory(code) = &function.code else {
+                return None;
+            };
+            Some(self.source.directory().join(code))
+        });
+        types.restart(directories.filter_map(|code| Project::of(&code)).collect());
     }
 
     /// Each warning once, not on every save.
@@ -416,7 +468,9 @@ impl Session {
             terminal::exports(endpoint, &self.source.region)
         ));
         if let Some(arn) = machines.first() {
-            let sample = first_sample(self.source.directory())
+            let samples = samples::of(self.source.directory());
+            let sample = samples
+                .first()
                 .map(|path| format!(" --input {}", path.display()))
                 .unwrap_or_default();
             self.report.say(&format!(
@@ -424,6 +478,24 @@ impl Session {
                 terminal::program(),
                 names::short(arn)
             ));
+            if let [_, others @ ..] = samples.as_slice()
+                && !others.is_empty()
+            {
+                let names: Vec<String> = others
+                    .iter()
+                    .take(SAMPLES_TOLD_MAX)
+                    .map(|path| path.display().to_string())
+                    .collect();
+                self.report.say(&style.dim(&format!(
+                    "  other inputs: {}{}\n",
+                    names.join(", "),
+                    if others.len() > names.len() {
+                        ", ..."
+                    } else {
+                        ""
+                    }
+                )));
+            }
         }
         self.report.say(
             &style.dim(
@@ -452,32 +524,6 @@ fn wait_for_quiet(woken: &Receiver<Wake>, begun: Instant) -> bool {
         }
     }
     true
-}
-
-/// A sample input of the application, for the greeting.
-fn first_sample(directory: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(directory.join("events")).ok()?;
-    let samples = entries.flatten().map(|entry| entry.path()).filter(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
-    // What is expected is told from the plainest input on.
-    let expected = fs::read_to_string(directory.join("events/expected.json")).unwrap_or_default();
-    let rank = |path: &PathBuf| {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let place = expected.find(&format!("\"{name}\""));
-        (place.unwrap_or(usize::MAX), name)
-    };
-    let first = samples
-        .filter(|path| path.file_name().is_some_and(|name| name != "expected.json"))
-        .min_by_key(rank)?;
-    let here = std::env::current_dir().ok();
-    let relative = here.and_then(|here| first.strip_prefix(here).ok().map(Path::to_path_buf));
-    Some(relative.unwrap_or(first))
 }
 
 fn is_template_part(path: &Path) -> bool {

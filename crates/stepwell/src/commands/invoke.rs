@@ -6,7 +6,7 @@ use super::start::pretty;
 use crate::{
     Verdict,
     arguments::Invoke,
-    client::Client,
+    client::{Client, InvokeHow},
     input, names,
     terminal::{self, Style},
 };
@@ -15,7 +15,25 @@ pub fn run(arguments: &Invoke, is_json: bool) -> anyhow::Result<Verdict> {
     let event = input::read("--event", arguments.event.as_deref())?;
     let client = Client::new(&arguments.connection.endpoint())?;
     let name = names::function(&client, &arguments.function)?;
-    let answer = client.invoke(&name, &event, arguments.log)?;
+    // An ARN may end with the qualifier.
+    let of_arn = arguments.function.split(':').nth(7);
+    let how = InvokeHow {
+        qualifier: arguments.qualifier.as_deref().or(of_arn),
+        is_async: arguments.is_async,
+        with_log: arguments.log,
+    };
+    let answer = client.invoke(&name, &event, how)?;
+    if arguments.is_async {
+        if is_json {
+            terminal::put_json(&json!({ "function": name, "accepted": true }));
+        } else {
+            terminal::put_line(&format!(
+                "accepted: {name} runs on its own, see `{} logs {name} --follow`",
+                terminal::program()
+            ));
+        }
+        return Ok(Verdict::Well);
+    }
     if is_json {
         let payload =
             serde_json::from_str::<Value>(&answer.payload).unwrap_or(Value::String(answer.payload));

@@ -1,6 +1,10 @@
-//! `stepwell logs`: what a function wrote, oldest first, and what it goes on to write.
+//! `stepwell logs`: what a function wrote, or executions of a state machine, oldest first, and what it goes on to write.
 
-use std::{collections::BTreeSet, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -22,10 +26,16 @@ const OVERLAP_MS: i64 = 2_000;
 
 pub fn run(arguments: &Logs, is_json: bool) -> anyhow::Result<Verdict> {
     let client = Client::new(&arguments.connection.endpoint())?;
-    let name = names::function(&client, &arguments.function)?;
-    let mut cursor = Cursor::default();
+    let group = group(&client, &arguments.function)?;
+    let since_ms = arguments.since.map_or(0, |since| {
+        now_ms().saturating_sub(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    });
+    let mut cursor = Cursor {
+        since_ms,
+        ..Cursor::default()
+    };
     loop {
-        for event in fresh_events(&client, &name, &mut cursor)? {
+        for event in fresh_events(&client, &group, arguments.filter.as_deref(), &mut cursor)? {
             put_event(&event, is_json);
         }
         if !arguments.follow {
@@ -35,9 +45,49 @@ pub fn run(arguments: &Logs, is_json: bool) -> anyhow::Result<Verdict> {
     }
 }
 
+/// The log group of a function, of a state machine that logs, or of that name.
+fn group(client: &Client, typed: &str) -> anyhow::Result<String> {
+    if typed.starts_with('/') {
+        return Ok(typed.to_owned());
+    }
+    let is_machine = typed.contains(":stateMachine:");
+    let no_function = match names::function(client, typed) {
+        Ok(name) if !is_machine => return Ok(format!("/aws/lambda/{name}")),
+        Err(error) if !is_machine => Some(error),
+        _ => None,
+    };
+    let machine = match (names::state_machine(client, typed), no_function) {
+        (Ok(machine), _) => machine.arn,
+        // What is neither is most likely meant as a function.
+        (Err(_), Some(error)) => return Err(error),
+        (Err(error), None) => return Err(error),
+    };
+    let described = client.states(
+        "DescribeStateMachine",
+        &json!({ "stateMachineArn": machine }),
+    )?;
+    let arn = described["loggingConfiguration"]["destinations"][0]["cloudWatchLogsLogGroup"]["logGroupArn"].as_str();
+    // arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*
+    let Some(group) = arn.and_then(|arn| arn.split(':').nth(6)) else {
+        bail!(
+            "state machine {typed} does not log\nnext: give it a Logging (LoggingConfiguration) with a log group, or see `history`"
+        );
+    };
+    Ok(group.to_owned())
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// What has been shown: the newest time, and the events since a little before it.
 #[derive(Default)]
 struct Cursor {
+    /// Nothing older is shown.
+    since_ms: i64,
     newest_ms: i64,
     shown: BTreeSet<(i64, String)>,
 }
@@ -55,18 +105,22 @@ impl Cursor {
 
 fn fresh_events(
     client: &Client,
-    function: &str,
+    group: &str,
+    filter: Option<&str>,
     cursor: &mut Cursor,
 ) -> anyhow::Result<Vec<Value>> {
     let mut fresh = Vec::new();
-    let start_ms = (cursor.newest_ms - OVERLAP_MS).max(0);
-    let mut request = json!({ "logGroupName": format!("/aws/lambda/{function}"), "limit": PAGE_EVENTS, "startTime": start_ms });
+    let start_ms = (cursor.newest_ms - OVERLAP_MS).max(cursor.since_ms);
+    let mut request = json!({ "logGroupName": group, "limit": PAGE_EVENTS, "startTime": start_ms });
+    if let Some(filter) = filter {
+        request["filterPattern"] = json!(filter);
+    }
     for _ in 0..PAGES_MAX {
         let page = match client.logs("FilterLogEvents", &request) {
             Ok(page) => page,
             // AWS: a log group appears with the first invocation.
             Err(error) if error.is("ResourceNotFoundException") => return Ok(fresh),
-            Err(error @ Error::Service { .. }) => bail!("logs of {function}: {error}"),
+            Err(error @ Error::Service { .. }) => bail!("logs of {group}: {error}"),
             Err(error) => return Err(error.into()),
         };
         for event in page["events"]
