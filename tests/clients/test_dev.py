@@ -1,5 +1,6 @@
 """`stepwell dev`: a save is the next version; what runs keeps its own."""
 
+import base64
 import json
 import os
 import shlex
@@ -167,6 +168,14 @@ def test_an_invocation_in_flight_ends_with_the_code_it_began_with(tmp_path):
         assert dev.invoke("f")["Payload"] == "NEW"
         gate.write_text("")
         assert running.result()["Payload"] == "OLD"
+
+
+def test_errors_name_the_lines_of_the_source(tmp_path):
+    source = "interface Event { n: number }\n\n\nexport const handler = async (event: Event) => {\n  throw new Error('here');\n};\n"
+    with Dev(small(tmp_path, source)) as dev:
+        reply = dev.invoke("f", LogType="Tail")
+    assert any("src/app.ts:5:" in line for line in reply["Payload"]["trace"]), reply["Payload"]
+    assert "src/app.ts:5:" in base64.b64decode(reply["LogResult"]).decode()
 
 
 def test_functions_come_and_go_with_the_template_and_a_broken_one_changes_nothing(tmp_path):

@@ -2,8 +2,11 @@
 
 import http.server
 import json
+import sys
 import threading
+from pathlib import Path
 
+import boto3
 import pytest
 
 from harness import REPOSITORY, ROLE, Server, package, wait_until
@@ -337,3 +340,45 @@ def test_segments_of_x_ray_are_taken_and_dropped(server, run, name):
     untraced = server.invoke(function, {}, LogType="Tail")
     assert untraced["Payload"]["header"].endswith(";Sampled=0")
     assert "Missing AWS Lambda trace data" not in untraced.get("Log", "")
+
+
+def test_boto3_in_a_handler_calls_this_server_and_what_is_not_served_fails_at_once(server, name):
+    source = f"""
+import sys, time
+sys.path.append({str(Path(boto3.__file__).parents[1])!r})
+import boto3
+
+def attempt(call):
+    begun = time.monotonic()
+    try:
+        return {{"answered": call()}}
+    except Exception as error:
+        code = (getattr(error, "response", None) or {{}}).get("Error", {{}}).get("Code")
+        return {{"name": code, "message": str(error), "ms": (time.monotonic() - begun) * 1000}}
+
+def handler(event, context):
+    away = boto3.client("sts", endpoint_url="https://sts.amazonaws.com")
+    return {{
+        "here": attempt(lambda: boto3.client("sts").get_caller_identity()["Account"]),
+        "dynamodb": attempt(lambda: boto3.client("dynamodb").list_tables()),
+        "sqs": attempt(lambda: boto3.client("sqs").list_queues()),
+        "s3": attempt(lambda: boto3.client("s3").get_object(Bucket="my-bucket", Key="a")),
+        "away": attempt(lambda: away.get_caller_identity()),
+    }}
+"""
+    function = name("python")
+    server.functions.create_function(
+        FunctionName=function,
+        Runtime=f"python3.{sys.version_info.minor}",
+        Role=ROLE,
+        Handler="app.handler",
+        Timeout=60,
+        MemorySize=512,
+        Code={"ZipFile": package({"app.py": source})},
+    )
+    found = server.invoke(function)["Payload"]
+    assert found.get("here") == {"answered": "123456789012"}, found
+    for service in ("dynamodb", "sqs", "s3"):
+        assert_refused(found[service], service)
+    assert "does not let a function call AWS itself (sts.amazonaws.com)" in found["away"]["message"]
+    assert found["away"]["ms"] < AT_ONCE_SECONDS * 1000

@@ -314,7 +314,11 @@ const DATA_SLACK_BYTES: u64 = 1 << 30;
 /// 1,024 by its control group; this holds where there is none, and leaves room for what others start meanwhile.
 const PROCESSES_SLACK: u64 = 4096;
 
-const BOOTSTRAP: [(&str, &str); 7] = [
+const BOOTSTRAP: [(&str, &str); 8] = [
+    (
+        "sitecustomize.py",
+        include_str!("../../bootstrap/sitecustomize.py"),
+    ),
     ("aws.mjs", include_str!("../../bootstrap/aws.mjs")),
     (
         "bootstrap.mjs",

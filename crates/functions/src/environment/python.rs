@@ -45,6 +45,8 @@ impl Host {
         };
         // AWS: the runtime itself, then what layers bring.
         let mut search: Vec<PathBuf> = python.client.iter().cloned().collect();
+        // Holds `sitecustomize`, which keeps calls of AWS SDKs on this machine.
+        search.push(self.runtime_directory.clone());
         if let Some(opt) = code.opt() {
             search.push(opt.join("python"));
             let packages = format!("python/lib/python{}/site-packages", python.version);
