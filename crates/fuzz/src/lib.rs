@@ -1,6 +1,6 @@
 //! Bad input on purpose: generators, mutations, and a run whose inputs are bounded in time and memory.
 //!
-//! Lives here: the five targets, their corpora, the supervisor that survives what its worker does not, minimising.
+//! Lives here: the six targets, their corpora, the supervisor that survives what its worker does not, minimising.
 //! Never here: anything that ships; expectations about single inputs, which belong to the tests of their crate.
 //! Read first: [`Target`], then [`supervise::run`].
 
@@ -27,12 +27,13 @@ pub struct Target {
 
 impl Target {
     /// Every target, in the order of the summary.
-    pub const ALL: [&'static Target; 5] = [
+    pub const ALL: [&'static Target; 6] = [
         &targets::definition::TARGET,
         &targets::path::TARGET,
         &targets::intrinsic::TARGET,
         &targets::jsonata::TARGET,
         &targets::api::TARGET,
+        &targets::front::TARGET,
     ];
 
     /// The target with this name.

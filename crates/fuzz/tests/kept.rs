@@ -53,6 +53,11 @@ fn requests_are_read() {
 }
 
 #[test]
+fn the_front_is_read() {
+    read_all("front");
+}
+
+#[test]
 fn every_operation_of_step_functions_is_among_the_requests() {
     assert_eq!(targets::api::states_left_out(), Vec::<&str>::new());
 }

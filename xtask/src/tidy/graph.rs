@@ -15,7 +15,7 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("asl", &[]),
     ("engine", &["asl"]),
     ("functions", &[]),
-    ("fuzz", &["asl", "api"]),
+    ("fuzz", &["asl", "api", "gateway"]),
     ("gateway", &[]),
     ("integrations", &["api"]),
     (

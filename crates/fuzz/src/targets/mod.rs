@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod definition;
+pub mod front;
 pub mod intrinsic;
 pub mod jsonata;
 pub mod path;
