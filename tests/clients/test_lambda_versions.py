@@ -211,3 +211,45 @@ def test_a_function_reads_its_layers(server, name):
     lambdas.remove_layer_version_permission(LayerName=layer, VersionNumber=2, StatementId="all")
     missing = refused(lambdas.update_function_configuration, FunctionName=function, Layers=[first["LayerVersionArn"]])
     assert missing == ("InvalidParameterValueException", 400)
+
+
+def test_a_state_machine_shifts_an_alias_and_sees_what_lambda_says(server, name):
+    function = created(server, name, Publish=True)
+    server.functions.update_function_code(FunctionName=function, ZipFile=zipped("two"), Publish=True)
+    server.functions.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
+    sdk = "arn:aws:states:::aws-sdk:lambda:"
+    alias = {"FunctionName": function, "Name": "live"}
+    definition = {
+        "StartAt": "Shift",
+        "States": {
+            "Shift": {
+                "Type": "Task",
+                "Resource": f"{sdk}updateAlias",
+                "Parameters": alias | {"FunctionVersion": "2"},
+                "Next": "Missing",
+            },
+            "Missing": {
+                "Type": "Task",
+                "Resource": f"{sdk}getAlias",
+                "Parameters": alias | {"Name": "gone"},
+                "Catch": [{"ErrorEquals": ["Lambda.ResourceNotFoundException"], "ResultPath": "$.error", "Next": "Off"}],
+                "End": True,
+            },
+            "Off": {
+                "Type": "Task",
+                "Resource": f"{sdk}putFunctionConcurrency",
+                "Parameters": {"FunctionName": function, "ReservedConcurrentExecutions": 0},
+                "ResultPath": "$.off",
+                "End": True,
+            },
+        },
+    }
+    execution, history = server.run(server.create_machine(name("m"), definition))
+    check_history(history)
+    output = json.loads(execution["output"])
+    assert (output["AliasArn"], output["FunctionVersion"]) == (f"{arn(function)}:live", "2")
+    assert output["off"] == {"ReservedConcurrentExecutions": 0}
+    cause = output["error"]["Cause"]
+    assert cause.startswith(f"Cannot find alias arn: {arn(function)}:gone (Service: Lambda, Status Code: 404,"), cause
+    assert server.functions.get_alias(**alias)["FunctionVersion"] == "2"
+    assert server.functions.get_function_concurrency(FunctionName=function)["ReservedConcurrentExecutions"] == 0

@@ -111,7 +111,7 @@ pub mod lambda {
     use crate::rest;
 
     pub use crate::generated::lambda::*;
-    pub use crate::rest::{CONTENT_TYPE, decode, reply, reply_written};
+    pub use crate::rest::{CONTENT_TYPE, decode, decode_members, reply, reply_written};
 
     /// A request of which only the body has not been read.
     pub type Routed = rest::Routed<Operation>;

@@ -218,6 +218,13 @@ pub fn decode<T: Input, O: Operations>(
     Ok(input)
 }
 
+/// The input of an operation whose members are all in one object, with every constraint of the model checked.
+///
+/// - Errors: as [`decode`].
+pub fn decode_members<T: Input, C: Code>(members: Value) -> Result<T, Error<C>> {
+    constraint::checked(members)
+}
+
 /// The reply of an operation: status of the model, members in headers and body.
 pub fn reply<O: Operations>(operation: O, request_id: &str, output: &impl Output) -> Reply {
     let status = output.status().unwrap_or(operation.status());

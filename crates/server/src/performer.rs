@@ -18,7 +18,7 @@ use stepwell_service::{
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::deliveries;
-use crate::functions::{Functions, Unrun, unrun_error};
+use crate::functions::{Functions, Unanswered, Unrun, unrun_error};
 use crate::shard::{now, uuid};
 use crate::states;
 
@@ -225,6 +225,16 @@ pub(crate) async fn call_function(
         let outcome = unawaited_outcome(now(), call, &request_id, answered);
         return Performed::Ended(outcome);
     }
+    if let CallStyle::Operation {
+        operation,
+        is_callback,
+    } = call.style
+    {
+        let answer = functions
+            .operate(operation, &call.payload, &request_id)
+            .await;
+        return Performed::Ended(operated(call, answer, is_callback, &request_id));
+    }
     let invocation = invocation(call, &request_id);
     let qualifier = call.qualifier.as_deref();
     let invoked = functions.invoke_unless(&call.function, qualifier, invocation, revoked);
@@ -235,6 +245,35 @@ pub(crate) async fn call_function(
             Performed::Unknown
         }
         Err(unrun) => Performed::Ended(unrun_outcome(unrun, &call.style, &request_id)),
+    }
+}
+
+/// How a task ends that called an operation which runs no function.
+fn operated(
+    call: &FunctionCall,
+    answer: Result<Value, Unanswered>,
+    is_callback: bool,
+    request_id: &str,
+) -> TaskOutcome {
+    match answer {
+        Ok(result) => integrated(result, is_callback),
+        Err(Unanswered::Parameters(reasons)) => failed(
+            "States.Runtime",
+            format!(
+                "The Parameters '{}' could not be used to start the Task: [{reasons}]",
+                call.payload.text()
+            ),
+        ),
+        // What is not built must never look like an answer that a definition can handle.
+        Err(Unanswered::Refused(error)) if error.code == lambda::ErrorCode::NotImplemented => {
+            failed(
+                "States.Runtime",
+                format!("NotImplemented: {}", error.message),
+            )
+        }
+        Err(Unanswered::Refused(error)) => {
+            unrun_outcome(Unrun::Refused(error), &call.style, request_id)
+        }
     }
 }
 
@@ -266,7 +305,7 @@ async fn call_unawaited(
 
 fn invocation(call: &FunctionCall, request_id: &str) -> Invocation {
     let (log_tail, client_context) = match &call.style {
-        CallStyle::Direct => (false, None),
+        CallStyle::Direct | CallStyle::Operation { .. } => (false, None),
         CallStyle::Integration {
             log_tail,
             client_context,
@@ -309,7 +348,7 @@ fn outcome_of(call: &FunctionCall, reply: &InvokeReply, request_id: &str) -> Tas
         }
     };
     match &call.style {
-        CallStyle::Direct => TaskOutcome::Succeeded(payload),
+        CallStyle::Direct | CallStyle::Operation { .. } => TaskOutcome::Succeeded(payload),
         CallStyle::Integration { is_callback, .. } => {
             let trace_header = call.trace_header.as_deref();
             let result = invoke_result(&payload, &text, reply, request_id, trace_header);
@@ -429,7 +468,7 @@ fn unrun_outcome(unrun: Unrun, style: &CallStyle, request_id: &str) -> TaskOutco
         CallStyle::Integration {
             naming: Naming::Sdk,
             ..
-        }
+        } | CallStyle::Operation { .. }
     );
     let sdk = |message: &str, status: u16, code: &str| {
         if is_sdk {

@@ -486,6 +486,12 @@ pub enum CallStyle {
         /// `.waitForTaskToken`: the reply submits the task instead of completing it.
         is_callback: bool,
     },
+    /// `aws-sdk:lambda:*` but for invoke: no function runs. The payload is the input of the operation, its output is
+    /// the result.
+    Operation {
+        operation: lambda::Operation,
+        is_callback: bool,
+    },
 }
 
 /// Everything that one durable commit releases.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use stepwell_api::catalogue::Naming;
-use stepwell_api::states;
+use stepwell_api::{lambda, states};
 use stepwell_engine::{Call, CallPattern, Input, Payload, TaskToken, Ticket, Timestamp};
 
 use crate::command::{Answered, CallStyle, FunctionCall, TaskOutcome};
@@ -67,6 +67,22 @@ pub(crate) fn function_call(
                 .resource
                 .strip_suffix(pattern.suffix())
                 .unwrap_or(&call.resource);
+            let is_callback = pattern.suffix() == ".waitForTaskToken";
+            if let Some(operation) = lambda_operation(action) {
+                return Ok(FunctionCall {
+                    execution,
+                    ticket: call.ticket,
+                    function: String::new(),
+                    qualifier: None,
+                    payload: call.input,
+                    style: CallStyle::Operation {
+                        operation,
+                        is_callback,
+                    },
+                    trace_header,
+                    is_recovered: false,
+                });
+            }
             let naming = if action.ends_with(":states:::lambda:invoke") {
                 Naming::Optimized
             } else if action.ends_with(":states:::aws-sdk:lambda:invoke") {
@@ -78,10 +94,22 @@ pub(crate) fn function_call(
                 );
                 return Err(Refused::runtime(cause));
             };
-            let is_callback = pattern.suffix() == ".waitForTaskToken";
             invoke_call(execution, call, naming, is_callback, trace_header)
         }
     }
+}
+
+/// The operation of Lambda that an SDK integration calls, if it is none that runs a function.
+fn lambda_operation(action: &str) -> Option<lambda::Operation> {
+    let (_, name) = action.split_once(":states:::aws-sdk:lambda:")?;
+    let first = name.get(..1)?.to_ascii_uppercase();
+    let operation = lambda::Operation::from_name(&(first + &name[1..]))?;
+    let runs = [
+        lambda::Operation::Invoke,
+        lambda::Operation::InvokeAsync,
+        lambda::Operation::InvokeWithResponseStream,
+    ];
+    (!runs.contains(&operation)).then_some(operation)
 }
 
 fn invoke_call(

@@ -4,9 +4,11 @@ mod code;
 mod invoke;
 mod operations;
 mod prepared;
+mod task;
 mod urls;
 
 pub(crate) use invoke::unrun_error;
+pub(crate) use task::Unanswered;
 
 use std::sync::Arc;
 use std::time::Duration;

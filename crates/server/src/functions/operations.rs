@@ -6,6 +6,7 @@ use stepwell_service::{Answered, LambdaRequest, LayerVersionRow, Read, Reader, R
 
 use super::Functions;
 use super::code::{Source, code_of};
+use super::task::unserved;
 use crate::inbox::Refused;
 use crate::shard::FAILED;
 
@@ -15,12 +16,17 @@ pub(super) struct Call<'a> {
     /// Value of a request header by lower-case name.
     pub(super) header: &'a (dyn Fn(&str) -> Option<String> + Sync),
     pub(super) body: Vec<u8>,
+    /// The members of the input where a task calls and not a client: nothing else is read then.
+    pub(super) members: Option<serde_json::Value>,
     pub(super) request_id: &'a str,
 }
 
 impl Call<'_> {
     /// The input, with every constraint of the model checked. Takes the body.
     pub(super) fn input<T: Input>(&mut self) -> Result<T, lambda::Error> {
+        if let Some(members) = self.members.take() {
+            return lambda::decode_members(members);
+        }
         let body = std::mem::take(&mut self.body);
         lambda::decode(self.routed, &|name| (self.header)(name), body)
     }
@@ -47,6 +53,7 @@ impl Functions {
             routed,
             header,
             body,
+            members: None,
             request_id,
         };
         match self.dispatch(call).await {
@@ -55,7 +62,7 @@ impl Functions {
         }
     }
 
-    async fn dispatch(&self, call: Call<'_>) -> Replied {
+    pub(super) async fn dispatch(&self, call: Call<'_>) -> Replied {
         use {LambdaRequest as L, Operation as O, Request as R};
         match call.routed.operation {
             O::Invoke => self.invoke_operation(call).await,
@@ -140,8 +147,12 @@ impl Functions {
                     routed,
                     header,
                     body,
+                    members,
                     request_id,
                 } = call;
+                if members.is_some() {
+                    return Err(unserved(routed.operation));
+                }
                 self.answer_asynchronous(routed, header, body, request_id)
                     .await
             }
