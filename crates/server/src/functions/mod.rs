@@ -154,6 +154,7 @@ impl Functions {
 
     fn configuration(&self, invocable: Invocable) -> Configuration {
         let row = invocable.row;
+        let invocations_per_environment = row.invocations_per_environment();
         let settings = self.handle.settings();
         let own_group = format!("/aws/lambda/{}", row.name);
         let named_group = row.logging.as_ref().and_then(|it| it.log_group.clone());
@@ -183,7 +184,7 @@ impl Functions {
             logging: logging(row.logging.unwrap_or_default()),
             reserved_concurrency: invocable.reserved_concurrency,
             provisioned_concurrency: invocable.provisioned_concurrency,
-            invocations_per_environment: 1,
+            invocations_per_environment,
         }
     }
 }

@@ -163,6 +163,7 @@ fn created(
         layers,
         unzipped_bytes: code.unzipped_bytes,
         logging: input.logging_config,
+        capacity_provider: input.capacity_provider_config,
         dead_letter_target: target(input.dead_letter_config),
         shown: Shown {
             kms_key_arn: input.kms_key_arn.filter(|arn| !arn.is_empty()),
@@ -201,6 +202,7 @@ fn updated(mut row: FunctionRow, input: lambda::UpdateFunctionConfigurationReque
         row.shown.snap_start = Some(apply_on);
     }
     row.logging = input.logging_config.or(row.logging);
+    row.capacity_provider = input.capacity_provider_config.or(row.capacity_provider);
     row
 }
 
@@ -227,10 +229,6 @@ fn check_created(input: &lambda::CreateFunctionRequest) -> Result<(), lambda::Er
         ),
         ("TenancyConfig", input.tenancy_config.is_some()),
         ("DurableConfig", input.durable_config.is_some()),
-        (
-            "CapacityProviderConfig",
-            input.capacity_provider_config.is_some(),
-        ),
         ("AcceleratorConfig", input.accelerator_config.is_some()),
         ("RuntimeConfig", input.runtime_config.is_some()),
         (
@@ -253,10 +251,6 @@ fn check_updated(input: &lambda::UpdateFunctionConfigurationRequest) -> Result<(
                 .is_some_and(|it| !it.is_empty()),
         ),
         ("DurableConfig", input.durable_config.is_some()),
-        (
-            "CapacityProviderConfig",
-            input.capacity_provider_config.is_some(),
-        ),
         ("AcceleratorConfig", input.accelerator_config.is_some()),
         ("RuntimeConfig", input.runtime_config.is_some()),
     ];

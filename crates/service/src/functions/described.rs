@@ -56,6 +56,7 @@ impl FunctionRow {
                 optimization_status: Some("Off".to_string()),
             }),
             logging_config: Some(self.shown_logging()),
+            capacity_provider_config: self.capacity_provider.clone(),
             ..Default::default()
         }
     }

@@ -49,6 +49,9 @@ pub struct FunctionRow {
     /// Absent: text, at AWS's default levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<lambda::LoggingConfig>,
+    /// Of Lambda Managed Instances: how many invocations an environment runs at one time. The provider is only shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_provider: Option<lambda::CapacityProviderConfig>,
     /// Where events go that could not be processed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter_target: Option<String>,
@@ -58,6 +61,20 @@ pub struct FunctionRow {
     /// Of a version: SHA-256 of what was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
+}
+
+impl FunctionRow {
+    /// Invocations that one environment runs at one time; 1 where nothing says otherwise.
+    pub fn invocations_per_environment(&self) -> u32 {
+        let given = self.capacity_provider.as_ref().and_then(|config| {
+            config
+                .lambda_managed_instances_capacity_provider_config
+                .per_execution_environment_max_concurrency
+        });
+        given
+            .and_then(|given| u32::try_from(given).ok())
+            .unwrap_or(1)
+    }
 }
 
 /// Members of a configuration that change nothing here but are shown as they were given.

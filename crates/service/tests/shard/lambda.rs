@@ -1149,7 +1149,6 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
         json!({ "FileSystemConfigs": [{ "Arn": "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-1", "LocalMountPath": "/mnt/a" }] }),
         json!({ "TenancyConfig": { "TenantIsolationMode": "PER_TENANT" } }),
         json!({ "DurableConfig": { "ExecutionTimeout": 1 } }),
-        json!({ "CapacityProviderConfig": { "LambdaManagedInstancesCapacityProviderConfig": { "CapacityProviderArn": "a" } } }),
         json!({ "CodeSigningConfigArn": "a" }),
         json!({ "PublishTo": "LATEST_PUBLISHED" }),
         json!({ "LoggingConfig": { "LogFormat": "Text", "SystemLogLevel": "WARN" } }),
@@ -1166,7 +1165,6 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
         ! NotImplemented: Stepwell does not implement FileSystemConfigs of CreateFunction yet
         ! NotImplemented: Stepwell does not implement TenancyConfig of CreateFunction yet
         ! NotImplemented: Stepwell does not implement DurableConfig of CreateFunction yet
-        ! NotImplemented: Stepwell does not implement CapacityProviderConfig of CreateFunction yet
         ! NotImplemented: Stepwell does not implement CodeSigningConfigArn of CreateFunction yet
         ! NotImplemented: Stepwell does not implement PublishTo of CreateFunction yet
         ! InvalidParameterValueException: ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON

@@ -185,8 +185,10 @@ fn executions(endpoint: &str, arn: &str, clients: usize, time: Duration) -> anyh
                 let described: Value = serde_json::from_slice(connection.call(&describe)?)?;
                 match described["status"].as_str() {
                     Some("SUCCEEDED") => break,
-                    Some("RUNNING") => std::thread::sleep((expected / 20).clamp(ASK_MIN, ASK_MAX)),
-                    status => anyhow::bail!("an execution of the benchmark ended {status:?}"),
+                    Some("RUNNING") => {
+                        std::thread::sleep((began.elapsed() / 20).clamp(ASK_MIN, ASK_MAX));
+                    }
+                    _ => anyhow::bail!("an execution of the benchmark failed: {described}"),
                 }
             }
             let took = began.elapsed();
