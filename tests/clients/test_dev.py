@@ -61,6 +61,22 @@ def test_a_broken_save_is_told_and_the_old_version_stays(dev, application):
     wait_until(lambda: dev.invoke(function, order)["Payload"]["status"] == "MENDED", "the mended handler")
 
 
+def test_a_saved_layer_is_a_new_version_that_its_functions_use(tmp_path):
+    application = shutil.copytree(REPOSITORY / "tests" / "templates" / "layer", tmp_path / "app")
+    words = application / "shared" / "words.txt"
+    words.write_text("one")
+    with Dev(application) as dev:
+        (name,) = dev.function_names
+
+        def layer():
+            return dev.functions.get_function_configuration(FunctionName=name)["Layers"][0]["Arn"]
+
+        assert layer().endswith(":1")
+        words.write_text("two")
+        wait_until(lambda: layer().endswith(":2"), "the function on the new layer")
+        assert dev.invoke(name, {"name": "ann"})["Payload"] == "welcome, ann"
+
+
 def test_an_execution_in_a_wait_keeps_its_definition_when_it_changes(dev, application):
     (machine,) = dev.state_machines
     file = application / "statemachine" / "order-processing.asl.json"

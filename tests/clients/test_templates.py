@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from harness import REPOSITORY, Server, stepwell, wait_until
+from harness import REPOSITORY, Process, Server, stepwell, wait_until
 
 TEMPLATES = REPOSITORY / "tests" / "templates"
 BROKEN = sorted((TEMPLATES / "broken").glob("*.yaml"))
@@ -367,7 +367,7 @@ def test_a_plan_shows_what_would_change_and_changes_nothing(server, tmp_path):
     changes = {document["logicalId"]: (document["action"], document.get("changed")) for document in told[:-1]}
     assert changes["Group"] == ("update", ["RetentionInDays"])
     assert changes["Second"] == ("update", ["definition"])
-    assert changes["First"][0] == "update" and set(changes["First"][1]) == {"CodeSha256", "Description"}
+    assert changes["First"][0] == "update" and set(changes["First"][1]) == {"Code", "Description"}
     text = stepwell("deploy", template, "--stack-name", "planned", "--plan", endpoint=server.url).stdout
     assert re.search(r"update +log group +/planned/group +RetentionInDays", text), text
 
@@ -408,6 +408,23 @@ def test_a_first_deployment_that_fails_leaves_nothing(server, tmp_path):
     done, _ = run(server, written(tmp_path, broken), "nothing")
     assert done.returncode == 1
     assert [name for name in names_of_everything(server) if "nothing" in name] == []
+
+
+def test_a_deployment_that_is_killed_is_finished_by_the_next(server, tmp_path):
+    """Killed between two steps of a shift: what was made is found again, and what left the template goes."""
+    stack = "killed"
+    outputs, _ = deploy(server, "machine-alias.yaml", stack)
+    shift = Process("deploy", TEMPLATES / "machine-alias.yaml", "--stack-name", stack, "--parameter", "Colour=green", "--endpoint", server.url, "--rollout-minute", "3600")
+
+    def routes():
+        return len(server.states.describe_state_machine_alias(stateMachineAliasArn=outputs["AliasArn"])["routingConfiguration"])
+
+    wait_until(lambda: routes() == 2, "the first share")
+    shift.kill()
+    deploy(server, "machine-alias.yaml", stack, "--parameter", "Colour=green", "--rollout-minute", "0")
+    assert routes() == 1
+    assert executed(server, outputs["AliasArn"]) == {"colour": "green"}
+    assert "MachineAliaslive" in empty(server, stack, tmp_path)
 
 
 def test_executions_in_flight_keep_their_definition_and_their_function(server, tmp_path):

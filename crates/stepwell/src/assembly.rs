@@ -443,7 +443,10 @@ impl Builder {
 
     /// Whether a saved file can change what is built.
     pub fn is_concerned(&self, changes: &Changes) -> bool {
+        let is_layer =
+            |package: &Package| changes.paths.iter().any(|path| package.is_made_of(path));
         changes.is_everything
+            || self.layers.values().any(is_layer)
             || self
                 .built
                 .values()

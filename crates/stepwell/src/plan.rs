@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use stepwell_template::Companion;
 
-use crate::stack::{Kind, Resource, Stack, stack_tags};
+use crate::stack::{Kind, Resource, Stack, is_open, stack_tags};
 
 /// A built application: everything a deployment sends, nothing it must still read.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +64,13 @@ pub struct Function {
     pub code_sha256: String,
 }
 
+impl Function {
+    /// Whether it names something that only the server gives.
+    pub fn is_open(&self) -> bool {
+        self.configuration.values().any(is_open)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateMachine {
     pub logical_id: String,
@@ -77,6 +84,13 @@ pub struct StateMachine {
     pub logging: Option<Value>,
     pub tracing: Option<Value>,
     pub tags: BTreeMap<String, String>,
+}
+
+impl StateMachine {
+    /// Whether it names something that only the server gives.
+    pub fn is_open(&self) -> bool {
+        stepwell_template::is_open(&self.definition)
+    }
 }
 
 /// A resource beside functions and state machines.

@@ -115,7 +115,7 @@ fn show(plan: &Plan, report: Report) -> Verdict {
     for step in &plan.steps {
         let (word, detail) = match &step.action {
             Action::Create => ("create", Value::Null),
-            Action::Update(members) => ("update", json!(members)),
+            Action::Update(members) => ("update", json!(stack::shown(members))),
             Action::Nothing => ("unchanged", Value::Null),
             Action::Refuse(reason) => {
                 verdict = Verdict::Badly;

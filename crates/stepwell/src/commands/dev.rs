@@ -296,16 +296,24 @@ impl Session {
 
     /// What differs from what was deployed last.
     fn fresh(&self, application: Application) -> Application {
+        // What names something that another resource gives, a layer's version say, follows it.
+        let is_other = application.companions != self.companions;
         Application {
             functions: application
                 .functions
                 .into_iter()
-                .filter(|function| self.functions.get(&function.name) != Some(function))
+                .filter(|function| {
+                    let is_new = self.functions.get(&function.name) != Some(function);
+                    is_new || is_other && function.is_open()
+                })
                 .collect(),
             state_machines: application
                 .state_machines
                 .into_iter()
-                .filter(|machine| self.state_machines.get(&machine.name) != Some(machine))
+                .filter(|machine| {
+                    let is_new = self.state_machines.get(&machine.name) != Some(machine);
+                    is_new || is_other && machine.is_open()
+                })
                 .collect(),
             // Versions follow what they are versions of; all others go together, since they name each other.
             companions: match application.companions == self.companions {

@@ -36,6 +36,18 @@ pub fn differences(wanted: &Map<String, Value>, existing: &Map<String, Value>) -
     names.filter(differs).cloned().collect()
 }
 
+/// The members as a reader knows them: a package is known by its hash, and is the code.
+pub fn shown(members: &[String]) -> Vec<String> {
+    let shown = members.iter().map(|member| match member.as_str() {
+        "CodeSha256" => "Code".to_owned(),
+        "BodyHash" => "Body".to_owned(),
+        member => member.to_owned(),
+    });
+    let mut shown: Vec<String> = shown.collect();
+    shown.dedup();
+    shown
+}
+
 /// Whether every member that is asked for is there: a server fills in defaults of its own.
 pub fn covers(existing: &Value, wanted: &Value) -> bool {
     match (existing, wanted) {

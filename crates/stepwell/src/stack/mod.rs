@@ -22,6 +22,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
+pub use document::shown;
 pub use kinds::Kind;
 pub use lambda::qualified;
 pub use planning::{Action, Plan, plan};

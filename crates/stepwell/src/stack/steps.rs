@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Kind, Known, Resource, Stack, State, Wanted,
-    document::differences,
+    document::{differences, shown},
     lambda,
     ledger::{self, Belonging},
     planning::{self, Action, Plan, Step},
@@ -58,7 +58,7 @@ pub fn apply(
         let begun = Instant::now();
         let id = step.resource.logical_id.clone();
         let resource = step.resource.clone();
-        match perform(client, stack, step, &mut known, pace, &mut done) {
+        match perform(client, stack, step, &mut known, pace, Some(&mut done)) {
             Ok(outcome) => report(change(&resource, outcome, begun)),
             Err(error @ Error::Service { .. }) => {
                 report(change(&resource, Outcome::Failed(error.to_string()), begun));
@@ -105,7 +105,7 @@ pub fn bring_each(
                 Pace {
                     minute: std::time::Duration::ZERO,
                 },
-                &mut Vec::new(),
+                None,
             )
         });
         let outcome = match brought {
@@ -230,7 +230,7 @@ fn perform(
     step: Step,
     known: &mut Known,
     pace: Pace,
-    done: &mut Vec<Done>,
+    done: Option<&mut Vec<Done>>,
 ) -> Result<Outcome, Error> {
     let Step {
         resource,
@@ -254,17 +254,21 @@ fn perform(
         known.learn(&resource.logical_id, &existing.attributes);
         return Ok(Outcome::Unchanged);
     }
+    // Only who may have to put it back needs the code of before.
     if kind == Kind::Function
+        && done.is_some()
         && let Some(existing) = &mut from
         && changed.iter().any(|member| member == "CodeSha256")
     {
         existing.package = lambda::function::package(client, &existing.identity)?;
     }
-    done.push(Done {
-        resource: resource.clone(),
-        from: from.clone(),
-        wanted: wanted.clone(),
-    });
+    if let Some(done) = done {
+        done.push(Done {
+            resource: resource.clone(),
+            from: from.clone(),
+            wanted: wanted.clone(),
+        });
+    }
     match (kind, &from) {
         (Kind::FunctionAlias, Some(existing)) => {
             shift_function(client, &resource, existing, &wanted, &changed, pace)?;
@@ -293,7 +297,7 @@ fn perform(
     known.learn(&resource.logical_id, &now.attributes);
     Ok(match from {
         None => Outcome::Created,
-        Some(_) => Outcome::Updated(changed),
+        Some(_) => Outcome::Updated(shown(&changed)),
     })
 }
 
