@@ -181,7 +181,7 @@ mod tests {
     fn a_service_is_a_line_for_each_action() {
         let model = serde_json::from_str(
             r#"{
-              "metadata": {"serviceId": "Queue"},
+              "metadata": {"serviceId": "Queue", "endpointPrefix": "queue"},
               "operations": {
                 "Send": {"input": {"shape": "In"}, "output": {"shape": "Out"}},
                 "Drop": {"input": {"shape": "In"}},
