@@ -321,11 +321,11 @@ def test_the_sync_host_prefix_that_clients_prepend_is_accepted(server, name):
 
 def test_what_is_not_built_says_so_by_name(server):
     with pytest.raises(ClientError) as caught:
-        server.functions.list_aliases(FunctionName="a")
+        server.functions.list_event_source_mappings(FunctionName="a")
     error = caught.value.response
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert error["Error"]["Code"] == "NotImplemented"
-    assert "ListAliases" in error["Error"]["Message"]
+    assert "ListEventSourceMappings" in error["Error"]["Message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b'{"name": 7}', b"\xff\xfe", b"[" * 100_000])
