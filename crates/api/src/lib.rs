@@ -106,70 +106,51 @@ pub mod states {
     }
 }
 
+/// What the module of a REST-JSON service has beside its shapes: how a request finds its operation.
+macro_rules! routed {
+    () => {
+        /// A request of which only the body has not been read.
+        pub type Routed = crate::rest::Routed<Operation>;
+
+        /// The operation that a method and a request target (`/path?query`) name.
+        ///
+        /// - Errors: `UnknownOperationException` (HTTP 404) naming both.
+        pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
+            crate::rest::route(method, target)
+        }
+    };
+}
+
 /// AWS Lambda: REST-JSON.
 pub mod lambda {
-    use crate::rest;
-
     pub use crate::generated::lambda::*;
     pub use crate::rest::{CONTENT_TYPE, decode, decode_members, reply, reply_written};
 
-    /// A request of which only the body has not been read.
-    pub type Routed = rest::Routed<Operation>;
-
-    /// The operation that a method and a request target (`/path?query`) name.
-    ///
-    /// - Errors: `UnknownOperationException` (HTTP 404) naming both.
-    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
-        rest::route(method, target)
-    }
+    routed!();
 }
 
 /// Amazon EventBridge Scheduler: REST-JSON.
 pub mod scheduler {
-    use crate::rest;
-
     pub use crate::generated::scheduler::*;
     pub use crate::rest::{CONTENT_TYPE, decode, reply};
 
-    /// A request of which only the body has not been read.
-    pub type Routed = rest::Routed<Operation>;
-
-    /// The operation that a method and a request target (`/path?query`) name; errors as [`crate::lambda::route`].
-    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
-        rest::route(method, target)
-    }
+    routed!();
 }
 
 /// Amazon API Gateway, REST APIs: REST-JSON.
 pub mod apigateway {
-    use crate::rest;
-
     pub use crate::generated::apigateway::*;
     pub use crate::rest::{CONTENT_TYPE, decode, reply};
 
-    /// A request of which only the body has not been read.
-    pub type Routed = rest::Routed<Operation>;
-
-    /// The operation that a method and a request target (`/path?query`) name; errors as [`crate::lambda::route`].
-    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
-        rest::route(method, target)
-    }
+    routed!();
 }
 
 /// Amazon API Gateway, HTTP APIs: REST-JSON.
 pub mod apigatewayv2 {
-    use crate::rest;
-
     pub use crate::generated::apigatewayv2::*;
     pub use crate::rest::{CONTENT_TYPE, decode, reply};
 
-    /// A request of which only the body has not been read.
-    pub type Routed = rest::Routed<Operation>;
-
-    /// The operation that a method and a request target (`/path?query`) name; errors as [`crate::lambda::route`].
-    pub fn route(method: &str, target: &str) -> Result<Routed, Error> {
-        rest::route(method, target)
-    }
+    routed!();
 }
 
 /// Amazon EventBridge: AWS JSON 1.1 over `POST /`.

@@ -65,49 +65,44 @@ fn url(row: &FunctionUrlRow, endpoint: &str) -> String {
     format!("{endpoint}/lambda-url/{}/", row.id)
 }
 
+/// A function URL in one of the shapes that the operations answer with, which differ in their names; the first has no
+/// `last_modified_time`.
+macro_rules! described {
+    ($shape:ident, $row:ident, $endpoint:ident $(, $changed:ident)?) => {
+        lambda::$shape {
+            $($changed: DateTime::from_ms($row.updated_ms).to_string(),)?
+            function_url: url(&$row, $endpoint),
+            function_arn: $row.arn,
+            auth_type: $row.auth_type,
+            cors: $row.cors,
+            creation_time: DateTime::from_ms($row.created_ms).to_string(),
+            invoke_mode: Some($row.invoke_mode),
+        }
+    };
+}
+
 fn created(row: FunctionUrlRow, endpoint: &str) -> lambda::CreateFunctionUrlConfigResponse {
-    lambda::CreateFunctionUrlConfigResponse {
-        function_url: url(&row, endpoint),
-        function_arn: row.arn,
-        auth_type: row.auth_type,
-        cors: row.cors,
-        creation_time: DateTime::from_ms(row.created_ms).to_string(),
-        invoke_mode: Some(row.invoke_mode),
-    }
+    described!(CreateFunctionUrlConfigResponse, row, endpoint)
 }
 
 fn updated(row: FunctionUrlRow, endpoint: &str) -> lambda::UpdateFunctionUrlConfigResponse {
-    lambda::UpdateFunctionUrlConfigResponse {
-        last_modified_time: DateTime::from_ms(row.updated_ms).to_string(),
-        function_url: url(&row, endpoint),
-        function_arn: row.arn,
-        auth_type: row.auth_type,
-        cors: row.cors,
-        creation_time: DateTime::from_ms(row.created_ms).to_string(),
-        invoke_mode: Some(row.invoke_mode),
-    }
+    described!(
+        UpdateFunctionUrlConfigResponse,
+        row,
+        endpoint,
+        last_modified_time
+    )
 }
 
 fn got(row: FunctionUrlRow, endpoint: &str) -> lambda::GetFunctionUrlConfigResponse {
-    lambda::GetFunctionUrlConfigResponse {
-        last_modified_time: DateTime::from_ms(row.updated_ms).to_string(),
-        function_url: url(&row, endpoint),
-        function_arn: row.arn,
-        auth_type: row.auth_type,
-        cors: row.cors,
-        creation_time: DateTime::from_ms(row.created_ms).to_string(),
-        invoke_mode: Some(row.invoke_mode),
-    }
+    described!(
+        GetFunctionUrlConfigResponse,
+        row,
+        endpoint,
+        last_modified_time
+    )
 }
 
 fn listed(row: FunctionUrlRow, endpoint: &str) -> lambda::FunctionUrlConfig {
-    lambda::FunctionUrlConfig {
-        last_modified_time: DateTime::from_ms(row.updated_ms).to_string(),
-        function_url: url(&row, endpoint),
-        function_arn: row.arn,
-        auth_type: row.auth_type,
-        cors: row.cors,
-        creation_time: DateTime::from_ms(row.created_ms).to_string(),
-        invoke_mode: Some(row.invoke_mode),
-    }
+    described!(FunctionUrlConfig, row, endpoint, last_modified_time)
 }
