@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
+use crate::commits::Commits;
 use crate::front::{self, ReadApis};
 use crate::functions::Functions;
 use crate::logs::LogOperations;
@@ -56,6 +57,7 @@ pub(crate) struct Services {
     endpoints: Endpoints,
     /// Where the server listens.
     pub(crate) address: SocketAddr,
+    commits: Arc<Commits>,
 }
 
 impl Services {
@@ -64,6 +66,7 @@ impl Services {
         logs: LogOperations,
         endpoints: Endpoints,
         address: SocketAddr,
+        commits: Arc<Commits>,
     ) -> Services {
         Services {
             functions,
@@ -73,6 +76,7 @@ impl Services {
             apis: ReadApis::default(),
             endpoints,
             address,
+            commits,
         }
     }
 }
@@ -359,7 +363,8 @@ fn health(services: &Services, request_id: &str) -> Reply {
     } else {
         (200, "ok")
     };
-    json(status, &serde_json::json!({ "status": text }), request_id)
+    let body = serde_json::json!({ "status": text, "commits": services.commits.json() });
+    json(status, &body, request_id)
 }
 
 /// The package that `GetFunction` gives a location for.

@@ -8,6 +8,7 @@
 mod asynchronous;
 mod body;
 mod caller;
+mod commits;
 mod deliveries;
 mod endpoints;
 mod events;

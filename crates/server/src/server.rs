@@ -14,6 +14,7 @@ use stepwell_telemetry::{Limits, Logs};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use crate::commits::{Commits, Counted};
 use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
 use crate::http::{self, Services};
@@ -119,7 +120,9 @@ impl Server {
                 false => stepwell_service::UnknownRole::Accepted,
             },
         };
+        let commits = Arc::new(Commits::default());
         let store = Embedded::open(&options.data.join("store"))?;
+        let store = Counted::new(store, Arc::clone(&commits));
         let shard = Shard::open(Box::new(store), settings.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(WORKER_THREADS)
@@ -189,6 +192,7 @@ impl Server {
             },
             options.endpoints,
             address,
+            commits,
         );
         runtime.spawn(http::serve(listener, Arc::new(services), is_stopping));
         Ok(Server {

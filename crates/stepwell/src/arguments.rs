@@ -75,7 +75,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  stepwell bench transitions\n  stepwell bench tasks --clients 8 --seconds 20 --json\n  stepwell bench functions --seconds 3\n\nEach workload runs on a server of its own with a fresh durable store, the load generator in the same process."
+    after_help = "Examples:\n  stepwell bench transitions\n  stepwell bench tasks --clients 8 --seconds 20 --json\n  stepwell bench all --directory /var/lib\n  stepwell bench start --server ./stepwell-of-last-week\n\nEach workload runs against a server process of its own with an empty durable store; the load generator is a client over HTTP."
 )]
 pub struct Bench {
     #[arg(value_enum)]
@@ -83,28 +83,79 @@ pub struct Bench {
     /// Calls or executions open at once
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub clients: u16,
-    /// How long to measure, in seconds
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub seconds: u64,
-    /// Directory for the store: the disk that is measured
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub data: PathBuf,
+    /// How long each rate is measured, in seconds [default: 10, for all workloads 5]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: Option<u64>,
+    /// Executions, children or items, where a workload has a number of them [default: as named at the workload]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub count: Option<u64>,
+    /// Directory below which the stores are: the disk that is measured
+    #[arg(long, alias = "data", value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// The program that serves, to compare two releases [default: this one]
+    #[arg(long, value_name = "PROGRAM")]
+    pub server: Option<PathBuf>,
 }
 
 impl Bench {
     pub fn time(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+        let of_all = self.workload == Workload::All;
+        Duration::from_secs(self.seconds.unwrap_or(if of_all { 5 } else { 10 }))
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
-    /// Standard executions of ten Pass states: durable state transitions a second
+    /// Standard executions of ten Pass states: durable state transitions a second, bytes written for each
     Transitions,
+    /// StartExecution until it is durable: how many a second, and how late at half of that
+    Start,
+    /// One client: a Standard execution to its end, an Express one in its call
+    Latency,
+    /// Express executions in their calls (StartSyncExecution), beside an HTTP server that only answers
+    Express,
     /// A warm no-op function through Task states, beside the bare Runtime API loop
     Tasks,
-    /// Functions as a table with targets and verdicts: runs of tasks, warm calls, cold starts, deployed functions, edits
+    /// A million executions asleep in a Wait (--count): memory, disk, processor, restart
+    Sleepers,
+    /// Functions: runs of tasks, warm calls, cold starts, deployed functions, edits
     Functions,
+    /// Every workload, one after the other
+    All,
+}
+
+impl Workload {
+    /// The workloads that one stands for.
+    pub fn all(&self) -> &[Workload] {
+        const ALL: [Workload; 7] = [
+            Workload::Transitions,
+            Workload::Start,
+            Workload::Latency,
+            Workload::Express,
+            Workload::Tasks,
+            Workload::Sleepers,
+            Workload::Functions,
+        ];
+        if *self == Workload::All {
+            &ALL
+        } else {
+            std::slice::from_ref(self)
+        }
+    }
+
+    /// As the command line names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::Transitions => "transitions",
+            Workload::Start => "start",
+            Workload::Latency => "latency",
+            Workload::Express => "express",
+            Workload::Tasks => "tasks",
+            Workload::Sleepers => "sleepers",
+            Workload::Functions => "functions",
+            Workload::All => "all",
+        }
+    }
 }
 
 /// Which server to talk to.

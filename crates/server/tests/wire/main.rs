@@ -14,9 +14,11 @@ fn health_and_identity_are_answered_before_anything_else() {
     let world = World::start();
     let mut client = world.client();
     let health = client.send("GET /health", &[], "");
-    assert_eq!(
-        (health.status, health.body.as_str()),
-        (200, r#"{"status":"ok"}"#)
+    assert_eq!(health.status, 200);
+    assert!(
+        health.body.starts_with(r#"{"status":"ok","#),
+        "{}",
+        health.body
     );
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let identity = client.send(

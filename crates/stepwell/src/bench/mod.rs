@@ -1,7 +1,15 @@
-//! What the benchmarks are made of: a load generator, a function without a state machine, the machine's own limits.
+//! What the benchmarks are made of: servers, load generators, the machine's own limits, and a file a workload.
 
 pub mod bare;
+pub mod definitions;
+pub mod echo;
+pub mod express;
 pub mod functions;
 pub mod load;
 pub mod machine;
+pub mod plan;
+pub mod server;
+pub mod sleepers;
+pub mod starts;
 pub mod table;
+pub mod tasks;
