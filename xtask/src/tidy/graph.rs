@@ -8,8 +8,7 @@ use serde::Deserialize;
 use super::{Finding, relative};
 use crate::root;
 
-/// Which of our crates a crate may use; see ARCHITECTURE.md. `integrations` and `sim` are
-/// planned. `stepwell` may use `functions`: building a package is done where files are.
+/// Which of our crates a crate may use; see ARCHITECTURE.md. `stepwell` may use `functions`: building a package is done where files are.
 const TABLE: [(&str, &[&str]); 14] = [
     ("api", &[]),
     ("asl", &[]),
@@ -31,7 +30,7 @@ const TABLE: [(&str, &[&str]); 14] = [
         ],
     ),
     ("service", &["engine", "store", "api"]),
-    ("sim", &["service", "engine", "asl", "store"]),
+    ("sim", &["service", "engine", "asl", "store", "api"]),
     ("stepwell", &["server", "template", "api", "functions"]),
     ("store", &[]),
     ("telemetry", &["api", "store"]),
