@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 mod bench;
 mod codegen;
 mod conformance;
+mod crash;
 mod fuzz;
 mod sim;
 mod soak;
@@ -41,6 +42,9 @@ Commands:
   sim [--seeds N] [--from SEED] [--minutes M]
                                 worlds of shards with crashes, late answers and clocks that jump, one a seed (2,000 of them)
   sim --seed SEED [--trace]     one world again, with what happens in it
+  crash [--kills N] [--seed N] [--minutes M] [--binary FILE] [--log FILE]
+                                kills a real server N times (20) under load, takes its disk away, and looks for anything
+                                acknowledged that is lost, repeated or changed; --log keeps one line a kill
 ";
 
 /// Exit code of a command line that is not understood.
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         ["fuzz", options @ ..] => fuzz::run(options),
         ["soak", options @ ..] => soak::run(options),
         ["sim", options @ ..] => sim::run(options),
+        ["crash", options @ ..] => crash::run(options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

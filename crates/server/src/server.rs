@@ -28,6 +28,10 @@ use crate::trace_daemon::TraceDaemon;
 /// Threads that serve connections and wait for functions.
 const WORKER_THREADS: usize = 2;
 
+/// How often a locked directory is tried, and how long after each other: for a second in all.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
+
 /// How long calls that a stop has ended may take to tell the shard.
 const REPORT_GRACE: Duration = Duration::from_secs(1);
 
@@ -121,7 +125,7 @@ impl Server {
             },
         };
         let commits = Arc::new(Commits::default());
-        let store = Embedded::open(&options.data.join("store"))?;
+        let store = open_store(&options.data.join("store"))?;
         let store = Counted::new(store, Arc::clone(&commits));
         let shard = Shard::open(Box::new(store), settings.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -257,10 +261,33 @@ impl Server {
     }
 }
 
+/// Opens a store that the last server may have left a moment ago.
+///
+/// A process that is killed while it starts a function leaves a child behind that holds the lock of the directory until
+/// it becomes the function's program: a few milliseconds.
+fn open_store(directory: &Path) -> Result<Embedded, stepwell_store::Error> {
+    patiently(LOCK_TRIES, LOCK_PAUSE, || Embedded::open(directory))
+}
+
+/// Tries again while the directory is locked, `tries` times in all.
+fn patiently<T>(
+    tries: u32,
+    pause: Duration,
+    mut open: impl FnMut() -> Result<T, stepwell_store::Error>,
+) -> Result<T, stepwell_store::Error> {
+    for _ in 1..tries {
+        match open() {
+            Err(stepwell_store::Error::Locked { .. }) => std::thread::sleep(pause),
+            opened => return opened,
+        }
+    }
+    open()
+}
+
 /// Opens the logs of the groups that exist and starts to write.
 fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<LogThread, Error> {
     let groups = handle.reader().log_group_ids()?;
-    let store = Embedded::open(&data.join("telemetry"))?;
+    let store = open_store(&data.join("telemetry"))?;
     let logs = Logs::open(Box::new(store), Limits::default(), |id| {
         groups.iter().any(|group| group == id)
     })?;
@@ -358,4 +385,33 @@ fn check(options: &Options) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_store::Error;
+
+    use super::*;
+
+    /// Opens a directory that is locked for the first `locked` times, with three tries; gives how often it was tried.
+    fn opened(locked: u32) -> (u32, Result<(), Error>) {
+        let mut tried = 0;
+        let opened = patiently(3, Duration::ZERO, || {
+            tried += 1;
+            if tried > locked {
+                return Ok(());
+            }
+            Err(Error::Locked {
+                directory: "data".to_string(),
+            })
+        });
+        (tried, opened)
+    }
+
+    #[test]
+    fn what_a_killed_server_still_holds_is_waited_for_and_what_another_has_is_not() {
+        assert!(matches!(opened(0), (1, Ok(()))));
+        assert!(matches!(opened(2), (3, Ok(()))));
+        assert!(matches!(opened(9), (3, Err(Error::Locked { .. }))));
+    }
 }

@@ -1,4 +1,4 @@
-//! As much of an HTTP client as a soak needs: one connection, JSON in and out.
+//! As much of an HTTP client as a soak and a crash test need: one connection, JSON in and out.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -44,7 +44,7 @@ impl Client {
             "Role": "arn:aws:iam::123456789012:role/soak", "Timeout": function.timeout_seconds,
             "MemorySize": 128, "Code": { "ZipFile": STANDARD.encode(zip) },
         });
-        let reply = self.call("POST", "/2015-03-31/functions", &body.to_string())?;
+        let reply = self.call("POST", "/2015-03-31/functions", &[], &body.to_string())?;
         ensure!(
             reply.status == 201,
             "create {}: {}",
@@ -55,19 +55,29 @@ impl Client {
     }
 
     pub fn delete(&mut self, name: &str) -> Result<()> {
-        let reply = self.call("DELETE", &format!("/2015-03-31/functions/{name}"), "")?;
+        let reply = self.call("DELETE", &format!("/2015-03-31/functions/{name}"), &[], "")?;
         ensure!(reply.status < 300, "delete {name}: {}", reply.payload);
         Ok(())
     }
 
     pub fn invoke(&mut self, name: &str, payload: &Value) -> Result<Reply> {
         let path = format!("/2015-03-31/functions/{name}/invocations");
-        self.call("POST", &path, &payload.to_string())
+        self.call("POST", &path, &[], &payload.to_string())
     }
 
-    fn call(&mut self, method: &str, path: &str, body: &str) -> Result<Reply> {
+    pub fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Reply> {
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.address,
             body.len()
         );
@@ -106,7 +116,7 @@ impl Client {
 }
 
 /// A zip of one file, not compressed.
-fn zip(name: &str, content: &[u8]) -> Vec<u8> {
+pub fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len())
         .expect("a small file")
         .to_le_bytes();

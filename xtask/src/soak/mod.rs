@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: many invocations with random faults on a real server, then a look at what is left.
 
-mod client;
+pub mod client;
 mod faults;
 mod server;
 

@@ -1,0 +1,137 @@
+//! `cargo xtask crash`: the real binary is killed, frozen and starved of disk under load, and must lose nothing.
+
+mod book;
+mod campaign;
+mod history;
+mod load;
+mod machines;
+mod random;
+mod server;
+mod verify;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use campaign::{Campaign, Report};
+use verify::Rules;
+
+use crate::test::target_folder;
+
+/// What is asked for.
+struct Options {
+    kills: u64,
+    seed: u64,
+    minutes: u64,
+    binary: Option<PathBuf>,
+    log: Option<PathBuf>,
+}
+
+/// Runs everything and fails if anything acknowledged was lost, repeated or changed.
+pub fn run(arguments: &[&str]) -> Result<()> {
+    let options = Options::parse(arguments)?;
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => built()?,
+    };
+    let binary = binary
+        .canonicalize()
+        .with_context(|| format!("find {}", binary.display()))?;
+    println!(
+        "crash: seed {}, {} kills, {}",
+        options.seed,
+        options.kills,
+        binary.display()
+    );
+    let mut log = match &options.log {
+        Some(path) => {
+            Some(File::create(path).with_context(|| format!("create {}", path.display()))?)
+        }
+        None => None,
+    };
+    let started = Instant::now();
+    let until = started + Duration::from_secs(60 * options.minutes);
+    let directory = target_folder().join(format!("crash-{}", std::process::id()));
+    let mut report = Report::default();
+    // Most of them as it is by default: no task runs twice unless its definition says so.
+    let retried = options.kills / 4;
+    for (name, kills, retries_lost) in [
+        ("fail", options.kills - retried, false),
+        ("retry", retried, true),
+    ] {
+        if kills == 0 {
+            continue;
+        }
+        println!("lost tasks: {name}, {kills} kills");
+        let rules = Rules {
+            retries_lost,
+            functions_may_fail: false,
+        };
+        let campaign = Campaign::new(&directory.join(name), &binary, options.seed, rules)?;
+        report.add(campaign.run(START_PAUSE_MS, |campaign, report| {
+            campaign.kill(kills, until, &mut log, report)
+        })?);
+    }
+    println!(
+        "\ncrash: seed {}, {} s",
+        options.seed,
+        started.elapsed().as_secs()
+    );
+    report.show();
+    let _ = std::fs::remove_dir(&directory);
+    ensure!(
+        report.violations.is_empty(),
+        "{} violations; `cargo xtask crash --seed {}` draws the same kills again\n{}",
+        report.violations.len(),
+        options.seed,
+        report.violations[..report.violations.len().min(VIOLATIONS_SHOWN)].join("\n")
+    );
+    println!("nothing acknowledged was lost");
+    Ok(())
+}
+
+/// The release build, else the debug build.
+fn built() -> Result<PathBuf> {
+    ["release", "debug"]
+        .map(|profile| target_folder().join(profile).join("stepwell"))
+        .into_iter()
+        .find(|binary| binary.is_file())
+        .context("no stepwell binary: `cargo build --release -p stepwell`, or give --binary FILE")
+}
+
+impl Options {
+    fn parse(arguments: &[&str]) -> Result<Options> {
+        let mut options = Options {
+            kills: 20,
+            seed: 1,
+            minutes: 60,
+            binary: None,
+            log: None,
+        };
+        for pair in arguments.chunks(2) {
+            let [name, value] = pair else {
+                bail!("{} needs a value", pair[0]);
+            };
+            let number = || {
+                value
+                    .parse::<u64>()
+                    .with_context(|| format!("{name} takes a number, not {value:?}"))
+            };
+            match *name {
+                "--kills" => options.kills = number()?,
+                "--seed" => options.seed = number()?,
+                "--minutes" => options.minutes = number()?,
+                "--binary" => options.binary = Some(Path::new(value).to_owned()),
+                "--log" => options.log = Some(Path::new(value).to_owned()),
+                other => bail!("crash has no option {other:?}"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Four clients start about a hundred executions a second together.
+const START_PAUSE_MS: u64 = 30;
+const VIOLATIONS_SHOWN: usize = 20;
