@@ -1,6 +1,6 @@
 //! What an expression may see: values, variables, the context object, and the moment's `now` and entropy.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -38,7 +38,9 @@ impl<'a> Scope<'a> {
 /// A stream of bytes derived from a seed: the same seed gives the same stream.
 #[derive(Debug)]
 pub struct Entropy {
-    seed: [u8; 32],
+    origin: ([u8; 32], u64),
+    /// Hashed when it is first drawn from: few states draw at all.
+    seed: OnceCell<[u8; 32]>,
     drawn: Cell<u64>,
 }
 
@@ -48,11 +50,9 @@ impl Entropy {
     /// - `seed`: 32 bytes fixed when the execution starts.
     /// - `event_id`: the history event that the evaluation belongs to, so that steps differ.
     pub fn derive(seed: &[u8; 32], event_id: u64) -> Entropy {
-        let mut hash = Sha256::new();
-        hash.update(seed);
-        hash.update(event_id.to_be_bytes());
         Entropy {
-            seed: hash.finalize().into(),
+            origin: (*seed, event_id),
+            seed: OnceCell::new(),
             drawn: Cell::new(0),
         }
     }
@@ -65,9 +65,20 @@ impl Entropy {
             hash.update(text);
         }
         Entropy {
-            seed: hash.finalize().into(),
+            origin: ([0; 32], 0),
+            seed: OnceCell::from(<[u8; 32]>::from(hash.finalize())),
             drawn: Cell::new(0),
         }
+    }
+
+    fn seed(&self) -> &[u8; 32] {
+        self.seed.get_or_init(|| {
+            let (seed, event_id) = &self.origin;
+            let mut hash = Sha256::new();
+            hash.update(seed);
+            hash.update(event_id.to_be_bytes());
+            hash.finalize().into()
+        })
     }
 
     /// The next 32 bytes of the stream.
@@ -75,7 +86,7 @@ impl Entropy {
         let count = self.drawn.get();
         self.drawn.set(count + 1);
         let mut hash = Sha256::new();
-        hash.update(self.seed);
+        hash.update(self.seed());
         hash.update(count.to_be_bytes());
         hash.finalize().into()
     }
@@ -98,14 +109,15 @@ impl Entropy {
             .expect("sixteen bytes of thirty-two");
         b[6] = (b[6] & 0x0f) | 0x40;
         b[8] = (b[8] & 0x3f) | 0x80;
-        let hex: String = b.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        )
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(36);
+        for (at, byte) in b.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+        text
     }
 }

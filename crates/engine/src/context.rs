@@ -1,16 +1,19 @@
 //! The context object (`$$`, `$states.context`).
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use serde_json::{Map, Value, json};
 use stepwell_asl::Timestamp;
-use stepwell_asl::definition::Kind;
+use stepwell_asl::definition::{ContextUse, Kind};
 
 use crate::execution::{Execution, Frame, Mode, Place};
 
-/// The context object as a state of `frame` sees it; `null` when the definition never looks at it.
+/// The context object as a state of `frame` sees it, as far as the definition can look at it.
 ///
 /// AWS: members in the order of the recordings; `RedriveCount` is absent in synchronous Express.
 pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) -> Value {
-    if !execution.needs_context {
+    let context_use = execution.definition().context_use();
+    if context_use == ContextUse::Nothing {
         return Value::Null;
     }
     let inspection = execution.inspection.as_deref();
@@ -18,22 +21,12 @@ pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) 
         return context.clone();
     }
     let identity = &execution.identity;
-    let mut about_execution = json!({
-        "Id": identity.arn,
-        "Input": execution.input.payload().value(),
-        "StartTime": Timestamp::from_millis(identity.started_ms).shortest(),
-        "Name": identity.name,
-        // AWS: a state may be tested without a role; nothing runs without one.
-        "RoleArn": (!identity.role_arn.is_empty()).then_some(&identity.role_arn),
-    });
-    if identity.mode != Mode::ExpressSynchronous {
-        about_execution["RedriveCount"] = json!(execution.redrives.count);
-    }
-    if let Some(redriven_ms) = execution.redrives.last_ms {
-        about_execution["RedriveTime"] = json!(Timestamp::from_millis(redriven_ms).to_string());
-    }
+    let about_execution = execution
+        .context_part
+        .take()
+        .unwrap_or_else(|| execution_object(execution, context_use));
     let mut context = Map::new();
-    context.insert("Execution".into(), about_execution);
+    context.insert(EXECUTION.into(), about_execution);
     context.insert(
         "StateMachine".into(),
         json!({ "Id": identity.state_machine_arn, "Name": identity.state_machine_name }),
@@ -47,6 +40,59 @@ pub(crate) fn object(execution: &Execution, frame: &Frame, token: Option<&str>) 
         context.insert("Map".into(), json!({ "Item": item }));
     }
     Value::Object(context)
+}
+
+/// The member of the context object that is the same in all states of an execution.
+const EXECUTION: &str = "Execution";
+
+/// That member, kept from one evaluation to the next: it has a copy of the execution's input.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct ContextPart(Arc<Mutex<Option<Value>>>);
+
+impl ContextPart {
+    /// What the execution says of itself has changed.
+    pub(crate) fn forget(&self) {
+        drop(self.take());
+    }
+
+    /// Takes the member out of a context object that nobody looks at any more.
+    pub(crate) fn keep(&self, context: &mut Value) {
+        if let Some(part) = context.get_mut(EXECUTION) {
+            *self.lock() = Some(part.take());
+        }
+    }
+
+    fn take(&self) -> Option<Value> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Value>> {
+        // A panic cannot leave half a value in there.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn execution_object(execution: &Execution, context_use: ContextUse) -> Value {
+    let identity = &execution.identity;
+    let input = match context_use {
+        ContextUse::Everything => execution.input.payload().value().clone(),
+        ContextUse::Nothing | ContextUse::WithoutInput => Value::Null,
+    };
+    let mut object = json!({
+        "Id": identity.arn,
+        "Input": input,
+        "StartTime": Timestamp::from_millis(identity.started_ms).shortest(),
+        "Name": identity.name,
+        // AWS: a state may be tested without a role; nothing runs without one.
+        "RoleArn": (!identity.role_arn.is_empty()).then_some(&identity.role_arn),
+    });
+    if identity.mode != Mode::ExpressSynchronous {
+        object["RedriveCount"] = json!(execution.redrives.count);
+    }
+    if let Some(redriven_ms) = execution.redrives.last_ms {
+        object["RedriveTime"] = json!(Timestamp::from_millis(redriven_ms).to_string());
+    }
+    object
 }
 
 fn state_object(execution: &Execution, frame: &Frame) -> Value {

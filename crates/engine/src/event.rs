@@ -1,5 +1,7 @@
 //! History events, in the engine's own words. One file of `service` maps them to wire shapes.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::payload::{Payload, Slot};
@@ -27,7 +29,7 @@ pub struct Event {
 /// A payload inside an event: its text, or the id of the earlier event that stores the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
-    Text(String),
+    Text(Arc<str>),
     Same(EventId),
 }
 
@@ -77,12 +79,12 @@ pub enum Details {
     },
     StateEntered {
         kind: StateKind,
-        name: String,
+        name: Arc<str>,
         input: Body,
     },
     StateExited {
         kind: StateKind,
-        name: String,
+        name: Arc<str>,
         output: Body,
         /// Variable name to JSON text, in the order of `Assign`.
         assigned: Vec<(String, String)>,
@@ -152,19 +154,19 @@ pub enum Details {
     MapStateFailed,
     MapStateAborted,
     MapIterationStarted {
-        name: String,
+        name: Arc<str>,
         index: u64,
     },
     MapIterationSucceeded {
-        name: String,
+        name: Arc<str>,
         index: u64,
     },
     MapIterationFailed {
-        name: String,
+        name: Arc<str>,
         index: u64,
     },
     MapIterationAborted {
-        name: String,
+        name: Arc<str>,
         index: u64,
     },
     EvaluationFailed {
@@ -262,13 +264,24 @@ impl Details {
 pub(crate) fn body_of(slot: &mut Slot, id: EventId) -> Body {
     if slot.at == EventId::NONE {
         slot.at = id;
-        Body::Text(slot.payload().text().to_string())
+        Body::Text(Arc::clone(slot.payload().text()))
     } else {
         Body::Same(slot.at)
     }
 }
 
+/// The body of a payload that may be the very one of `stored`.
+pub(crate) fn body_beside(payload: &Payload, stored: &Slot) -> Body {
+    let is_same =
+        stored.at != EventId::NONE && Arc::ptr_eq(payload.text(), stored.payload().text());
+    if is_same {
+        Body::Same(stored.at)
+    } else {
+        body_text(payload)
+    }
+}
+
 /// The body of a payload that no frame keeps.
 pub(crate) fn body_text(payload: &Payload) -> Body {
-    Body::Text(payload.text().to_string())
+    Body::Text(Arc::clone(payload.text()))
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use stepwell_asl::definition::{BlockId, Definition, Kind, Resource, State, StateIndex};
 use stepwell_asl::{Timestamp, Variables};
 
+use crate::context::ContextPart;
 use crate::event::EventId;
 use crate::inspect::Inspection;
 use crate::map_run::MapRun;
@@ -95,7 +96,7 @@ pub struct Execution {
     #[serde(skip)]
     pub(crate) definition: Option<Arc<Definition>>,
     #[serde(skip)]
-    pub(crate) needs_context: bool,
+    pub(crate) context_part: ContextPart,
     /// See [`Execution::set_missing_activities`].
     #[serde(skip)]
     pub(crate) missing_activities: BTreeSet<String>,
@@ -135,7 +136,7 @@ impl Execution {
             deadline_ms,
             redrives: Redrives::default(),
             definition: None,
-            needs_context: false,
+            context_part: ContextPart::default(),
             missing_activities: BTreeSet::new(),
             inspection: None,
             frames: BTreeMap::new(),
@@ -148,7 +149,7 @@ impl Execution {
 
     /// Puts back what a row does not hold: the definition and the frames.
     pub fn attach(&mut self, definition: Arc<Definition>, frames: Vec<Frame>) {
-        self.needs_context = mentions_context(definition.text());
+        self.context_part.forget();
         self.definition = Some(definition);
         self.frames = frames.into_iter().map(|frame| (frame.id, frame)).collect();
     }
@@ -391,6 +392,18 @@ pub struct Frame {
     /// Items of a Map, recomputed when the frame is loaded.
     #[serde(skip)]
     pub(crate) items: Option<Arc<Vec<Value>>>,
+    /// Of a Map with an `ItemSelector`: what every item's selector sees; kept while the Map goes on.
+    #[serde(skip)]
+    pub(crate) selected: Option<Selected>,
+}
+
+/// What the selectors of all items of a Map see alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Selected {
+    /// The Map's input after `InputPath`.
+    pub(crate) input: Payload,
+    /// Whether the items are the members of an object.
+    pub(crate) is_of_members: bool,
 }
 
 /// Where a frame sits in its parent.
@@ -537,16 +550,4 @@ impl Frame {
 /// Milliseconds in `seconds`; saturates.
 pub(crate) fn millis(seconds: u64) -> i64 {
     i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)
-}
-
-/// Whether a definition can look at the context object at all: building it costs a copy of the input.
-fn mentions_context(definition: &str) -> bool {
-    const HARMLESS: [&str; 3] = [".input", ".result", ".errorOutput"];
-    let whole_states = definition.match_indices("$states").any(|(at, word)| {
-        !HARMLESS
-            .iter()
-            .any(|field| definition[at + word.len()..].starts_with(field))
-    });
-    // A dollar may be written as an escape too.
-    definition.contains("$$") || whole_states || definition.contains(r"\u0024")
 }

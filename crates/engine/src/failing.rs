@@ -310,7 +310,7 @@ impl Stepper<'_> {
             .execution
             .state_of(self.execution.frame(parent))
             .name
-            .to_string();
+            .clone();
         if let Place::Iteration(index) = place {
             let index = u64::from(index);
             self.emit(
@@ -375,7 +375,7 @@ impl Stepper<'_> {
                 self.emit(
                     origin,
                     Details::MapIterationAborted {
-                        name: name.to_string(),
+                        name: name.into(),
                         index,
                     },
                 );

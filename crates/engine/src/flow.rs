@@ -9,7 +9,7 @@ use stepwell_asl::jsonata::JsonataTemplate;
 use stepwell_asl::payload_template::PayloadTemplate;
 use stepwell_asl::{Entropy, Failure, Scope, Timestamp, Variables};
 
-use crate::context;
+use crate::context::{self, ContextPart};
 use crate::execution::{Execution, Frame, FrameId};
 use crate::inspect::{DataStage, Inspection};
 use crate::payload::Payload;
@@ -21,6 +21,16 @@ pub(crate) struct Sight {
     entropy: Entropy,
     now: Timestamp,
     inspection: Option<Arc<Inspection>>,
+    /// Where the lasting part of the context object goes back to; not where a test gave the whole of it.
+    context_part: Option<ContextPart>,
+}
+
+impl Drop for Sight {
+    fn drop(&mut self) {
+        if let Some(part) = &self.context_part {
+            part.keep(&mut self.context);
+        }
+    }
 }
 
 impl Sight {
@@ -43,8 +53,11 @@ impl Sight {
         event_id: u64,
     ) -> Sight {
         let current = execution.frame(frame);
+        let context = context::object(execution, current, token);
+        let is_ours = context.is_object() && execution.inspection.is_none();
         Sight {
-            context: context::object(execution, current, token),
+            context,
+            context_part: is_ours.then(|| execution.context_part.clone()),
             variables: visible_variables(execution, current),
             entropy: Entropy::derive(&execution.identity.seed, event_id),
             now,

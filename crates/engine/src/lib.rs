@@ -12,6 +12,7 @@ mod failing;
 mod flow;
 mod frames;
 mod inspect;
+mod json_scan;
 mod map_run;
 mod payload;
 mod quantity;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::event::EventId;
+use crate::json_scan::depth_of_plain;
 
 /// Largest input, output or result, in bytes of UTF-8.
 ///
@@ -48,6 +49,16 @@ impl Payload {
     ///   nests deeper than [`PAYLOAD_DEPTH_MAX`].
     pub fn parse(text: impl Into<Arc<str>>) -> Result<Payload, serde_json::Error> {
         let text = text.into();
+        // Most payloads pass through: their values are never built.
+        if let Some(depth) = depth_of_plain(&text) {
+            return Ok(Payload {
+                inner: Arc::new(Inner {
+                    text,
+                    value: OnceLock::new(),
+                    depth: OnceLock::from(depth),
+                }),
+            });
+        }
         let value: Value = serde_json::from_str(&text)?;
         let depth = depth_of(&text);
         if depth > PAYLOAD_DEPTH_MAX {
@@ -94,13 +105,25 @@ impl Payload {
 
     /// Whether the text is over [`PAYLOAD_BYTES_MAX`] or [`PAYLOAD_DEPTH_MAX`].
     pub fn is_oversize(&self) -> bool {
-        let depth = || *self.inner.depth.get_or_init(|| depth_of(&self.inner.text));
-        self.inner.text.len() > PAYLOAD_BYTES_MAX || depth() > PAYLOAD_DEPTH_MAX
+        self.inner.text.len() > PAYLOAD_BYTES_MAX || self.is_too_deep()
+    }
+
+    fn is_too_deep(&self) -> bool {
+        let text = &self.inner.text;
+        // Every level has two brackets, and most texts have few at all: counting is cheaper than following them.
+        let openings = || text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
+        if let Some(depth) = self.inner.depth.get() {
+            return *depth > PAYLOAD_DEPTH_MAX;
+        }
+        if text.len() <= PAYLOAD_DEPTH_MAX * 2 || openings().count() <= PAYLOAD_DEPTH_MAX {
+            return false;
+        }
+        *self.inner.depth.get_or_init(|| depth_of(text)) > PAYLOAD_DEPTH_MAX
     }
 }
 
 /// How deep arrays and objects nest in a text that is known to be JSON.
-fn depth_of(text: &str) -> usize {
+pub(crate) fn depth_of(text: &str) -> usize {
     let (mut depth, mut deepest) = (0usize, 0usize);
     let (mut in_text, mut is_escaped) = (false, false);
     for byte in text.bytes() {

@@ -24,6 +24,7 @@ impl Execution {
     /// Puts back what the row keeps beside the execution.
     pub fn restore_redrives(&mut self, redrives: Redrives) {
         self.redrives = redrives;
+        self.context_part.forget();
     }
 
     /// Whether [`crate::Input::Redrive`] does anything: it ended without success and its frames are there.
@@ -59,6 +60,7 @@ impl Stepper<'_> {
             count: execution.redrives.count.saturating_add(1),
             last_ms: Some(self.now.as_millis()),
         };
+        execution.context_part.forget();
         let redrive_count = execution.redrives.count;
         let redriven = self.emit(end, Details::ExecutionRedriven { redrive_count });
         let all: Vec<FrameId> = self.execution.frames.keys().copied().collect();

@@ -455,6 +455,7 @@ impl Stepper<'_> {
             variables: Default::default(),
             variable_bytes: 0,
             items: None,
+            selected: None,
         });
         self.queue.push_back(Work::Enter(id));
         id

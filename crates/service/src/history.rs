@@ -1,13 +1,14 @@
 //! Engine events to wire events: the one place where they meet.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use stepwell_api::EpochSeconds;
 use stepwell_api::states::{self, HistoryEvent};
 use stepwell_engine::{Body, Details, Event, EventId, StateKind};
 
 /// Texts by the event that stores them, for events that refer to an earlier one.
-pub(crate) type Texts = BTreeMap<EventId, String>;
+pub(crate) type Texts = BTreeMap<EventId, Arc<str>>;
 
 /// What the events' details need beside the events.
 pub(crate) struct Surroundings<'a> {
@@ -45,8 +46,12 @@ impl Look<'_> {
             return None;
         }
         Some(match body {
-            Body::Text(text) => text.clone(),
-            Body::Same(origin) => self.texts.get(origin).cloned().unwrap_or_default(),
+            Body::Text(text) => text.to_string(),
+            Body::Same(origin) => self
+                .texts
+                .get(origin)
+                .map(ToString::to_string)
+                .unwrap_or_default(),
         })
     }
 
@@ -105,7 +110,7 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
         }
         Details::StateEntered { name, input, .. } => {
             wire.state_entered_event_details = Some(states::StateEnteredEventDetails {
-                name: name.clone(),
+                name: name.to_string(),
                 input: look.text(input),
                 input_details: look.details(),
             });
@@ -118,7 +123,7 @@ fn states_details(wire: &mut HistoryEvent, details: &Details, look: &Look) {
         } => {
             let has_variables = look.around.includes_data && !assigned.is_empty();
             wire.state_exited_event_details = Some(states::StateExitedEventDetails {
-                name: name.clone(),
+                name: name.to_string(),
                 output: look.text(output),
                 output_details: look.details(),
                 assigned_variables: has_variables.then(|| assigned.iter().cloned().collect()),

@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: a [`Definition`] exists only if AWS would accept its text.
 
+mod context_use;
 pub mod distributed;
 mod lone;
 mod parse;
@@ -19,6 +20,7 @@ use crate::jsonata::{Expression, JsonataTemplate};
 use crate::path::{ReferencePath, ValuePath};
 use crate::payload_template::PayloadTemplate;
 
+pub use context_use::ContextUse;
 pub use lone::{LONE_STATE_NAME, LoneState};
 
 /// A parsed and validated definition.
@@ -32,6 +34,7 @@ pub struct Definition {
     pub(crate) blocks: Vec<Block>,
     pub(crate) variable_references: BTreeMap<String, Vec<String>>,
     pub(crate) activities: BTreeSet<String>,
+    pub(crate) context_use: ContextUse,
 }
 
 /// Says what is wrong with a call, from a task's `Resource` and its parameters as the definition writes
@@ -122,6 +125,11 @@ impl Definition {
     /// ARNs of the activities that the definition's tasks name.
     pub fn activities(&self) -> &BTreeSet<String> {
         &self.activities
+    }
+
+    /// How much of the context object its expressions can see.
+    pub fn context_use(&self) -> ContextUse {
+        self.context_use
     }
 
     /// How each Map state of the definition, nested ones included, processes its items.

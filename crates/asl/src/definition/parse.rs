@@ -159,6 +159,7 @@ fn machine(
         query_language: language,
         timeout_seconds,
         activities: activities(&blocks),
+        context_use: super::context_use::context_use(text),
         blocks,
         variable_references: variable_references
             .into_iter()

@@ -8,7 +8,9 @@ use stepwell_asl::{Failure, Scope, Timestamp};
 
 use crate::context;
 use crate::event::{Details, EventId};
-use crate::execution::{Execution, FrameId, INLINE_MAP_CONCURRENCY_MAX, Phase, Place, Status};
+use crate::execution::{
+    Execution, FrameId, INLINE_MAP_CONCURRENCY_MAX, Phase, Place, Selected, Status,
+};
 use crate::flow::{self, Sight};
 use crate::payload::{Payload, Slot};
 use crate::quantity::{self, Rule, wrong_type};
@@ -64,10 +66,8 @@ pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
         return;
     };
     let raw = frame.input.payload().clone();
-    // Selected once: every item's selector sees the same effective input.
-    let mut effective = None;
     while let Some(next) = next_iteration(stepper, id) {
-        let input = match item_input(stepper, id, &state, map, &raw, &mut effective, next) {
+        let input = match item_input(stepper, id, &state, map, &raw, next) {
             Ok(input) => input,
             Err(failure) => {
                 stepper.abort_iterations(id, &state.name);
@@ -80,7 +80,7 @@ pub(crate) fn iterate(stepper: &mut Stepper, id: FrameId) {
         }
         let previous = stepper.execution.frame(id).previous;
         let details = Details::MapIterationStarted {
-            name: state.name.to_string(),
+            name: Arc::clone(&state.name),
             index: u64::from(next),
         };
         let started = stepper.emit(previous, details);
@@ -121,7 +121,7 @@ pub(crate) fn iteration_done(stepper: &mut Stepper, parent: FrameId, index: u32,
         .execution
         .state_of(stepper.execution.frame(parent))
         .name
-        .to_string();
+        .clone();
     let index = u64::from(index);
     let succeeded = stepper.emit(last, Details::MapIterationSucceeded { name, index });
     if stepper.execution.status() != Status::Running {
@@ -224,19 +224,16 @@ fn array_input(state: &State, path: &str, value: Value) -> Result<Vec<Value>, Fa
 }
 
 /// The input of one iteration: the item, or what `ItemSelector` makes of it.
-///
-/// - `effective`: the Map's input after `InputPath`, once it is known.
 fn item_input(
-    stepper: &Stepper,
+    stepper: &mut Stepper,
     id: FrameId,
     state: &State,
     map: &Map,
     raw: &Payload,
-    effective: &mut Option<Payload>,
     index: u32,
 ) -> Result<Payload, Failure> {
-    let items = stepper.execution.frame(id).items.as_ref();
-    let Some(item) = items.and_then(|items| items.get(index as usize)) else {
+    let items = stepper.execution.frame(id).items.clone();
+    let Some(item) = items.as_ref().and_then(|items| items.get(index as usize)) else {
         let cause = format!("The Map has no item {index} any more.");
         return Err(Failure::runtime(cause));
     };
@@ -244,16 +241,23 @@ fn item_input(
         return Ok(Payload::from_value(item.clone()));
     };
     let sight = Sight::new(stepper.execution, id, stepper.now, None);
-    let is_entry = iterates_members(state, map, raw, &sight);
-    let sight = sight.of_item(context::selected_item(index, item, is_entry));
-    let selected = match effective {
+    let selected = match &stepper.execution.frame(id).selected {
         Some(selected) => selected.clone(),
         None => {
-            let selected = flow::selected_input(state, raw, &sight)?;
-            effective.insert(selected).clone()
+            let selected = Selected {
+                is_of_members: iterates_members(state, map, raw, &sight),
+                input: flow::selected_input(state, raw, &sight)?,
+            };
+            stepper
+                .execution
+                .frame_mut(id)
+                .selected
+                .insert(selected)
+                .clone()
         }
     };
-    let scope: Scope = sight.scope(selected.value());
+    let sight = sight.of_item(context::selected_item(index, item, selected.is_of_members));
+    let scope: Scope = sight.scope(selected.input.value());
     flow::template_value(selector, &scope).map(Payload::from_value)
 }
 

@@ -9,6 +9,8 @@ pub(crate) mod task;
 pub(crate) mod tested_map;
 pub(crate) mod wait;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use stepwell_asl::definition::{Kind, MapMode, StateIndex};
 
@@ -34,7 +36,7 @@ pub(crate) fn enter(stepper: &mut Stepper, id: FrameId) {
     frame.phase = Phase::Entered;
     let details = Details::StateEntered {
         kind: kind_of(&state.kind),
-        name: state.name.to_string(),
+        name: Arc::clone(&state.name),
         input,
     };
     stepper.emit(previous, details);
@@ -99,7 +101,7 @@ fn exit_from(
     let event = stepper.next_id();
     let details = Details::StateExited {
         kind: kind_of(&state.kind),
-        name: state.name.to_string(),
+        name: Arc::clone(&state.name),
         output: body_of(&mut output, event),
         assigned: outcome
             .assigned
@@ -181,6 +183,7 @@ fn go_to(stepper: &mut Stepper, id: FrameId, next: StateIndex, input: Slot) {
     frame.phase = Phase::Ready;
     frame.entered_ms = now_ms;
     frame.items = None;
+    frame.selected = None;
     stepper.queue.push_back(Work::Enter(id));
 }
 

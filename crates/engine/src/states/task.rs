@@ -4,7 +4,7 @@ use serde_json::Value;
 use stepwell_asl::Failure;
 use stepwell_asl::definition::{Kind, Pattern, Quantity, QueryLanguage, Resource, State, Task};
 
-use crate::event::{Details, EventId, body_of, body_text};
+use crate::event::{Body, Details, EventId, body_beside, body_of, body_text};
 use crate::execution::{Attempt, Execution, FrameId, Identity, Phase, Stage, Status, millis};
 use crate::failing::Fault;
 use crate::flow::{self, Sight};
@@ -36,7 +36,8 @@ pub(crate) fn schedule(stepper: &mut Stepper, id: FrameId, state: &State, task: 
     {
         return no_activity(stepper, id, arn);
     }
-    let scheduled = stepper.emit_in(id, scheduled_event(&task.resource, &prepared));
+    let input = body_beside(&prepared.input, &stepper.execution.frame(id).input);
+    let scheduled = stepper.emit_in(id, scheduled_event(&task.resource, &prepared, input));
     if stepper.execution.status() != Status::Running {
         return;
     }
@@ -443,8 +444,7 @@ fn resource_in(stepper: &Stepper, id: FrameId) -> Option<Resource> {
     }
 }
 
-fn scheduled_event(resource: &Resource, prepared: &Prepared) -> Details {
-    let input = body_text(&prepared.input);
+fn scheduled_event(resource: &Resource, prepared: &Prepared, input: Body) -> Details {
     match resource {
         Resource::Function { arn } => Details::FunctionScheduled {
             resource: arn.clone(),

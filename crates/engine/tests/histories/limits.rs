@@ -88,7 +88,7 @@ fn a_task_that_is_aborted_before_it_starts_is_never_called() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered T =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<3 FailStateEntered F =#1
             7<6 TaskStateAborted
             8<6 ParallelStateFailed

@@ -23,9 +23,9 @@ fn a_failing_iteration_aborts_the_others_and_no_more_start() {
             4<3 MapIterationStarted { name: "A", index: 0 }
             5<3 MapIterationStarted { name: "A", index: 1 }
             6<4 TaskStateEntered T 1
-            7<6 FunctionScheduled 1
+            7<6 FunctionScheduled =#6
             8<5 TaskStateEntered T 2
-            9<8 FunctionScheduled 2
+            9<8 FunctionScheduled =#8
             10<7 FunctionStarted
             11<9 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1
@@ -56,9 +56,9 @@ fn a_caught_map_goes_on_and_late_results_are_ignored() {
             4<3 MapIterationStarted { name: "A", index: 0 }
             5<3 MapIterationStarted { name: "A", index: 1 }
             6<4 TaskStateEntered T 1
-            7<6 FunctionScheduled 1
+            7<6 FunctionScheduled =#6
             8<5 TaskStateEntered T 2
-            9<8 FunctionScheduled 2
+            9<8 FunctionScheduled =#8
             10<7 FunctionStarted
             11<9 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1
@@ -95,9 +95,9 @@ fn a_retried_map_starts_all_iterations_again() {
             4<3 MapIterationStarted { name: "A", index: 0 }
             5<3 MapIterationStarted { name: "A", index: 1 }
             6<4 TaskStateEntered T 1
-            7<6 FunctionScheduled 1
+            7<6 FunctionScheduled =#6
             8<5 TaskStateEntered T 2
-            9<8 FunctionScheduled 2
+            9<8 FunctionScheduled =#8
             10<7 FunctionStarted
             11<9 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1
@@ -116,9 +116,9 @@ fn a_retried_map_starts_all_iterations_again() {
             19<18 MapIterationStarted { name: "A", index: 0 }
             20<18 MapIterationStarted { name: "A", index: 1 }
             21<19 TaskStateEntered T 1
-            22<21 FunctionScheduled 1
+            22<21 FunctionScheduled =#21
             23<20 TaskStateEntered T 2
-            24<23 FunctionScheduled 2
+            24<23 FunctionScheduled =#23
             25<22 FunctionStarted
             26<24 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1
@@ -155,9 +155,9 @@ fn outputs_are_in_the_order_of_items() {
             4<3 MapIterationStarted { name: "A", index: 0 }
             5<3 MapIterationStarted { name: "A", index: 1 }
             6<4 TaskStateEntered T {"i":0,"v":"a","all":1}
-            7<6 FunctionScheduled {"i":0,"v":"a","all":1}
+            7<6 FunctionScheduled =#6
             8<5 TaskStateEntered T {"i":1,"v":"b","all":1}
-            9<8 FunctionScheduled {"i":1,"v":"b","all":1}
+            9<8 FunctionScheduled =#8
             10<7 FunctionStarted
             11<9 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {"i":0,"v":"a","all":1}

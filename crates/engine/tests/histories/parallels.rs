@@ -23,9 +23,9 @@ fn outputs_join_in_the_order_of_branches_not_of_their_ends() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered L {"n":1}
-            5<4 FunctionScheduled {"n":1}
+            5<4 FunctionScheduled =#4
             6<3 TaskStateEntered R {"n":1}
-            7<6 FunctionScheduled {"n":1}
+            7<6 FunctionScheduled =#6
             8<5 FunctionStarted
             9<7 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {"n":1}
@@ -58,9 +58,9 @@ fn a_result_selector_sees_the_array_of_outputs() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered L =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<3 TaskStateEntered R =#1
-            7<6 FunctionScheduled {}
+            7<6 FunctionScheduled =#1
             8<5 FunctionStarted
             9<7 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
@@ -93,9 +93,9 @@ fn a_caught_failure_cancels_the_other_branch() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered L =#1
-            5<4 FunctionScheduled {"n": 1}
+            5<4 FunctionScheduled =#1
             6<3 TaskStateEntered R =#1
-            7<6 FunctionScheduled {"n": 1}
+            7<6 FunctionScheduled =#1
             8<5 FunctionStarted
             9<7 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {"n": 1}
@@ -128,9 +128,9 @@ fn a_retried_parallel_starts_all_branches_again() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered L =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<3 TaskStateEntered R =#1
-            7<6 FunctionScheduled {}
+            7<6 FunctionScheduled =#1
             8<5 FunctionStarted
             9<7 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
@@ -145,9 +145,9 @@ fn a_retried_parallel_starts_all_branches_again() {
             > wait 2
             14<12 ParallelStateStarted
             15<14 TaskStateEntered L =#1
-            16<15 FunctionScheduled {}
+            16<15 FunctionScheduled =#1
             17<14 TaskStateEntered R =#1
-            18<17 FunctionScheduled {}
+            18<17 FunctionScheduled =#1
             19<16 FunctionStarted
             20<18 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
@@ -222,9 +222,9 @@ fn a_branch_that_fails_aborts_the_map_in_the_other_one() {
             7<5 MapIterationStarted { name: "M", index: 1 }
             8<3 WaitStateEntered W =#1
             9<6 TaskStateEntered T 1
-            10<9 FunctionScheduled 1
+            10<9 FunctionScheduled =#9
             11<7 TaskStateEntered T 2
-            12<11 FunctionScheduled 2
+            12<11 FunctionScheduled =#11
             13<10 FunctionStarted
             14<12 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1

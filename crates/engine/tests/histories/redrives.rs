@@ -76,9 +76,9 @@ fn only_branches_that_did_not_succeed_run_again() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered One =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<3 TaskStateEntered Two =#1
-            7<6 FunctionScheduled {}
+            7<6 FunctionScheduled =#1
             8<3 WaitStateEntered Nap =#1
             9<5 FunctionStarted
             10<7 FunctionStarted
@@ -97,7 +97,7 @@ fn only_branches_that_did_not_succeed_run_again() {
             17<16 ExecutionFailed Odd | one
             > redrive
             18<17 ExecutionRedriven { redrive_count: 1 }
-            19<18 FunctionScheduled {}
+            19<18 FunctionScheduled =#1
             20<19 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
               due in 5 s
@@ -132,9 +132,9 @@ fn only_iterations_that_did_not_succeed_run_again_and_the_rest_is_started() {
             4<3 MapIterationStarted { name: "A", index: 0 }
             5<3 MapIterationStarted { name: "A", index: 1 }
             6<4 TaskStateEntered Each 10
-            7<6 FunctionScheduled 10
+            7<6 FunctionScheduled =#6
             8<5 TaskStateEntered Each 20
-            9<8 FunctionScheduled 20
+            9<8 FunctionScheduled =#8
             10<7 FunctionStarted
             11<9 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 10
@@ -145,7 +145,7 @@ fn only_iterations_that_did_not_succeed_run_again_and_the_rest_is_started() {
             14<13 MapIterationSucceeded { name: "A", index: 0 }
             15<13 MapIterationStarted { name: "A", index: 2 }
             16<15 TaskStateEntered Each 30
-            17<16 FunctionScheduled 30
+            17<16 FunctionScheduled =#16
             18<17 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 30
             > fail Odd one
@@ -159,8 +159,8 @@ fn only_iterations_that_did_not_succeed_run_again_and_the_rest_is_started() {
               cancel
             > redrive
             26<25 ExecutionRedriven { redrive_count: 1 }
-            27<26 FunctionScheduled 20
-            28<26 FunctionScheduled 30
+            27<26 FunctionScheduled =#8
+            28<26 FunctionScheduled =#16
             29<27 FunctionStarted
             30<28 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 20
@@ -171,7 +171,7 @@ fn only_iterations_that_did_not_succeed_run_again_and_the_rest_is_started() {
             33<32 MapIterationSucceeded { name: "A", index: 1 }
             34<32 MapIterationStarted { name: "A", index: 3 }
             35<34 TaskStateEntered Each 40
-            36<35 FunctionScheduled 40
+            36<35 FunctionScheduled =#35
             37<36 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 40
             > ok 3
@@ -208,9 +208,9 @@ fn a_failure_deep_inside_is_taken_up_where_it_was() {
             6<5 MapIterationStarted { name: "M", index: 0 }
             7<5 MapIterationStarted { name: "M", index: 1 }
             8<6 TaskStateEntered Each 1
-            9<8 FunctionScheduled 1
+            9<8 FunctionScheduled =#8
             10<7 TaskStateEntered Each 2
-            11<10 FunctionScheduled 2
+            11<10 FunctionScheduled =#10
             12<9 FunctionStarted
             13<11 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1
@@ -228,7 +228,7 @@ fn a_failure_deep_inside_is_taken_up_where_it_was() {
             22<21 ExecutionFailed Odd | one
             > redrive
             23<22 ExecutionRedriven { redrive_count: 1 }
-            24<23 FunctionScheduled 2
+            24<23 FunctionScheduled =#10
             25<24 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 2
             > ok 2
@@ -263,7 +263,7 @@ fn a_stopped_execution_goes_on_and_its_time_limit_counts_anew() {
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
               due in 10 s
@@ -274,7 +274,7 @@ fn a_stopped_execution_goes_on_and_its_time_limit_counts_anew() {
               cancel
             > redrive
             6<5 ExecutionRedriven { redrive_count: 1 }
-            7<6 FunctionScheduled {}
+            7<6 FunctionScheduled =#1
             8<7 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
               due in 10 s
@@ -285,7 +285,7 @@ fn a_stopped_execution_goes_on_and_its_time_limit_counts_anew() {
               cancel
             > redrive
             10<9 ExecutionRedriven { redrive_count: 2 }
-            11<10 FunctionScheduled {}
+            11<10 FunctionScheduled =#1
             12<11 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
               due in 10 s
@@ -346,7 +346,7 @@ fn branches_that_all_succeeded_are_joined_again_without_running() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered One =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<5 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > ok 1
@@ -371,7 +371,7 @@ fn an_execution_that_runs_or_succeeded_is_not_redriven() {
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > redrive

@@ -46,7 +46,7 @@ fn task_failed_does_not_see_a_timeout() {
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
               due in 3 s
@@ -63,7 +63,7 @@ fn task_failed_does_not_see_a_timeout() {
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
               due in 3 s
@@ -96,21 +96,21 @@ fn the_first_retrier_that_matches_counts_for_itself() {
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > fail Busy 1
             5<4 FunctionFailed Busy | 1
               due in 1 s
             > wait 1
-            6<5 FunctionScheduled {}
+            6<5 FunctionScheduled =#1
             7<6 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > fail Other 2
             8<7 FunctionFailed Other | 2
               due in 5 s
             > wait 5
-            9<8 FunctionScheduled {}
+            9<8 FunctionScheduled =#1
             10<9 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > fail Busy 3
@@ -196,7 +196,7 @@ fn a_caught_error_in_jsonata_is_error_output() {
         expect![[r#"
             1<0 ExecutionStarted 1
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled 1
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1
             > fail Broken pipe

@@ -41,21 +41,21 @@ fn a_task_retries_with_backoff_then_succeeds() {
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > fail Busy later
             5<4 FunctionFailed Busy | later
               due in 2 s
             > wait 2
-            6<5 FunctionScheduled {}
+            6<5 FunctionScheduled =#1
             7<6 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > fail Busy later
             8<7 FunctionFailed Busy | later
               due in 3 s
             > wait 3
-            9<8 FunctionScheduled {}
+            9<8 FunctionScheduled =#1
             10<9 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > ok {"x":1}
@@ -79,7 +79,7 @@ fn a_spent_retrier_leaves_the_error_to_the_catcher() {
         expect![[r#"
             1<0 ExecutionStarted {"id": 7}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {"id": 7}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {"id": 7}
             > fail Lost gone
@@ -103,14 +103,14 @@ fn a_late_completion_changes_nothing() {
         expect![[r#"
             1<0 ExecutionStarted {}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
             > ok 1
             5<4 FunctionSucceeded 1
             6<5 TaskStateExited A =#5
             7<6 TaskStateEntered B =#5
-            8<7 FunctionScheduled 1
+            8<7 FunctionScheduled =#5
             9<8 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f 1
             > again 2
@@ -164,7 +164,7 @@ fn a_failing_branch_aborts_its_siblings_and_surfaces_its_own_error() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered L =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<3 WaitStateEntered W =#1
             7<5 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
@@ -331,7 +331,7 @@ fn an_execution_goes_on_after_its_rows_were_read_back() {
         10<9 MapIterationSucceeded { name: "A", index: 0 }
         11<9 MapIterationStarted { name: "A", index: 1 }
         12<11 TaskStateEntered P "b"
-        13<12 FunctionScheduled "b"
+        13<12 FunctionScheduled =#12
         14<13 FunctionStarted
           call arn:aws:lambda:us-east-1:123456789012:function:f "b"
         > ok 2

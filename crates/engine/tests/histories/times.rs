@@ -101,9 +101,9 @@ fn tasks_that_time_out_together_all_say_so_first() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered L =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<3 TaskStateEntered R =#1
-            7<6 FunctionScheduled {}
+            7<6 FunctionScheduled =#1
             8<5 FunctionStarted
             9<7 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
@@ -137,9 +137,9 @@ fn a_timed_out_branch_that_catches_leaves_the_others_alone() {
             2<0 ParallelStateEntered A =#1
             3<2 ParallelStateStarted
             4<3 TaskStateEntered L =#1
-            5<4 FunctionScheduled {}
+            5<4 FunctionScheduled =#1
             6<3 TaskStateEntered R =#1
-            7<6 FunctionScheduled {}
+            7<6 FunctionScheduled =#1
             8<5 FunctionStarted
             9<7 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {}
@@ -173,7 +173,7 @@ fn a_timeout_by_path_counts_from_the_start_of_each_attempt() {
         expect![[r#"
             1<0 ExecutionStarted {"t": 4}
             2<0 TaskStateEntered A =#1
-            3<2 FunctionScheduled {"t": 4}
+            3<2 FunctionScheduled =#1
             4<3 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {"t": 4}
               due in 4 s
@@ -182,7 +182,7 @@ fn a_timeout_by_path_counts_from_the_start_of_each_attempt() {
               cancel
               due in 1 s
             > wait 1
-            6<5 FunctionScheduled {"t": 4}
+            6<5 FunctionScheduled =#1
             7<6 FunctionStarted
               call arn:aws:lambda:us-east-1:123456789012:function:f {"t": 4}
               due in 4 s

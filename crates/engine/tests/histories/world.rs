@@ -224,7 +224,7 @@ impl World {
         let transition = step(&mut self.execution, self.now, input);
         for event in &transition.events {
             if let Some(Body::Text(text)) = event.details.body() {
-                self.stored.insert(event.id.0, text.clone());
+                self.stored.insert(event.id.0, text.to_string());
             }
             writeln!(self.text, "{}", event_line(event)).expect("a string");
         }
@@ -260,7 +260,7 @@ impl World {
 
 fn event_line(event: &Event) -> String {
     let body = |body: &Body| match body {
-        Body::Text(text) => text.clone(),
+        Body::Text(text) => text.to_string(),
         Body::Same(id) => format!("=#{}", id.0),
     };
     let failure = |error: &Option<String>, cause: &Option<String>| {

@@ -1,6 +1,7 @@
 //! History: events that became durable together are one row.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use stepwell_engine::{Body, Event, EventId};
 use stepwell_store::{Direction, Error};
@@ -63,7 +64,7 @@ pub(crate) fn texts_at(
     rows: &dyn Rows,
     number: u64,
     wanted: &BTreeSet<EventId>,
-) -> Result<BTreeMap<EventId, String>, Error> {
+) -> Result<BTreeMap<EventId, Arc<str>>, Error> {
     let mut left = wanted.clone();
     let mut texts = BTreeMap::new();
     while let Some(next) = left.first().copied() {
@@ -91,7 +92,7 @@ pub(crate) fn text_at(rows: &dyn Rows, number: u64, id: EventId) -> Result<Optio
             return Ok(None);
         };
         match event.details.body() {
-            Some(Body::Text(text)) => return Ok(Some(text.clone())),
+            Some(Body::Text(text)) => return Ok(Some(text.to_string())),
             Some(Body::Same(origin)) => wanted = *origin,
             None => return Ok(None),
         }

@@ -404,7 +404,7 @@ fn ending_of(end: &stepwell_engine::Event, events: &[stepwell_engine::Event]) ->
     let output = match &end.details {
         Details::ExecutionSucceeded {
             output: Body::Text(text),
-        } => Some(text.clone()),
+        } => Some(text.to_string()),
         Details::ExecutionSucceeded {
             output: Body::Same(id),
         } => {
