@@ -36,4 +36,5 @@ mod validation;
 pub use endpoints::check_endpoint;
 pub use inspection::{Inspection, Ports};
 pub use server::{Error, LostTask, Options, Server};
+pub use stepwell_service::retention;
 pub use validation::{Diagnostic, validate_definition};

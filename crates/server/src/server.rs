@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
 use stepwell_integrations::{Credentials, Integrations};
-use stepwell_service::{Settings, Shard};
+use stepwell_service::{Settings, Shard, retention};
 use stepwell_store::Embedded;
 use stepwell_telemetry::{Limits, Logs};
 use tokio::runtime::Runtime;
@@ -48,6 +48,8 @@ pub struct Options {
     pub lost_task: LostTask,
     /// Whether a role that does not exist is refused where AWS refuses it.
     pub checks_roles: bool,
+    /// How long executions are kept after their end, in milliseconds, where their state machine does not say; `None`: for good.
+    pub retention_ms: retention::Period,
     /// Whether functions run in namespaces of their own; this program must call `stepwell_functions::sandbox::run`.
     pub sandbox: bool,
     /// A control group that is delegated to this process.
@@ -123,6 +125,7 @@ impl Server {
                 true => stepwell_service::UnknownRole::Refused,
                 false => stepwell_service::UnknownRole::Accepted,
             },
+            retention_ms: options.retention_ms,
         };
         let commits = Arc::new(Commits::default());
         let store = open_store(&options.data.join("store"))?;

@@ -321,7 +321,8 @@ impl Run {
 
     /// Gives out what has become durable; returns the tasks whose workers had hung up.
     fn release(&mut self, committed: Committed) -> Vec<TakenTask> {
-        let has_changed = !committed.answers.is_empty()
+        let has_changed = committed.has_written
+            || !committed.answers.is_empty()
             || !committed.effects.is_empty()
             || !committed.events.is_empty();
         if has_changed {
@@ -458,6 +459,7 @@ mod tests {
             account: "123456789012".to_string(),
             lost_task: LostTask::Fail,
             unknown_role: UnknownRole::Accepted,
+            retention_ms: stepwell_service::retention::DEFAULT,
         };
         let store = Broken {
             memory: Memory::new(),

@@ -500,6 +500,8 @@ pub struct Committed {
     pub answers: Vec<(RequestId, Answer)>,
     pub effects: Vec<Effect>,
     pub events: Vec<LiveEvents>,
+    /// Whether rows have changed.
+    pub has_written: bool,
 }
 
 /// Events of one execution that have become durable.
@@ -562,4 +564,7 @@ pub struct Settings {
     pub account: String,
     pub lost_task: LostTask,
     pub unknown_role: UnknownRole,
+    /// How long executions are kept after their end, in milliseconds; `None`: for good. A state machine's tag
+    /// [`crate::retention::TAG`] goes before it.
+    pub retention_ms: crate::retention::Period,
 }

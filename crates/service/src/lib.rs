@@ -31,6 +31,7 @@ mod reader;
 mod recovery;
 mod redrive;
 mod residents;
+pub mod retention;
 mod rows;
 mod schedules;
 mod shard;

@@ -204,6 +204,7 @@ impl Shard {
             .scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
         if open.is_empty() {
             self.log_targets.forget(name);
+            self.retention.forget(name);
             self.staging.delete(machine_key(name));
             self.close_numbering(name)?;
         }
@@ -249,6 +250,7 @@ impl Shard {
 
     pub(crate) fn put_machine(&mut self, machine: &Machine) {
         self.log_targets.forget(&machine.name);
+        self.retention.note(machine);
         self.staging
             .put(machine_key(&machine.name), encode_json(machine));
     }

@@ -6,6 +6,7 @@ use stepwell_store::{Direction, Error};
 use crate::command::LostTask;
 use crate::integration;
 use crate::rows::history::text_at;
+use crate::rows::index::next_key;
 use crate::rows::{after, decode, index};
 use crate::shard::{Done, Shard, Stop};
 use crate::staging::Rows;
@@ -219,10 +220,4 @@ fn lost(ticket: Ticket, resource: &str) -> Input {
                 .to_string(),
         ),
     }
-}
-
-fn next_key(key: &[u8]) -> Vec<u8> {
-    let mut next = key.to_vec();
-    next.push(0);
-    next
 }

@@ -17,6 +17,7 @@ use crate::log_targets::LogTargets;
 use crate::map_runs::MapRuns;
 use crate::polls::Polls;
 use crate::residents::Resident;
+use crate::retention::Retention;
 use crate::rows::meta::{Meta, meta_key};
 use crate::rows::{Kind, decode, encode, index, machine};
 use crate::schedules::Dues;
@@ -56,6 +57,7 @@ pub struct Shard {
     pub(crate) map_runs: MapRuns,
     pub(crate) log_targets: LogTargets,
     pub(crate) polls: Polls,
+    pub(crate) retention: Retention,
     /// What our own operations take and give, for tasks that call them.
     pub(crate) catalogue: Service,
     /// Executions that tasks wait for.
@@ -106,6 +108,7 @@ impl Shard {
         Ok(Shard {
             staging: Staging::new(base),
             store,
+            retention: Retention::new(settings.retention_ms),
             settings,
             meta,
             residents: BTreeMap::new(),
@@ -267,7 +270,8 @@ impl Shard {
         self.staging.is_full() || self.released_bytes >= RELEASED_BYTES_GOAL
     }
 
-    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs, schedules, deliveries, polls of workers.
+    /// Does what is due at `now`: waits, time-outs, heartbeats, retries, steps of map runs, schedules, deliveries, polls of workers,
+    /// what is kept no longer.
     pub fn tick(&mut self, now: Timestamp) {
         if self.failure.is_some() {
             return;
@@ -276,7 +280,8 @@ impl Shard {
             .fire_timers(now)
             .and_then(|()| self.work_on_map_runs(now))
             .and_then(|()| self.work_on_schedules(now))
-            .and_then(|()| self.work_on_deliveries(now));
+            .and_then(|()| self.work_on_deliveries(now))
+            .and_then(|()| self.work_on_retention(now));
         if let Err(Stop::Store(error)) = done {
             self.failure = Some(error);
             return;
@@ -362,6 +367,7 @@ impl Shard {
             self.dues.next_due(),
             self.deliveries.next_due(),
             self.polls.next_due(),
+            self.retention.next_due(),
         ];
         due.into_iter().flatten().min().map(Timestamp::from_millis)
     }
@@ -401,6 +407,7 @@ impl Shard {
             return Err(error);
         }
         if !self.staging.is_empty() {
+            self.released.has_written = true;
             let batch = self.staging.take_batch();
             if let Err(error) = self.store.commit(batch) {
                 self.failure = Some(spent());
@@ -492,12 +499,18 @@ impl Shard {
         kind: MachineKind,
     ) -> Result<String, Error> {
         let hash = definition_hash(&definition);
+        self.retention.keep_definition(&hash_kind(&hash, kind));
         let key = machine::definition_key(&hash_kind(&hash, kind));
         if self.staging.get(&key)?.is_none() {
             self.staging.put(key, encode(&definition.text().as_ref()));
         }
         self.keep_definition(hash_kind(&hash, kind), definition);
         Ok(hash)
+    }
+
+    /// Nothing uses the definition any more.
+    pub(crate) fn forget_definition(&mut self, hash_kind: &str) {
+        self.definitions.remove(hash_kind);
     }
 
     fn keep_definition(&mut self, key: String, definition: Arc<Definition>) {

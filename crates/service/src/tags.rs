@@ -7,6 +7,7 @@ use stepwell_api::states;
 
 use crate::activities;
 use crate::command::Answered;
+use crate::retention;
 use crate::rows::activity::Activity;
 use crate::rows::machine::Machine;
 use crate::shard::{Done, Shard, body};
@@ -102,6 +103,12 @@ fn add_tags(
 ) -> Result<(), states::Error> {
     let pair = |tag: states::Tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
     map.extend(tags.into_iter().map(pair));
+    if let Some(text) = map.get(retention::TAG)
+        && let Err(rule) = retention::parse(text)
+    {
+        let text = format!("tag {}: {rule}", retention::TAG);
+        return Err(states::Error::validation_exception(text));
+    }
     if map.len() <= TAGS_MAX {
         return Ok(());
     }

@@ -4,7 +4,10 @@ use std::{env, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde_json::json;
 
-use crate::{embedded::Inspection, terminal};
+use crate::{
+    embedded::{Inspection, Retention},
+    terminal,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -315,6 +318,10 @@ pub struct Serve {
     /// A role that no CreateRole made: accept its name, or refuse it where AWS does
     #[arg(long, value_enum, default_value_t = Roles::Unchecked)]
     pub roles: Roles,
+    /// How long executions are kept after their end, where the tag stepwell:retention of their state machine does not say:
+    /// 90d, 12h, 30m, 45s or never [default: the settings', else 90d]
+    #[arg(long, value_name = "TIME")]
+    pub retention: Option<Retention>,
     /// What stands between functions and this machine, beside limits: nothing, or namespaces of their own (Linux)
     #[arg(long, value_enum, default_value_t = Sandbox::None)]
     pub sandbox: Sandbox,

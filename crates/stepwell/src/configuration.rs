@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::embedded;
+use crate::embedded::{self, Retention};
 
 /// The file that is looked for in an application's directory.
 const FILE_NAME: &str = "stepwell.toml";
@@ -20,6 +20,8 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 pub struct Configuration {
     /// Where services are that Stepwell does not serve, by service id: `[endpoints]`.
     pub endpoints: BTreeMap<String, String>,
+    /// How long executions are kept after their end: `executions` in `[retention]`.
+    pub retention: Option<Retention>,
 }
 
 impl Configuration {
@@ -57,10 +59,13 @@ impl Configuration {
         for (name, value) in document.get_ref() {
             match name.get_ref().as_ref() {
                 "endpoints" => configuration.endpoints = endpoints(value)?,
+                "retention" => configuration.retention = retention(value)?,
                 unknown => {
                     return Err((
                         name.span().start,
-                        format!("unknown table or key {unknown:?}: [endpoints] is known"),
+                        format!(
+                            "unknown table or key {unknown:?}: [endpoints] and [retention] are known"
+                        ),
                     ));
                 }
             }
@@ -87,6 +92,30 @@ fn endpoints(table: &Spanned<DeValue<'_>>) -> Result<BTreeMap<String, String>, (
         };
         embedded::check_endpoint(id, url).map_err(|reason| (name.span().start, reason))?;
         found.insert(id.to_owned(), url.trim_end_matches('/').to_owned());
+    }
+    Ok(found)
+}
+
+fn retention(table: &Spanned<DeValue<'_>>) -> Result<Option<Retention>, (usize, String)> {
+    let DeValue::Table(table) = table.get_ref() else {
+        return Err((
+            table.span().start,
+            "retention is a table: [retention]".to_owned(),
+        ));
+    };
+    let mut found = None;
+    for (name, value) in table {
+        let (key, at) = (name.get_ref().as_ref(), name.span().start);
+        let DeValue::String(text) = value.get_ref() else {
+            return Err((at, format!("{key} is text, as in executions = \"90d\"")));
+        };
+        if key != "executions" {
+            return Err((
+                at,
+                format!("unknown key {key:?}: executions is known in [retention]"),
+            ));
+        }
+        found = Some(text.parse().map_err(|reason| (at, reason))?);
     }
     Ok(found)
 }
@@ -122,6 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn the_retention_of_executions_is_read() {
+        for text in ["7d", "never"] {
+            let read = Configuration::parse(&format!("[retention]\nexecutions = \"{text}\"\n"));
+            assert_eq!(read.map(|read| read.retention), Ok(text.parse().ok()));
+        }
+        assert_eq!(
+            Configuration::parse("").map(|read| read.retention),
+            Ok(None)
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, says) in [
             ("\n[endpoint]\n", "2: unknown table or key \"endpoint\""),
@@ -140,6 +181,16 @@ mod tests {
                 "3: duplicate key",
             ),
             ("[endpoints\n", "1: "),
+            (
+                "[retention]\nexecutions = \"90\"\n",
+                "2: a retention is a whole number with its unit",
+            ),
+            (
+                "[retention]\nexecutions = 90\n",
+                "2: executions is text, as in executions = \"90d\"",
+            ),
+            ("[retention]\nlogs = \"1d\"\n", "2: unknown key \"logs\""),
+            ("retention = \"90d\"\n", "1: retention is a table"),
         ] {
             let told = told(text);
             assert!(told.starts_with(says), "{text:?}: {told}");

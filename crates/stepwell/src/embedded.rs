@@ -5,6 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub retries_lost_tasks: bool,
     /// Whether a role that does not exist is refused where AWS refuses it.
     pub checks_roles: bool,
+    /// How long executions are kept after their end, where their state machine does not say.
+    pub retention: Retention,
     /// Whether functions run in namespaces of their own.
     pub sandbox: bool,
     /// A control group that is delegated to the server.
@@ -45,6 +48,25 @@ pub struct Inspection {
     pub waits: bool,
     /// Told the port of each function, or why it has none.
     pub told: fn(&str, Result<u16, &str>),
+}
+
+/// How long executions are kept after their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention(stepwell_server::retention::Period);
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self(stepwell_server::retention::DEFAULT)
+    }
+}
+
+/// Reads `90d`, `12h`, `30m`, `45s` or `never`.
+impl FromStr for Retention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        stepwell_server::retention::parse(text).map(Self)
+    }
 }
 
 /// A server that answers calls until [`Embedded::stop`].
@@ -70,6 +92,7 @@ impl Embedded {
                 LostTask::Fail
             },
             checks_roles: settings.checks_roles,
+            retention_ms: settings.retention.0,
             sandbox: settings.sandbox,
             control_group: settings.control_group,
             stop_within: settings.stop_within,

@@ -20,6 +20,7 @@ pub fn options(data: &Path) -> Options {
         account: "123456789012".to_string(),
         lost_task: LostTask::Fail,
         checks_roles: false,
+        retention_ms: stepwell_server::retention::DEFAULT,
         sandbox: false,
         control_group: None,
         stop_within: PATIENCE,

@@ -222,6 +222,7 @@ impl Bench {
             account: "123456789012".to_string(),
             lost_task: LostTask::Fail,
             unknown_role: UnknownRole::Accepted,
+            retention_ms: stepwell_service::retention::DEFAULT,
         };
         let store = Counting {
             memory: Memory::new(),

@@ -42,6 +42,10 @@ pub(crate) fn activity_task_key(execution: u64, ticket: Ticket) -> Vec<u8> {
     )
 }
 
+pub(crate) fn activity_tasks_of(execution: u64) -> Vec<u8> {
+    key(Kind::ActivityTask, &[Part::Number(execution)])
+}
+
 /// The same task in the queue of its activity: the one that has waited longest is first.
 pub(crate) fn queue_key(task: &QueuedTask, execution: u64, ticket: Ticket) -> Vec<u8> {
     key(

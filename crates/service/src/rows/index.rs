@@ -38,6 +38,17 @@ pub(crate) fn list_of(machine: &str) -> Vec<u8> {
     key(Kind::ExecutionList, &[Part::Name(machine)])
 }
 
+/// The lists of all state machines.
+pub(crate) fn lists() -> Vec<u8> {
+    key(Kind::ExecutionList, &[])
+}
+
+/// The state machine's name in a key of the list.
+pub(crate) fn machine_in_list(key: &[u8]) -> Option<String> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    String::from_utf8(key.get(1..end)?.to_vec()).ok()
+}
+
 /// The execution's number in a key of the list.
 pub(crate) fn number_in_list(key: &[u8]) -> Option<u64> {
     let tail: [u8; 8] = key.get(key.len().checked_sub(8)?..)?.try_into().ok()?;
@@ -101,6 +112,10 @@ pub(crate) fn returned_key(number: u64, ticket: Ticket) -> Vec<u8> {
     )
 }
 
+pub(crate) fn returned_of(number: u64) -> Vec<u8> {
+    key(Kind::TaskReturned, &[Part::Number(number)])
+}
+
 pub(crate) fn all_returned() -> Vec<u8> {
     key(Kind::TaskReturned, &[])
 }
@@ -156,6 +171,22 @@ pub(crate) fn express_key(number: u64) -> Vec<u8> {
 
 pub(crate) fn expresses() -> Vec<u8> {
     key(Kind::ExpressStart, &[])
+}
+
+/// Executions that are being deleted: their own row and their name are gone, others may be left.
+pub(crate) fn erasure_key(number: u64) -> Vec<u8> {
+    key(Kind::Erasure, &[Part::Number(number)])
+}
+
+pub(crate) fn erasures() -> Vec<u8> {
+    key(Kind::Erasure, &[])
+}
+
+/// The first key after `key`.
+pub(crate) fn next_key(key: &[u8]) -> Vec<u8> {
+    let mut next = key.to_vec();
+    next.push(0);
+    next
 }
 
 /// The number that a key begins with.

@@ -74,6 +74,7 @@ pub(crate) enum Kind {
     EventInvokeConfig = 39,
     DeliveryPayload = 48,
     DeliveryCounters = 49,
+    Erasure = 50,
     LayerVersion = 35,
     PackageUse = 36,
 }

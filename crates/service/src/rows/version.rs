@@ -90,6 +90,10 @@ pub(crate) fn numbering_key(machine: &str) -> Vec<u8> {
     version_key(machine, 0)
 }
 
+pub(crate) fn is_numbering_key(row_key: &[u8]) -> bool {
+    row_key.ends_with(&u64::MAX.to_be_bytes())
+}
+
 pub(crate) fn alias_key(machine: &str, name: &str) -> Vec<u8> {
     key(
         Kind::StateMachineAlias,

@@ -18,6 +18,7 @@ mod map_runs;
 mod nested;
 mod reads;
 mod redrives;
+mod retention;
 mod schedules;
 mod tasks;
 mod timers;

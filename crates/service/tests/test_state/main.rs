@@ -41,6 +41,7 @@ fn tested(state: Value, mut request: Value) -> Result<Tested, String> {
         account: "123456789012".to_string(),
         lost_task: LostTask::Fail,
         unknown_role: UnknownRole::Accepted,
+        retention_ms: stepwell_service::retention::DEFAULT,
     };
     test_state(&settings, at(0), &[7; 32], input)
         .map_err(|error| format!("{}: {}\n", error.name(), error.message))

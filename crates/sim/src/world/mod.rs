@@ -104,6 +104,7 @@ impl<'p> World<'p> {
             account: ACCOUNT.to_string(),
             lost_task: options.lost_task(),
             unknown_role: UnknownRole::Accepted,
+            retention_ms: stepwell_service::retention::DEFAULT,
         };
         World {
             step: 0,
@@ -240,6 +241,7 @@ impl<'p> World<'p> {
             answers,
             effects,
             events,
+            ..
         } = committed;
         for live in events {
             self.note_events(&live.execution_arn, live.events)?;

@@ -57,6 +57,7 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         account: source.account.clone(),
         retries_lost_tasks: false,
         checks_roles: false,
+        retention: configuration.retention.unwrap_or_default(),
         sandbox: false,
         control_group: None,
         stop_within: STOP_WITHIN,

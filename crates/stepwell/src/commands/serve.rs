@@ -35,6 +35,10 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         account: arguments.owner.account.clone(),
         retries_lost_tasks: arguments.on_lost_task == LostTask::Retry,
         checks_roles: arguments.roles == Roles::Checked,
+        retention: arguments
+            .retention
+            .or(configuration.retention)
+            .unwrap_or_default(),
         sandbox: arguments.sandbox == Sandbox::Namespaces,
         control_group: arguments.control_group.clone(),
         stop_within: Duration::from_secs(arguments.stop_within),

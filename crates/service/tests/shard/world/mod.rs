@@ -26,6 +26,7 @@ pub fn settings(lost_task: LostTask) -> Settings {
         account: "123456789012".to_string(),
         lost_task,
         unknown_role: UnknownRole::Accepted,
+        retention_ms: stepwell_service::retention::DEFAULT,
     }
 }
 
@@ -71,7 +72,19 @@ impl World {
     }
 
     pub fn on(disk: &Disk, lost_task: LostTask) -> World {
-        let settings = settings(lost_task);
+        World::with(disk, settings(lost_task))
+    }
+
+    /// A server that keeps ended executions so long.
+    pub fn keeping(retention_ms: Option<i64>) -> World {
+        let settings = Settings {
+            retention_ms,
+            ..settings(LostTask::Fail)
+        };
+        World::with(&Disk::new(), settings)
+    }
+
+    fn with(disk: &Disk, settings: Settings) -> World {
         let shard = Shard::open(Box::new(disk.open()), settings.clone()).expect("a shard opens");
         let mut world = World {
             shard,
