@@ -8,6 +8,7 @@
 
 mod activities;
 mod aliases;
+pub mod audit;
 mod command;
 mod configuration;
 mod deliveries;

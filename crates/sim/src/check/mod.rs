@@ -1,9 +1,11 @@
 //! What must be true of one execution: of its history, and of its end.
 
-use std::sync::Arc;
+mod durable;
+mod fold;
 
 use stepwell_api::states;
-use stepwell_store::Snapshot;
+
+pub use durable::durable;
 
 use crate::definitions::Sample;
 
@@ -78,10 +80,5 @@ pub fn ended(history: &History<'_>) -> Result<(), Wrong> {
 
 /// Checks an end alone: of a synchronous Express execution, which has no history.
 pub fn ending(_sample: &Sample, _ending: &Ending, _disturbance: &Disturbance) -> Result<(), Wrong> {
-    Ok(())
-}
-
-/// Checks what is durable at this moment, whatever is still open.
-pub fn durable(_snapshot: &Arc<dyn Snapshot>) -> Result<(), Wrong> {
     Ok(())
 }

@@ -1,9 +1,28 @@
 //! Random valid definitions, their inputs, and what the tasks in them answer.
+//!
+//! Every state takes and gives an object with the members of [`values::standard`], or is followed by a Pass that makes
+//! one again, so that a definition fails only where it is meant to. Nothing random and no instant reaches the output:
+//! two runs with the same answers end the same way.
+
+mod block;
+mod choice;
+mod flow;
+mod fork;
+mod handling;
+mod reply;
+mod simple;
+mod task;
+mod values;
 
 use serde_json::{Value, json};
 use stepwell_engine::MachineKind;
 
 use crate::draw::Draw;
+use block::Builder;
+pub use reply::{Reply, reply};
+
+/// States of one definition, branches and processors included; a few more are added to put shapes right.
+const STATES_GOAL: usize = 8;
 
 /// What a definition may contain; each seed draws which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +42,27 @@ pub struct Features {
     pub distributed_maps: bool,
 }
 
+impl Features {
+    /// Everything.
+    pub fn all() -> Features {
+        Features {
+            express: true,
+            maps: true,
+            parallels: true,
+            waits: true,
+            choices: true,
+            retries: true,
+            catches: true,
+            jsonata: true,
+            timeouts: true,
+            activities: true,
+            callbacks: true,
+            nested: true,
+            distributed_maps: true,
+        }
+    }
+}
+
 /// A state machine with an input for it.
 #[derive(Debug, Clone)]
 pub struct Sample {
@@ -35,52 +75,68 @@ pub struct Sample {
     pub activities: Vec<String>,
 }
 
-/// State machines that every world with [`Features::nested`] creates first, by name: what a `states:startExecution` in a
-/// sample may start. Their tasks answer as all others do.
-pub fn children() -> Vec<(&'static str, Sample)> {
-    Vec::new()
-}
-
 impl Sample {
     /// A definition of these features with an input that suits it.
     pub fn draw(draw: &mut Draw, features: &Features) -> Sample {
-        let seconds = draw.between(1, 20);
-        let wait = if features.waits {
-            json!({ "Type": "Wait", "Seconds": seconds, "Next": "Call" })
+        let kind = if features.express && draw.percent(35) {
+            MachineKind::Express
         } else {
-            json!({ "Type": "Pass", "Next": "Call" })
+            MachineKind::Standard
         };
-        let call = json!({
-            "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:double",
-            "Retry": [{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 20, "MaxDelaySeconds": 2 }],
-            "End": true
-        });
-        let definition = json!({ "StartAt": "First", "States": { "First": wait, "Call": call } });
+        let goal = 2 + draw.below(STATES_GOAL - 1);
+        let mut builder = Builder::new(draw, features, kind, goal);
+        let definition = builder.machine();
+        let activities = builder.activities();
         Sample {
-            kind: MachineKind::Standard,
+            kind,
             definition: definition.to_string(),
-            input: json!({ "n": draw.below(1_000) }).to_string(),
-            activities: Vec::new(),
+            input: values::standard(draw).to_string(),
+            activities,
         }
     }
 }
 
-/// What a task answers.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
-    Output(Value),
-    Error { error: String, cause: String },
-}
-
-/// What the function, the worker of the activity or the holder of the token answers.
-///
-/// A pure function of its arguments: the oracle and every world ask the same one.
-///
-/// - `resource`: name or ARN of the function, as the definition gives it, or ARN of the activity.
-/// - `input`: the function's payload or the activity's input; a task token is in it under `token` and must
-///   not change the answer.
-/// - `nth`: how often this was asked before, for this resource in this frame of the execution, plus one.
-pub fn reply(_resource: &str, input: &Value, _nth: u32) -> Reply {
-    let n = input["n"].as_i64().unwrap_or_default();
-    Reply::Output(json!({ "n": n * 2 }))
+/// State machines that every world with [`Features::nested`] creates first, by name: what a `states:startExecution` in a
+/// sample may start. Their tasks answer as all others do.
+pub fn children() -> Vec<(&'static str, Sample)> {
+    let sample = |kind, definition: Value| Sample {
+        kind,
+        definition: definition.to_string(),
+        input: "{}".to_string(),
+        activities: Vec::new(),
+    };
+    vec![
+        (
+            "child-passes",
+            sample(
+                MachineKind::Standard,
+                json!({ "StartAt": "P", "States": {
+                    "P": { "Type": "Pass", "Parameters": { "from": "child", "n.$": "$.n" }, "End": true } } }),
+            ),
+        ),
+        (
+            "child-waits",
+            sample(
+                MachineKind::Standard,
+                json!({ "StartAt": "W", "States": {
+                    "W": { "Type": "Wait", "Seconds": 3, "Next": "T" },
+                    "T": { "Type": "Task", "Resource": format!("{}ok-child", values::FUNCTION), "Parameters": { "n.$": "$.n" },
+                        "ResultSelector": { "n.$": "$.n" }, "Retry": [handling::lost_retrier(1.5)], "End": true } } }),
+            ),
+        ),
+        (
+            "child-fails",
+            sample(
+                MachineKind::Standard,
+                json!({ "StartAt": "F", "States": { "F": { "Type": "Fail", "Error": "Child.Failed", "Cause": "as asked" } } }),
+            ),
+        ),
+        (
+            "child-express",
+            sample(
+                MachineKind::Express,
+                json!({ "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } }),
+            ),
+        ),
+    ]
 }
