@@ -5,6 +5,7 @@
 //! Never used here: clearing a keyspace and key-value separation, both of which lost data upstream.
 
 mod directory;
+mod journal;
 mod row;
 
 use std::io;
@@ -45,6 +46,8 @@ impl Embedded {
     ///
     /// - At most one store has a directory open, in this process or any other; a snapshot keeps it open.
     /// - A kill at any moment, creation included, leaves a directory that opens.
+    /// - A last commit that was cut off, which was never acknowledged, is dropped. A journal that is damaged before that is
+    ///   refused, by its name, and left as it is.
     /// - [`Error::Locked`], [`Error::NewerFormat`], [`Error::Damaged`], [`Error::Io`].
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let directory = Directory::open(directory, &mut |path| {
@@ -52,6 +55,7 @@ impl Embedded {
             drop((keyspace, database));
             Ok(())
         })?;
+        journal::check(&directory.rows())?;
         let (keyspace, database) =
             open_database(&directory.rows()).map_err(|cause| open_error(&directory, cause))?;
         let tree = Tree {
