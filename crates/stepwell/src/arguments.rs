@@ -119,6 +119,12 @@ pub enum Workload {
     Express,
     /// A warm no-op function through Task states, beside the bare Runtime API loop
     Tasks,
+    /// An inline Map of 10,000 items, distributed ones of 100,000 children (--count, and a tenth of it inline)
+    Map,
+    /// A history of 25,000 events in pages of 1,000
+    History,
+    /// Starts after kill -9, with up to 200,000 finished executions (--count) and with functions in flight
+    Recovery,
     /// A million executions asleep in a Wait (--count): memory, disk, processor, restart
     Sleepers,
     /// Functions: runs of tasks, warm calls, cold starts, deployed functions, edits
@@ -130,13 +136,16 @@ pub enum Workload {
 impl Workload {
     /// The workloads that one stands for.
     pub fn all(&self) -> &[Workload] {
-        const ALL: [Workload; 7] = [
+        const ALL: [Workload; 10] = [
             Workload::Transitions,
             Workload::Start,
             Workload::Latency,
             Workload::Express,
             Workload::Tasks,
+            Workload::Map,
             Workload::Sleepers,
+            Workload::History,
+            Workload::Recovery,
             Workload::Functions,
         ];
         if *self == Workload::All {
@@ -154,7 +163,10 @@ impl Workload {
             Workload::Latency => "latency",
             Workload::Express => "express",
             Workload::Tasks => "tasks",
+            Workload::Map => "map",
             Workload::Sleepers => "sleepers",
+            Workload::History => "history",
+            Workload::Recovery => "recovery",
             Workload::Functions => "functions",
             Workload::All => "all",
         }

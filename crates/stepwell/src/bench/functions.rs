@@ -27,7 +27,7 @@ const CALLERS: [usize; 2] = [8, 32];
 /// Times that a cold start, an edit and `node` are measured.
 const STARTS: usize = 15;
 /// Functions that are only deployed.
-const DEPLOYED: usize = 200;
+const DEPLOYED: u64 = 200;
 /// Files and functions a file of the handler that is started cold.
 const FILES: usize = 50;
 const FUNCTIONS_A_FILE: usize = 12;
@@ -45,7 +45,7 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     runs(plan, &server, &no_op, table)?;
     rates(plan, &client, &no_op, table)?;
     cold(&client, plan.directory(), table)?;
-    deployed(&client, &server, table)?;
+    deployed(plan, &client, &server, table)?;
     plan.end(server, "functions")?;
     table.note(format!(
         "A run of ten tasks is {} commits one after the other: {:.2} ms of synced writes by the p50 above.",
@@ -160,17 +160,23 @@ fn cold(client: &Client, data: &Path, table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn deployed(client: &Client, server: &Server, table: &mut Table) -> anyhow::Result<()> {
+fn deployed(
+    plan: &Plan,
+    client: &Client,
+    server: &Server,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let count = plan.count_or(DEPLOYED);
     let before = server.resident_bytes();
-    for number in 0..DEPLOYED {
-        let package =
-            packaging::inline(&bundle(1000 + number), RUNTIME).map_err(anyhow::Error::msg)?;
+    for number in 0..count {
+        let package = packaging::inline(&bundle(1000 + number as usize), RUNTIME)
+            .map_err(anyhow::Error::msg)?;
         client.create_function(&configuration(&format!("deployed-{number}")), &package.zip)?;
     }
     let grown = server.resident_bytes().saturating_sub(before);
-    let each = grown as f64 / DEPLOYED as f64 / f64::from(1 << 20);
+    let each = grown as f64 / count as f64 / f64::from(1 << 20);
     table.target(
-        "memory of each of 200 deployed functions",
+        format!("memory of each of {count} deployed functions"),
         each,
         "MB",
         Target::AtMost(1.0),

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::server::Server;
+use super::server::{Place, Server};
 
 /// Below one directory, with one program as the server.
 pub struct Plan {
     /// The `stepwell` that serves.
     pub program: PathBuf,
+    /// Where it runs.
+    pub place: Place,
     /// Ours alone; on the disk that is measured.
     pub directory: PathBuf,
     pub clients: usize,
@@ -31,12 +33,12 @@ impl Plan {
             }
             _ => {}
         }
-        Server::start(&self.program, &data)
+        Server::start(&self.place, &self.program, &data)
     }
 
     /// The same server again, on what it left.
     pub fn serve_again(&self, name: &str) -> anyhow::Result<Server> {
-        Server::start(&self.program, &self.data(name))
+        Server::start(&self.place, &self.program, &self.data(name))
     }
 
     /// Ends a server and removes its store.

@@ -5,10 +5,11 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 use super::machine;
@@ -18,9 +19,32 @@ const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks whether it has.
 const STOP_LOOK: Duration = Duration::from_millis(20);
 
+/// The place of the process that serves: one at a time, so that an interrupt finds it.
+#[derive(Clone, Default)]
+pub struct Place(Arc<Mutex<Option<Child>>>);
+
+impl Place {
+    /// Kills the process that serves, if there is one. No other starts while the guard lives.
+    pub fn clear(&self) -> impl Drop + '_ {
+        let mut place = self.lock();
+        if let Some(mut child) = place.take() {
+            // It has ended already, or must end now.
+            drop(child.kill());
+            drop(child.wait());
+        }
+        place
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A running `stepwell serve`. Dropping it kills it.
 pub struct Server {
-    child: Child,
+    place: Place,
+    /// Of the process.
+    id: String,
     endpoint: String,
     /// From the start of the process to the line that says that it answers.
     pub started_in: Duration,
@@ -29,10 +53,13 @@ pub struct Server {
 impl Server {
     /// Starts `program` on a free port of 127.0.0.1, with its data in `data`; returns once calls are answered.
     ///
+    /// - `place`: no server is in it.
     /// - What it writes to standard error is added to the file `DATA.log`.
-    pub fn start(program: &Path, data: &Path) -> anyhow::Result<Server> {
+    pub fn start(place: &Place, program: &Path, data: &Path) -> anyhow::Result<Server> {
         let log_path = data.with_extension("log");
         let log = File::options().create(true).append(true).open(&log_path)?;
+        let mut occupied = place.lock();
+        ensure!(occupied.is_none(), "a benchmark has one server at a time");
         let began = Instant::now();
         let mut child = Command::new(program)
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
@@ -43,21 +70,24 @@ impl Server {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
+        let (stdout, id) = (child.stdout.take(), child.id().to_string());
+        *occupied = Some(child);
+        drop(occupied);
         let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
+        if let Some(stdout) = stdout {
             BufReader::new(stdout).read_line(&mut line)?;
         }
         let started_in = began.elapsed();
         let said: Option<Value> = serde_json::from_str(&line).ok();
         let endpoint = said.and_then(|said| Some(said["endpoint"].as_str()?.to_owned()));
         let Some(endpoint) = endpoint else {
-            drop(child.kill());
-            drop(child.wait());
+            drop(place.clear());
             let log = fs::read_to_string(&log_path).unwrap_or_default();
             bail!("the server did not start: {log}");
         };
         Ok(Server {
-            child,
+            place: place.clone(),
+            id,
             endpoint,
             started_in,
         })
@@ -68,38 +98,38 @@ impl Server {
     }
 
     /// `kill -9`, and waits until the process is gone.
-    pub fn kill(mut self) -> anyhow::Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
+    pub fn kill(self) {
+        drop(self);
     }
 
     /// Asks it to stop, as a service's supervisor does.
-    pub fn stop(mut self) -> anyhow::Result<()> {
-        let id = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
+    pub fn stop(self) -> anyhow::Result<()> {
+        let asked = Command::new("kill").args(["-TERM", &self.id]).status();
         let deadline = Instant::now() + STOP_PATIENCE;
         while asked.is_ok() && Instant::now() < deadline {
-            if self.child.try_wait()?.is_some() {
-                return Ok(());
+            if let Some(child) = self.place.lock().as_mut()
+                && child.try_wait()?.is_some()
+            {
+                break;
             }
             thread::sleep(STOP_LOOK);
         }
-        self.kill()
+        self.kill();
+        Ok(())
     }
 
     /// Processor time of the process so far, user and system; to 10 ms.
     pub fn cpu(&self) -> Duration {
-        machine::cpu(&self.child.id().to_string())
+        machine::cpu(&self.id)
     }
 
     pub fn resident_bytes(&self) -> u64 {
-        machine::resident_bytes(&self.child.id().to_string())
+        machine::resident_bytes(&self.id)
     }
 
     /// Bytes that the process has caused to be written to storage: journals, tables, compactions, by whole pages.
     fn written_bytes(&self) -> u64 {
-        machine::written_bytes(&self.child.id().to_string())
+        machine::written_bytes(&self.id)
     }
 
     /// What it has committed, as `/health` tells; `None` of a server that does not tell.
@@ -133,9 +163,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has ended already, or must end now.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        drop(self.place.clear());
     }
 }
 

@@ -81,7 +81,7 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
         "%",
         Target::AtMost(0.5),
     );
-    server.kill()?;
+    server.kill();
     let server = plan.serve_again("sleepers")?;
     table.target(
         "from a start after kill -9 until calls are answered",

@@ -9,19 +9,24 @@ use anyhow::Context as _;
 use crate::{
     Verdict,
     arguments::{Bench, Workload},
-    bench::{express, functions, machine, plan::Plan, sleepers, starts, table::Table, tasks},
+    bench::{
+        express, functions, histories, machine, maps, plan::Plan, recovery, server::Place,
+        sleepers, starts, table::Table, tasks,
+    },
     interrupt, terminal,
 };
 
 /// Runs one workload or all, each against a server of its own on an empty store.
 pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
-    let directory = Directory::create(&arguments.directory)?;
+    let place = Place::default();
+    let directory = Directory::create(&arguments.directory, &place)?;
     let program = match &arguments.server {
         Some(program) => program.clone(),
         None => std::env::current_exe().context("cannot find this program")?,
     };
     let plan = Plan {
         program,
+        place,
         directory: directory.path.clone(),
         clients: usize::from(arguments.clients),
         time: arguments.time(),
@@ -55,6 +60,9 @@ fn measure(workload: Workload, plan: &Plan, table: &mut Table) -> anyhow::Result
         Workload::Start => starts::start(plan, table),
         Workload::Latency => starts::latency(plan, table),
         Workload::Express => express::run(plan, table),
+        Workload::Map => maps::run(plan, table),
+        Workload::History => histories::run(plan, table),
+        Workload::Recovery => recovery::run(plan, table),
         Workload::Sleepers => sleepers::run(plan, table),
         Workload::Tasks => tasks::run(plan, table),
         Workload::Functions => functions::run(plan, table),
@@ -68,7 +76,7 @@ struct Directory {
 }
 
 impl Directory {
-    fn create(below: &Path) -> anyhow::Result<Directory> {
+    fn create(below: &Path, place: &Place) -> anyhow::Result<Directory> {
         let path = below.join(format!("stepwell-bench-{}", std::process::id()));
         fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         if let Some(kind @ ("tmpfs" | "ramfs")) = machine::file_system(&path).as_deref() {
@@ -77,9 +85,10 @@ impl Directory {
                 path.display()
             );
         }
-        let interrupted = path.clone();
+        let (interrupted, place) = (path.clone(), place.clone());
         interrupt::on_interrupt(move || {
-            // The servers get the same signal from the terminal; what they still write is in the way of one try.
+            let _cleared = place.clear();
+            // What the benchmark still writes is in the way of one try.
             for _ in 0..REMOVE_TRIES {
                 if fs::remove_dir_all(&interrupted).is_ok() {
                     break;
