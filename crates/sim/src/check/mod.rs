@@ -1,5 +1,6 @@
 //! What must be true of one execution: of its history, and of its end.
 
+mod answers;
 mod durable;
 mod fold;
 
@@ -72,6 +73,7 @@ pub fn ended(history: &History<'_>) -> Result<(), Wrong> {
             text,
         });
     }
+    answers::answers(history.arn, history.events)?;
     match history.sample {
         Some(sample) => ending(sample, history.ending, history.disturbance),
         None => Ok(()),
