@@ -7,9 +7,6 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of all bodies that are held at once; beyond it a request is refused and may be sent again.
-pub(crate) const BODY_BYTES_MAX: usize = 256 << 20;
-
 /// A client must send its whole body within this time.
 const BODY_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -18,13 +15,16 @@ const BODY_PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) enum Unreadable {
     TooLarge,
     TooSlow,
-    /// [`BODY_BYTES_MAX`] is in use.
+    /// The room of all bodies is in use; the request may be sent again.
     NoRoom,
     Broken(String),
 }
 
 /// The room of all bodies.
-pub(crate) struct Room(Arc<Semaphore>);
+pub(crate) struct Room {
+    free: Arc<Semaphore>,
+    most: usize,
+}
 
 /// A share of the room; given back when dropped.
 pub(crate) struct Share(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
@@ -32,7 +32,15 @@ pub(crate) struct Share(#[expect(dead_code, reason = "held, never read")] OwnedS
 impl Room {
     /// - `bytes`: of all bodies together.
     pub(crate) fn new(bytes: usize) -> Room {
-        Room(Arc::new(Semaphore::new(bytes)))
+        Room {
+            free: Arc::new(Semaphore::new(bytes)),
+            most: bytes,
+        }
+    }
+
+    /// Bytes that are held, and the most that may be.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.most - self.free.available_permits(), self.most)
     }
 
     /// The whole body, and its share of the room.
@@ -77,7 +85,7 @@ impl Room {
 
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unreadable> {
         let permits = u32::try_from(bytes).map_err(|_| Unreadable::NoRoom)?;
-        Arc::clone(&self.0)
+        Arc::clone(&self.free)
             .try_acquire_many_owned(permits)
             .map_err(|_| Unreadable::NoRoom)
     }

@@ -81,7 +81,9 @@ async fn send(handle: &Handle, request: EventsRequest) -> Result<Vec<u8>, events
         .send(Request::Events(request))
         .map_err(|refused| match refused {
             Refused::Full => events::Error::throttling_exception("Rate exceeded"),
-            Refused::Closed => events::Error::service_unavailable("the server is stopping"),
+            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
+                events::Error::service_unavailable(unavailable.text())
+            }
             Refused::Failed => events::Error::internal_failure(FAILED),
         })?;
     match receiver.await {

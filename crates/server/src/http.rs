@@ -1,6 +1,5 @@
 //! The listener and the way of a request to its service.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +9,23 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
 
-use crate::body::{BODY_BYTES_MAX, Room, Share, Unreadable};
+use crate::body::{Room, Share, Unreadable};
 use crate::commits::Commits;
+use crate::connections::{Connections, Place};
 use crate::front::{self, ReadApis};
 use crate::functions::Functions;
+use crate::in_flight::InFlight;
+use crate::limits::Limits;
 use crate::logs::LogOperations;
 use crate::rest::{self, RestService};
 use crate::streaming::ReplyBody;
 use crate::test_state::Tests;
 use crate::unserved::{Endpoints, Unserved};
-use crate::{caller, events, gateway, iam, shard, states};
+use crate::{caller, events, gateway, iam, probes, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
 /// takes up to twice its size and more.
@@ -35,17 +34,14 @@ const REQUEST_BYTES_MAX: usize = 8 << 20;
 /// Largest body of a Lambda request: a 50 MB package in base64, and the fields around it.
 const LAMBDA_REQUEST_BYTES_MAX: usize = 72 << 20;
 
-/// Connections open at once.
-const CONNECTIONS_MAX: usize = 4_096;
+/// A request waits at most this long for the end of the recovery. Source: half of what SDKs wait for an answer.
+const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the operations are whose replies come as a function writes them.
 const STREAMED: &str = "/2021-11-15/functions/";
 
 /// Operations that wait for functions.
 const RUN_FUNCTIONS: [&str; 2] = [".StartSyncExecution", ".TestState"];
-
-/// A client must send its headers within this time.
-const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything a request may need.
 pub(crate) struct Services {
@@ -57,7 +53,10 @@ pub(crate) struct Services {
     endpoints: Endpoints,
     /// Where the server listens.
     pub(crate) address: SocketAddr,
-    commits: Arc<Commits>,
+    pub(crate) commits: Arc<Commits>,
+    pub(crate) limits: Limits,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) in_flight: Arc<InFlight>,
 }
 
 impl Services {
@@ -67,77 +66,23 @@ impl Services {
         endpoints: Endpoints,
         address: SocketAddr,
         commits: Arc<Commits>,
+        limits: Limits,
+        in_flight: Arc<InFlight>,
     ) -> Services {
         Services {
             functions,
             logs,
             tests: Tests::default(),
-            room: Room::new(BODY_BYTES_MAX),
+            room: Room::new(limits.body_bytes),
             apis: ReadApis::default(),
             endpoints,
             address,
             commits,
+            connections: Arc::new(Connections::new(limits.connections)),
+            limits,
+            in_flight,
         }
     }
-}
-
-/// Accepts connections until `stopping` says otherwise; then finishes those that are open.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    services: Arc<Services>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = told_to_stop(&mut stopping) => return,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, or a client that gave up: the listener itself goes on.
-                tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            }
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "could not set TCP_NODELAY");
-        }
-        let services = Arc::clone(&services);
-        let mut stopping = stopping.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let services = Arc::clone(&services);
-                async move { Ok::<_, Infallible>(answer(&services, request, peer).await) }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_PATIENCE)
-                .serve_connection(TokioIo::new(stream), service);
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = told_to_stop(&mut stopping) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended badly");
-            }
-            drop(place);
-        });
-    }
-}
-
-/// Returns once the server is stopping.
-async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
-    drop(stopping.wait_for(|stopping| *stopping).await);
 }
 
 /// Where the server really listens.
@@ -145,13 +90,32 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-async fn answer(
+/// Answers one request.
+///
+/// - `place`: on a spare place, only probes are answered.
+pub(crate) async fn answer(
     services: &Services,
     request: Request<Incoming>,
     peer: SocketAddr,
+    place: Place,
 ) -> Response<ReplyBody> {
     let request_id = shard::uuid();
-    if let Some(called) = front::called(&request, services.address) {
+    let called = front::called(&request, services.address);
+    let path = request.uri().path();
+    if called.is_none() && probes::is_probe(path) {
+        let reply = probes::answer(
+            services,
+            request.method(),
+            path,
+            request.headers(),
+            &request_id,
+        );
+        return response(reply);
+    }
+    if let Err(reply) = admit(services, place, &request_id).await {
+        return response(reply);
+    }
+    if let Some(called) = called {
         return front::answer(services, called, request, peer, &request_id).await;
     }
     if request.uri().path().starts_with(STREAMED) {
@@ -162,6 +126,26 @@ async fn answer(
     }
     let reply = route(services, request, &request_id).await;
     response(reply)
+}
+
+/// Refuses what comes on a connection too many, and lets wait what comes before the recovery is done.
+async fn admit(services: &Services, place: Place, request_id: &str) -> Result<(), Reply> {
+    if place == Place::Spare {
+        let (_, most) = services.connections.load();
+        let text = format!("{most} connections are open, which is the most; send it again later");
+        return Err(error(503, "ServiceUnavailable", &text, request_id));
+    }
+    let standing = services.functions.handle.standing();
+    if standing.is_recovered() {
+        return Ok(());
+    }
+    let recovered = standing.wait_until_recovered();
+    tokio::time::timeout(RECOVERY_PATIENCE, recovered)
+        .await
+        .map_err(|_| {
+            let text = "the server is recovering what it did before it was started again";
+            error(503, "ServiceUnavailable", text, request_id)
+        })
 }
 
 /// InvokeWithResponseStream; an error is answered whole.
@@ -228,9 +212,6 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             .is_some_and(|target| RUN_FUNCTIONS.iter().any(|name| target.ends_with(name)));
         let _share = held(share, runs_functions);
         return operation(services, &parts, target.as_deref(), &body, request_id).await;
-    }
-    if path == "/health" {
-        return health(services, request_id);
     }
     if let Some(package) = path
         .strip_prefix("/packages/")
@@ -356,17 +337,6 @@ async fn operation(
     }
 }
 
-fn health(services: &Services, request_id: &str) -> Reply {
-    let has_failed = services.functions.handle.has_failed();
-    let (status, text) = if has_failed {
-        (503, "failed")
-    } else {
-        (200, "ok")
-    };
-    let body = serde_json::json!({ "status": text, "commits": services.commits.json() });
-    json(status, &body, request_id)
-}
-
 /// The package that `GetFunction` gives a location for.
 fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply {
     let is_id = package.len() == 64 && package.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -404,7 +374,7 @@ fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> R
         Unreadable::NoRoom => (
             503,
             "ServiceUnavailable",
-            format!("request bodies of {BODY_BYTES_MAX} bytes are being read; send it again later"),
+            "the room for all request bodies is in use; send it again later".to_string(),
         ),
         Unreadable::Broken(error) => (
             400,
@@ -415,7 +385,7 @@ fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> R
     error(status, kind, &message, request_id)
 }
 
-fn error(status: u16, kind: &str, message: &str, request_id: &str) -> Reply {
+pub(crate) fn error(status: u16, kind: &str, message: &str, request_id: &str) -> Reply {
     let body = serde_json::json!({ "__type": kind, "message": message });
     json(status, &body, request_id)
 }
@@ -434,7 +404,7 @@ fn not_implemented(what: &str, request_id: &str) -> Reply {
     reply
 }
 
-fn json(status: u16, body: &serde_json::Value, request_id: &str) -> Reply {
+pub(crate) fn json(status: u16, body: &serde_json::Value, request_id: &str) -> Reply {
     Reply {
         status,
         headers: vec![

@@ -90,7 +90,9 @@ async fn send(handle: &Handle, request: IamRequest) -> Result<Value, iam::Error>
         .send(Request::Iam(request))
         .map_err(|refused| match refused {
             Refused::Full => iam::Error::throttling_exception("Rate exceeded"),
-            Refused::Closed => iam::Error::service_unavailable("the server is stopping"),
+            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
+                iam::Error::service_unavailable(unavailable.text())
+            }
             Refused::Failed => iam::Error::internal_failure(FAILED),
         })?;
     match receiver.await {

@@ -209,8 +209,8 @@ impl LogOperations {
                 .send(Request::Logs(request))
                 .map_err(|refused| match refused {
                     Refused::Full => logs::Error::throttling_exception("Rate exceeded"),
-                    Refused::Closed => {
-                        logs::Error::service_unavailable_exception("the server is stopping")
+                    unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
+                        logs::Error::service_unavailable_exception(unavailable.text())
                     }
                     Refused::Failed => logs::Error::internal_failure(FAILED),
                 })?;

@@ -1,8 +1,7 @@
 //! Performs what a commit released: calls functions and reports what became of them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,92 +11,28 @@ use stepwell_api::lambda;
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_integrations::Integrations;
 use stepwell_service::{
-    CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Ticket, Unawaited, unawaited,
+    CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Unawaited, unawaited,
     unawaited_outcome,
 };
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::deliveries;
 use crate::functions::{Functions, Unanswered, Unrun, unrun_error};
+use crate::in_flight::InFlight;
 use crate::shard::{now, uuid};
 use crate::states;
+
+/// Effects that wait for the performer; one more makes the shard's thread wait for it.
+pub(crate) const EFFECTS_MAX: usize = 8_192;
 
 /// Calls of a recovery that run at once; the others wait. A restart may find more tasks in flight than functions may
 /// run together, and a task that is throttled spends one of its retries. New calls find room beside them.
 const RECOVERED_AT_ONCE: usize = 500;
 
-/// Calls that a commit has released and that have not ended.
-#[derive(Default)]
-pub(crate) struct InFlight {
-    /// The sender is dropped with its entry: that is how a call learns that nobody wants it any more. `None`
-    /// until the performer has taken the call up.
-    calls: Mutex<BTreeMap<CallKey, Option<oneshot::Sender<Infallible>>>>,
-    /// Numbers of deliveries.
-    deliveries: Mutex<BTreeSet<u64>>,
-    ended: Notify,
-}
-
-/// Number of the execution, and the attempt.
-pub(crate) type CallKey = (u64, Ticket);
-
-impl InFlight {
-    /// Returns once no call is in flight.
-    pub(crate) async fn wait_until_empty(&self) {
-        loop {
-            let ended = self.ended.notified();
-            if self.lock().is_empty() && self.lock_deliveries().is_empty() {
-                return;
-            }
-            ended.await;
-        }
-    }
-
-    /// Adds a call that has been released.
-    pub(crate) fn list(&self, key: CallKey) {
-        self.lock().insert(key, None);
-    }
-
-    /// Adds a delivery that has been released.
-    pub(crate) fn list_delivery(&self, number: u64) {
-        self.lock_deliveries().insert(number);
-    }
-
-    /// An attempt to deliver has ended.
-    pub(crate) fn end_delivery(&self, number: u64) {
-        self.lock_deliveries().remove(&number);
-        self.ended.notify_waiters();
-    }
-
-    /// Takes a listed call up; what is returned ends when the call is cancelled.
-    fn begin(&self, key: CallKey) -> oneshot::Receiver<Infallible> {
-        let (sender, receiver) = oneshot::channel();
-        self.lock().insert(key, Some(sender));
-        receiver
-    }
-
-    /// The call has ended, or its result is no longer wanted.
-    ///
-    /// AWS: a function whose state timed out runs on. One that has not begun yet never does.
-    pub(crate) fn end(&self, key: CallKey) {
-        drop(self.lock().remove(&key));
-        self.ended.notify_waiters();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<CallKey, Option<oneshot::Sender<Infallible>>>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_deliveries(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.deliveries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Performs effects until the shard is gone.
 pub(crate) async fn run(
     functions: Functions,
-    mut effects: mpsc::UnboundedReceiver<Effect>,
+    mut effects: mpsc::Receiver<Effect>,
     in_flight: Arc<InFlight>,
     integrations: Arc<Integrations>,
 ) {

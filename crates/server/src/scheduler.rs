@@ -79,7 +79,9 @@ async fn send(handle: &Handle, change: SchedulerRequest) -> Result<Vec<u8>, sche
         .send(Request::Scheduler(change))
         .map_err(|refused| match refused {
             Refused::Full => scheduler::Error::throttling_exception("Rate exceeded"),
-            Refused::Closed => scheduler::Error::service_unavailable("the server is stopping"),
+            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
+                scheduler::Error::service_unavailable(unavailable.text())
+            }
             Refused::Failed => scheduler::Error::internal_server_exception(FAILED),
         })?;
     match receiver.await {

@@ -10,19 +10,23 @@ use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
 use stepwell_integrations::{Credentials, Integrations};
 use stepwell_service::{Settings, Shard, retention};
 use stepwell_store::Embedded;
-use stepwell_telemetry::{Limits, Logs};
+use stepwell_telemetry::Logs;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::commits::{Commits, Counted};
+use crate::connections::{self, Connections};
+use crate::disk_space::DiskSpace;
 use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
 use crate::http::{self, Services};
+use crate::in_flight::InFlight;
 use crate::inspection::{self, Inspection};
+use crate::limits::Limits;
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
-use crate::performer::{self, InFlight};
-use crate::shard::{Handle, Run, Thread};
+use crate::performer::{self, EFFECTS_MAX};
+use crate::shard::{Handle, Run, Thread, now};
 use crate::trace_daemon::TraceDaemon;
 
 /// Threads that serve connections and wait for functions.
@@ -32,7 +36,10 @@ const WORKER_THREADS: usize = 2;
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
-/// How long calls that a stop has ended may take to tell the shard.
+/// How often a server that is about to stop looks whether it has failed.
+const LEAVING_TICK: Duration = Duration::from_millis(100);
+
+/// How long calls that a stop has ended may take to tell the shard, and answers to leave.
 const REPORT_GRACE: Duration = Duration::from_secs(1);
 
 /// What a server is told when it starts.
@@ -54,8 +61,12 @@ pub struct Options {
     pub sandbox: bool,
     /// A control group that is delegated to this process.
     pub control_group: Option<PathBuf>,
-    /// How long [`Server::stop`] waits for calls in flight.
+    /// How long [`Server::stop`] still serves everything, while it says that it is not ready.
+    pub drain_for: Duration,
+    /// How long [`Server::stop`] waits then for calls and requests in flight.
     pub stop_within: Duration,
+    /// How much the server takes on.
+    pub limits: Limits,
     /// Where services are that this server does not serve: service id, as in `AWS_ENDPOINT_URL_<ID>` but lower case, to URL.
     pub endpoints: BTreeMap<String, String>,
     /// Whether and where functions can be debugged.
@@ -104,6 +115,8 @@ pub struct Server {
     pool: Pool,
     in_flight: Arc<InFlight>,
     stopping: watch::Sender<bool>,
+    connections: Arc<Connections>,
+    drain_for: Duration,
     inspected: Option<(Functions, Inspection)>,
     stop_within: Duration,
 }
@@ -158,7 +171,7 @@ impl Server {
             })?;
         let pool = runtime.block_on(async { pool(&options, &logs, traces.address()) })?;
         runtime.spawn(traces.run());
-        let (effects, released) = mpsc::unbounded_channel();
+        let (effects, released) = mpsc::channel(EFFECTS_MAX);
         let in_flight = Arc::new(InFlight::default());
         let run = Run::new(
             shard,
@@ -166,8 +179,12 @@ impl Server {
             effects,
             Arc::clone(&in_flight),
             Arc::clone(&logs),
+            options.limits.requests_waiting,
         );
         let handle = run.handle();
+        // Before anything is begun: a disk that is low at the start is known.
+        let disk = DiskSpace::new(options.data.clone(), options.limits.free_disk_bytes);
+        disk.look(handle.standing());
         let log_thread = log_thread(&options.data, &logs, &handle)?;
         let integrations = integrations(&options, address);
         let functions = Functions {
@@ -185,14 +202,9 @@ impl Server {
             Arc::clone(&in_flight),
             Arc::new(integrations),
         ));
-        let thread = run.start(|error| {
-            tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
-        })?;
-        let ready = functions.clone();
-        runtime.spawn_blocking(move || ready.provision_all());
         let (stopping, is_stopping) = watch::channel(false);
-        let services = Services::new(
-            functions,
+        let services = Arc::new(Services::new(
+            functions.clone(),
             LogOperations {
                 handle: handle.clone(),
                 queue: logs,
@@ -200,8 +212,26 @@ impl Server {
             options.endpoints,
             address,
             commits,
-        );
-        runtime.spawn(http::serve(listener, Arc::new(services), is_stopping));
+            options.limits,
+            Arc::clone(&in_flight),
+        ));
+        let connections = Arc::clone(&services.connections);
+        // Before the recovery: probes are answered during it, and everybody else waits.
+        runtime.spawn(connections::serve(
+            listener,
+            Arc::clone(&connections),
+            is_stopping,
+            move |request, peer, place| {
+                let services = Arc::clone(&services);
+                async move { http::answer(&services, request, peer, place).await }
+            },
+        ));
+        let thread = run.start(|error| {
+            tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
+        })?;
+        handle.standing().recovered(now());
+        runtime.spawn(disk.watch(handle.clone()));
+        runtime.spawn_blocking(move || functions.provision_all());
         Ok(Server {
             address,
             runtime,
@@ -211,6 +241,8 @@ impl Server {
             pool,
             in_flight,
             stopping,
+            connections,
+            drain_for: options.drain_for,
             inspected,
             stop_within: options.stop_within,
         })
@@ -233,23 +265,42 @@ impl Server {
         self.handle.has_failed()
     }
 
-    /// Stops: no new requests, no new calls; waits for calls in flight, commits, and returns.
+    /// Stops: no new requests, no new calls; waits for calls and requests in flight, commits, and returns.
     ///
+    /// - At first, for `drain_for`, everything is served and `/ready` says no: whoever spreads requests over servers
+    ///   has time to notice.
     /// - A task that was not started yet is handed back and called after the restart.
-    /// - Takes at most `stop_within`, and a few seconds to end what still runs then.
+    /// - Takes at most `drain_for` and `stop_within`, and a few seconds to end what still runs then.
     pub fn stop(self) {
+        let standing = self.handle.standing();
+        standing.leave();
+        self.runtime.block_on(async {
+            let failed = async {
+                while standing.failure().is_none() {
+                    tokio::time::sleep(LEAVING_TICK).await;
+                }
+            };
+            // A server that fails meanwhile serves nobody.
+            drop(tokio::time::timeout(self.drain_for, failed).await);
+        });
         // The listener may have ended by itself; then there is nobody to tell.
         let _ = self.stopping.send(true);
         self.handle.drain();
         let in_flight = Arc::clone(&self.in_flight);
         // The pool refuses at once what waits in it, and kills what runs when the same time is over.
         let drained = self.runtime.block_on(async {
-            let ended = tokio::time::timeout(self.stop_within, in_flight.wait_until_empty());
+            let all = async {
+                tokio::join!(
+                    in_flight.wait_until_empty(),
+                    self.connections.wait_until_none()
+                )
+            };
+            let ended = tokio::time::timeout(self.stop_within, all);
             tokio::join!(ended, self.pool.shutdown()).0
         });
         if drained.is_err() {
             tracing::warn!(
-                "functions still ran after {:?}: their tasks fail as lost when the server starts again",
+                "tasks or requests still ran after {:?}: such tasks fail as lost when the server starts again",
                 self.stop_within
             );
         }
@@ -258,6 +309,10 @@ impl Server {
             tokio::time::timeout(REPORT_GRACE, in_flight.wait_until_empty()).await
         });
         self.thread.stop();
+        // Answers of the last commit are on their way.
+        let _ = self.runtime.block_on(async {
+            tokio::time::timeout(REPORT_GRACE, self.connections.wait_until_none()).await
+        });
         // Last: the shard's last commit is logged too.
         self.log_thread.stop();
         self.runtime.shutdown_timeout(Duration::from_millis(100));
@@ -291,9 +346,11 @@ fn patiently<T>(
 fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<LogThread, Error> {
     let groups = handle.reader().log_group_ids()?;
     let store = open_store(&data.join("telemetry"))?;
-    let logs = Logs::open(Box::new(store), Limits::default(), |id| {
-        groups.iter().any(|group| group == id)
-    })?;
+    let logs = Logs::open(
+        Box::new(store),
+        stepwell_telemetry::Limits::default(),
+        |id| groups.iter().any(|group| group == id),
+    )?;
     LogThread::start(Arc::clone(queue), logs, handle.clone()).map_err(|cause| Error::System {
         action: "start the thread that writes logs".to_string(),
         cause,

@@ -13,9 +13,10 @@ use stepwell_service::{
 use stepwell_store::{Error, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::inbox::{Inbox, Message, Refused};
+use crate::in_flight::InFlight;
+use crate::inbox::{self, Inbox, Message, Refused};
 use crate::log_writer::LogQueue;
-use crate::performer::InFlight;
+use crate::standing::Standing;
 
 /// Longest sleep of the shard's thread: a clock that jumps is noticed after this time.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -30,8 +31,7 @@ pub(crate) struct Handle {
     inbox: Arc<Inbox>,
     snapshot: Arc<RwLock<Arc<dyn Snapshot>>>,
     settings: Settings,
-    has_failed: Arc<AtomicBool>,
-    is_draining: Arc<AtomicBool>,
+    standing: Arc<Standing>,
     /// Counts commits after which a function may be another one.
     functions_changed: Arc<AtomicU64>,
 }
@@ -39,6 +39,9 @@ pub(crate) struct Handle {
 impl Handle {
     /// Sends a request; its answer comes once it is durable.
     pub(crate) fn send(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Refused> {
+        if Inbox::is_start(&request) && self.standing.low_disk().is_some() {
+            return Err(Refused::LowOnDisk);
+        }
         let (sender, receiver) = oneshot::channel();
         self.inbox.put_request(Message {
             request,
@@ -76,18 +79,28 @@ impl Handle {
 
     /// Whether the shard's thread has failed: the process must restart and recover.
     pub(crate) fn has_failed(&self) -> bool {
-        self.has_failed.load(Ordering::SeqCst)
+        self.standing.failure().is_some()
+    }
+
+    /// How the server stands, for whoever asks whether it is well.
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// What waits for the shard.
+    pub(crate) fn load(&self) -> inbox::Load {
+        self.inbox.load()
     }
 
     /// No more requests and no new calls; outcomes of tasks are still taken.
     pub(crate) fn drain(&self) {
-        self.is_draining.store(true, Ordering::SeqCst);
+        self.standing.drain();
         self.inbox.close();
     }
 
     /// Whether new calls are handed back instead of being performed.
     pub(crate) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::SeqCst)
+        self.standing.is_draining()
     }
 }
 
@@ -112,7 +125,7 @@ impl Thread {
 pub(crate) struct Run {
     shard: Shard,
     handle: Handle,
-    effects: mpsc::UnboundedSender<Effect>,
+    effects: mpsc::Sender<Effect>,
     in_flight: Arc<InFlight>,
     logs: Arc<LogQueue>,
     stop: Arc<AtomicBool>,
@@ -132,7 +145,7 @@ struct FailureGuard {
 impl Drop for FailureGuard {
     fn drop(&mut self) {
         if !self.was_asked {
-            self.handle.has_failed.store(true, Ordering::SeqCst);
+            self.handle.standing.fail("the shard's thread panicked");
             self.handle.inbox.abandon();
         }
     }
@@ -156,19 +169,21 @@ impl Entropy {
 
 impl Run {
     /// A shard that nothing has happened to yet. Effects go to `effects`, calls are listed in `in_flight` first.
+    ///
+    /// - `requests_max`: starts that may wait, and as many changes.
     pub(crate) fn new(
         shard: Shard,
         settings: Settings,
-        effects: mpsc::UnboundedSender<Effect>,
+        effects: mpsc::Sender<Effect>,
         in_flight: Arc<InFlight>,
         logs: Arc<LogQueue>,
+        requests_max: usize,
     ) -> Run {
         let handle = Handle {
-            inbox: Arc::new(Inbox::default()),
+            inbox: Arc::new(Inbox::new(requests_max, Arc::clone(&in_flight))),
             snapshot: Arc::new(RwLock::new(shard.snapshot())),
             settings,
-            has_failed: Arc::new(AtomicBool::new(false)),
-            is_draining: Arc::new(AtomicBool::new(false)),
+            standing: Arc::default(),
             functions_changed: Arc::new(AtomicU64::new(0)),
         };
         Run {
@@ -212,7 +227,10 @@ impl Run {
             };
             match run.run() {
                 Ok(()) => guard.was_asked = true,
-                Err(error) => on_failure(error),
+                Err(error) => {
+                    guard.handle.standing.fail(error.to_string());
+                    on_failure(error);
+                }
             }
         };
         let thread = std::thread::Builder::new()
@@ -254,6 +272,8 @@ impl Run {
                 return Ok(());
             }
             let now = now();
+            self.handle.standing.shard_lives(now);
+            self.shard.hold_back(self.handle.inbox.holds_back());
             self.forget_workers_that_left();
             for message in messages {
                 self.apply(now, message);
@@ -369,14 +389,16 @@ impl Run {
             self.in_flight.list_delivery(call.number);
         }
         let called = match &effect {
-            Effect::InvokeFunction(call) => Some((call.execution, call.ticket)),
-            Effect::CallService(call) => Some((call.execution, call.ticket)),
+            Effect::InvokeFunction(call) => {
+                Some((call.execution, call.ticket, call.payload.text().len()))
+            }
+            Effect::CallService(call) => Some((call.execution, call.ticket, call.body.len())),
             _ => None,
         };
-        if let Some((execution, ticket)) = called {
+        if let Some((execution, ticket, bytes)) = called {
             // INVARIANT: listed before the question whether the server drains. A stop first says that it drains and
             // then waits for this list, so it either waits for this call or the call is handed back here.
-            self.in_flight.list((execution, ticket));
+            self.in_flight.list((execution, ticket), bytes);
             if self.handle.is_draining() {
                 self.handle
                     .report(Request::ReturnTask { execution, ticket });
@@ -384,8 +406,8 @@ impl Run {
                 return;
             }
         }
-        // The receiver lives as long as the server.
-        drop(self.effects.send(effect));
+        // The receiver lives as long as the server. Who waits here waits for tasks to be spawned, not for their ends.
+        drop(self.effects.blocking_send(effect));
     }
 }
 
@@ -466,8 +488,8 @@ mod tests {
             commit,
         };
         let shard = Shard::open(Box::new(store), settings.clone()).expect("an empty store opens");
-        let (effects, _performed) = mpsc::unbounded_channel();
-        let run = Run::new(shard, settings, effects, Arc::default(), Arc::default());
+        let (effects, _performed) = mpsc::channel(1);
+        let run = Run::new(shard, settings, effects, Arc::default(), Arc::default(), 10);
         let handle = run.handle();
         let machine = || {
             let request = serde_json::json!({

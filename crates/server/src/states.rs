@@ -190,7 +190,9 @@ fn malformed_arn(body: &[u8]) -> Option<states::Error> {
 async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Error> {
     let receiver = handle.send(request).map_err(|refused| match refused {
         Refused::Full => states::Error::throttling_exception("Rate exceeded"),
-        Refused::Closed => states::Error::service_unavailable("the server is stopping"),
+        unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
+            states::Error::service_unavailable(unavailable.text())
+        }
         Refused::Failed => states::Error::internal_failure(FAILED),
     })?;
     match receiver.await {

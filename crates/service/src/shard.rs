@@ -33,6 +33,13 @@ const RESIDENTS_MAX: usize = 10_000;
 /// Executions that become due in one tick; the rest is due in the next.
 const DUE_PER_TICK_MAX: usize = 1_024;
 
+/// Effects of one batch after which the rest of what is due comes in the next tick.
+const EFFECTS_GOAL: usize = 4_096;
+
+/// The same while the shell holds back: fewer than the outcomes that one batch takes in, so that what is in flight
+/// grows less, and not none, so that time-outs of what hangs still come.
+const EFFECTS_HELD_BACK_GOAL: usize = 128;
+
 /// Bytes of events waiting for the commit after which it should come first.
 const RELEASED_BYTES_GOAL: usize = 16 << 20;
 
@@ -67,6 +74,8 @@ pub struct Shard {
     released: Committed,
     /// About how much memory the events in `released` hold.
     released_bytes: usize,
+    /// Whether ticks begin little.
+    holds_back: bool,
     failure: Option<Error>,
 }
 
@@ -127,6 +136,7 @@ impl Shard {
             unsettled: VecDeque::new(),
             released: Committed::default(),
             released_bytes: 0,
+            holds_back: false,
             failure: None,
         })
     }
@@ -305,6 +315,24 @@ impl Shard {
         self.expire_polls(Timestamp::MAX);
     }
 
+    /// Whether ticks begin little, because what they have begun does not end fast enough: the caller has so many effects
+    /// in flight that more of them would only wait in its memory.
+    ///
+    /// What is late then is late, and nothing is lost: timers and children of map runs wait in their rows.
+    pub fn hold_back(&mut self, holds_back: bool) {
+        self.holds_back = holds_back;
+        self.map_runs.hold(holds_back);
+    }
+
+    /// Whether the tick that goes on has released enough.
+    pub(crate) fn has_released_enough(&self) -> bool {
+        let goal = match self.holds_back {
+            true => EFFECTS_HELD_BACK_GOAL,
+            false => EFFECTS_GOAL,
+        };
+        self.is_full() || self.released.effects.len() >= goal
+    }
+
     fn settle(&mut self, now: Timestamp) {
         if self.failure.is_some() {
             return;
@@ -336,7 +364,7 @@ impl Shard {
         due_again: &mut Vec<(Timer, bool)>,
     ) -> Done<()> {
         for _ in 0..DUE_PER_TICK_MAX {
-            if self.is_full() {
+            if self.has_released_enough() {
                 return Ok(());
             }
             let Some((due_ms, number)) = self.timers.take_due(&self.staging, now)? else {

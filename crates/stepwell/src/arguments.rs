@@ -340,10 +340,16 @@ pub struct Serve {
     /// Control group (version 2) that is delegated to this server, for limits on functions [default: the server's own]
     #[arg(long, value_name = "DIR")]
     pub control_group: Option<PathBuf>,
-    /// Longest wait for running tasks when stopping, in seconds
+    /// How long to serve on when asked to stop, while /ready says no, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub drain_seconds: u64,
+    /// Longest wait for running tasks and requests when stopping, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub stop_within: u64,
-    /// Settings, such as where the services are that Stepwell does not serve [default: none]
+    /// Throttle as an account of AWS is throttled, so that a test finds out
+    #[arg(long)]
+    pub aws_quotas: bool,
+    /// Settings, such as limits, and where the services are that Stepwell does not serve [default: none]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::embedded::{self, Retention};
+use crate::embedded::{self, Limits, Retention};
 
 /// The file that is looked for in an application's directory.
 const FILE_NAME: &str = "stepwell.toml";
@@ -22,6 +22,8 @@ pub struct Configuration {
     pub endpoints: BTreeMap<String, String>,
     /// How long executions are kept after their end: `executions` in `[retention]`.
     pub retention: Option<Retention>,
+    /// How much a server takes on: `[limits]`.
+    pub limits: Limits,
 }
 
 impl Configuration {
@@ -60,11 +62,12 @@ impl Configuration {
             match name.get_ref().as_ref() {
                 "endpoints" => configuration.endpoints = endpoints(value)?,
                 "retention" => configuration.retention = retention(value)?,
+                "limits" => configuration.limits = limits(value)?,
                 unknown => {
                     return Err((
                         name.span().start,
                         format!(
-                            "unknown table or key {unknown:?}: [endpoints] and [retention] are known"
+                            "unknown table or key {unknown:?}: [endpoints], [retention] and [limits] are known"
                         ),
                     ));
                 }
@@ -120,6 +123,31 @@ fn retention(table: &Spanned<DeValue<'_>>) -> Result<Option<Retention>, (usize, 
     Ok(found)
 }
 
+fn limits(table: &Spanned<DeValue<'_>>) -> Result<Limits, (usize, String)> {
+    let DeValue::Table(entries) = table.get_ref() else {
+        let reason = "limits is a table: [limits]".to_owned();
+        return Err((table.span().start, reason));
+    };
+    let mut limits = Limits::default();
+    for (name, value) in entries {
+        let id = name.get_ref().as_ref();
+        let at = value.span().start;
+        match value.get_ref() {
+            DeValue::Boolean(is_on) if id == "aws_quotas" => limits.aws_quotas = *is_on,
+            _ if id == "aws_quotas" => {
+                return Err((at, "aws_quotas is true or false".to_owned()));
+            }
+            DeValue::Integer(number) => {
+                let number = i64::from_str_radix(number.as_str(), number.radix())
+                    .map_err(|error| (at, format!("the limit {id}: {error}")))?;
+                limits.set(id, number).map_err(|reason| (at, reason))?;
+            }
+            _ => return Err((at, format!("the limit {id} is a whole number"))),
+        }
+    }
+    Ok(limits)
+}
+
 /// The number of the line of a place, from 1.
 fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
@@ -163,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_read_by_name() {
+        let text = "[limits]\naws_quotas = true\nconnections = 20_000\nbody_bytes = 0x1000\n";
+        let read = Configuration::parse(text).expect("it is right");
+        let expected = Limits {
+            aws_quotas: true,
+            connections: 20_000,
+            body_bytes: 4_096,
+            ..Limits::default()
+        };
+        assert_eq!(read.limits, expected);
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, says) in [
             ("\n[endpoint]\n", "2: unknown table or key \"endpoint\""),
@@ -191,6 +232,20 @@ mod tests {
             ),
             ("[retention]\nlogs = \"1d\"\n", "2: unknown key \"logs\""),
             ("retention = \"90d\"\n", "1: retention is a table"),
+            ("limits = 1\n", "1: limits is a table"),
+            (
+                "[limits]\nconnections = 'many'\n",
+                "2: the limit connections is a whole number",
+            ),
+            (
+                "[limits]\naws_quotas = 1\n",
+                "2: aws_quotas is true or false",
+            ),
+            (
+                "[limits]\nconnections = 0\n",
+                "2: the limit connections is 0, and must be at least 1",
+            ),
+            ("[limits]\n\nqueue = 5\n", "3: unknown limit \"queue\""),
         ] {
             let told = told(text);
             assert!(told.starts_with(says), "{text:?}: {told}");

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+pub use stepwell_server::Limits;
 use stepwell_server::{Error, LostTask, Options, Server};
 
 /// How often a command asks its server whether it still works.
@@ -31,8 +32,12 @@ pub struct Settings {
     pub sandbox: bool,
     /// A control group that is delegated to the server.
     pub control_group: Option<PathBuf>,
-    /// Longest wait for running tasks when stopping.
+    /// How long everything is still served when stopping.
+    pub drain_for: Duration,
+    /// Longest wait for running tasks after that.
     pub stop_within: Duration,
+    /// How much the server takes on.
+    pub limits: Limits,
     /// Where services are that the server does not serve, by service id.
     pub endpoints: BTreeMap<String, String>,
     /// Whether and where functions can be debugged.
@@ -95,7 +100,9 @@ impl Embedded {
             retention_ms: settings.retention.0,
             sandbox: settings.sandbox,
             control_group: settings.control_group,
+            drain_for: settings.drain_for,
             stop_within: settings.stop_within,
+            limits: settings.limits,
             endpoints: settings.endpoints,
             inspection: settings
                 .inspection

@@ -294,7 +294,9 @@ impl Functions {
     pub(crate) async fn send(&self, request: Request) -> Result<Answered, lambda::Error> {
         let receiver = self.handle.send(request).map_err(|refused| match refused {
             Refused::Full => lambda::Error::too_many_requests_exception("Rate exceeded"),
-            Refused::Closed => lambda::Error::service_unavailable("the server is stopping"),
+            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
+                lambda::Error::service_unavailable(unavailable.text())
+            }
             Refused::Failed => lambda::Error::service_exception(FAILED),
         })?;
         match receiver.await {

@@ -71,7 +71,9 @@ async fn send(handle: &Handle, request: GatewayRequest) -> Result<GatewayAnswer,
             .send(Request::Gateway(Box::new(request)))
             .map_err(|refused| match refused {
                 Refused::Full => Failure::Throttled,
-                Refused::Closed => Failure::Unavailable("the server is stopping"),
+                unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
+                    Failure::Unavailable(unavailable.text())
+                }
                 Refused::Failed => Failure::Internal(FAILED.to_string()),
             })?;
     match receiver.await {

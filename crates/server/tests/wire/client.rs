@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stepwell_server::{LostTask, Options, Server};
+use stepwell_server::{Limits, LostTask, Options, Server};
 
 /// No answer in this library takes as long: a test that waits longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,7 +23,9 @@ pub fn options(data: &Path) -> Options {
         retention_ms: stepwell_server::retention::DEFAULT,
         sandbox: false,
         control_group: None,
+        drain_for: Duration::ZERO,
         stop_within: PATIENCE,
+        limits: Limits::default(),
         endpoints: BTreeMap::new(),
         inspection: None,
     }

@@ -44,11 +44,18 @@ pub(crate) struct MapRuns {
     crowded: BTreeSet<RunKey>,
     /// The run of the last step: they take turns.
     last: RunKey,
+    /// Whether no child is begun for now.
+    is_held: bool,
 }
 
 impl MapRuns {
     pub(crate) fn has_work(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() && !self.is_held
+    }
+
+    /// Whether no step is made for now.
+    pub(crate) fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
     }
 
     /// Whether a run of this execution still has children to abort.
@@ -201,7 +208,7 @@ impl Shard {
     /// Works the list of map runs off, as far as one tick and one batch go.
     pub(crate) fn work_on_map_runs(&mut self, now: Timestamp) -> Done<()> {
         for _ in 0..STEPS_PER_TICK_MAX {
-            if self.is_full() {
+            if !self.map_runs.has_work() || self.has_released_enough() {
                 return Ok(());
             }
             let Some((parent, run)) = self.map_runs.take_next() else {

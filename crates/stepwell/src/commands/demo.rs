@@ -60,7 +60,9 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         retention: configuration.retention.unwrap_or_default(),
         sandbox: false,
         control_group: None,
+        drain_for: Duration::ZERO,
         stop_within: STOP_WITHIN,
+        limits: configuration.limits,
         endpoints: configuration.endpoints,
         inspection: None,
     })?;

@@ -87,7 +87,9 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         retention: configuration.retention.unwrap_or_default(),
         sandbox: false,
         control_group: None,
+        drain_for: Duration::ZERO,
         stop_within: STOP_WITHIN,
+        limits: configuration.limits,
         endpoints: configuration.endpoints,
         inspection: arguments.inspection.of_lines(is_json),
     })?;

@@ -19,10 +19,11 @@ use crate::{
 
 pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     log_to_stderr();
-    let configuration = match &arguments.config {
+    let mut configuration = match &arguments.config {
         Some(path) => Configuration::read(path)?,
         None => Configuration::default(),
     };
+    configuration.limits.aws_quotas |= arguments.aws_quotas;
     // Room for the one message that is ever sent.
     let (ask, asked) = mpsc::sync_channel(1);
     interrupt::on_interrupt(move || {
@@ -41,7 +42,9 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
             .unwrap_or_default(),
         sandbox: arguments.sandbox == Sandbox::Namespaces,
         control_group: arguments.control_group.clone(),
+        drain_for: Duration::from_secs(arguments.drain_seconds),
         stop_within: Duration::from_secs(arguments.stop_within),
+        limits: configuration.limits,
         endpoints: configuration.endpoints,
         inspection: arguments.inspection.of_lines(is_json),
     })?;
@@ -63,6 +66,12 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     }
     server.inspect();
     wait(&server, &asked)?;
+    if arguments.drain_seconds > 0 {
+        eprintln!(
+            "leaving: not ready any more, and still serving for {} s",
+            arguments.drain_seconds
+        );
+    }
     eprintln!(
         "stopping: running tasks may finish, for at most {} s (again to stop at once)",
         arguments.stop_within
