@@ -124,16 +124,30 @@ impl Execution {
         let started = identity.started_ms;
         let deadline_ms = timeout_seconds.map(|seconds| started.saturating_add(millis(seconds)));
         let mut execution = Execution {
+            input: Slot::fresh(input),
+            deadline_ms,
+            ..Execution::unattached(identity)
+        };
+        execution.attach(definition, Vec::new());
+        execution
+    }
+
+    /// An execution of which nothing but its identity is known.
+    pub(crate) fn unattached(identity: Identity) -> Execution {
+        Execution {
             identity,
             status: Status::Running,
-            input: Slot::fresh(input),
+            input: Slot {
+                at: EventId::NONE,
+                payload: None,
+            },
             output: None,
             error: None,
             cause: None,
             stopped_ms: None,
             last_event: EventId::NONE,
             next_frame: 0,
-            deadline_ms,
+            deadline_ms: None,
             redrives: Redrives::default(),
             definition: None,
             context_part: ContextPart::default(),
@@ -142,9 +156,7 @@ impl Execution {
             frames: BTreeMap::new(),
             changed: BTreeSet::new(),
             removed: BTreeSet::new(),
-        };
-        execution.attach(definition, Vec::new());
-        execution
+        }
     }
 
     /// Puts back what a row does not hold: the definition and the frames.

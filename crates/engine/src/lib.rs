@@ -6,6 +6,7 @@
 //! Read first: [`step`].
 
 mod context;
+mod course;
 mod event;
 mod execution;
 mod failing;
@@ -24,6 +25,7 @@ mod text;
 mod token;
 mod variable_texts;
 
+pub use course::Course;
 pub use event::{Body, Details, Event, EventId, StateKind};
 pub use execution::{
     Execution, Frame, FrameId, HISTORY_EVENTS_MAX, INLINE_MAP_CONCURRENCY_MAX, Identity, Mode,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use stepwell_engine::{Event, Execution, Frame, Status, Ticket};
 use stepwell_store::{Direction, Error, Snapshot};
 
-use crate::rows::execution::OwnedExecutionRow;
+use crate::rows::execution::{OwnedExecutionRow, decode_execution};
+use crate::rows::history::decode_events;
 use crate::rows::map_run::{self, Child, Counts, MapRun, MapRunStatus};
 use crate::rows::{Kind, decode, index, machine};
 
@@ -114,7 +115,7 @@ impl Audit {
     pub fn read(snapshot: &dyn Snapshot) -> Result<Audit, Error> {
         let mut audit = Audit::default();
         for (key, value) in kind(snapshot, Kind::Execution)? {
-            let row: OwnedExecutionRow = decode(&key, &value)?;
+            let row = decode_execution(&key, &value)?;
             let number = number_in(&key)?;
             audit.executions.insert(number, stored(snapshot, row)?);
         }
@@ -123,7 +124,7 @@ impl Audit {
             audit.of(&key, "a frame", |stored| stored.frames.push(frame))?;
         }
         for (key, value) in kind(snapshot, Kind::History)? {
-            let events: Vec<Event> = decode(&key, &value)?;
+            let events = decode_events(&key, &value, &|_| true)?;
             let first = key_number(&key, 9)?;
             audit.of(&key, "events", |stored| {
                 stored.segments.push((first, events))

@@ -13,8 +13,8 @@ use stepwell_store::Error;
 use crate::command::{Answered, LiveEvents, RequestId};
 use crate::machines::deleting;
 use crate::residents::Resident;
-use crate::rows::execution::{ExecutionRow, execution_key, frame_key};
-use crate::rows::history::history_key;
+use crate::rows::execution::{ExecutionRow, encode_execution, execution_key, frame_key};
+use crate::rows::history::{encode_events, history_key};
 use crate::rows::map_run::child_of;
 use crate::rows::{VERSION, decode, encode, index};
 use crate::shard::{Done, Shard, body};
@@ -106,7 +106,7 @@ impl Shard {
         input: Option<String>,
         trace_header: Option<String>,
     ) -> Done<Start> {
-        let target = target::started(&self.staging, arn, entropy)?;
+        let target = target::started(self, arn, entropy)?;
         if target.machine.is_deleting {
             return Err(deleting(arn).into());
         }
@@ -215,7 +215,7 @@ impl Shard {
             self.staging
                 .put(index::name_key(&machine.name, &name), encode(&number));
             self.staging
-                .put(index::open_key(&machine.name, number), vec![VERSION]);
+                .put_new(index::open_key(&machine.name, number), vec![VERSION]);
         }
         if mode == Mode::ExpressAsynchronous {
             let again = (
@@ -223,7 +223,8 @@ impl Shard {
                 row.execution.input().payload().text().to_string(),
                 row.definition.clone(),
             );
-            self.staging.put(index::express_key(number), encode(&again));
+            self.staging
+                .put_new(index::express_key(number), encode(&again));
         }
         let resident = Resident::unstored(row, waiter);
         if !resident.is_durable() {
@@ -398,8 +399,10 @@ impl Shard {
         is_in_doubt: bool,
     ) {
         if let Some(first) = transition.events.first() {
-            self.staging
-                .put(history_key(number, first.id), encode(&transition.events));
+            self.staging.put(
+                history_key(number, first.id),
+                encode_events(&transition.events),
+            );
         }
         let (changed, removed) = resident.row.execution.take_changes();
         for id in removed {
@@ -414,8 +417,12 @@ impl Shard {
         }
         for id in changed {
             let frame = &resident.row.execution.frames()[&id];
-            self.staging.put(frame_key(number, id), encode(frame));
-            resident.stored_frames.insert(id);
+            let (key, value) = (frame_key(number, id), encode(frame));
+            if resident.stored_frames.insert(id) {
+                self.staging.put_new(key, value);
+            } else {
+                self.staging.put(key, value);
+            }
         }
         match (resident.is_in_doubt, is_in_doubt) {
             (false, true) => self.staging.put(index::doubt_key(number), vec![VERSION]),
@@ -423,7 +430,7 @@ impl Shard {
             _ => {}
         }
         self.staging
-            .put(execution_key(number), encode(&resident.row));
+            .put(execution_key(number), encode_execution(&resident.row));
         let opens = transition.events.first().is_some_and(|event| {
             event.id == EventId(1) || matches!(event.details, Details::ExecutionRedriven { .. })
         });

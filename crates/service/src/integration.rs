@@ -128,7 +128,7 @@ impl Shard {
         waits_for_end: bool,
     ) -> Done<Vec<u8>> {
         if let (Request::StartExecution(input), true) = (&request, waits_for_end) {
-            let started = target::started(&self.staging, &input.state_machine_arn, &entropy)?;
+            let started = target::started(self, &input.state_machine_arn, &entropy)?;
             if started.machine.is_express {
                 // AWS: an Express execution has no end that anybody could be told of.
                 let text = "This operation is not supported by this type of state machine";

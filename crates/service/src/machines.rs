@@ -19,6 +19,9 @@ use crate::staging::Rows;
 use crate::tags::tag_map;
 use crate::target;
 
+/// State machines whose rows are kept in memory.
+const KNOWN_MACHINES_MAX: usize = 1_000;
+
 impl Shard {
     pub(crate) fn create_state_machine(
         &mut self,
@@ -192,10 +195,10 @@ impl Shard {
 
     /// Removes a machine that is being deleted and has no open execution.
     pub(crate) fn finish_deleting(&mut self, name: &str) -> Done<()> {
-        let Some(machine) = self.machine(name)? else {
-            return Ok(());
-        };
-        if !machine.is_deleting {
+        if !self
+            .known_machine(name)?
+            .is_some_and(|machine| machine.is_deleting)
+        {
             return Ok(());
         }
         let prefix = index::open_of(name);
@@ -205,6 +208,7 @@ impl Shard {
         if open.is_empty() {
             self.log_targets.forget(name);
             self.retention.forget(name);
+            self.machines.remove(name);
             self.staging.delete(machine_key(name));
             self.close_numbering(name)?;
         }
@@ -248,9 +252,30 @@ impl Shard {
             .transpose()
     }
 
+    /// The machine of this name; its row is read once, not at every start and end of an execution.
+    ///
+    /// INVARIANT: whatever writes a machine's row, [`Shard::put_machine`] and the end of its deletion, forgets it here.
+    pub(crate) fn known_machine(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<Arc<Machine>>, stepwell_store::Error> {
+        if let Some(known) = self.machines.get(name) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Some(machine) = self.machine(name)?.map(Arc::new) else {
+            return Ok(None);
+        };
+        if self.machines.len() >= KNOWN_MACHINES_MAX {
+            self.machines.clear();
+        }
+        self.machines.insert(name.to_string(), Arc::clone(&machine));
+        Ok(Some(machine))
+    }
+
     pub(crate) fn put_machine(&mut self, machine: &Machine) {
         self.log_targets.forget(&machine.name);
         self.retention.note(machine);
+        self.machines.remove(&machine.name);
         self.staging
             .put(machine_key(&machine.name), encode_json(machine));
     }

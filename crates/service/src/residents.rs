@@ -10,7 +10,7 @@ use stepwell_store::{Direction, Error};
 
 use crate::command::RequestId;
 use crate::execution_list::listed_ms;
-use crate::rows::execution::{OwnedExecutionRow, execution_key, frames_of};
+use crate::rows::execution::{OwnedExecutionRow, decode_execution, execution_key, frames_of};
 use crate::rows::history::{history_key, texts_at};
 use crate::rows::map_run::{ChildOf, child_of};
 use crate::rows::{after, decode};
@@ -91,7 +91,7 @@ impl Shard {
         let Some(value) = self.staging.get(&key)? else {
             return Ok(None);
         };
-        let row: OwnedExecutionRow = decode(&key, &value)?;
+        let row = decode_execution(&key, &value)?;
         let (definition, unreadable) =
             match self.definition(&row.definition, MachineKind::Standard)? {
                 Ok(definition) => (definition, None),

@@ -18,6 +18,7 @@ use crate::map_runs::MapRuns;
 use crate::polls::Polls;
 use crate::residents::Resident;
 use crate::retention::Retention;
+use crate::rows::machine::Machine;
 use crate::rows::meta::{Meta, meta_key};
 use crate::rows::{Kind, decode, encode, index, machine};
 use crate::schedules::Dues;
@@ -63,6 +64,8 @@ pub struct Shard {
     pub(crate) compiled: Compiled,
     pub(crate) map_runs: MapRuns,
     pub(crate) log_targets: LogTargets,
+    /// State machines as their rows are, by name.
+    pub(crate) machines: BTreeMap<String, Arc<Machine>>,
     pub(crate) polls: Polls,
     pub(crate) retention: Retention,
     /// What our own operations take and give, for tasks that call them.
@@ -130,6 +133,7 @@ impl Shard {
             compiled: Compiled::default(),
             map_runs: MapRuns::default(),
             log_targets: LogTargets::default(),
+            machines: BTreeMap::new(),
             polls: Polls::default(),
             catalogue: Service::find("sfn").expect("the catalogue has our own service"),
             nested: BTreeSet::new(),
@@ -420,8 +424,9 @@ impl Shard {
         if let Some(due_ms) = after {
             self.timers.insert((due_ms, number), is_durable);
             if is_durable {
+                // INVARIANT: an execution has one timer row at most, the one that went above.
                 self.staging
-                    .put(index::timer_key(due_ms, number), vec![crate::rows::VERSION]);
+                    .put_new(index::timer_key(due_ms, number), vec![crate::rows::VERSION]);
             }
         }
     }

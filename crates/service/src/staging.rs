@@ -1,6 +1,8 @@
 //! Rows as the commands of one batch see them: what is durable, and over it what is staged.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use stepwell_store::{Batch, Direction, Error, Snapshot};
@@ -45,10 +47,18 @@ impl Rows for Arc<dyn Snapshot> {
     }
 }
 
+/// What is staged for one key.
+struct Staged {
+    /// `None`: the row goes.
+    value: Option<Vec<u8>>,
+    /// Nothing of the key is durable: a row that goes before it was written leaves no trace.
+    is_new: bool,
+}
+
 /// Staged writes over a snapshot.
 pub(crate) struct Staging {
     base: Arc<dyn Snapshot>,
-    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    writes: BTreeMap<Vec<u8>, Staged>,
     /// Bytes put since the last batch, replaced values included.
     put_bytes: usize,
 }
@@ -63,12 +73,38 @@ impl Staging {
     }
 
     pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.put_bytes += key.len() + value.len();
-        self.writes.insert(key, Some(value));
+        self.write(key, value, false);
+    }
+
+    /// Puts a row of which nothing can be durable yet: one of an execution or a frame that has just come to be.
+    ///
+    /// If it is deleted before it is written, nothing of it is.
+    pub(crate) fn put_new(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.write(key, value, true);
     }
 
     pub(crate) fn delete(&mut self, key: Vec<u8>) {
-        self.writes.insert(key, None);
+        match self.writes.entry(key) {
+            Entry::Occupied(entry) if entry.get().is_new => drop(entry.remove()),
+            Entry::Occupied(entry) => entry.into_mut().value = None,
+            Entry::Vacant(entry) => {
+                entry.insert(Staged {
+                    value: None,
+                    is_new: false,
+                });
+            }
+        }
+    }
+
+    fn write(&mut self, key: Vec<u8>, value: Vec<u8>, is_new: bool) {
+        self.put_bytes += key.len() + value.len();
+        let value = Some(value);
+        match self.writes.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut().value = value,
+            Entry::Vacant(entry) => {
+                entry.insert(Staged { value, is_new });
+            }
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -84,8 +120,8 @@ impl Staging {
     pub(crate) fn take_batch(&mut self) -> Batch {
         let mut batch = Batch::new();
         self.put_bytes = 0;
-        for (key, value) in std::mem::take(&mut self.writes) {
-            match value {
+        for (key, staged) in std::mem::take(&mut self.writes) {
+            match staged.value {
                 Some(value) => batch.put(key, value),
                 None => batch.delete(key),
             }
@@ -102,7 +138,7 @@ impl Staging {
 impl Rows for Staging {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         match self.writes.get(key) {
-            Some(staged) => Ok(staged.clone()),
+            Some(staged) => Ok(staged.value.clone()),
             None => self.base.get(key),
         }
     }
@@ -117,8 +153,15 @@ impl Rows for Staging {
         if from >= to {
             return Ok(Vec::new());
         }
-        let staged = self.writes.range(from.to_vec()..to.to_vec());
-        let hidden = staged.clone().filter(|(_, value)| value.is_none()).count();
+        let bounds = (Bound::Included(from), Bound::Excluded(to));
+        let staged = self.writes.range::<[u8], _>(bounds);
+        if staged.clone().next().is_none() {
+            return self.base.scan(from, to, direction, limit);
+        }
+        let hidden = staged
+            .clone()
+            .filter(|(_, staged)| staged.value.is_none())
+            .count();
         // As many rows more as staged deletions may hide.
         let base = self
             .base
@@ -127,8 +170,8 @@ impl Rows for Staging {
             .into_iter()
             .map(|(key, value)| (key, value.to_vec()))
             .collect();
-        for (key, value) in staged {
-            match value {
+        for (key, staged) in staged {
+            match &staged.value {
                 Some(value) => drop(merged.insert(key.clone(), value.clone())),
                 None => drop(merged.remove(key)),
             }

@@ -1,5 +1,7 @@
 //! What the ARN of a state machine names: the machine itself, a published version, or an alias.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use stepwell_api::arn::{Qualifier, StateMachineArn};
 use stepwell_api::states;
@@ -10,7 +12,7 @@ use crate::rows::version::{
     Alias, Numbering, Version, alias_key, aliases_of, numbering_key, version_key, versions_of,
 };
 use crate::rows::{after, decode_json};
-use crate::shard::Done;
+use crate::shard::{Done, Shard};
 use crate::staging::Rows;
 
 /// Published versions of a state machine. Source: Step Functions quotas.
@@ -22,7 +24,7 @@ pub(crate) const ALIASES_MAX: usize = 100;
 /// What executions are started from.
 pub(crate) struct Target {
     /// As it is now, or as it was when the version was published.
-    pub(crate) machine: Machine,
+    pub(crate) machine: Arc<Machine>,
     pub(crate) version_arn: Option<String>,
     pub(crate) alias_arn: Option<String>,
 }
@@ -65,12 +67,16 @@ pub(crate) fn find_owner(
 ///
 /// - `entropy`: of the command; it chooses the version of an alias.
 /// - Errors: `StateMachineDoesNotExist` also for a version or an alias that is not there.
-pub(crate) fn started(rows: &dyn Rows, arn: &str, entropy: &[u8; 32]) -> Done<Target> {
+pub(crate) fn started(shard: &mut Shard, arn: &str, entropy: &[u8; 32]) -> Done<Target> {
     let parsed = StateMachineArn::parse(arn)?;
     if matches!(parsed.qualifier(), Qualifier::Label(_)) {
         return Err(labelled(arn).into());
     }
-    let machine = owner(rows, &parsed, arn)?;
+    let machine = shard
+        .known_machine(parsed.name())?
+        .filter(|machine| parsed.is_of(&machine.arn))
+        .ok_or_else(|| states::Error::state_machine_does_not_exist(arn))?;
+    let rows = &shard.staging;
     let missing = || states::Error::state_machine_does_not_exist(arn);
     let (number, alias_arn) = match parsed.qualifier() {
         Qualifier::Version(number) => (*number, None),
@@ -88,7 +94,7 @@ pub(crate) fn started(rows: &dyn Rows, arn: &str, entropy: &[u8; 32]) -> Done<Ta
     };
     let version = version(rows, &machine.name, number)?.ok_or_else(missing)?;
     Ok(Target {
-        machine: machine.at(&version),
+        machine: Arc::new(machine.as_ref().clone().at(&version)),
         version_arn: Some(parsed.with_version(number).into()),
         alias_arn,
     })

@@ -90,6 +90,11 @@ impl StateMachineArn {
         self.with(String::new(), Qualifier::None)
     }
 
+    /// Whether `machine`, an ARN without a qualifier, is the state machine of this one.
+    pub fn is_of(&self, machine: &str) -> bool {
+        self.text[..self.name_end] == *machine
+    }
+
     /// The ARN of a published version.
     #[must_use]
     pub fn with_version(&self, number: u32) -> Self {

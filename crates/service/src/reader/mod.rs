@@ -29,7 +29,7 @@ use stepwell_store::{Error, Snapshot};
 use crate::command::{Refusal, Settings};
 use crate::executions::missing_execution;
 use crate::machines::machine_kind;
-use crate::rows::execution::{OwnedExecutionRow, execution_key};
+use crate::rows::execution::{OwnedExecutionRow, decode_execution, execution_key};
 use crate::rows::machine::{Machine, definition_key};
 use crate::rows::{decode, index};
 use crate::shard::{Done, hash_kind};
@@ -84,7 +84,7 @@ impl Reader {
         let key = execution_key(number);
         let value =
             Rows::get(&self.snapshot, &key)?.ok_or_else(|| Error::Corrupt { key: key.clone() })?;
-        decode(&key, &value)
+        decode_execution(&key, &value)
     }
 }
 

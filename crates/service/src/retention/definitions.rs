@@ -6,7 +6,7 @@ use stepwell_engine::{Identity, MachineKind};
 use stepwell_store::{Direction, Error};
 
 use super::{Budget, PAGE_ROWS};
-use crate::rows::execution::OwnedExecutionRow;
+use crate::rows::execution::decode_execution;
 use crate::rows::machine::{Machine, definition_key};
 use crate::rows::map_run::MapRun;
 use crate::rows::version::{Version, is_numbering_key};
@@ -160,6 +160,6 @@ fn definitions_in(kind: Kind, row_key: &[u8], value: &[u8]) -> Result<Vec<String
             either(&definition)
         }
         Kind::MapRun => either(&decode::<MapRun>(row_key, value)?.definition),
-        _ => either(&decode::<OwnedExecutionRow>(row_key, value)?.definition),
+        _ => either(&decode_execution(row_key, value)?.definition),
     })
 }

@@ -4,7 +4,7 @@ use stepwell_store::{Direction, Error};
 
 use super::Budget;
 use crate::execution_list::listed_ms;
-use crate::rows::execution::{OwnedExecutionRow, execution_key, frames_of, redrive_tokens_key};
+use crate::rows::execution::{decode_execution, execution_key, frames_of, redrive_tokens_key};
 use crate::rows::history::history_of;
 use crate::rows::map_run::{self, Child, MapRun};
 use crate::rows::{VERSION, activity, after, decode, index};
@@ -63,7 +63,7 @@ impl Shard {
         let Some(value) = self.staging.get(&key)? else {
             return Ok(());
         };
-        let row: OwnedExecutionRow = decode(&key, &value)?;
+        let row = decode_execution(&key, &value)?;
         let identity = &row.execution.identity;
         // A child is named beside the label of its Map.
         let arn = &identity.state_machine_arn;

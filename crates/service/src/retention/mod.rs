@@ -17,10 +17,10 @@ use stepwell_store::{Direction, Error};
 
 use self::definitions::DefinitionWalk;
 use crate::execution_list::status_byte;
-use crate::rows::execution::{OwnedExecutionRow, execution_key};
+use crate::rows::execution::{decode_execution, execution_key};
 use crate::rows::machine::{Machine, machines};
 use crate::rows::version::numbering_key;
-use crate::rows::{after, decode, decode_json, index};
+use crate::rows::{after, decode_json, index};
 use crate::shard::{Done, Shard, Stop};
 use crate::staging::Rows;
 
@@ -330,7 +330,7 @@ impl Shard {
         budget.read();
         let key = execution_key(number);
         let row = self.staging.get(&key).and_then(|value| {
-            let row = value.map(|value| decode::<OwnedExecutionRow>(&key, &value));
+            let row = value.map(|value| decode_execution(&key, &value));
             row.transpose()
         });
         let Some(row) = self.unless_damaged(number, row)?.flatten() else {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{Execution, FrameId};
 
-use super::{Kind, Part, key};
+use stepwell_store::Error;
+
+use super::{Kind, Part, VERSION, corrupt, decode, index, key, snapshot, versioned};
 
 /// The row of an execution: the engine's snapshot and what the service knows beside it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +48,22 @@ impl<E> ExecutionRow<E> {
 }
 
 pub(crate) type OwnedExecutionRow = ExecutionRow<Execution>;
+
+/// The value of an execution's row.
+pub(crate) fn encode_execution(row: &OwnedExecutionRow) -> Vec<u8> {
+    snapshot::pack(row)
+}
+
+/// Reads what [`encode_execution`] wrote, and what it wrote in earlier releases.
+pub(crate) fn decode_execution(key: &[u8], value: &[u8]) -> Result<OwnedExecutionRow, Error> {
+    let (version, bytes) = versioned(key, value, snapshot::VERSION_PACKED)?;
+    if version == VERSION {
+        return decode(key, value);
+    }
+    index::first_number(key)
+        .and_then(|number| snapshot::unpack(number, bytes))
+        .ok_or_else(|| corrupt(key))
+}
 
 pub(crate) fn execution_key(number: u64) -> Vec<u8> {
     key(Kind::Execution, &[Part::Number(number)])

@@ -6,6 +6,7 @@
 pub(crate) mod activity;
 pub(crate) mod delivery;
 pub(crate) mod event;
+mod events;
 pub(crate) mod execution;
 pub(crate) mod function;
 pub(crate) mod gateway;
@@ -15,8 +16,10 @@ pub(crate) mod log_group;
 pub(crate) mod machine;
 pub(crate) mod map_run;
 pub(crate) mod meta;
+mod pack;
 pub(crate) mod role;
 pub(crate) mod schedule;
+mod snapshot;
 pub(crate) mod version;
 
 use serde::Serialize;
@@ -79,7 +82,7 @@ pub(crate) enum Kind {
     PackageUse = 36,
 }
 
-/// Version of a value in the present format.
+/// Version of a value in the present format, but for histories and executions, which are packed.
 pub(crate) const VERSION: u8 = 1;
 
 /// A key of `kind` whose parts follow.
@@ -146,17 +149,23 @@ pub(crate) fn decode_json<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Resu
 }
 
 fn current<'v>(key: &[u8], value: &'v [u8]) -> Result<&'v [u8], Error> {
+    let (_, rest) = versioned(key, value, VERSION)?;
+    Ok(rest)
+}
+
+/// The version of a value, at most `newest`, and what follows it.
+fn versioned<'v>(key: &[u8], value: &'v [u8], newest: u8) -> Result<(u8, &'v [u8]), Error> {
     match value.split_first() {
-        Some((&VERSION, rest)) => Ok(rest),
-        Some((version, _)) if *version > VERSION => Err(Error::NewerFormat {
+        Some((version, rest)) if (VERSION..=newest).contains(version) => Ok((*version, rest)),
+        Some((version, _)) if *version > newest => Err(Error::NewerFormat {
             directory: "the store".to_string(),
             found: u32::from(*version),
-            supported: u32::from(VERSION),
+            supported: u32::from(newest),
         }),
         _ => Err(corrupt(key)),
     }
 }
 
-fn corrupt(key: &[u8]) -> Error {
+pub(crate) fn corrupt(key: &[u8]) -> Error {
     Error::Corrupt { key: key.to_vec() }
 }
