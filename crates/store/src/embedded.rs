@@ -12,6 +12,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use fjall::config::PartitioningPolicy;
 use fjall::{KeyspaceCreateOptions, PersistMode, Readable};
 
 use crate::{Batch, Direction, Error, Snapshot, Store, Value};
@@ -85,7 +86,12 @@ fn open_database(path: &Path) -> fjall::Result<(fjall::Keyspace, fjall::Database
         .worker_threads(ENGINE_THREADS)
         .open()?;
     let keyspace = database.keyspace(KEYSPACE, || {
-        KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX)
+        // In pieces of a few KiB: the filter and the index of a table are half a megabyte each, and a read of a cold row
+        // would bring them into the cache as a whole, and others out. Stored with the keyspace as well.
+        KeyspaceCreateOptions::default()
+            .max_memtable_size(MEMTABLE_BYTES_MAX)
+            .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+            .index_block_partitioning_policy(PartitioningPolicy::all(true))
     })?;
     Ok((keyspace, database))
 }

@@ -101,6 +101,36 @@ fn waits_of_many_lengths_survive_reopening() {
 }
 
 #[test]
+fn a_caller_waits_for_one_tick_however_many_waits_end_at_once() {
+    const DUE_PER_TICK_MAX: usize = 256;
+    let mut world = World::new();
+    world.create("m", "STANDARD", WAIT);
+    for number in 0..1_000 {
+        world.apply(start(number, 60));
+    }
+    world.commit();
+    world.now_ms += 60_000;
+    let mut ended = 0;
+    for number in 1_000..1_004 {
+        let id = world.apply(start(number, 600));
+        world.shard.tick(world.now());
+        let committed = world.commit();
+        let answered = committed
+            .answers
+            .iter()
+            .any(|(answered, _)| *answered == id);
+        assert!(
+            answered,
+            "a start is answered with the tick that it came before"
+        );
+        let over = committed.events.len() - 1;
+        assert!((1..=DUE_PER_TICK_MAX).contains(&over), "{over}");
+        ended += over;
+    }
+    assert_eq!(ended, 1_000);
+}
+
+#[test]
 fn a_shard_that_slept_too_long_catches_up() {
     let mut world = World::new();
     world.create("m", "STANDARD", WAIT);
