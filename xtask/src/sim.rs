@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::root;
 
-/// Passes `options` on to the simulator (`crates/sim`), built as the product is released: it is all about speed.
+/// Passes `options` on to the simulator (`crates/sim`), built for speed, with assertions on (`[profile.sim]`).
 ///
 /// - Errors: a world in which something was wrong, or a command line that is not understood; it has said so itself.
 pub fn run(options: &[&str]) -> Result<()> {
@@ -15,7 +15,8 @@ pub fn run(options: &[&str]) -> Result<()> {
         .args([
             "run",
             "--quiet",
-            "--release",
+            "--profile",
+            "sim",
             "--package",
             "stepwell-sim",
             "--",

@@ -96,6 +96,12 @@ impl World<'_> {
             (Ok(committed), _) => {
                 self.report.commits += 1;
                 self.tasks.committed();
+                if !committed.answers.is_empty()
+                    || !committed.effects.is_empty()
+                    || !committed.events.is_empty()
+                {
+                    self.say(|| "commit".to_string());
+                }
                 self.release(committed)?;
                 Ok(true)
             }

@@ -177,7 +177,11 @@ impl World<'_> {
             )
         } else {
             let poison = TaskOutcome::Succeeded(Payload::from_value(poison()));
-            (self.answer_time(), outcome(&call.style, &reply), poison)
+            (
+                self.answer_time(place_of(call.trace_header.as_deref())),
+                outcome(&call.style, &reply),
+                poison,
+            )
         };
         self.agenda.add(at_ms, Happening::Outcome { key, outcome });
         if self.faulty(self.options.faults.answers_twice) {
@@ -202,7 +206,7 @@ impl World<'_> {
             accepted: 0,
             is_in_doubt: false,
         });
-        let at_ms = self.answer_time();
+        let at_ms = self.answer_time(None);
         if self.options.callers.beat {
             let beats = self.draw.below(3);
             for _ in 0..beats {
@@ -302,15 +306,20 @@ impl World<'_> {
         self.time_ms + self.draw.between(0, 20)
     }
 
-    fn answer_time(&mut self) -> i64 {
-        if self.faulty(self.options.faults.answers_never) {
-            return self.time_ms + NEVER_MS;
+    /// When an answer comes.
+    ///
+    /// - `execution`: who waits for it, by its place in the book, if that is known.
+    fn answer_time(&mut self, execution: Option<usize>) -> i64 {
+        let is_never = self.faulty(self.options.faults.answers_never);
+        let is_late = !is_never && self.faulty(self.options.faults.answers_late);
+        if !is_never && !is_late {
+            let longest_ms = *self.draw.one_of(&TASK_MS);
+            return self.time_ms + self.draw.between(0, longest_ms);
         }
-        if self.faulty(self.options.faults.answers_late) {
-            return self.time_ms + LATE_MS;
+        if let Some(number) = execution {
+            self.book.executions[number].disturbance.late_answers += 1;
         }
-        let longest_ms = *self.draw.one_of(&TASK_MS);
-        self.time_ms + self.draw.between(0, longest_ms)
+        self.time_ms + if is_never { NEVER_MS } else { LATE_MS }
     }
 
     /// Whether something goes wrong now that does so `percent` times in a hundred.
@@ -322,6 +331,11 @@ impl World<'_> {
 /// The result of what must not be taken.
 pub(crate) fn poison() -> Value {
     json!({ "poison": true })
+}
+
+/// The execution that a call's trace header names: its caller gave it its place in the book.
+fn place_of(trace_header: Option<&str>) -> Option<usize> {
+    trace_header?.strip_prefix("sim-")?.parse().ok()
 }
 
 /// What the shell makes of a function's reply.
