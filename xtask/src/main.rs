@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 mod bench;
+mod bench_service;
 mod codegen;
 mod conformance;
 mod crash;
@@ -33,6 +34,7 @@ Commands:
                                 --refresh first takes new models from the botocore package
   conformance --report FILE     compares a conformance report with tests/conformance-baseline.json
   bench-language                the language's speed, beside the reference implementation of JSONata in Node.js
+  bench-service                 the shard's speed, instructions (with valgrind) and bytes written, by scene
   fuzz [--seconds N] [--target NAME] [--seed N]
                                 bad input for N seconds (60) a target; findings are kept in crates/fuzz/findings
   fuzz replay TARGET FILE       reads one input again
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         ["codegen", "--refresh"] => codegen::refresh(),
         ["conformance", "--report", report] => conformance::run(Path::new(report)),
         ["bench-language"] => bench::run(),
+        ["bench-service"] => bench_service::run(),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["soak", options @ ..] => soak::run(options),
         ["sim", options @ ..] => sim::run(options),

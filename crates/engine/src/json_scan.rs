@@ -59,6 +59,7 @@ impl Scan<'_> {
     }
 
     /// Reads closing brackets, and the comma after them; whether there was a comma.
+    #[inline]
     fn closings(&mut self) -> Option<bool> {
         loop {
             self.skip_space();
@@ -96,6 +97,7 @@ impl Scan<'_> {
         (self.depth <= PAYLOAD_DEPTH_MAX).then_some(())
     }
 
+    #[inline]
     fn key(&mut self) -> Option<()> {
         let start = self.at;
         self.string()?;
@@ -112,6 +114,7 @@ impl Scan<'_> {
         Some(())
     }
 
+    #[inline]
     fn string(&mut self) -> Option<()> {
         if self.peek()? != b'"' {
             return None;
@@ -133,17 +136,13 @@ impl Scan<'_> {
         }
     }
 
-    /// Skips eight bytes at a time in which nothing ends or escapes a string.
+    /// Goes on to what may end or escape a string, eight bytes at a time.
+    #[inline]
     fn skip_ordinary(&mut self) {
-        const ONES: u64 = u64::from_ne_bytes([1; 8]);
-        const HIGH: u64 = ONES << 7;
-        let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
         while let Some(chunk) = self.bytes[self.at..].first_chunk::<8>() {
-            let word = u64::from_ne_bytes(*chunk);
-            let quotes = has_zero(word ^ (ONES * u64::from(b'"')));
-            let escapes = has_zero(word ^ (ONES * u64::from(b'\\')));
-            let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-            if quotes | escapes | controls != 0 {
+            let found = ends_of_string(u64::from_le_bytes(*chunk));
+            if found != 0 {
+                self.at += (found.trailing_zeros() / 8) as usize;
                 return;
             }
             self.at += 8;
@@ -170,6 +169,7 @@ impl Scan<'_> {
         (is_plain && self.at - start <= DIGITS_MAX).then_some(())
     }
 
+    #[inline]
     fn digits(&mut self) -> usize {
         let rest = &self.bytes[self.at..];
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -185,15 +185,28 @@ impl Scan<'_> {
         Some(())
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
+}
+
+/// The high bit of the first byte that is a quote, a backslash or a control character; above it, any bits.
+#[inline]
+fn ends_of_string(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+    let escapes = below(word ^ (ONES * u64::from(b'\\')), 1);
+    quotes | escapes | below(word, 0x20)
 }
 
 #[cfg(test)]
