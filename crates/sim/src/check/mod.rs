@@ -3,6 +3,9 @@
 mod answers;
 mod durable;
 mod fold;
+mod oracle;
+mod reference;
+mod structure;
 
 use stepwell_api::states;
 
@@ -73,14 +76,22 @@ pub fn ended(history: &History<'_>) -> Result<(), Wrong> {
             text,
         });
     }
+    let definition = history.sample.map(|sample| &sample.definition);
+    let definition = definition.and_then(|text| serde_json::from_str(text).ok());
+    structure::structure(history.arn, history.events, definition.as_ref())?;
     answers::answers(history.arn, history.events)?;
     match history.sample {
-        Some(sample) => ending(sample, history.ending, history.disturbance),
+        Some(sample) => oracle::compare(
+            sample,
+            Some(history.events),
+            history.ending,
+            history.disturbance,
+        ),
         None => Ok(()),
     }
 }
 
 /// Checks an end alone: of a synchronous Express execution, which has no history.
-pub fn ending(_sample: &Sample, _ending: &Ending, _disturbance: &Disturbance) -> Result<(), Wrong> {
-    Ok(())
+pub fn ending(sample: &Sample, ending: &Ending, disturbance: &Disturbance) -> Result<(), Wrong> {
+    oracle::compare(sample, None, ending, disturbance)
 }

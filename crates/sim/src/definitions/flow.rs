@@ -27,7 +27,7 @@ impl ResultOf {
 impl Builder<'_> {
     /// `Assign` of one more variable, sometimes; the variables that hold integers.
     ///
-    /// - `integers`: JSONPath of a standard object in what `Assign` sees; only `$` where it is the state's input.
+    /// - `integers`: JSONPath of a standard object in what `Assign` sees, or `$.n` where there is no more than that.
     pub(super) fn assign(
         &mut self,
         state: &mut Map<String, Value>,
@@ -45,6 +45,8 @@ impl Builder<'_> {
                 let path = integer_path(self.draw, &scope.variables);
                 let path = match integers {
                     "$" => path,
+                    "$.n" if path.starts_with("$v") || path.starts_with("$c") => path,
+                    "$.n" => "States.MathAdd($.n, 1)".to_string(),
                     _ => path.replace("$.", &format!("{integers}.")),
                 };
                 assign.insert(format!("{name}.$"), json!(path));

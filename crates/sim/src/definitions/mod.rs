@@ -20,7 +20,7 @@ use stepwell_engine::MachineKind;
 use crate::draw::Draw;
 use block::Builder;
 pub use handling::LOST_ERRORS;
-pub use reply::{Reply, reply};
+pub use reply::{Reply, name_of, reply};
 
 /// States of one definition, branches and processors included; a few more are added to put shapes right.
 const STATES_GOAL: usize = 8;

@@ -27,7 +27,7 @@ impl Builder<'_> {
                 // What differs from run to run is evaluated and thrown away.
                 state.insert(
                     "Parameters".into(),
-                    json!({ "id.$": "States.UUID()", "entered.$": "$$.State.EnteredTime", "any.$": "States.MathRandom(1, 99, 7)" }),
+                    json!({ "n": 5, "id.$": "States.UUID()", "entered.$": "$$.State.EnteredTime", "any.$": "States.MathRandom(1, 99, 7)" }),
                 );
                 state.insert("ResultPath".into(), Value::Null);
             }
@@ -47,7 +47,7 @@ impl Builder<'_> {
                     let call = intrinsic(self.draw);
                     state.insert(
                         "Parameters".into(),
-                        json!({ "made.$": call, "deep": [{ "n.$": "$.n" }] }),
+                        json!({ "n.$": "$.n", "made.$": call, "deep": [{ "n.$": "$.n" }] }),
                     );
                 }
                 state.insert("ResultPath".into(), json!(format!("$.{result}")));
@@ -59,7 +59,8 @@ impl Builder<'_> {
                 state.insert("Output".into(), output);
             }
         }
-        let assigned = self.assign(&mut state, language, scope, "$");
+        // In JSONPath it sees the result, which has no more than `n`.
+        let assigned = self.assign(&mut state, language, scope, "$.n");
         let shape = self.output_path(&mut state, language);
         Made {
             state,

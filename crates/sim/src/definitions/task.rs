@@ -199,8 +199,8 @@ impl Builder<'_> {
     /// Name of a function, and how often it fails before it succeeds.
     fn callee(&mut self, scope: &Scope) -> (String, u32) {
         let suffix = self.fresh_name("t");
-        // An Express execution starts again after a crash, and so do its functions' counts.
-        let may_flake = self.features.retries && !scope.is_looped;
+        // How often a child of a map run was lost nobody sees, and a function that fails a few times fails less often then.
+        let may_flake = self.features.retries && !scope.is_looped && !scope.is_child;
         match self.draw.below(100) {
             0..30 if may_flake => {
                 let times = 1 + self.draw.below(2);

@@ -28,6 +28,7 @@ use crate::trace::Trace;
 use agenda::{Act, Agenda, Happening};
 use book::{Asked, Book};
 use tasks::Tasks;
+pub(crate) use tasks::outcome;
 
 /// A durable row.
 pub type Row = (Vec<u8>, Vec<u8>);
@@ -337,7 +338,7 @@ fn shortened(text: &str) -> String {
     line
 }
 
-fn arn(kind: &str, name: &str) -> String {
+pub(crate) fn arn(kind: &str, name: &str) -> String {
     format!("arn:aws:states:{REGION}:{ACCOUNT}:{kind}:{name}")
 }
 

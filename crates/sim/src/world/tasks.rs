@@ -339,7 +339,7 @@ fn place_of(trace_header: Option<&str>) -> Option<usize> {
 }
 
 /// What the shell makes of a function's reply.
-fn outcome(style: &CallStyle, reply: &Reply) -> TaskOutcome {
+pub(crate) fn outcome(style: &CallStyle, reply: &Reply) -> TaskOutcome {
     let output = match reply {
         Reply::Error { error, cause } => {
             let (error, cause) = (Some(error.clone()), Some(cause.clone()));
