@@ -44,7 +44,7 @@ Commands:
   sim [--seeds N] [--from SEED] [--minutes M]
                                 worlds of shards with crashes, late answers and clocks that jump, one a seed (2,000 of them)
   sim --seed SEED [--trace]     one world again, with what happens in it
-  crash [--kills N] [--seed N] [--minutes M] [--binary FILE] [--log FILE]
+  crash [--kills N] [--fault all|none|NAME] [--seed N] [--minutes M] [--binary FILE] [--log FILE]
                                 kills a real server N times (20) under load, takes its disk away, and looks for anything
                                 acknowledged that is lost, repeated or changed; --log keeps one line a kill
 ";

@@ -1,6 +1,7 @@
 //! What the clients of a crash test know: what was acknowledged, and what must never change again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
@@ -40,6 +41,8 @@ pub struct Book {
     stopped: Mutex<BTreeSet<String>>,
     /// Executions that were seen ended, and how: status and number of redrives.
     ended: Mutex<BTreeMap<String, (String, u64)>>,
+    /// Whether the server may refuse what is right, because its disk is taken away.
+    is_starved: AtomicBool,
     violations: Mutex<Vec<String>>,
     checks: Mutex<u64>,
 }
@@ -145,6 +148,14 @@ impl Book {
         if status != "RUNNING" {
             ended.insert(name, (status, redrives));
         }
+    }
+
+    pub fn starve(&self, is_starved: bool) {
+        self.is_starved.store(is_starved, Ordering::SeqCst);
+    }
+
+    pub fn is_starved(&self) -> bool {
+        self.is_starved.load(Ordering::SeqCst)
     }
 
     pub fn checked(&self, checks: u64) {

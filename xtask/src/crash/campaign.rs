@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::book::{Book, Phase, Target};
-use super::load::{self, Completer, Files, Starter};
+use super::load::{self, Completer, Files, Pace, Starter};
 use super::random::Random;
 use super::server::{Launch, Life, panics};
 use super::verify::{self, Rules};
@@ -36,6 +36,7 @@ pub struct Report {
     pub kills_while_stopping: u64,
     pub stops: u64,
     pub freezes: u64,
+    pub faults: u64,
     pub acknowledged: u64,
     pub executions: u64,
     pub completions: u64,
@@ -118,10 +119,9 @@ impl Campaign {
     /// Runs clients beside `body`, which kills and starts the server and leaves it running; then lets everything
     /// come to its end, looks at all of it, and stops the server.
     ///
-    /// - `pause_ms`: half the longest time between two starts of one client.
     pub fn run(
         mut self,
-        pause_ms: u64,
+        pace: Pace,
         body: impl FnOnce(&mut Campaign, &mut Report) -> Result<Life>,
     ) -> Result<Report> {
         let mut report = Report::default();
@@ -136,7 +136,7 @@ impl Campaign {
             let starters: Vec<_> = (0..STARTERS)
                 .map(|number| {
                     let random = Random::new(seed, 100 + number);
-                    let mut starter = Starter::new(&target, &book, &next, random, pause_ms);
+                    let mut starter = Starter::new(&target, &book, &next, random, pace);
                     scope.spawn(move || starter.run())
                 })
                 .collect();
@@ -183,7 +183,8 @@ impl Campaign {
     fn look_at_the_end(&mut self, mut life: Life, report: &mut Report) -> Result<()> {
         let address = self.target.address().context("the server is up")?;
         let from = Instant::now();
-        verify::settle(&address, &self.book, &self.lines()).context("wait for the end of all")?;
+        verify::settle(&address, &self.book, &self.lines(), self.rules)
+            .context("wait for the end of all")?;
         let settled = from.elapsed();
         report.executions = verify::verify(&address, &self.book, &self.lines(), self.rules)
             .context("look at all executions")?;
@@ -334,6 +335,7 @@ impl Report {
         self.kills_while_stopping += other.kills_while_stopping;
         self.stops += other.stops;
         self.freezes += other.freezes;
+        self.faults += other.faults;
         self.acknowledged += other.acknowledged;
         self.executions += other.executions;
         self.completions += other.completions;
@@ -342,6 +344,35 @@ impl Report {
         self.checks += other.checks;
         self.restarts.extend(other.restarts);
         self.violations.extend(other.violations);
+    }
+
+    /// What another process adds to its own report.
+    pub fn figures(&self) -> String {
+        let figures = [
+            self.acknowledged,
+            self.executions,
+            self.completions,
+            self.redrives,
+            self.effects,
+            self.checks,
+        ];
+        figures.map(|figure| figure.to_string()).join(" ")
+    }
+
+    pub fn read_figures(&mut self, figures: &str) {
+        let mut figures = figures
+            .split(' ')
+            .map(|figure| figure.parse().unwrap_or(0_u64));
+        for figure in [
+            &mut self.acknowledged,
+            &mut self.executions,
+            &mut self.completions,
+            &mut self.redrives,
+            &mut self.effects,
+            &mut self.checks,
+        ] {
+            *figure += figures.next().unwrap_or(0);
+        }
     }
 
     pub fn show(&mut self) {
@@ -357,6 +388,7 @@ impl Report {
             ("  of them while it stopped", self.kills_while_stopping),
             ("graceful stops", self.stops),
             ("freezes (SIGSTOP, SIGCONT)", self.freezes),
+            ("faults of disks", self.faults),
             ("executions acknowledged", self.acknowledged),
             ("executions looked at", self.executions),
             ("tasks completed by token", self.completions),

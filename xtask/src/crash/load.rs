@@ -63,14 +63,22 @@ pub fn deploy(client: &mut Client, files: &Files) -> Result<()> {
     Ok(())
 }
 
+/// How much a client asks for.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Mean time between two starts.
+    pub pause_ms: u64,
+    /// What is carried through the states that only pass it on.
+    pub pad_bytes: usize,
+}
+
 /// One client: starts executions, and brings those to their end that need it.
 pub struct Starter<'t> {
     target: &'t Target,
     book: &'t Book,
     next: &'t AtomicU64,
     random: Random,
-    /// Mean time between two starts.
-    pause_ms: u64,
+    pace: Pace,
     open: VecDeque<(Record, Instant)>,
     waits_for_answer: Option<Record>,
 }
@@ -81,14 +89,14 @@ impl<'t> Starter<'t> {
         book: &'t Book,
         next: &'t AtomicU64,
         random: Random,
-        pause_ms: u64,
+        pace: Pace,
     ) -> Starter<'t> {
         Starter {
             target,
             book,
             next,
             random,
-            pause_ms,
+            pace,
             open: VecDeque::new(),
             waits_for_answer: None,
         }
@@ -113,6 +121,10 @@ impl<'t> Starter<'t> {
                 } else {
                     self.book.give_up(record);
                 }
+                if self.waits_for_answer.is_some() {
+                    std::thread::sleep(PAUSE);
+                    continue;
+                }
             }
             let is_loading = self.target.phase() == Phase::Load;
             if !is_loading && self.open.is_empty() || self.target.phase() == Phase::Over {
@@ -124,7 +136,7 @@ impl<'t> Starter<'t> {
             } else {
                 self.follow(client)?;
             }
-            let pause_ms = self.random.below(2 * self.pause_ms);
+            let pause_ms = self.random.below(2 * self.pace.pause_ms);
             std::thread::sleep(Duration::from_millis(pause_ms));
         }
     }
@@ -175,14 +187,18 @@ impl<'t> Starter<'t> {
                 client.call("POST", &path, &[], &body.to_string())?
             }
             kind => {
+                let mut input = kind.input(record.n, ms);
+                if kind == Kind::Pass {
+                    input["pad"] = json!("x".repeat(self.pace.pad_bytes));
+                }
                 let body = json!({
-                    "stateMachineArn": kind.machine_arn(), "name": record.name(),
-                    "input": kind.input(record.n, ms).to_string(),
+                    "stateMachineArn": kind.machine_arn(), "name": record.name(), "input": input.to_string(),
                 });
                 operation(client, "StartExecution", &body)?
             }
         };
-        let exists = ["ExecutionAlreadyExists", "ConflictException"].contains(&error_name(&reply));
+        // Of a schedule: 409.
+        let exists = error_name(&reply) == "ExecutionAlreadyExists" || reply.status == 409;
         if (200..300).contains(&reply.status) || exists && was_asked {
             self.waits_for_answer = None;
             self.book.acknowledge(record.clone());
@@ -193,7 +209,7 @@ impl<'t> Starter<'t> {
             if !record.kind.is_only_counted() && self.random.chance(20) {
                 self.book.see(&record, &describe(client, &record)?);
             }
-        } else if reply.status < 500 && !is_throttled(&reply) {
+        } else if reply.status < 500 && !is_throttled(&reply) && !self.book.is_starved() {
             self.waits_for_answer = None;
             self.book.violate(format!(
                 "the start of {} was refused: {}",
@@ -238,7 +254,7 @@ impl<'t> Starter<'t> {
                 Kind::Stopped => self.book.stop(&name),
                 _ => self.book.redrive(&name),
             }
-        } else if reply.status < 500 && !is_throttled(&reply) {
+        } else if reply.status < 500 && !is_throttled(&reply) && !self.book.is_starved() {
             self.open.pop_front();
             self.book
                 .violate(format!("{action} of {name} was refused: {}", reply.payload));

@@ -181,8 +181,12 @@ impl Kind {
                 "OutputPath": "$.Output", "End": true,
             } })),
             Kind::Express => {
-                let first = count("A", json!({ "ResultPath": "$.r", "Next": "B" }));
-                chain(json!({ "A": first, "B": count("B", json!({ "End": true })) }))
+                let first = count(
+                    "A",
+                    json!({ "Retry": retry(), "ResultPath": "$.r", "Next": "B" }),
+                );
+                let second = count("B", json!({ "Retry": retry(), "End": true }));
+                chain(json!({ "A": first, "B": second }))
             }
             Kind::Redriven => {
                 let mut task = count("A", json!({ "Retry": retry(), "End": true }));
@@ -269,7 +273,7 @@ fn identity(state: &str, index: &str) -> Value {
 }
 
 fn retry() -> Value {
-    json!([{ "ErrorEquals": [LOST], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": RETRIES_MAX }])
+    json!([{ "ErrorEquals": [LOST, NOT_STARTED], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": RETRIES_MAX }])
 }
 
 /// `A` first.
@@ -279,6 +283,8 @@ fn chain(states: Value) -> Value {
 
 /// The error of a task whose server died.
 pub const LOST: &str = "Lambda.SdkClientException";
+/// The error of a task whose function this machine could not start.
+const NOT_STARTED: &str = "Lambda.ServiceException";
 pub const ITEMS: u64 = 4;
 pub const ACTIVITY: &str = "works";
 pub const COUNTS: &str = "counts";

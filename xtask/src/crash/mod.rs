@@ -2,6 +2,7 @@
 
 mod book;
 mod campaign;
+mod faults;
 mod history;
 mod load;
 mod machines;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use campaign::{Campaign, Report};
+use load::Pace;
 use verify::Rules;
 
 use crate::test::target_folder;
@@ -27,6 +29,8 @@ struct Options {
     minutes: u64,
     binary: Option<PathBuf>,
     log: Option<PathBuf>,
+    /// One of [`faults::NAMES`], `all` or `none`.
+    fault: String,
 }
 
 /// Runs everything and fails if anything acknowledged was lost, repeated or changed.
@@ -39,6 +43,9 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     let binary = binary
         .canonicalize()
         .with_context(|| format!("find {}", binary.display()))?;
+    if let Some(directory) = faults::inside() {
+        return run_inside(&options, &binary, directory);
+    }
     println!(
         "crash: seed {}, {} kills, {}",
         options.seed,
@@ -70,9 +77,23 @@ pub fn run(arguments: &[&str]) -> Result<()> {
             functions_may_fail: false,
         };
         let campaign = Campaign::new(&directory.join(name), &binary, options.seed, rules)?;
-        report.add(campaign.run(START_PAUSE_MS, |campaign, report| {
+        let pace = Pace {
+            pause_ms: START_PAUSE_MS,
+            pad_bytes: 0,
+        };
+        report.add(campaign.run(pace, |campaign, report| {
             campaign.kill(kills, until, &mut log, report)
         })?);
+    }
+    for name in options.faults() {
+        println!("fault: {name}");
+        let place = faults::Place {
+            directory: directory.join(name),
+            binary: &binary,
+            seed: options.seed,
+        };
+        report.add(faults::run(name, &place).with_context(|| format!("fault {name}"))?);
+        report.faults += 1;
     }
     println!(
         "\ncrash: seed {}, {} s",
@@ -92,6 +113,29 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// One fault, in the namespaces that were made for it.
+fn run_inside(options: &Options, binary: &Path, directory: PathBuf) -> Result<()> {
+    let place = faults::Place {
+        directory,
+        binary,
+        seed: options.seed,
+    };
+    let report = faults::run(&options.fault, &place)?;
+    println!("{}{}", faults::FIGURES, report.figures());
+    ensure!(report.violations.is_empty(), "there are violations");
+    Ok(())
+}
+
+impl Options {
+    fn faults(&self) -> Vec<&str> {
+        match self.fault.as_str() {
+            "all" => faults::NAMES.to_vec(),
+            "none" => Vec::new(),
+            name => vec![name],
+        }
+    }
+}
+
 /// The release build, else the debug build.
 fn built() -> Result<PathBuf> {
     ["release", "debug"]
@@ -109,6 +153,7 @@ impl Options {
             minutes: 60,
             binary: None,
             log: None,
+            fault: "all".to_owned(),
         };
         for pair in arguments.chunks(2) {
             let [name, value] = pair else {
@@ -125,6 +170,7 @@ impl Options {
                 "--minutes" => options.minutes = number()?,
                 "--binary" => options.binary = Some(Path::new(value).to_owned()),
                 "--log" => options.log = Some(Path::new(value).to_owned()),
+                "--fault" => (*value).clone_into(&mut options.fault),
                 other => bail!("crash has no option {other:?}"),
             }
         }

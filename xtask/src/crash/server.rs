@@ -100,7 +100,8 @@ impl Life {
     pub fn address(&mut self) -> Result<String> {
         self.address_within(START_MAX)?.with_context(|| {
             format!(
-                "the server did not listen within {START_MAX:?}: {}",
+                "the server did not listen within {START_MAX:?}, its threads wait in {}: {}",
+                self.waits_in(),
                 self.said()
             )
         })
@@ -109,6 +110,18 @@ impl Life {
     /// How long its start took.
     pub fn started_within(&self) -> Duration {
         self.listened_after.unwrap_or_default()
+    }
+
+    /// What each of its threads does, as the kernel calls it.
+    fn waits_in(&self) -> String {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        let waits = threads.into_iter().flatten().flatten().map(|thread| {
+            let name = read(thread.path().join("comm"));
+            let place = read(thread.path().join("wchan"));
+            format!("{}: {place}", name.trim())
+        });
+        waits.collect::<Vec<_>>().join(", ")
     }
 
     pub fn kill(&mut self) -> Result<()> {

@@ -53,10 +53,14 @@ pub fn effects(lines: &Path) -> Result<Effects> {
 }
 
 /// Waits until nothing runs any more and everything that is only counted has been.
-pub fn settle(address: &str, book: &Book, lines: &Path) -> Result<()> {
+pub fn settle(address: &str, book: &Book, lines: &Path, rules: Rules) -> Result<()> {
     let mut client = Client::connect(address)?;
     let until = Instant::now() + SETTLE_MAX;
-    let counted = |record: &Record| record.kind.is_only_counted();
+    // Who could not call a function waits for a minute before it calls again.
+    let is_called = |kind| matches!(kind, Kind::Called | Kind::Scheduled);
+    let counted = |record: &Record| {
+        record.kind.is_only_counted() && !(rules.functions_may_fail && is_called(record.kind))
+    };
     let counted: Vec<Record> = book.acknowledged().into_iter().filter(counted).collect();
     loop {
         let mut open = Vec::new();

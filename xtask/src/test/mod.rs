@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{codegen, root, tidy};
+use crate::{codegen, crash, root, tidy};
 
 mod clients;
 mod runner;
@@ -59,6 +59,10 @@ pub fn run(scope: Scope) -> Result<()> {
         steps.run("python clients", || clients::python(&stepwell));
         steps.run("node clients", || clients::node(&stepwell));
         steps.run("example", clients::example);
+        steps.run("crash", || {
+            crash::run(&["--kills", "20", "--binary", &stepwell.to_string_lossy()])
+                .map(|()| Vec::new())
+        });
     }
     steps.finish()
 }

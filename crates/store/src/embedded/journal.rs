@@ -132,8 +132,8 @@ fn scan(path: &Path) -> io::Result<Scan> {
                 return Ok(scan);
             }
             Ok(None) => {
-                let is_rest_zero = last_byte(&mut source.inner)?.is_none();
-                scan.broken = (!is_rest_zero).then_some(Broken::Content);
+                let is_end = is_zero(&mut source.inner)?;
+                scan.broken = (!is_end).then_some(Broken::Content);
                 return Ok(scan);
             }
             Err(broken) => {
@@ -192,17 +192,18 @@ fn lacks_a_sector(written: &[u8], at: u64) -> bool {
         .any(|sector| sector.iter().all(|byte| *byte == 0))
 }
 
-/// The last byte of the rest that is not zero.
-fn last_byte(rest: &mut dyn Read) -> io::Result<Option<u8>> {
-    let mut last = None;
+/// Whether nothing but zeros is left.
+fn is_zero(rest: &mut dyn Read) -> io::Result<bool> {
+    let zeros = vec![0; READ_BYTES];
     let mut chunk = vec![0; READ_BYTES];
     loop {
         let count = rest.read(&mut chunk)?;
         if count == 0 {
-            return Ok(last);
+            return Ok(true);
         }
-        let found = chunk[..count].iter().rev().find(|byte| **byte != 0);
-        last = found.copied().or(last);
+        if chunk[..count] != zeros[..count] {
+            return Ok(false);
+        }
     }
 }
 
