@@ -260,9 +260,9 @@ impl Server {
         }
     }
 
-    /// Whether the store or the shard's thread has failed, so that only a restart helps.
-    pub fn has_failed(&self) -> bool {
-        self.handle.has_failed()
+    /// Why the store or the shard's thread has failed, so that only a restart helps.
+    pub fn failure(&self) -> Option<&str> {
+        self.handle.standing().failure()
     }
 
     /// Stops: no new requests, no new calls; waits for calls and requests in flight, commits, and returns.

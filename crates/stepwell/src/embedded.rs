@@ -134,9 +134,9 @@ impl Embedded {
     ///
     /// To be asked every [`HEALTH_CHECK`].
     pub fn check(&self) -> anyhow::Result<()> {
-        if self.server.has_failed() {
+        if let Some(failure) = self.server.failure() {
             bail!(
-                "the server on {} has failed; see the log above\nnext: start again, which recovers it",
+                "the server on {} has stopped: {failure}\nnext: put that right and start again; nothing that was acknowledged is lost",
                 self.data.display()
             );
         }
