@@ -127,6 +127,8 @@ pub enum Workload {
     Recovery,
     /// A million executions asleep in a Wait (--count): memory, disk, processor, restart
     Sleepers,
+    /// What one more state, branch, item and kilobyte costs, and what 100,000 open executions (--count) add
+    Costs,
     /// Functions: runs of tasks, warm calls, cold starts, deployed functions, edits
     Functions,
     /// Every workload, one after the other
@@ -136,7 +138,7 @@ pub enum Workload {
 impl Workload {
     /// The workloads that one stands for.
     pub fn all(&self) -> &[Workload] {
-        const ALL: [Workload; 10] = [
+        const ALL: [Workload; 11] = [
             Workload::Transitions,
             Workload::Start,
             Workload::Latency,
@@ -146,6 +148,7 @@ impl Workload {
             Workload::Sleepers,
             Workload::History,
             Workload::Recovery,
+            Workload::Costs,
             Workload::Functions,
         ];
         if *self == Workload::All {
@@ -167,6 +170,7 @@ impl Workload {
             Workload::Sleepers => "sleepers",
             Workload::History => "history",
             Workload::Recovery => "recovery",
+            Workload::Costs => "costs",
             Workload::Functions => "functions",
             Workload::All => "all",
         }

@@ -25,7 +25,8 @@ pub fn tasks(function: &str, count: usize) -> Value {
     chain(count, |_| json!({ "Type": "Task", "Resource": function }))
 }
 
-fn chain(count: usize, state: impl Fn(usize) -> Value) -> Value {
+/// States, one after the other, the last one the end.
+pub fn chain(count: usize, state: impl Fn(usize) -> Value) -> Value {
     let mut states = serde_json::Map::new();
     for index in 0..count {
         let mut state = state(index);

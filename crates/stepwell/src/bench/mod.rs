@@ -1,6 +1,7 @@
 //! What the benchmarks are made of: servers, load generators, the machine's own limits, and a file a workload.
 
 pub mod bare;
+pub mod costs;
 pub mod definitions;
 pub mod echo;
 pub mod express;

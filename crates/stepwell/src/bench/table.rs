@@ -174,28 +174,22 @@ impl Table {
         });
     }
 
-    /// One line a figure, below the name of its workload.
+    /// The workload that was begun last: its name, one line a figure, its notes.
     pub fn text(&self) -> String {
-        let widths = self.rows.iter().map(|row| row.what.chars().count());
+        let rows: Vec<&Row> = self
+            .rows
+            .iter()
+            .filter(|row| row.workload == self.workload)
+            .collect();
+        let widths = rows.iter().map(|row| row.what.chars().count());
         let width = widths.max().unwrap_or(0);
-        let mut workloads: Vec<&str> = Vec::new();
-        for row in &self.rows {
-            if !workloads.contains(&row.workload) {
-                workloads.push(row.workload);
-            }
+        let mut text = format!("{}\n", self.workload);
+        for row in rows {
+            text.push_str(&format!("{}\n", row.text(width)));
         }
-        let mut text = String::new();
-        for workload in workloads {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            text.push_str(&format!("{workload}\n"));
-            for row in self.rows.iter().filter(|row| row.workload == workload) {
-                text.push_str(&format!("{}\n", row.text(width)));
-            }
-            for note in self.notes.iter().filter(|note| note.workload == workload) {
-                text.push_str(&format!("- {}\n", note.text));
-            }
+        let notes = self.notes.iter();
+        for note in notes.filter(|note| note.workload == self.workload) {
+            text.push_str(&format!("- {}\n", note.text));
         }
         text
     }
@@ -235,6 +229,14 @@ mod tests {
         table.target("fast enough", 700.0, "runs/s", Target::AtLeast(700.0));
         table.target("slow", 6.01, "ms", Target::AtMost(6.0));
         table.note("a note");
+        assert_eq!(
+            table.text(),
+            "functions\n\
+             the machine       1234 a second\n\
+             fast enough          700 runs/s  at least 700: met\n\
+             slow                    6.01 ms  at most 6.00: MISSED\n\
+             - a note\n"
+        );
         table.begin("express");
         let echo = || Limit::new("echo", 1000.0, "calls/s");
         let half = Some(Target::RatioAtLeast(0.5));
@@ -242,13 +244,7 @@ mod tests {
         table.beside("no verdict", 400.0, "calls/s", echo(), None);
         assert_eq!(
             table.text(),
-            "functions\n\
-             the machine       1234 a second\n\
-             fast enough          700 runs/s  at least 700: met\n\
-             slow                    6.01 ms  at most 6.00: MISSED\n\
-             - a note\n\
-             \n\
-             express\n\
+            "express\n\
              \u{20} beside it         400 calls/s  = 0.40 x echo (1000 calls/s)  at least 0.50 of it: MISSED\n\
              no verdict          400 calls/s  = 0.40 x echo (1000 calls/s)\n"
         );

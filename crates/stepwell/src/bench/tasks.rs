@@ -14,7 +14,9 @@ use crate::client::Client;
 use crate::packaging;
 
 /// Task states of one execution.
-const TASKS: usize = 400;
+const TASKS: usize = 100;
+/// Executions at one time; each has an environment, which is a process.
+const EXECUTIONS_MAX: usize = 32;
 /// Between two questions whether an execution has ended.
 const ASK_MIN: Duration = Duration::from_micros(100);
 const ASK_MAX: Duration = Duration::from_millis(20);
@@ -26,19 +28,17 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     let function = no_op_function(&Client::new(endpoint)?)?;
     let definition = definitions::tasks(&function, TASKS);
     let arn = create(endpoint, "tasks", "STANDARD", &definition)?;
+    let clients = plan.clients.min(EXECUTIONS_MAX);
     // Warm: every environment that will be used has been started.
-    executions(endpoint, &arn, plan.clients, plan.time / 4)?;
+    executions(endpoint, &arn, clients, plan.time / 4)?;
     let meter = server.meter();
-    let ran = executions(endpoint, &arn, plan.clients, plan.time)?;
+    let ran = executions(endpoint, &arn, clients, plan.time)?;
     let used = meter.used(&server);
     let package = packaging::inline(NO_OP, RUNTIME).map_err(anyhow::Error::msg)?;
     let cache = plan.directory().join("bare");
-    let bare = bare::rate(&package.zip, &cache, plan.clients, plan.time)?;
+    let bare = bare::rate(&package.zip, &cache, clients, plan.time / 2)?;
     table.beside(
-        format!(
-            "no-op tasks of Standard executions, {} at once",
-            plan.clients
-        ),
+        format!("no-op tasks of Standard executions, {clients} at once"),
         ran.rate() * TASKS as f64,
         "a second",
         Limit::new("the bare Runtime API loop", bare, "calls/s"),

@@ -10,7 +10,7 @@ use crate::{
     Verdict,
     arguments::{Bench, Workload},
     bench::{
-        express, functions, histories, machine, maps, plan::Plan, recovery, server::Place,
+        costs, express, functions, histories, machine, maps, plan::Plan, recovery, server::Place,
         sleepers, starts, table::Table, tasks,
     },
     interrupt, terminal,
@@ -33,11 +33,24 @@ pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
         count: arguments.count,
     };
     let mut table = Table::default();
+    let mut verdict = Verdict::Well;
     for workload in arguments.workload.all() {
         let began = Instant::now();
         table.begin(workload.name());
-        measure(*workload, &plan, &mut table)
-            .with_context(|| format!("the workload {}", workload.name()))?;
+        let measured = measure(*workload, &plan, &mut table)
+            .with_context(|| format!("the workload {}", workload.name()));
+        match measured {
+            Ok(()) => {}
+            // What the others have to say is worth the wait.
+            Err(error) if arguments.workload == Workload::All => {
+                table.note(format!("not measured to its end: {error:#}"));
+                verdict = Verdict::Badly;
+            }
+            Err(error) => return Err(error),
+        }
+        if !is_json {
+            terminal::put(&table.text());
+        }
         if arguments.workload == Workload::All {
             eprintln!(
                 "{}: {:.0} s",
@@ -48,10 +61,8 @@ pub fn run(arguments: &Bench, is_json: bool) -> anyhow::Result<Verdict> {
     }
     if is_json {
         terminal::put_json(&table.json());
-    } else {
-        terminal::put(&table.text());
     }
-    Ok(Verdict::Well)
+    Ok(verdict)
 }
 
 fn measure(workload: Workload, plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
@@ -60,6 +71,7 @@ fn measure(workload: Workload, plan: &Plan, table: &mut Table) -> anyhow::Result
         Workload::Start => starts::start(plan, table),
         Workload::Latency => starts::latency(plan, table),
         Workload::Express => express::run(plan, table),
+        Workload::Costs => costs::run(plan, table),
         Workload::Map => maps::run(plan, table),
         Workload::History => histories::run(plan, table),
         Workload::Recovery => recovery::run(plan, table),
