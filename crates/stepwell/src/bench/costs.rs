@@ -153,7 +153,7 @@ impl Costs<'_> {
     }
 
     fn parallel(&mut self, branches: usize) -> anyhow::Result<Cost> {
-        let branches = vec![passes(1); branches];
+        let branches: Vec<Value> = (0..branches).map(|at| pass(&format!("B{at}"))).collect();
         let definition = chain(1, |_| json!({ "Type": "Parallel", "Branches": branches }));
         self.of(&definition, SMALL)
     }
@@ -161,7 +161,7 @@ impl Costs<'_> {
     fn map(&mut self, items: usize) -> anyhow::Result<Cost> {
         let definition = chain(
             1,
-            |_| json!({ "Type": "Map", "ItemsPath": "$.items", "ItemProcessor": passes(1) }),
+            |_| json!({ "Type": "Map", "ItemsPath": "$.items", "ItemProcessor": pass("Item") }),
         );
         self.of(&definition, &json!({ "items": vec![0; items] }).to_string())
     }
@@ -176,6 +176,11 @@ impl Costs<'_> {
         load::closed(self.server.endpoint(), &starts, self.plan.clients, until)?;
         Ok(count)
     }
+}
+
+/// A branch or a processor of one Pass state; names are those of one machine.
+fn pass(name: &str) -> Value {
+    json!({ "StartAt": name, "States": { name: { "Type": "Pass", "End": true } } })
 }
 
 /// An input of so many bytes.
