@@ -21,6 +21,7 @@ const ITEMS: (usize, usize) = (10, 110);
 const PAYLOADS: [usize; 4] = [1 << 10, 16 << 10, 64 << 10, 240 << 10];
 /// Executions that are asleep while others run.
 const ASLEEP: u64 = 100_000;
+const ROWS: &str = "  keys and values of its rows";
 const SMALL: &str = r#"{"order":1}"#;
 
 pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
@@ -33,7 +34,9 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     bench.warm()?;
     let one = bench.of(&passes(1), SMALL)?;
     table.figure("an execution of one Pass state", one.micros, "us");
-    table.figure("  keys and values of its rows", one.bytes, "B");
+    if let Some(bytes) = one.bytes {
+        table.figure(ROWS, bytes, "B");
+    }
     for (what, state) in kinds() {
         let definition = chain(STATES, |_| state.clone());
         let many = bench.of(&definition, SMALL)?;
@@ -102,17 +105,15 @@ fn kinds() -> Vec<(&'static str, Value)> {
 /// Processor time of the server and bytes of rows, of one execution.
 struct Cost {
     micros: f64,
-    /// 0 if the server does not tell its commits.
-    bytes: f64,
+    /// `None` if the server does not tell its commits.
+    bytes: Option<f64>,
 }
 
 fn difference(table: &mut Table, what: &str, few: &Cost, many: &Cost, more: f64) {
     table.figure(what, (many.micros - few.micros) / more, "us");
-    table.figure(
-        "  keys and values of its rows",
-        (many.bytes - few.bytes) / more,
-        "B",
-    );
+    if let Some((many, few)) = many.bytes.zip(few.bytes) {
+        table.figure(ROWS, (many - few) / more, "B");
+    }
 }
 
 struct Costs<'p> {
@@ -129,7 +130,7 @@ impl Costs<'_> {
     }
 
     fn time(&self) -> Duration {
-        self.plan.time / 10
+        self.plan.time / 5
     }
 
     fn warm(&mut self) -> anyhow::Result<()> {
@@ -148,7 +149,7 @@ impl Costs<'_> {
         let count = done.calls as f64;
         Ok(Cost {
             micros: used.server_cpu.as_secs_f64() * 1e6 / count,
-            bytes: used.commits.map_or(0.0, |commits| commits.bytes as f64) / count,
+            bytes: used.commits.map(|commits| commits.bytes as f64 / count),
         })
     }
 
