@@ -42,6 +42,9 @@ const EFFECTS_GOAL: usize = 4_096;
 /// grows less, and not none, so that time-outs of what hangs still come.
 const EFFECTS_HELD_BACK_GOAL: usize = 128;
 
+/// Numbers of executions that one write of the counters reserves: a synchronous Express execution then writes nothing.
+const NUMBERS_RESERVED: u64 = 1_024;
+
 /// Bytes of events waiting for the commit after which it should come first.
 const RELEASED_BYTES_GOAL: usize = 16 << 20;
 
@@ -53,7 +56,9 @@ pub struct Shard {
     store: Box<dyn Store>,
     pub(crate) settings: Settings,
     pub(crate) staging: Staging,
+    /// INVARIANT: no number that was given out reaches the durable one, so a restart gives out none again.
     meta: Meta,
+    next_execution: u64,
     pub(crate) residents: BTreeMap<u64, Resident>,
     /// Residents that are Express and have not ended.
     pub(crate) open_express: usize,
@@ -123,6 +128,7 @@ impl Shard {
             store,
             retention: Retention::new(settings.retention_ms),
             settings,
+            next_execution: meta.next_execution,
             meta,
             residents: BTreeMap::new(),
             open_express: 0,
@@ -473,15 +479,18 @@ impl Shard {
     }
 
     pub(crate) fn next_execution_number(&mut self) -> u64 {
-        let number = self.meta.next_execution;
-        self.meta.next_execution += 1;
-        self.staging.put(meta_key(), encode(&self.meta));
+        let number = self.next_execution;
+        self.next_execution += 1;
+        if number >= self.meta.next_execution {
+            self.meta.next_execution = number + NUMBERS_RESERVED;
+            self.staging.put(meta_key(), encode(&self.meta));
+        }
         number
     }
 
     /// Number that the next execution will get.
     pub(crate) fn next_execution(&self) -> u64 {
-        self.meta.next_execution
+        self.next_execution
     }
 
     pub(crate) fn release_effect(&mut self, effect: Effect) {

@@ -6,7 +6,7 @@ use super::{Kind, Part, key};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Meta {
-    /// Number that the next execution or map run gets.
+    /// No execution and no map run has this number or a higher one.
     pub(crate) next_execution: u64,
 }
 

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::world::check;
+use crate::world::{World, check};
 
 #[test]
 fn a_synchronous_start_is_answered_when_the_execution_ends() {
@@ -201,5 +201,34 @@ fn two_starts_with_one_name_are_two_express_executions() {
             > rows
               {1: 1, 2: 1, 3: 1}
         "#]],
+    );
+}
+
+#[test]
+fn a_synchronous_execution_writes_no_row_and_its_number_is_not_given_again() {
+    let mut world = World::new();
+    let pass = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#;
+    world.create("x", "EXPRESS", pass);
+    world.create("m", "STANDARD", pass);
+    let body = serde_json::json!({ "stateMachineArn": crate::world::machine_arn("x") }).to_string();
+    // The first one reserves numbers.
+    world.ask("StartSyncExecution", &body);
+    let commits = world.disk.commits();
+    assert!(world.ask("StartSyncExecution", &body).contains("SUCCEEDED"));
+    assert_eq!(world.disk.commits(), commits);
+    let first = world.shard.snapshot();
+    world.crash();
+    world.start("m", "after", "1");
+    let numbers = |snapshot: &dyn stepwell_store::Snapshot| {
+        let found = snapshot.scan(&[4], &[5], stepwell_store::Direction::Ascending, 10);
+        let keys = found.expect("rows can be read").into_iter();
+        let number = |key: &[u8]| u64::from_be_bytes(key[1..9].try_into().expect("a number"));
+        keys.map(|(key, _)| number(&key)).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(first.as_ref()), Vec::<u64>::new());
+    let after = numbers(world.shard.snapshot().as_ref());
+    assert!(
+        after.len() == 1 && after[0] != 1 && after[0] != 2,
+        "{after:?}"
     );
 }
