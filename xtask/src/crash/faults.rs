@@ -96,7 +96,7 @@ pub fn run(name: &str, place: &Place) -> Result<Report> {
             goes_on(campaign, name, &mut take)
         }
         "real-read-only" => {
-            mount(&data, 4 * FULL_DISK_MB)?;
+            mount(&data, FULL_DISK_MB)?;
             read_only(campaign, name)
         }
         "torn-and-rotten-journal" => rotten_journal(campaign, name),
@@ -564,7 +564,8 @@ const STORE: &str = "/data/store/";
 const TABLES: &str = "/data/store/rows/keyspaces/";
 const LOG_STORE: &str = "/data/telemetry/";
 const FUNCTIONS: &str = "/data/functions/";
-const FULL_DISK_MB: u64 = 24;
+/// Above the floor of free bytes that a server needs to begin anything (`free_disk_bytes`).
+const FULL_DISK_MB: u64 = 400;
 const TABLE_BYTES_MIN: u64 = 100_000;
 const LOAD: Duration = Duration::from_millis(1_000);
 const END_MAX: Duration = Duration::from_secs(30);
