@@ -5,6 +5,7 @@
 //! Never here: a clock, a source of entropy, disk, sockets, async, wire shapes.
 //! Read first: [`step`].
 
+mod consistency;
 mod context;
 mod course;
 mod event;

@@ -16,6 +16,7 @@ mod effects;
 mod events;
 mod execution_list;
 mod executions;
+mod fsck;
 mod functions;
 mod gateway;
 mod history;
@@ -53,6 +54,7 @@ pub use command::{
     TaskOutcome, UnknownRole,
 };
 pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
+pub use fsck::{Finding, KindCount, Report as FsckReport, fsck};
 pub use functions::lambda_date;
 pub use functions::named::Invocable;
 pub use gateway::urls::UrlRequest;

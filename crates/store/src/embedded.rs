@@ -169,6 +169,28 @@ impl Snapshot for View {
             Direction::Descending => self.collect(&mut range.rev().take(limit)),
         }
     }
+
+    fn page(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, Error> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let mut range = self.snapshot.range(&self.tree.keyspace, from..to);
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while rows.len() < rows_max && bytes < bytes_max {
+            let Some(row) = self.collect(&mut range.by_ref().take(1))?.pop() else {
+                break;
+            };
+            bytes += row.0.len() + row.1.len();
+            rows.push(row);
+        }
+        Ok(rows)
+    }
 }
 
 impl View {

@@ -2,13 +2,14 @@
 //!
 //! Lives here: the four-method seam ([`Store`], [`Snapshot`]), the [`Batch`] that is committed as one,
 //! the engine on a local directory ([`Embedded`]), the engine in memory that can fail and crash on
-//! request ([`Memory`]), row checksums, the format marker and the lock of a data directory.
+//! request ([`Memory`]), all rows in one file ([`Archive`]), row checksums, the format marker and the lock of a data directory.
 //!
 //! Never here: what a row means, key kinds, encoding of values, clocks, threads of ours, async, and the
 //! queue of writers (group commit belongs to the caller, see [`Store::commit`]).
 //!
 //! Read first: [`Store::commit`].
 
+mod archive;
 mod batch;
 mod embedded;
 mod error;
@@ -17,6 +18,7 @@ mod value;
 
 use std::sync::Arc;
 
+pub use archive::{Archive, ArchiveWriter};
 pub use batch::{Batch, Write};
 pub use embedded::Embedded;
 pub use error::Error;
@@ -77,6 +79,32 @@ pub trait Snapshot: Send + Sync {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, Value)>, Error>;
+
+    /// The rows with `from <= key < to`, smallest key first, until there are `rows_max` of them or they hold
+    /// `bytes_max` bytes: who walks over everything holds little of it.
+    ///
+    /// - The row that goes over `bytes_max` is the last one; an empty page means that the range has ended.
+    /// - [`Error::Corrupt`]: as with [`Snapshot::scan`].
+    fn page(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, Error> {
+        let mut rows: Vec<(Vec<u8>, Value)> = Vec::new();
+        let (mut from, mut bytes) = (from.to_vec(), 0);
+        while rows.len() < rows_max && bytes < bytes_max {
+            let Some((key, value)) = self.scan(&from, to, Direction::Ascending, 1)?.pop() else {
+                break;
+            };
+            bytes += key.len() + value.len();
+            from.clone_from(&key);
+            from.push(0);
+            rows.push((key, value));
+        }
+        Ok(rows)
+    }
 }
 
 /// The order of a scan, by key.

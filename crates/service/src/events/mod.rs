@@ -20,7 +20,7 @@ use crate::shard::{Done, Shard};
 pub(crate) use buses::{
     DEFAULT_BUS, bus_arn, bus_in, bus_named, dead_letter_config, find_bus, missing_bus,
 };
-pub(crate) use publish::{Compiled, PublishedEvent, derived};
+pub(crate) use publish::{Compiled, OnItsWay, PublishedEvent, derived};
 pub(crate) use rules::{check_pattern, find_rule, missing_rule, rule_arn, rule_in};
 
 /// Tags on one resource. Source: TagResource of EventBridge.

@@ -63,7 +63,7 @@ impl PublishedEvent {
 
 /// An event that not all rules have handed on yet: a row of the index of what is due.
 #[derive(Debug, Serialize, Deserialize)]
-struct OnItsWay {
+pub(crate) struct OnItsWay {
     event: PublishedEvent,
     /// Buses that it has been handed on to.
     hops: u32,

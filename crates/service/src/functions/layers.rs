@@ -208,6 +208,6 @@ fn missing() -> lambda::Error {
 }
 
 /// Who has the package of a layer version, in the marks of packages.
-fn layer_owner(row: &LayerVersionRow) -> String {
+pub(crate) fn layer_owner(row: &LayerVersionRow) -> String {
     format!("layer {}:{}", row.name, row.version)
 }

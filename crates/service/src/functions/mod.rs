@@ -12,8 +12,10 @@ mod tags;
 mod versions;
 
 pub use described::lambda_date;
+pub(crate) use layers::layer_owner;
 pub(crate) use policies::shown_policy;
 pub(crate) use tags::{TERMINATE, tagged};
+pub(crate) use versions::version_owner;
 
 use stepwell_api::arn::{FunctionArn, Scope};
 use stepwell_api::{Output, lambda};
@@ -229,12 +231,12 @@ fn not_implemented(member: &str) -> lambda::Error {
 }
 
 /// Who has the packages of `$LATEST`, in the marks of packages.
-fn latest_owner(function: &str) -> String {
+pub(crate) fn latest_owner(function: &str) -> String {
     format!("function {function}")
 }
 
 /// The package of a function and those of its layers.
-fn packages_of(row: &FunctionRow) -> Vec<String> {
+pub(crate) fn packages_of(row: &FunctionRow) -> Vec<String> {
     let layers = row.layers.iter().map(|layer| layer.package.clone());
     std::iter::once(row.package.clone()).chain(layers).collect()
 }

@@ -189,7 +189,7 @@ pub(super) fn check_room(numbers: Published, arn: &str) -> Result<(), lambda::Er
 }
 
 /// Who has the packages of a version, in the marks of packages.
-fn version_owner(row: &FunctionRow) -> String {
+pub(crate) fn version_owner(row: &FunctionRow) -> String {
     format!("version {}:{}", row.name, row.version)
 }
 

@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use stepwell_store::Error;
 
 /// Key kinds. Numbers are persisted: never change, never reuse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Kind {
     Meta = 1,
@@ -80,6 +80,65 @@ pub(crate) enum Kind {
     Erasure = 50,
     LayerVersion = 35,
     PackageUse = 36,
+}
+
+impl Kind {
+    /// The kind that keys beginning with this byte have; `None`: this release has none.
+    pub(crate) fn of(first: u8) -> Option<Kind> {
+        Some(match first {
+            1 => Kind::Meta,
+            2 => Kind::Machine,
+            3 => Kind::Definition,
+            4 => Kind::Execution,
+            5 => Kind::Frame,
+            6 => Kind::History,
+            7 => Kind::ExecutionName,
+            8 => Kind::ExecutionList,
+            9 => Kind::OpenExecution,
+            10 => Kind::Timer,
+            11 => Kind::TaskInDoubt,
+            12 => Kind::ExpressStart,
+            13 => Kind::Function,
+            14 => Kind::FunctionCode,
+            15 => Kind::TaskReturned,
+            16 => Kind::StateMachineVersion,
+            17 => Kind::StateMachineAlias,
+            18 => Kind::Activity,
+            19 => Kind::ActivityTask,
+            20 => Kind::ActivityQueue,
+            21 => Kind::MapRun,
+            22 => Kind::MapRunChild,
+            23 => Kind::Role,
+            24 => Kind::LogGroup,
+            25 => Kind::Policy,
+            26 => Kind::LogResourcePolicy,
+            27 => Kind::NestedExecution,
+            28 => Kind::MapRunItem,
+            29 => Kind::MapRunName,
+            30 => Kind::RedriveToken,
+            31 => Kind::NestedTask,
+            32 => Kind::FunctionVersion,
+            33 => Kind::FunctionAlias,
+            34 => Kind::FunctionSettings,
+            35 => Kind::LayerVersion,
+            36 => Kind::PackageUse,
+            37 => Kind::Delivery,
+            38 => Kind::DeliveryDue,
+            39 => Kind::EventInvokeConfig,
+            40 => Kind::EventBus,
+            41 => Kind::EventRule,
+            42 => Kind::ScheduleGroup,
+            43 => Kind::Schedule,
+            44 => Kind::ScheduleDue,
+            45 => Kind::Api,
+            46 => Kind::ApiPart,
+            47 => Kind::FunctionUrl,
+            48 => Kind::DeliveryPayload,
+            49 => Kind::DeliveryCounters,
+            50 => Kind::Erasure,
+            _ => return None,
+        })
+    }
 }
 
 /// Version of a value in the present format, but for histories and executions, which are packed.

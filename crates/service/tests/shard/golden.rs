@@ -17,7 +17,7 @@ use crate::crashes::check_history;
 use crate::world::{Row, START_MS, World, execution_arn, machine_arn, store_of};
 
 /// Rows of the first release, rows of a later one, and rows as this release writes them.
-const FILES: [&str; 3] = [FIRST, "tests/golden/rows-v1-later.txt", LATEST];
+pub const FILES: [&str; 3] = [FIRST, "tests/golden/rows-v1-later.txt", LATEST];
 
 const FIRST: &str = "tests/golden/rows-v1.txt";
 
@@ -57,7 +57,7 @@ const MACHINES: [(&str, &str); 6] = [
 ];
 
 /// A shard in the middle of everything.
-fn scene() -> World {
+pub fn scene() -> World {
     let mut world = World::new();
     MACHINES
         .iter()
@@ -124,7 +124,7 @@ fn unhex(text: &str) -> Vec<u8> {
     clippy::disallowed_methods,
     reason = "the file is the test's own, not the shard's"
 )]
-fn golden(file: &str) -> Vec<Row> {
+pub fn golden(file: &str) -> Vec<Row> {
     if file == LATEST && std::env::var_os("STEPWELL_WRITE_GOLDEN").is_some() {
         let mut text = HEAD.to_string();
         let rows = scene().rows().into_iter();

@@ -140,6 +140,7 @@ fn a_definition_that_a_later_release_refuses_ends_its_executions_only() {
     let mut batch = Batch::new();
     batch.put(key, value);
     disk.open().commit(batch).expect("a commit");
+    world.is_damaged = true;
     world.crash();
     let shown = world.describe("m", "e");
     assert_eq!(shown["error"], "States.Runtime", "{shown}");

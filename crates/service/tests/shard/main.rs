@@ -6,6 +6,7 @@ mod deliveries;
 mod events;
 mod executions;
 mod express;
+mod fsck;
 mod functions;
 mod gateway;
 mod golden;

@@ -428,7 +428,7 @@ fn a_damaged_row_holds_up_neither_the_server_nor_the_others() {
     let mut rows = world.rows();
     let damaged = rows.iter_mut().find(|(key, _)| key[0] == 4);
     damaged.expect("an execution").1.truncate(9);
-    let mut world = World::on(&store_of(&rows).disk(), LostTask::Fail);
+    let mut world = World::on_damaged(&store_of(&rows).disk());
     world.keep_ms(91 * DAY_MS);
     assert!(!world.has("m", "sound"));
     world.start("m", "later", "3");

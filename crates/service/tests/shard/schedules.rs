@@ -27,7 +27,7 @@ fn request(operation: &str, input: Value) -> Request {
     })
 }
 
-fn ask(world: &mut World, operation: &str, input: Value) -> String {
+pub fn ask(world: &mut World, operation: &str, input: Value) -> String {
     let answer = world.send(request(operation, input));
     let text = answer_text(answer.expect("answered at once"));
     world.tick();

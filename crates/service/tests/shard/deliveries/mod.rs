@@ -31,7 +31,7 @@ fn arn(name: &str) -> String {
     format!("arn:aws:lambda:us-east-1:123456789012:function:{name}")
 }
 
-fn world_with(name: &str) -> World {
+pub fn world_with(name: &str) -> World {
     let mut world = World::new();
     create(&mut world, name);
     world
@@ -70,7 +70,7 @@ fn send(world: &mut World, request: Request) -> String {
 }
 
 /// Takes an event; its first attempt is released.
-fn invoke(world: &mut World, function: &str, payload: &str) {
+pub fn invoke(world: &mut World, function: &str, payload: &str) {
     assert_eq!(send(world, event(function, payload)), "taken");
     world.tick();
 }

@@ -62,6 +62,8 @@ pub struct World {
     pub polls: Vec<RequestId>,
     /// What workers were answered after they had waited.
     pub polled: Vec<String>,
+    /// Rows were damaged on purpose: they are not checked.
+    pub is_damaged: bool,
     settings: Settings,
     commands: u64,
 }
@@ -72,7 +74,16 @@ impl World {
     }
 
     pub fn on(disk: &Disk, lost_task: LostTask) -> World {
-        World::with(disk, settings(lost_task))
+        World::open(disk, lost_task, false)
+    }
+
+    /// On rows that were damaged on purpose.
+    pub fn on_damaged(disk: &Disk) -> World {
+        World::open(disk, LostTask::Fail, true)
+    }
+
+    fn open(disk: &Disk, lost_task: LostTask, is_damaged: bool) -> World {
+        World::with(disk, settings(lost_task), is_damaged)
     }
 
     /// A server that keeps ended executions so long.
@@ -81,10 +92,10 @@ impl World {
             retention_ms,
             ..settings(LostTask::Fail)
         };
-        World::with(&Disk::new(), settings)
+        World::with(&Disk::new(), settings, false)
     }
 
-    fn with(disk: &Disk, settings: Settings) -> World {
+    fn with(disk: &Disk, settings: Settings, is_damaged: bool) -> World {
         let shard = Shard::open(Box::new(disk.open()), settings.clone()).expect("a shard opens");
         let mut world = World {
             shard,
@@ -98,6 +109,7 @@ impl World {
             events: BTreeMap::new(),
             polls: Vec::new(),
             polled: Vec::new(),
+            is_damaged,
             settings,
             commands: 0,
         };
@@ -188,6 +200,11 @@ impl World {
 
     pub fn try_commit(&mut self) -> Result<Committed, Error> {
         let mut committed = self.shard.commit()?;
+        let snapshot = self.shard.snapshot();
+        let few = snapshot.page(&[], &[u8::MAX; 8], CHECKED_ROWS_MAX, usize::MAX);
+        if !self.is_damaged && few.is_ok_and(|few| few.len() < CHECKED_ROWS_MAX) {
+            check_rows(&snapshot);
+        }
         for effect in std::mem::take(&mut committed.effects) {
             match effect {
                 Effect::InvokeFunction(call) => {
@@ -361,6 +378,28 @@ impl World {
     pub fn fail_next_commit(&self, fault: Fault) {
         self.disk.fail(fault, 0);
     }
+}
+
+/// Every world ends with rows that hold together, and has such at every commit while it is small.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !self.is_damaged && !std::thread::panicking() {
+            check_rows(&self.disk.open().snapshot());
+        }
+    }
+}
+
+/// Rows up to which a world is checked at every commit.
+const CHECKED_ROWS_MAX: usize = 300;
+
+/// Asserts that there is nothing to find.
+pub fn check_rows(snapshot: &Arc<dyn Snapshot>) {
+    let report = stepwell_service::fsck(snapshot);
+    assert!(
+        report.findings.is_empty(),
+        "the rows do not hold together: {:#?}",
+        report.findings
+    );
 }
 
 pub fn rows(snapshot: &dyn Snapshot) -> Vec<Row> {
