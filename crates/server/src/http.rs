@@ -13,6 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler};
 use tokio::net::TcpListener;
 
+use crate::backup::{Ask, Backups};
 use crate::body::{Room, Share, Unreadable};
 use crate::commits::Commits;
 use crate::connections::{Connections, Place};
@@ -57,9 +58,14 @@ pub(crate) struct Services {
     pub(crate) limits: Limits,
     pub(crate) connections: Arc<Connections>,
     pub(crate) in_flight: Arc<InFlight>,
+    backups: Backups,
 }
 
 impl Services {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of the server that a request may need"
+    )]
     pub(crate) fn new(
         functions: Functions,
         logs: LogOperations,
@@ -68,6 +74,7 @@ impl Services {
         commits: Arc<Commits>,
         limits: Limits,
         in_flight: Arc<InFlight>,
+        backups: Backups,
     ) -> Services {
         Services {
             functions,
@@ -81,6 +88,7 @@ impl Services {
             connections: Arc::new(Connections::new(limits.connections)),
             limits,
             in_flight,
+            backups,
         }
     }
 }
@@ -213,6 +221,9 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         let _share = held(share, runs_functions);
         return operation(services, &parts, target.as_deref(), &body, request_id).await;
     }
+    if path == "/backup" {
+        return backup(services, &parts.method, incoming, request_id).await;
+    }
     if let Some(package) = path
         .strip_prefix("/packages/")
         .and_then(|name| name.strip_suffix(".zip"))
@@ -335,6 +346,40 @@ async fn operation(
         Some(("Logs_20140328", _)) => services.logs.answer(target, body, request_id).await,
         Some(_) => Unserved::of_any(parts).reply(&services.endpoints, request_id),
     }
+}
+
+/// `POST` begins a backup of what is durable now, `GET` tells how far the last one is.
+async fn backup(
+    services: &Services,
+    method: &Method,
+    incoming: Incoming,
+    request_id: &str,
+) -> Reply {
+    let backups = &services.backups;
+    if method == Method::GET {
+        return json(200, &backups.shown(), request_id);
+    }
+    if method != Method::POST {
+        let message = format!("/backup takes GET and POST, not {method}");
+        return error(405, "MethodNotAllowed", &message, request_id);
+    }
+    let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+    let (body, _share) = match read {
+        Ok(read) => read,
+        Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+    };
+    let claimed = serde_json::from_slice::<Ask>(&body)
+        .map_err(|reason| reason.to_string())
+        .and_then(|ask| backups.claim(&ask));
+    let claim = match claimed {
+        Ok(claim) => claim,
+        Err(reason) => return error(400, "ValidationException", &reason, request_id),
+    };
+    // The logs after the shard: who finds an execution finds what it has logged.
+    let store = services.functions.handle.snapshot();
+    let logs = services.logs.queue.reader().await.ok();
+    claim.start(store, logs.map(|logs| logs.snapshot()));
+    json(202, &backups.shown(), request_id)
 }
 
 /// The package that `GetFunction` gives a location for.

@@ -6,6 +6,7 @@
 //! Read first: [`Server::start`].
 
 mod asynchronous;
+pub mod backup;
 mod body;
 mod caller;
 mod commits;

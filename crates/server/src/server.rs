@@ -14,6 +14,7 @@ use stepwell_telemetry::Logs;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use crate::backup::{self, Backups};
 use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
 use crate::disk_space::DiskSpace;
@@ -127,6 +128,9 @@ impl Server {
     /// - Returns once requests are answered. The server runs on threads of its own.
     pub fn start(options: Options) -> Result<Server, Error> {
         check(&options)?;
+        if let Some(refusal) = backup::refusal(&options.data) {
+            return Err(Error::Setting(refusal));
+        }
         let settings = Settings {
             region: options.region.clone(),
             account: options.account.clone(),
@@ -214,6 +218,7 @@ impl Server {
             commits,
             options.limits,
             Arc::clone(&in_flight),
+            Backups::new(&options.data),
         ));
         let connections = Arc::clone(&services.connections);
         // Before the recovery: probes are answered during it, and everybody else waits.

@@ -66,6 +66,12 @@ impl Handle {
         Reader::new(snapshot, self.settings.clone(), now())
     }
 
+    /// The rows of every acknowledged write.
+    pub(crate) fn snapshot(&self) -> Arc<dyn Snapshot> {
+        let published = self.snapshot.read();
+        Arc::clone(&published.unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
     /// A number that is another one after every acknowledged change of a function.
     ///
     /// What was read of functions after this was asked holds as long as it stays the same.

@@ -72,6 +72,12 @@ pub enum Command {
     List(List),
     /// Measure this machine: figures of Stepwell beside the machine's own limits in the same run
     Bench(Bench),
+    /// Copy everything durable of a running server, or of a data directory, into a new directory
+    Backup(Backup),
+    /// Make a data directory of a backup
+    Restore(Restore),
+    /// Check every row of a data directory or a backup
+    Fsck(Fsck),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -175,6 +181,49 @@ impl Workload {
             Workload::All => "all",
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell backup --to /backups/monday\n  stepwell backup --to /backups/monday --data .stepwell    without a server\n\nEverything that was acknowledged before the call is in it. The directory is made by the server, on its machine, and must not exist.\nPut it on another disk: a disk that a backup fills is full for the server too."
+)]
+pub struct Backup {
+    /// The directory to make
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// A data directory that no server has open [default: ask the running server]
+    #[arg(long, value_name = "DIR", conflicts_with = "endpoint")]
+    pub data: Option<PathBuf>,
+    /// How fast it reads, in MiB a second
+    #[arg(long, value_name = "MIB", default_value_t = crate::embedded::BACKUP_RATE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  stepwell restore --from /backups/monday --to .stepwell && stepwell serve --data .stepwell\n\nTasks that ran at the instant of the backup are in doubt, as after a crash: see --on-lost-task of serve.\nWhat has happened since is not known to the restored server: run only one of the two, or tasks run twice."
+)]
+pub struct Restore {
+    /// The backup
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The data directory to make; absent or empty
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell fsck .stepwell\n  stepwell fsck /backups/monday --json\n\nExit codes: 0 nothing was found, 1 something was found, 2 it could not be checked (a server has it open, no store).\nA running server is checked through a backup of it."
+)]
+pub struct Fsck {
+    /// A data directory that no server has open, or a backup
+    pub dir: PathBuf,
+    /// Make again what follows from other rows; not built yet
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// Which server to talk to.

@@ -218,6 +218,12 @@ impl Client {
         Ok(items)
     }
 
+    /// Begins a backup, or tells how far the last one is (`None`).
+    pub fn backup(&self, ask: Option<&Value>) -> Result<Value, Error> {
+        let method = if ask.is_some() { "POST" } else { "GET" };
+        self.rest("Backup", method, "/backup", ask)
+    }
+
     pub fn create_function(&self, configuration: &Value, package: &[u8]) -> Result<Value, Error> {
         let mut body = configuration.clone();
         body["Code"] = json!({ "ZipFile": BASE64.encode(package) });

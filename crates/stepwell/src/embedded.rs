@@ -190,3 +190,34 @@ pub fn validate_definition(text: &str, is_express: bool) -> Vec<Diagnostic> {
         })
         .collect()
 }
+
+/// How fast a backup reads if nothing else is asked for, in MiB a second.
+pub const BACKUP_RATE: u32 = stepwell_server::backup::DEFAULT_RATE;
+
+/// Copies a data directory that no server has open; the manifest of the copy.
+pub fn back_up(
+    data: &Path,
+    to: &Path,
+    rate: u32,
+    told: &mut dyn FnMut(u64, u64),
+) -> anyhow::Result<serde_json::Value> {
+    let made = stepwell_server::backup::back_up_offline(data, to, rate, told)?;
+    Ok(serde_json::to_value(&made)?)
+}
+
+/// Makes a data directory of a backup; the manifest of the backup.
+pub fn restore(
+    from: &Path,
+    to: &Path,
+    told: &mut dyn FnMut(u64, u64),
+) -> anyhow::Result<serde_json::Value> {
+    let manifest = stepwell_server::backup::restore(from, to, told)?;
+    Ok(serde_json::to_value(&manifest)?)
+}
+
+/// What a check of a data directory or a backup has found.
+pub fn check(directory: &Path, repairs: bool) -> anyhow::Result<stepwell_server::backup::Checked> {
+    use stepwell_server::backup::Repair;
+    let repair = if repairs { Repair::Yes } else { Repair::No };
+    Ok(stepwell_server::backup::check(directory, repair)?)
+}

@@ -1,9 +1,11 @@
 //! One file a command. Each reads its arguments, asks a server through [`crate::client`], and prints.
 
+pub mod backup;
 pub mod bench;
 pub mod demo;
 pub mod deploy;
 pub mod dev;
+pub mod fsck;
 pub mod history;
 pub mod invoke;
 pub mod list;

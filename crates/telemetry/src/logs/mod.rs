@@ -395,6 +395,11 @@ const SCANNED_MAX: usize = 100_000;
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 impl LogsReader {
+    /// The rows that it reads.
+    pub fn snapshot(&self) -> Arc<dyn Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
     fn stream(&self, group: &str, name: &str) -> Result<Option<StreamRow>, Error> {
         let key = stream_key(group, name);
         let value = self.snapshot.get(&key)?;
