@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use stepwell_api::states::{self, HistoryEvent};
 use stepwell_engine::{Details, MachineKind};
 use stepwell_service::{
-    Answered, CallStyle, Command, Effect, FunctionCall, LostTask, Payload, Reader, Request,
-    RequestId, Settings, Shard, TakenTask, TaskOutcome, Ticket, Timestamp, UnknownRole,
+    Answered, CallStyle, Command, Effect, FunctionCall, LostTask, Payload, Reader, Refusal,
+    Request, RequestId, Settings, Shard, TakenTask, TaskOutcome, Ticket, Timestamp, UnknownRole,
 };
 use stepwell_store::{Error, Memory};
 
@@ -195,6 +195,8 @@ impl Run {
                 }
                 (Some(activity), _) => self.poll_later(&activity)?,
                 (None, Ok(Answered::States(body))) => self.answer = Some(body),
+                // A sibling has failed while somebody held the token of this task.
+                (None, Err(Refusal::States(error))) if error.name() == "TaskTimedOut" => {}
                 (None, Err(refusal)) => {
                     return Err(format!("the reference is refused: {refusal:?}"));
                 }
