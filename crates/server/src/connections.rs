@@ -80,11 +80,9 @@ impl Connections {
 
     /// A place, or one of the spare ones; waits where there is neither.
     async fn place(&self) -> Option<(Place, OwnedSemaphorePermit)> {
-        let of_own = Arc::clone(&self.places);
-        if let Ok(place) = of_own.try_acquire_owned() {
-            return Some((Place::Own, place));
-        }
         tokio::select! {
+            // One of its own, if there is one.
+            biased;
             own = Arc::clone(&self.places).acquire_owned() => Some((Place::Own, own.ok()?)),
             spare = Arc::clone(&self.spare).acquire_owned() => Some((Place::Spare, spare.ok()?)),
         }
@@ -157,20 +155,16 @@ pub(crate) async fn serve<A, F>(
     }
 }
 
-/// The next connection, with a place for it.
+/// The next connection, with a place for it. One that finds none at all waits, and those behind it with it.
 async fn accept(
     listener: &TcpListener,
     connections: &Connections,
 ) -> Option<(TcpStream, SocketAddr, Place, OwnedSemaphorePermit)> {
-    let (place, permit) = connections.place().await?;
-    let accepted = listener.accept().await;
-    // One may have come free while nobody called.
-    let (place, permit) = match (place, Arc::clone(&connections.places).try_acquire_owned()) {
-        (Place::Spare, Ok(own)) => (Place::Own, own),
-        _ => (place, permit),
-    };
-    match accepted {
-        Ok((stream, peer)) => Some((stream, peer, place, permit)),
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            let (place, permit) = connections.place().await?;
+            Some((stream, peer, place, permit))
+        }
         Err(error) => {
             // Out of descriptors, or a client that gave up: the listener itself goes on.
             tracing::warn!(%error, "could not accept a connection");

@@ -22,6 +22,7 @@ use crate::functions::Functions;
 use crate::in_flight::InFlight;
 use crate::limits::Limits;
 use crate::logs::LogOperations;
+use crate::quotas::Rates;
 use crate::rest::{self, RestService};
 use crate::streaming::ReplyBody;
 use crate::test_state::Tests;
@@ -56,6 +57,8 @@ pub(crate) struct Services {
     pub(crate) address: SocketAddr,
     pub(crate) commits: Arc<Commits>,
     pub(crate) limits: Limits,
+    /// `None` where the rates of AWS do not hold.
+    pub(crate) rates: Option<Rates>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) in_flight: Arc<InFlight>,
     backups: Backups,
@@ -73,6 +76,7 @@ impl Services {
         address: SocketAddr,
         commits: Arc<Commits>,
         limits: Limits,
+        region: &str,
         in_flight: Arc<InFlight>,
         backups: Backups,
     ) -> Services {
@@ -85,6 +89,7 @@ impl Services {
             endpoints,
             address,
             commits,
+            rates: limits.aws_quotas.then(|| Rates::of_region(region)),
             connections: Arc::new(Connections::new(limits.connections)),
             limits,
             in_flight,
@@ -327,7 +332,15 @@ async fn operation(
         return match form.action() {
             Some(action) => not_implemented(action, request_id),
             None => {
-                states::answer(&services.functions, &services.tests, "", body, request_id).await
+                states::answer(
+                    &services.functions,
+                    &services.tests,
+                    services.rates.as_ref(),
+                    "",
+                    body,
+                    request_id,
+                )
+                .await
             }
         };
     };
@@ -336,6 +349,7 @@ async fn operation(
             states::answer(
                 &services.functions,
                 &services.tests,
+                services.rates.as_ref(),
                 target,
                 body,
                 request_id,

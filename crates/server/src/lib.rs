@@ -28,6 +28,7 @@ mod log_writer;
 mod logs;
 mod performer;
 mod probes;
+mod quotas;
 mod rest;
 mod scheduler;
 mod server;

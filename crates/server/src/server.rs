@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
 use stepwell_integrations::{Credentials, Integrations};
-use stepwell_service::{Settings, Shard, retention};
+use stepwell_service::{Quotas, Settings, Shard, retention};
 use stepwell_store::Embedded;
 use stepwell_telemetry::Logs;
 use tokio::runtime::Runtime;
@@ -36,6 +36,9 @@ const WORKER_THREADS: usize = 2;
 /// How often a locked directory is tried, and how long after each other: for a second in all.
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
+
+/// Descriptors beside those of connections: files of the store, functions.
+const OTHER_DESCRIPTORS: u64 = 1_000;
 
 /// How often a server that is about to stop looks whether it has failed.
 const LEAVING_TICK: Duration = Duration::from_millis(100);
@@ -147,7 +150,13 @@ impl Server {
         let commits = Arc::new(Commits::default());
         let store = open_store(&options.data.join("store"))?;
         let store = Counted::new(store, Arc::clone(&commits));
-        let shard = Shard::open(Box::new(store), settings.clone())?;
+        let mut shard = Shard::open(Box::new(store), settings.clone())?;
+        shard.set_quotas(Quotas {
+            open_executions: options.limits.open_executions,
+            state_machines: options.limits.state_machines,
+            activities: options.limits.activities,
+        });
+        raise_descriptors(options.limits.connections);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(WORKER_THREADS)
             .enable_all()
@@ -217,6 +226,7 @@ impl Server {
             address,
             commits,
             options.limits,
+            &options.region,
             Arc::clone(&in_flight),
             Backups::new(&options.data),
         ));
@@ -345,6 +355,26 @@ fn patiently<T>(
         }
     }
     open()
+}
+
+/// Takes as many descriptors as the process may have, and says so where they are too few for all connections.
+fn raise_descriptors(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    let granted = match setrlimit(Resource::Nofile, wanted) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    };
+    let needed = connections as u64 + OTHER_DESCRIPTORS;
+    if let Some(granted) = granted.filter(|granted| *granted < needed) {
+        tracing::warn!(
+            "this process may have {granted} descriptors, and {connections} connections need about {needed}: the last of them will not be accepted"
+        );
+    }
 }
 
 /// Opens the logs of the groups that exist and starts to write.

@@ -7,7 +7,8 @@ use stepwell_service::{Answer, Answered, Refusal, Request, ServiceCall};
 use stepwell_store::Error as StoreError;
 
 use crate::functions::Functions;
-use crate::inbox::Refused;
+use crate::inbox::{RATE_EXCEEDED, Refused};
+use crate::quotas::Rates;
 use crate::shard::{FAILED, Handle};
 use crate::test_state::{self, Tests};
 
@@ -17,6 +18,7 @@ use crate::test_state::{self, Tests};
 pub(crate) async fn answer(
     functions: &Functions,
     tests: &Tests,
+    rates: Option<&Rates>,
     target: &str,
     body: &[u8],
     request_id: &str,
@@ -25,6 +27,13 @@ pub(crate) async fn answer(
         Ok(operation) => operation,
         Err(error) => return error.reply(request_id),
     };
+    let is_throttled = rates.is_some_and(|rates| {
+        let is_express = operation == Operation::StartExecution && starts_express(functions, body);
+        !rates.take(operation, is_express)
+    });
+    if is_throttled {
+        return states::Error::throttling_exception(RATE_EXCEEDED).reply(request_id);
+    }
     match dispatch(functions, tests, operation, body).await {
         Ok(body) => Reply {
             status: 200,
@@ -36,6 +45,16 @@ pub(crate) async fn answer(
         },
         Err(error) => error.reply(request_id),
     }
+}
+
+/// Whether a StartExecution is of an Express state machine, whose quota is another one.
+fn starts_express(functions: &Functions, body: &[u8]) -> bool {
+    let input: Result<states::StartExecutionInput, _> = states::decode(body);
+    input.is_ok_and(|input| {
+        let reader = functions.handle.reader();
+        let found = reader.is_express(&input.state_machine_arn);
+        found.unwrap_or_default()
+    })
 }
 
 async fn dispatch(
@@ -189,7 +208,7 @@ fn malformed_arn(body: &[u8]) -> Option<states::Error> {
 
 async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Error> {
     let receiver = handle.send(request).map_err(|refused| match refused {
-        Refused::Full => states::Error::throttling_exception("Rate exceeded"),
+        Refused::Full => states::Error::throttling_exception(RATE_EXCEEDED),
         unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
             states::Error::service_unavailable(unavailable.text())
         }

@@ -42,8 +42,10 @@ impl Shard {
             }
             return Err(states::Error::activity_already_exists(&existing.arn).into());
         }
+        let tags = tag_map(input.tags.unwrap_or_default(), &arn)?;
+        self.one_more_activity()?;
         let created_activity = Activity {
-            tags: tag_map(input.tags.unwrap_or_default(), &arn)?,
+            tags,
             name: input.name,
             arn,
             created_ms: now.as_millis(),
@@ -62,6 +64,7 @@ impl Shard {
     ) -> Done<Answered> {
         let parsed = ActivityArn::parse(&input.activity_arn)?;
         if let Some(activity) = named(&self.staging, &parsed)? {
+            self.counts.activity_went();
             self.staging.delete(activity_key(&activity.name));
             while let Some((id, _)) = self.polls.take_first(&activity.name) {
                 let missing = states::Error::activity_does_not_exist(&activity.arn);

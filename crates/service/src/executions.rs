@@ -64,6 +64,7 @@ impl Shard {
         if let Some(answer) = self.same_start(&start)? {
             return Ok(answer);
         }
+        self.check_open_executions()?;
         let number = self.next_execution_number();
         let (arn, started_ms) = self.begin(now, entropy, number, start, Mode::Standard, None)?;
         Ok(started(arn, started_ms))
@@ -216,6 +217,7 @@ impl Shard {
                 .put(index::name_key(&machine.name, &name), encode(&number));
             self.staging
                 .put_new(index::open_key(&machine.name, number), vec![VERSION]);
+            self.counts.execution_opened();
         }
         if mode == Mode::ExpressAsynchronous {
             let again = (
@@ -456,6 +458,7 @@ impl Shard {
                     &identity.state_machine_name,
                     identity.number,
                 ));
+                self.counts.execution_ended();
                 self.finish_deleting(&identity.state_machine_name.clone())?;
             }
             Mode::ExpressAsynchronous => {

@@ -59,6 +59,7 @@ impl Shard {
         if let Some(existing) = self.machine(&input.name)? {
             return self.same_machine(&existing, &machine, publishes, description);
         }
+        self.one_more_state_machine()?;
         self.store_definition(definition, kind)?;
         self.put_machine(&machine);
         if let Some(target) = log_target(&machine) {
@@ -209,6 +210,7 @@ impl Shard {
             self.log_targets.forget(name);
             self.retention.forget(name);
             self.machines.remove(name);
+            self.counts.state_machine_went();
             self.staging.delete(machine_key(name));
             self.close_numbering(name)?;
         }

@@ -57,10 +57,12 @@ impl Shard {
             return Err(states::Error::execution_not_redrivable(text).into());
         }
         let deadline = standard_deadline(started_ms, now.as_millis(), timeout);
+        self.check_open_executions()?;
         self.staging.put(
             index::open_key(parsed.state_machine_name(), number),
             vec![VERSION],
         );
+        self.counts.execution_opened();
         self.keep_redrive_token(now, number, tokens, input.client_token);
         let deadline = Some(Timestamp::from_millis(deadline));
         self.advance(now, number, Input::Redrive { deadline })?;

@@ -16,6 +16,7 @@ use crate::events::Compiled;
 use crate::log_targets::LogTargets;
 use crate::map_runs::MapRuns;
 use crate::polls::Polls;
+use crate::quotas::Counts;
 use crate::residents::Resident;
 use crate::retention::Retention;
 use crate::rows::machine::Machine;
@@ -83,6 +84,7 @@ pub struct Shard {
     released: Committed,
     /// About how much memory the events in `released` hold.
     released_bytes: usize,
+    pub(crate) counts: Counts,
     /// Whether ticks begin little.
     holds_back: bool,
     failure: Option<Error>,
@@ -123,6 +125,7 @@ impl Shard {
             None => Meta { next_execution: 1 },
         };
         let deliveries = Deliveries::open(&base)?;
+        let counts = Counts::open(&base)?;
         Ok(Shard {
             staging: Staging::new(base),
             store,
@@ -147,6 +150,7 @@ impl Shard {
             unsettled: VecDeque::new(),
             released: Committed::default(),
             released_bytes: 0,
+            counts,
             holds_back: false,
             failure: None,
         })
@@ -302,7 +306,8 @@ impl Shard {
             .and_then(|()| self.work_on_map_runs(now))
             .and_then(|()| self.work_on_schedules(now))
             .and_then(|()| self.work_on_deliveries(now))
-            .and_then(|()| self.work_on_retention(now));
+            .and_then(|()| self.work_on_retention(now))
+            .and_then(|()| Ok(self.counts.count_on()?));
         if let Err(Stop::Store(error)) = done {
             self.failure = Some(error);
             return;
@@ -398,7 +403,7 @@ impl Shard {
 
     /// The instant of the next [`Shard::tick`] that has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        if self.map_runs.has_work() || !self.unsettled.is_empty() {
+        if self.map_runs.has_work() || self.counts.has_work() || !self.unsettled.is_empty() {
             return Some(Timestamp::from_millis(0));
         }
         let due = [

@@ -207,9 +207,16 @@ impl Shard {
         let Some(resident) = self.resident(execution)? else {
             return Ok(());
         };
+        let waiter = resident.waiter.take();
         if resident.is_durable() && resident.row.execution.attempts_in_doubt().contains(&ticket) {
             self.staging
                 .put(index::returned_key(execution, ticket), vec![VERSION]);
+        }
+        // A synchronous execution is gone with the process: who waits for it may ask another server now.
+        if let Some(waiter) = waiter {
+            let stopping =
+                states::Error::service_unavailable("the server stopped before the execution ended");
+            self.release_answer(waiter, Err(stopping.into()));
         }
         Ok(())
     }

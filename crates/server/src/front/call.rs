@@ -28,6 +28,7 @@ pub(super) async fn perform(
                 let reply = states::answer(
                     &services.functions,
                     &services.tests,
+                    services.rates.as_ref(),
                     &target,
                     &body,
                     request_id,

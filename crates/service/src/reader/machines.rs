@@ -3,7 +3,7 @@
 use stepwell_api::arn::{Qualifier, StateMachineArn};
 use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::MachineKind;
-use stepwell_store::Direction;
+use stepwell_store::{Direction, Error};
 
 use super::page::{cut_page, page_size};
 use super::{Read, Reader, settle};
@@ -19,6 +19,15 @@ use crate::tags;
 use crate::target;
 
 impl Reader {
+    /// Whether an ARN names an Express state machine, its version or its alias; false where there is none.
+    pub fn is_express(&self, arn: &str) -> Result<bool, Error> {
+        let Ok(parsed) = StateMachineArn::parse(arn) else {
+            return Ok(false);
+        };
+        let machine = target::find_owner(&self.snapshot, &parsed)?;
+        Ok(machine.is_some_and(|machine| machine.is_express))
+    }
+
     pub fn describe_state_machine(
         &self,
         input: &states::DescribeStateMachineInput,

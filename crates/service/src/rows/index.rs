@@ -63,6 +63,11 @@ pub(crate) fn open_key(machine: &str, number: u64) -> Vec<u8> {
     )
 }
 
+/// All executions that have not ended.
+pub(crate) fn all_open() -> Vec<u8> {
+    key(Kind::OpenExecution, &[])
+}
+
 pub(crate) fn open_of(machine: &str) -> Vec<u8> {
     key(Kind::OpenExecution, &[Part::Name(machine)])
 }

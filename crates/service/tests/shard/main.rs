@@ -17,6 +17,7 @@ mod log_groups;
 mod machines;
 mod map_runs;
 mod nested;
+mod quotas;
 mod reads;
 mod redrives;
 mod retention;
