@@ -14,6 +14,7 @@ use super::family::tasks_on_machine;
 use super::guard::Guard;
 use super::logs::{Capture, WriteEnds};
 use super::process::{Bounds, Launch, own_process_group};
+use super::processor::ProcessorUse;
 use super::python::Pythons;
 use super::remains::{Cleaner, Ground, Remains};
 use super::report;
@@ -92,6 +93,7 @@ impl Host {
         let process = process
             .map_err(|error| InvokeError::Service(format!("cannot start {program}: {error}")))?;
         remains.started(process.group());
+        let processor = ProcessorUse::of(process.group());
         if let Some(line) = report::init_start(configuration) {
             capture.line(line);
         }
@@ -107,6 +109,8 @@ impl Host {
             init_max: self.init_max,
             usage: Usage::default(),
             peak_bytes: 0,
+            processor,
+            processor_time: None,
             looked_at: None,
             request_id: Arc::from(""),
             user_agent: None,

@@ -7,6 +7,7 @@ mod guard;
 pub(crate) mod host;
 pub(crate) mod logs;
 pub(crate) mod process;
+mod processor;
 pub(crate) mod python;
 pub(crate) mod remains;
 mod report;
@@ -41,6 +42,7 @@ use crate::runtime_api::{Answer, Body, Call, Headers, Wire};
 use crate::timestamp;
 use logs::Capture;
 use process::{Exit, Process};
+use processor::ProcessorUse;
 use remains::Remains;
 use response::{JSON, hand_on};
 use scratch::Usage;
@@ -62,6 +64,9 @@ pub(crate) struct Environment {
     has_family: bool,
     usage: Usage,
     peak_bytes: u64,
+    processor: ProcessorUse,
+    /// Processor time of each of its last invocations, if that was just looked at.
+    processor_time: Option<Duration>,
     /// When memory was looked at last.
     looked_at: Option<Instant>,
     request_id: Arc<str>,
@@ -118,6 +123,11 @@ impl Environment {
     /// Group of the environment's processes, to kill it from outside.
     pub(crate) fn group(&self) -> i32 {
         self.process.group()
+    }
+
+    /// Processor time of each of its last invocations, if the last one was an occasion to look.
+    pub(crate) fn processor_time(&mut self) -> Option<Duration> {
+        self.processor_time.take()
     }
 
     /// What the runtime called itself on its first call.
@@ -223,6 +233,7 @@ impl Environment {
             )
             && self.is_within_storage(started);
         let elapsed = started.elapsed();
+        self.processor_time = self.processor.note_invocation();
         Ok(match result {
             Ok(Ok(payload)) => self.success(payload, elapsed, init, is_healthy),
             Ok(Err(failure)) | Err(failure) => {

@@ -54,7 +54,7 @@ impl Lease {
         }
     }
 
-    fn release(&mut self, environment: Option<Box<Environment>>) {
+    fn release(&mut self, mut environment: Option<Box<Environment>>) {
         if self.inner.lock().shared.contains_key(&self.id) {
             // Its invocation was dropped, or did not reach it.
             return self.release_place(false);
@@ -63,6 +63,10 @@ impl Lease {
         let inner = &self.inner;
         let mut shared = inner.lock();
         let group = shared.running.remove(&self.id);
+        let looked = environment.as_mut().and_then(|kept| kept.processor_time());
+        if let Some(processor_time) = looked {
+            shared.plan.observe(self.id, processor_time, inner.now());
+        }
         let release = shared
             .plan
             .release(self.id, environment.is_some(), inner.now());

@@ -198,11 +198,11 @@ impl<B: Clone> Plan<B> {
         environment.is_broken |= !is_healthy;
         let (at, is_broken, others) = (environment.group, environment.is_broken, *running);
         let group = self.groups.get_mut(&at).expect("it has environments");
-        group.running -= 1;
-        group.shared.retain(|shared| *shared != id);
         if is_healthy {
             group.learn(took);
         }
+        group.running -= 1;
+        group.shared.retain(|shared| *shared != id);
         let capacity = group.capacity;
         self.running -= 1;
         self.leave(at);
@@ -232,6 +232,18 @@ impl<B: Clone> Plan<B> {
         released
     }
 
+    /// What was seen of a running environment: the processor time that each of its last invocations took.
+    pub(crate) fn observe(&mut self, id: EnvironmentId, processor_time: Duration, now: Duration) {
+        let environment = self
+            .environments
+            .get(&id)
+            .expect("only a running environment is observed");
+        self.groups
+            .get_mut(&environment.group)
+            .expect("it has environments")
+            .observe(processor_time, now);
+    }
+
     /// Waiting invocations that get an environment that is free after all: the short ones that they waited for have
     /// taken too long, or are over. Ask after every change, before [`Plan::starts`].
     pub(crate) fn grants(&mut self, now: Duration) -> Vec<(Ticket, EnvironmentId)> {
@@ -242,6 +254,7 @@ impl<B: Clone> Plan<B> {
                 if group.waiting.is_empty() || group.is_crowded(self.limits.crowd_max, now) {
                     break;
                 }
+                group.widen(now);
                 let Some(id) = group.shared.pop().or_else(|| group.idle.pop()) else {
                     break;
                 };

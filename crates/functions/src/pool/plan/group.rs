@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::need::BOUND_PATIENCE;
 use super::{Demand, EnvironmentId, GroupId, Plan, Release, Ticket};
 
 #[derive(Debug, Default)]
@@ -43,6 +44,12 @@ pub(super) struct Group<B> {
     pub(super) is_rising: bool,
     /// How long an invocation takes; `None` before the first has ended.
     pub(super) mean_run: Option<Duration>,
+    /// The processor time that an invocation takes; `None` before that was looked at.
+    processor_time: Option<Duration>,
+    /// Until then it is known that who waits for those that run waits for long.
+    wide_until: Duration,
+    /// How long the next such finding holds.
+    wide_for: Duration,
     /// Starts that failed one after the other.
     pub(super) failures: u32,
     /// Until then nothing is started for this group but what an invocation waits for.
@@ -124,6 +131,40 @@ impl<B> Group<B> {
         });
     }
 
+    /// Whether no more invocations run at one time than there are processors for.
+    ///
+    /// - Only those that take little of a processor: each switch from one process to another costs as much.
+    ///   Their time says nothing: where many run at one time, each takes long because it takes turns with the others.
+    /// - Not if it was just seen that who waits then waits for long: they do something else than compute.
+    pub(super) fn is_narrow(&self, now: Duration) -> bool {
+        now >= self.wide_until && self.processor_time.is_some_and(|time| time < SHORT)
+    }
+
+    /// An environment was looked at.
+    pub(super) fn observe(&mut self, processor_time: Duration, now: Duration) {
+        self.processor_time = Some(processor_time);
+        if now >= self.wide_until + WIDE_MIN {
+            self.wide_for = WIDE_MIN;
+        }
+    }
+
+    /// One that waits gets an environment of its own. Where that is because it has waited for its turn in vain, what is
+    /// found holds for a time, longer each time it is found again; then few run for a moment once more. While processes
+    /// start, everybody waits, and nothing is found.
+    pub(super) fn widen(&mut self, now: Duration) {
+        if self.starting == 0 && self.is_narrow(now) && self.has_waited(BOUND_PATIENCE, now) {
+            self.wide_until = now + self.wide_for;
+            self.wide_for = (self.wide_for * 2).min(WIDE_MAX);
+        }
+    }
+
+    /// Whether the first one has waited as long.
+    pub(super) fn has_waited(&self, patience: Duration, now: Duration) -> bool {
+        self.waiting
+            .front()
+            .is_some_and(|first| now.saturating_sub(first.since) >= patience)
+    }
+
     pub(super) fn note_failure(&mut self, now: Duration) {
         self.failures = self.failures.saturating_add(1);
         let doubled = START_AGAIN_MIN * (1 << self.failures.min(START_AGAIN_DOUBLINGS));
@@ -177,6 +218,9 @@ impl<B: Clone> Plan<B> {
             peak_at: Duration::ZERO,
             is_rising: false,
             mean_run: None,
+            processor_time: None,
+            wide_until: Duration::ZERO,
+            wide_for: WIDE_MIN,
             failures: 0,
             not_before: Duration::ZERO,
         };
@@ -361,6 +405,11 @@ impl<B: Clone> Plan<B> {
     }
 }
 
+/// Processor time of an invocation from which on a process of its own costs little beside it.
+const SHORT: Duration = Duration::from_millis(1);
+/// Bounds of how long it holds that who waits for short invocations waits for long.
+const WIDE_MIN: Duration = Duration::from_secs(1);
+const WIDE_MAX: Duration = Duration::from_secs(32);
 /// After a failed start, the next one that nobody waits for comes no earlier; doubled for each failure more.
 const START_AGAIN_MIN: Duration = Duration::from_secs(1);
 /// Up to 64 seconds.

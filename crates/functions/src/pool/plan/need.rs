@@ -46,8 +46,11 @@ impl<B: Clone> Plan<B> {
         }
         let looks = self.hungry.iter().flat_map(|at| {
             let group = &self.groups[at];
-            let is_free = !group.idle.is_empty() || !group.shared.is_empty();
-            let patience = if is_free { CROWD_PATIENCE } else { PATIENCE };
+            let patience = if group.is_free() {
+                group.crowd_patience(now)
+            } else {
+                PATIENCE
+            };
             let impatient = group.waiting.front().map(|first| first.since + patience);
             let again = (group.environments < group.provisioned).then_some(group.not_before);
             [impatient, again].into_iter().flatten()
@@ -61,10 +64,9 @@ impl<B: Clone> Plan<B> {
         let Some(group) = self.groups.get(&at) else {
             return;
         };
-        let is_free = !group.idle.is_empty() || !group.shared.is_empty();
         let is_hungry = !self.is_closed
             && (group.waiting.len() > group.coming()
-                || is_free && !group.waiting.is_empty()
+                || group.is_free() && !group.waiting.is_empty()
                 || group.environments < group.provisioned
                 || self.spares_wanted(group, now) > 0);
         if is_hungry {
@@ -78,6 +80,10 @@ impl<B: Clone> Plan<B> {
     pub(super) fn first_unserved(&self, now: Duration) -> Option<(Ticket, GroupId)> {
         let unserved = self.hungry.iter().filter_map(|at| {
             let group = &self.groups[at];
+            if group.is_free() {
+                // It waits for a turn: an environment is there.
+                return None;
+            }
             let first = group.waiting.get(group.coming() + group.soon(now))?;
             Some((first.ticket, *at))
         });
@@ -157,6 +163,11 @@ impl<B: Clone> Plan<B> {
 }
 
 impl<B> Group<B> {
+    /// Whether an environment has room for one more invocation.
+    fn is_free(&self) -> bool {
+        !self.idle.is_empty() || !self.shared.is_empty()
+    }
+
     /// Waiting invocations that the environments being started will serve.
     fn coming(&self) -> usize {
         self.starting as usize * self.capacity as usize
@@ -171,16 +182,27 @@ impl<B> Group<B> {
     /// Whether so many run already, and are so short, that one more would get its turn on a processor no earlier in an
     /// environment of its own than after one of them, and cost a switch between processes.
     pub(super) fn is_crowded(&self, crowd_max: u32, now: Duration) -> bool {
-        self.running >= crowd_max && self.waiting.len() < self.served_within(CROWD_PATIENCE, now)
+        if self.running < crowd_max {
+            return false;
+        }
+        if self.is_narrow(now) {
+            return !self.has_waited(BOUND_PATIENCE, now);
+        }
+        self.waiting.len() < self.served_within(CROWD_PATIENCE, now)
+    }
+
+    /// How long an invocation waits although an environment is free.
+    fn crowd_patience(&self, now: Duration) -> Duration {
+        if self.is_narrow(now) {
+            BOUND_PATIENCE
+        } else {
+            CROWD_PATIENCE
+        }
     }
 
     /// None as soon as the first one has waited longer: what the others took says nothing then.
     fn served_within(&self, patience: Duration, now: Duration) -> usize {
-        let has_waited = self
-            .waiting
-            .front()
-            .is_some_and(|first| now.saturating_sub(first.since) >= patience);
-        let (Some(mean), false) = (self.mean_run, has_waited) else {
+        let (Some(mean), false) = (self.mean_run, self.has_waited(patience, now)) else {
             return 0;
         };
         let each = patience.as_micros() / mean.as_micros().max(1);
@@ -192,5 +214,7 @@ impl<B> Group<B> {
 const PATIENCE: Duration = Duration::from_millis(10);
 /// How long an invocation waits for short ones while an environment is free, because the processors are busy.
 const CROWD_PATIENCE: Duration = Duration::from_millis(2);
+/// The same for invocations that take little of a processor.
+pub(super) const BOUND_PATIENCE: Duration = Duration::from_millis(20);
 /// How long a start counts among those that go on: a function whose init takes long keeps nobody else from starting.
 const TURN: Duration = Duration::from_secs(1);

@@ -283,6 +283,68 @@ fn short_invocations_take_turns_in_as_many_environments_as_there_are_processors(
 }
 
 #[test]
+fn those_that_take_little_of_a_processor_wait_for_one_another() {
+    let mut seen = Seen::new(Limits {
+        crowd_max: 1,
+        ..limits(4)
+    });
+    let ids = [seen.running("f"), seen.running("f"), seen.running("f")];
+    // Each took long, but only because the others ran as well.
+    seen.now += Duration::from_millis(15);
+    seen.plan
+        .observe(ids[0], Duration::from_micros(100), seen.now);
+    for id in ids {
+        seen.release(id);
+    }
+    assert_eq!(seen.request("f"), Decision::Run(ids[2]));
+    let turns: Vec<_> = (0..5).map(|_| seen.wait("f")).collect();
+    seen.now += Duration::from_millis(19);
+    assert_eq!(seen.plan.grants(seen.now), []);
+    assert_eq!(seen.starts(), []);
+    assert_eq!(seen.release(ids[2]), Release::Run(vec![turns[0]]));
+}
+
+#[test]
+fn who_has_waited_in_vain_for_those_that_take_little_ends_the_waiting() {
+    let mut seen = Seen::new(Limits {
+        crowd_max: 1,
+        ..limits(4)
+    });
+    let ids = [seen.running("f"), seen.running("f"), seen.running("f")];
+    seen.now += Duration::from_millis(15);
+    seen.plan
+        .observe(ids[0], Duration::from_micros(100), seen.now);
+    for id in ids {
+        seen.release(id);
+    }
+    assert_eq!(seen.request("f"), Decision::Run(ids[2]));
+    let turns = [seen.wait("f"), seen.wait("f")];
+    let look = seen.now + Duration::from_millis(20);
+    assert_eq!(seen.plan.next_look(seen.now), Some(look));
+    seen.now = look;
+    let granted = [(turns[0], ids[1]), (turns[1], ids[0])];
+    assert_eq!(seen.plan.grants(seen.now), granted);
+    for id in ids {
+        seen.release(id);
+    }
+    // What was found holds for a second, and then for two.
+    for seconds in [1, 2] {
+        let [first, second] = [0, 1].map(|_| match seen.request("f") {
+            Decision::Run(id) => id,
+            decided => panic!("it has an environment of its own: {decided:?}"),
+        });
+        seen.release(second);
+        seen.now += at(seconds);
+        let waits = seen.wait("f");
+        seen.now += Duration::from_millis(20);
+        assert_eq!(seen.plan.grants(seen.now), [(waits, second)]);
+        for id in [first, second] {
+            seen.release(id);
+        }
+    }
+}
+
+#[test]
 fn a_rising_demand_starts_spares_ahead() {
     let mut seen = Seen::new(Limits {
         spare_memory_mb_max: 128 * 10,
