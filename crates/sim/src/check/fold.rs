@@ -244,25 +244,23 @@ impl Fold<'_> {
 
     /// A heartbeat writes no event: who did not time out although it was due must have beaten.
     fn beat(&mut self, now_ms: i64) {
-        let late: Vec<FrameId> = self
+        let open: Vec<FrameId> = self
             .execution
             .frames()
             .iter()
             .filter(|(_, frame)| frame.open_attempt().is_some())
-            .filter(|(_, frame)| {
-                frame
-                    .deadline_ms()
-                    .is_some_and(|deadline| deadline <= now_ms)
-            })
             .map(|(id, _)| *id)
             .collect();
-        for frame in late {
+        for frame in open {
             let attempt = self.execution.frames()[&frame].open_attempt();
             let Some(ticket) = attempt.map(|attempt| Ticket { frame, attempt }) else {
                 continue;
             };
+            let deadline_ms = self.execution.frames()[&frame].deadline_ms();
+            let is_due = deadline_ms.is_some_and(|deadline| deadline <= now_ms);
             let times_out_ms = self.timed_out_ms(ticket);
-            if times_out_ms == Some(now_ms) {
+            // A task that timed out although nothing was due has beaten before it was submitted: its time runs from then on.
+            if is_due == (times_out_ms == Some(now_ms)) {
                 continue;
             }
             let beat_ms = times_out_ms.map_or(now_ms, |end_ms| {

@@ -121,6 +121,7 @@ impl World<'_> {
 
     fn started(&mut self, number: usize, came: Came) -> Go {
         let machine = self.book.executions[number].machine;
+        let is_draining = self.is_draining;
         let execution = &mut self.book.executions[number];
         let was = execution.known;
         match came {
@@ -136,6 +137,14 @@ impl World<'_> {
                 execution.arn = Some(output.execution_arn.clone());
                 execution.start_ms = Some(start_ms);
                 self.book.by_arn.insert(output.execution_arn, number);
+                Ok(())
+            }
+            // A server that stops waits for no synchronous execution that has far to go.
+            Came::Refused(error)
+                if execution.is_synchronous
+                    && is_draining
+                    && error.name() == "ServiceUnavailable" =>
+            {
                 Ok(())
             }
             // It had ended when it was asked for again.

@@ -110,6 +110,7 @@ impl World<'_> {
         }
         self.check_lists()?;
         self.check_rows()?;
+        self.check_store()?;
         self.check_left_over()
     }
 
@@ -340,6 +341,21 @@ impl World<'_> {
 
     pub(crate) fn check_rows(&mut self) -> Go {
         check::durable(&self.shard().snapshot())
+    }
+
+    /// What `stepwell fsck` says of the rows.
+    fn check_store(&mut self) -> Go {
+        let report = stepwell_service::fsck(&self.shard().snapshot());
+        match report.findings.first() {
+            None => Ok(()),
+            Some(found) => Err(wrong(
+                "fsck",
+                format!(
+                    "{} of {} at {}: {}",
+                    found.rule, found.kind, found.key, found.text
+                ),
+            )),
+        }
     }
 
     /// What was applied and is not durable must not show.
