@@ -350,7 +350,11 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
     campaign.close();
     life.kill()?;
     let table = newest(&rows, "")?;
-    let (mut found, mut unseen) = (0, 0);
+    ensure!(
+        campaign.launch.is_sound()?,
+        "fsck finds something before anything is rotten"
+    );
+    let (mut found, mut unseen, mut checked) = (0, 0, 0);
     let mut told = String::new();
     for _ in 0..ROTTEN_ROUNDS {
         // A compaction of a start before this one may have replaced it.
@@ -361,6 +365,8 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
         let mut byte = [0];
         file.read_exact_at(&mut byte, at)?;
         file.write_all_at(&[byte[0] ^ 0x20], at)?;
+        let is_sound = campaign.launch.is_sound()?;
+        checked += u64::from(!is_sound);
         let mut life = campaign.launch.start()?;
         let looked = life.address().and_then(|address| {
             verify::recheck(&mut Client::connect(&address)?, &campaign.book, 0)
@@ -368,6 +374,10 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
         match looked {
             Ok(()) => unseen += 1,
             Err(error) => {
+                ensure!(
+                    !is_sound,
+                    "a rotten byte makes the server err, and fsck finds nothing: {error:#}"
+                );
                 found += 1;
                 told = format!("{error:#}");
             }
@@ -375,7 +385,14 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
         drop(life);
         file.write_all_at(&byte, at)?;
     }
-    println!("  {name}: {found} times found, {unseen} times not read; {told}");
+    // A byte of what only speeds reading up, or of nothing, may go unseen.
+    ensure!(
+        checked * 2 > ROTTEN_ROUNDS,
+        "fsck found {checked} of {ROTTEN_ROUNDS} rotten bytes"
+    );
+    println!(
+        "  {name}: of {ROTTEN_ROUNDS} rotten bytes fsck found {checked}; the server came upon {found}, and did not read {unseen}; {told}"
+    );
     again(campaign)
 }
 

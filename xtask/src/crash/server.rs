@@ -34,6 +34,17 @@ pub struct Life {
 }
 
 impl Launch {
+    /// Whether `stepwell fsck` finds nothing in the data directory, which no server has open.
+    pub fn is_sound(&self) -> Result<bool> {
+        let checked = Command::new(&self.binary)
+            .arg("fsck")
+            .arg(&self.data)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("start {}", self.binary.display()))?;
+        Ok(checked.status.success())
+    }
+
     pub fn start(&self) -> Result<Life> {
         let log = OpenOptions::new()
             .create(true)
