@@ -7,6 +7,7 @@ use stepwell_api::Reply;
 use stepwell_api::logs::{self, Operation};
 use stepwell_service::{Answered, LogGroup, LogsRequest, Refusal, Request};
 use stepwell_store::Error as StoreError;
+use stepwell_telemetry::LogsReader;
 
 use crate::inbox::Refused;
 use crate::log_writer::{Change, LogQueue, NamedGroup};
@@ -121,8 +122,7 @@ impl LogOperations {
             Operation::DescribeLogStreams => {
                 let input: logs::DescribeLogStreamsRequest = logs::decode(body)?;
                 let (name, identifier) = (&input.log_group_name, &input.log_group_identifier);
-                let group = self.group(name.as_deref(), identifier.as_deref())?;
-                let events = self.queue.reader().await?;
+                let (events, group) = self.events(name.as_deref(), identifier.as_deref()).await?;
                 found(tokio::task::block_in_place(|| {
                     events.describe_log_streams(group.view(), &input)
                 }))
@@ -130,8 +130,7 @@ impl LogOperations {
             Operation::GetLogEvents => {
                 let input: logs::GetLogEventsRequest = logs::decode(body)?;
                 let (name, identifier) = (&input.log_group_name, &input.log_group_identifier);
-                let group = self.group(name.as_deref(), identifier.as_deref())?;
-                let events = self.queue.reader().await?;
+                let (events, group) = self.events(name.as_deref(), identifier.as_deref()).await?;
                 found(tokio::task::block_in_place(|| {
                     events.get_log_events(group.view(), &input)
                 }))
@@ -139,8 +138,7 @@ impl LogOperations {
             Operation::FilterLogEvents => {
                 let input: logs::FilterLogEventsRequest = logs::decode(body)?;
                 let (name, identifier) = (&input.log_group_name, &input.log_group_identifier);
-                let group = self.group(name.as_deref(), identifier.as_deref())?;
-                let events = self.queue.reader().await?;
+                let (events, group) = self.events(name.as_deref(), identifier.as_deref()).await?;
                 found(tokio::task::block_in_place(|| {
                     events.filter_log_events(group.view(), &input)
                 }))
@@ -150,6 +148,19 @@ impl LogOperations {
                 operation.name()
             ))),
         }
+    }
+
+    /// The events of the group that a request names in one of two ways.
+    ///
+    /// What waits to be written is written first: it may be what makes the group.
+    async fn events(
+        &self,
+        name: Option<&str>,
+        identifier: Option<&str>,
+    ) -> Result<(Arc<LogsReader>, NamedGroup), logs::Error> {
+        let events = self.queue.reader().await?;
+        let group = self.group(name, identifier)?;
+        Ok((events, group))
     }
 
     /// The group that a request names in one of two ways.
