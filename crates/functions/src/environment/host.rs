@@ -93,7 +93,8 @@ impl Host {
         let process = process
             .map_err(|error| InvokeError::Service(format!("cannot start {program}: {error}")))?;
         remains.started(process.group());
-        let processor = ProcessorUse::of(process.group());
+        // A helper that stands between computes nothing, and would make every invocation look short.
+        let processor = ProcessorUse::of((!process.is_helped()).then(|| process.group()));
         if let Some(line) = report::init_start(configuration) {
             capture.line(line);
         }

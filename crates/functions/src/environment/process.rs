@@ -113,6 +113,11 @@ impl Process {
         self.group
     }
 
+    /// Whether the first process only stands between: it is not the function's.
+    pub(crate) fn is_helped(&self) -> bool {
+        self.is_helped
+    }
+
     /// Memory in bytes of the process and what it has started.
     ///
     /// - `limit`: from here on memory that processes share is counted once.

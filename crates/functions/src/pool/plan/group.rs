@@ -148,9 +148,9 @@ impl<B> Group<B> {
         }
     }
 
-    /// One that waits gets an environment of its own. Where that is because it has waited for its turn in vain, what is
-    /// found holds for a time, longer each time it is found again; then few run for a moment once more. While processes
-    /// start, everybody waits, and nothing is found.
+    /// Nobody waits for a turn any more. Where that is because the first one has waited in vain, that holds for a time,
+    /// longer each time it is found again; then few run for a moment once more. While processes start, everybody waits,
+    /// and nothing is found.
     pub(super) fn widen(&mut self, now: Duration) {
         if self.starting == 0 && self.is_narrow(now) && self.has_waited(BOUND_PATIENCE, now) {
             self.wide_until = now + self.wide_for;

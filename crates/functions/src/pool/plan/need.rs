@@ -164,7 +164,7 @@ impl<B: Clone> Plan<B> {
 
 impl<B> Group<B> {
     /// Whether an environment has room for one more invocation.
-    fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         !self.idle.is_empty() || !self.shared.is_empty()
     }
 

@@ -405,8 +405,7 @@ impl World {
         assert_eq!(self.plan.memory_mb, 128 * environments as u64);
         for group in self.plan.groups.values() {
             // Nobody waits beside an environment that could take it, but for a turn of short invocations.
-            let is_free = !group.idle.is_empty() || !group.shared.is_empty();
-            if let (Some(first), true) = (group.waiting.front(), is_free) {
+            if let (Some(first), true) = (group.waiting.front(), group.is_free()) {
                 assert!(group.running >= self.limits.crowd_max);
                 let most = if group.is_narrow(self.now) { 20 } else { 2 };
                 assert!(self.now - first.since <= Duration::from_millis(most));

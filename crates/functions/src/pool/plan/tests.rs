@@ -257,17 +257,26 @@ fn short_invocations_are_waited_for_and_long_ones_are_not() {
     assert_eq!(seen.started(b), Release::Run(vec![second]));
 }
 
-#[test]
-fn short_invocations_take_turns_in_as_many_environments_as_there_are_processors() {
+/// Three environments on one processor, idle after an invocation each that took `took`, and what was seen of it.
+fn three_after(took: Duration, processor_time: Option<Duration>) -> (Seen, [EnvironmentId; 3]) {
     let mut seen = Seen::new(Limits {
         crowd_max: 1,
         ..limits(4)
     });
     let ids = [seen.running("f"), seen.running("f"), seen.running("f")];
-    seen.now += Duration::from_millis(1);
+    seen.now += took;
+    if let Some(time) = processor_time {
+        seen.plan.observe(ids[0], time, seen.now);
+    }
     for id in ids {
         seen.release(id);
     }
+    (seen, ids)
+}
+
+#[test]
+fn short_invocations_take_turns_in_as_many_environments_as_there_are_processors() {
+    let (mut seen, ids) = three_after(Duration::from_millis(1), None);
     assert_eq!(seen.request("f"), Decision::Run(ids[2]));
     let turns = [seen.wait("f"), seen.wait("f")];
     // A third one would wait too long.
@@ -284,18 +293,8 @@ fn short_invocations_take_turns_in_as_many_environments_as_there_are_processors(
 
 #[test]
 fn those_that_take_little_of_a_processor_wait_for_one_another() {
-    let mut seen = Seen::new(Limits {
-        crowd_max: 1,
-        ..limits(4)
-    });
-    let ids = [seen.running("f"), seen.running("f"), seen.running("f")];
     // Each took long, but only because the others ran as well.
-    seen.now += Duration::from_millis(15);
-    seen.plan
-        .observe(ids[0], Duration::from_micros(100), seen.now);
-    for id in ids {
-        seen.release(id);
-    }
+    let (mut seen, ids) = three_after(Duration::from_millis(15), Some(Duration::from_micros(100)));
     assert_eq!(seen.request("f"), Decision::Run(ids[2]));
     let turns: Vec<_> = (0..5).map(|_| seen.wait("f")).collect();
     seen.now += Duration::from_millis(19);
@@ -306,17 +305,7 @@ fn those_that_take_little_of_a_processor_wait_for_one_another() {
 
 #[test]
 fn who_has_waited_in_vain_for_those_that_take_little_ends_the_waiting() {
-    let mut seen = Seen::new(Limits {
-        crowd_max: 1,
-        ..limits(4)
-    });
-    let ids = [seen.running("f"), seen.running("f"), seen.running("f")];
-    seen.now += Duration::from_millis(15);
-    seen.plan
-        .observe(ids[0], Duration::from_micros(100), seen.now);
-    for id in ids {
-        seen.release(id);
-    }
+    let (mut seen, ids) = three_after(Duration::from_millis(15), Some(Duration::from_micros(100)));
     assert_eq!(seen.request("f"), Decision::Run(ids[2]));
     let turns = [seen.wait("f"), seen.wait("f")];
     let look = seen.now + Duration::from_millis(20);
