@@ -55,7 +55,7 @@ pub use command::{
     TaskOutcome, UnknownRole,
 };
 pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
-pub use fsck::{Finding, KindCount, Report as FsckReport, fsck};
+pub use fsck::{FINDINGS_MAX, Finding, KindCount, Report as FsckReport, fsck};
 pub use functions::lambda_date;
 pub use functions::named::Invocable;
 pub use gateway::urls::UrlRequest;

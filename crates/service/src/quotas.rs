@@ -45,7 +45,7 @@ pub(crate) struct Counts {
     found: u64,
     /// How many have begun since the start, less those that have ended.
     begun: i64,
-    /// `None` before somebody asks, and after one has gone.
+    /// `None` before somebody asks.
     state_machines: Option<u64>,
     activities: Option<u64>,
 }
@@ -86,9 +86,7 @@ impl Counts {
         if let Some((last, _)) = rows.last()
             && rows.len() == COUNTED_PER_TICK_MAX
         {
-            let mut next = last.clone();
-            next.push(0);
-            self.uncounted = Some((base, next));
+            self.uncounted = Some((base, index::next_key(last)));
         }
         Ok(())
     }
@@ -108,11 +106,11 @@ impl Counts {
     }
 
     pub(crate) fn state_machine_went(&mut self) {
-        self.state_machines = None;
+        self.state_machines = self.state_machines.map(|known| known.saturating_sub(1));
     }
 
     pub(crate) fn activity_went(&mut self) {
-        self.activities = None;
+        self.activities = self.activities.map(|known| known.saturating_sub(1));
     }
 }
 

@@ -152,7 +152,7 @@ impl Shard {
     }
 }
 
-fn placeholder() -> Arc<Definition> {
+pub(crate) fn placeholder() -> Arc<Definition> {
     let definition = Definition::parse(PLACEHOLDER, MachineKind::Standard);
     Arc::new(definition.expect("a constant that is valid"))
 }

@@ -470,15 +470,13 @@ impl Shard {
         self.residents.retain(|_, resident| {
             !resident.is_durable() && !resident.is_over() || resident.has_call_in_flight()
         });
-        while self.residents.len() > RESIDENTS_MAX {
-            let Some(number) = self
-                .residents
-                .iter()
-                .find(|(_, resident)| resident.is_durable())
-                .map(|(number, _)| *number)
-            else {
-                return;
-            };
+        let excess = self.residents.len().saturating_sub(RESIDENTS_MAX);
+        let durable = self
+            .residents
+            .iter()
+            .filter(|(_, resident)| resident.is_durable());
+        let numbers: Vec<u64> = durable.map(|(number, _)| *number).take(excess).collect();
+        for number in numbers {
             self.residents.remove(&number);
         }
     }

@@ -28,8 +28,8 @@ const BESIDE_CONTEXT: [&str; 3] = [".input", ".result", ".errorOutput"];
 
 /// Errs on the side of seeing more: a text that only looks like an expression counts as one.
 pub(super) fn context_use(definition: &str) -> ContextUse {
-    // A dollar may be written as an escape too.
-    if definition.contains(r"\u0024") {
+    // What counts here may be written as an escape too.
+    if definition.contains(r"\u00") || has_parent(definition) {
         return ContextUse::Everything;
     }
     let starts_with_one =
@@ -49,6 +49,16 @@ pub(super) fn context_use(definition: &str) -> ContextUse {
         used = ContextUse::WithoutInput;
     }
     used
+}
+
+/// Whether a `%` is none of the marks `"{%` and `%}"`: JSONata's parent leads from any member back to the input.
+fn has_parent(definition: &str) -> bool {
+    definition.match_indices('%').any(|(at, _)| {
+        let before = &definition[..at];
+        let begins = before.ends_with(r#""{"#) && !before.ends_with(r#"\"{"#);
+        let ends = definition[at + 1..].starts_with(r#"}""#);
+        !begins && !ends
+    })
 }
 
 #[cfg(test)]
@@ -81,10 +91,16 @@ mod tests {
             "{% $states.context.Execution.Input %}",
             "{% $states . context %}",
             r"\u0024$.Execution.Name",
+            r"{% $st\u0061tes.context.Execution.Input %}",
+            "{% $states.context.Execution.Id.%.Input %}",
+            "{% $states.input.% %}",
+            "{% $states.input.{'all': %} %}",
+            r#"{% $states.input.a & \"a\"{%: 1} %}"#,
         ];
         let all = |texts: &[&str], used| {
             for text in texts {
-                assert_eq!(context_use(text), used, "{text}");
+                let definition = format!(r#""{text}""#);
+                assert_eq!(context_use(&definition), used, "{text}");
             }
         };
         all(&nothing, ContextUse::Nothing);

@@ -13,6 +13,7 @@ use super::Check;
 use super::expected::{Expected, Found};
 use super::walk::Walk;
 use crate::execution_list::{listed_ms, status_byte};
+use crate::residents::placeholder;
 use crate::rows::execution::{OwnedExecutionRow, decode_execution, execution_key, frame_key};
 use crate::rows::history::{decode_events, history_key};
 use crate::rows::index;
@@ -21,10 +22,6 @@ use crate::rows::map_run::{MapRun, MapRunStatus};
 use crate::rows::{Kind, VERSION, decode, encode};
 use crate::shard::{hash_kind, hex};
 use crate::staging::Row;
-
-/// What is attached where the definition is not there.
-const PLACEHOLDER: &str =
-    r#"{"StartAt": "Unreadable", "States": {"Unreadable": {"Type": "Fail"}}}"#;
 
 /// What a history says, event by event.
 #[derive(Default)]
@@ -327,11 +324,6 @@ impl Check<'_> {
         };
         self.check_key(key, &definition_key(&hash_kind(&hash, kind)));
     }
-}
-
-fn placeholder() -> Arc<Definition> {
-    let definition = Definition::parse(PLACEHOLDER, MachineKind::Standard);
-    Arc::new(definition.expect("a constant that is valid"))
 }
 
 fn number_in(key: &[u8]) -> u64 {

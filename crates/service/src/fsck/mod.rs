@@ -23,7 +23,7 @@ use crate::rows::Kind;
 use expected::Sums;
 
 /// Findings that are kept with their texts; the others are counted.
-const FINDINGS_MAX: usize = 1_000;
+pub const FINDINGS_MAX: usize = 1_000;
 
 /// Parsed definitions kept at one time.
 const DEFINITIONS_MAX: usize = 256;

@@ -155,7 +155,7 @@ impl Check<'_> {
     }
 
     fn check_version(&mut self, key: &[u8], value: &[u8]) {
-        let Some(machine) = first_name(key) else {
+        let Some(machine) = index::first_name(key) else {
             self.find("row-key", key, "its key has no name".to_string());
             return;
         };
@@ -196,7 +196,7 @@ impl Check<'_> {
         let Some(row) = self.read_json::<Alias>(key, value) else {
             return;
         };
-        let machine = first_name(key).unwrap_or_default();
+        let machine = index::first_name(key).unwrap_or_default();
         self.check_key(key, &alias_key(&machine, &row.name));
         for route in &row.routing {
             if !self.is_there(&version_key(&machine, route.version)) {
@@ -330,7 +330,7 @@ impl Check<'_> {
     }
 
     fn check_code(&mut self, key: &[u8]) {
-        let Some(package) = first_name(key) else {
+        let Some(package) = index::first_name(key) else {
             self.find("row-key", key, "its key has no name".to_string());
             return;
         };
@@ -350,7 +350,7 @@ impl Check<'_> {
         let Some(row) = self.read_json::<FunctionAlias>(key, value) else {
             return;
         };
-        let function = first_name(key).unwrap_or_default();
+        let function = index::first_name(key).unwrap_or_default();
         self.check_key(key, &function_alias_key(&function, &row.name));
         let routed = std::iter::once(&row.version).chain(row.weights.keys());
         for version in routed.filter(|version| *version != LATEST) {
@@ -582,13 +582,6 @@ fn kind_of(is_express: bool) -> MachineKind {
 
 fn number_in(key: &[u8]) -> u64 {
     index::first_number(key).unwrap_or_default()
-}
-
-/// The name that a key begins with.
-fn first_name(key: &[u8]) -> Option<String> {
-    let rest = key.get(1..)?;
-    let end = rest.iter().position(|byte| *byte == 0)?;
-    String::from_utf8(rest[..end].to_vec()).ok()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -7,6 +7,7 @@ use stepwell_store::Error;
 
 use super::Check;
 use super::expected::Found;
+use crate::rows::index::next_key;
 use crate::rows::{Kind, after, decode, decode_json};
 use crate::staging::Row;
 
@@ -63,7 +64,7 @@ impl Check<'_> {
         let read = |to: &[u8]| rows.page(&walk.from, to, PAGE_ROWS_MAX, PAGE_BYTES_MAX);
         let (page, next) = match read(&walk.to) {
             Ok(page) => {
-                let next = page.last().map(|(key, _)| following(key));
+                let next = page.last().map(|(key, _)| next_key(key));
                 (page, next)
             }
             Err(Error::Corrupt { key }) => {
@@ -71,7 +72,7 @@ impl Check<'_> {
                 let before = read(&key).unwrap_or_default();
                 let text = "its bytes do not match its checksum".to_string();
                 self.find("row-checksum", &key, text);
-                (before, Some(following(&key)))
+                (before, Some(next_key(&key)))
             }
             Err(error) => {
                 let text = format!("rows from here on cannot be read: {error}");
@@ -151,10 +152,4 @@ impl Check<'_> {
             }
         }
     }
-}
-
-fn following(key: &[u8]) -> Vec<u8> {
-    let mut next = key.to_vec();
-    next.push(0);
-    next
 }

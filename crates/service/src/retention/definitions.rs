@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stepwell_engine::{Identity, MachineKind};
 use stepwell_store::{Direction, Error};
 
-use super::{Budget, PAGE_ROWS};
+use super::{Budget, PAGE_ROWS, READ_WORK};
 use crate::rows::execution::decode_execution;
 use crate::rows::machine::{Machine, definition_key};
 use crate::rows::map_run::MapRun;
@@ -91,10 +91,11 @@ impl Shard {
     ) -> Done<Option<DefinitionWalk>> {
         budget.read();
         match walk.station {
-            Station::Definitions => Ok(self.list_definitions(walk)?),
+            Station::Definitions => Ok(self.list_definitions(walk, budget)?),
             Station::Owners(owner) => {
                 let kind = OWNERS[owner];
                 let rows = self.rows_of(kind, &walk.from, PAGE_ROWS)?;
+                budget.look(rows.len());
                 for (row_key, value) in &rows {
                     for hash in definitions_in(kind, row_key, value)? {
                         walk.is_used(&hash);
@@ -123,8 +124,11 @@ impl Shard {
     fn list_definitions(
         &mut self,
         mut walk: DefinitionWalk,
+        budget: &mut Budget,
     ) -> Result<Option<DefinitionWalk>, Error> {
         let rows = self.rows_of(Kind::Definition, &walk.from, DEFINITION_ROWS)?;
+        // Each may be as large as many rows of other kinds.
+        budget.look(rows.len() * READ_WORK);
         for (row_key, _) in &rows {
             let hash = String::from_utf8(row_key[1..].to_vec());
             walk.unused.extend(hash.ok());

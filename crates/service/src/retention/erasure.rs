@@ -18,26 +18,32 @@ const HISTORY_ROWS: usize = 16;
 const CHILD_ROWS: usize = 32;
 
 impl Shard {
-    /// Deletes an execution that has ended; `false` if rows are left, which a mark then stands for.
+    /// Deletes an execution that has ended; `false` if rows are left.
+    ///
+    /// - A damaged row goes like any other where nobody needs what it held.
+    /// - If its own row or its name is damaged, all of it stays.
+    /// - Otherwise a mark stands for the rows that are left: the budget is spent, a child is still busy, or the row of
+    ///   a map run or a child is damaged, so that nobody knows what else there is.
     ///
     /// INVARIANT: its own row and its name go first. Nobody finds it from then on, so nobody misses what goes later.
     pub(super) fn erase(&mut self, number: u64, budget: &mut Budget) -> Done<bool> {
-        let erased = self.erase_rows(number, budget);
-        let is_done = match erased {
-            Ok(is_done) => is_done,
-            Err(error) => self.unless_damaged(number, Err(error))?.unwrap_or(false),
-        };
+        let head = self.erase_head(number, budget);
+        if self.unless_damaged(number, head)?.is_none() {
+            return Ok(false);
+        }
+        let rest = self.erase_rest(number, budget);
+        let is_done = self.unless_damaged(number, rest)?.unwrap_or(false);
         let mark = index::erasure_key(number);
-        if !is_done {
+        if is_done {
+            self.erase_one(mark, budget)?;
+        } else {
             self.staging.put(mark, vec![VERSION]);
-        } else if self.staging.get(&mark)?.is_some() {
-            self.staging.delete(mark);
         }
         Ok(is_done)
     }
 
-    fn erase_rows(&mut self, number: u64, budget: &mut Budget) -> Result<bool, Error> {
-        self.erase_head(number, budget)?;
+    /// What an execution has beside its own row.
+    fn erase_rest(&mut self, number: u64, budget: &mut Budget) -> Result<bool, Error> {
         if !self.erase_map_runs(number, budget)? {
             return Ok(false);
         }
@@ -115,8 +121,17 @@ impl Shard {
             let is_last = rows.len() < CHILD_ROWS;
             for (key, value) in rows {
                 let child: Child = decode(&key, &value)?;
+                budget.read();
+                // Children of its own map runs are still being aborted, and it must be there for that.
+                if self.is_there(&index::doubt_key(child.number))? {
+                    return Ok(false);
+                }
                 // What is left of the child is found again by its place in the run.
-                if budget.is_spent() || !self.erase_rows(child.number, budget)? {
+                if budget.is_spent() {
+                    return Ok(false);
+                }
+                self.erase_head(child.number, budget)?;
+                if !self.erase_rest(child.number, budget)? {
                     return Ok(false);
                 }
                 self.staging.delete(key);
@@ -135,25 +150,27 @@ impl Shard {
         page_rows: usize,
         budget: &mut Budget,
     ) -> Result<bool, Error> {
+        let mut from = prefix.to_vec();
         loop {
             if budget.is_spent() {
                 return Ok(false);
             }
-            let rows = self.page(prefix, page_rows, budget)?;
-            let is_last = rows.len() < page_rows;
-            for (key, _) in rows {
+            let page = self.page_around(&from, &after(prefix), page_rows, budget)?;
+            let sound = page.rows.into_iter().map(|(key, _)| key);
+            for key in sound.chain(page.damaged) {
                 self.staging.delete(key);
                 budget.delete();
             }
-            if is_last {
+            let Some(next) = page.next else {
                 return Ok(true);
-            }
+            };
+            from = next;
         }
     }
 
     fn erase_one(&mut self, key: Vec<u8>, budget: &mut Budget) -> Result<(), Error> {
         budget.read();
-        if self.staging.get(&key)?.is_some() {
+        if self.is_there(&key)? {
             self.staging.delete(key);
             budget.delete();
         }

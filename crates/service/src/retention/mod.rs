@@ -22,7 +22,7 @@ use crate::rows::machine::{Machine, machines};
 use crate::rows::version::numbering_key;
 use crate::rows::{after, decode_json, index};
 use crate::shard::{Done, Shard, Stop};
-use crate::staging::Rows;
+use crate::staging::{Row, Rows};
 
 pub use self::period::{DEFAULT, Period, TAG, parse};
 
@@ -35,7 +35,7 @@ const WALK_EVERY_MS_MIN: i64 = 1_000;
 /// Walks in the time of the shortest retention.
 const WALKS_PER_PERIOD: i64 = 100;
 
-/// Work of one step: a deleted row counts 1, a read of rows counts [`READ_WORK`].
+/// Work of one step: a row that is deleted or looked at counts 1, a read of rows counts [`READ_WORK`].
 const WORK_PER_STEP_MAX: usize = 512;
 
 /// What a read of rows counts.
@@ -62,7 +62,7 @@ pub(crate) struct Retention {
     walk: Option<Walk>,
     /// The next step of the walk is not before.
     resume_ms: i64,
-    /// Executions with a damaged row: they stay as they are.
+    /// Executions of which a damaged row tells what else is theirs: what is left of them stays.
     damaged: BTreeSet<u64>,
     /// Where the next walk over definitions begins.
     definitions_from: Vec<u8>,
@@ -72,8 +72,11 @@ pub(crate) struct Retention {
 enum Walk {
     /// Reads the tags of state machines, from this key on.
     Tags(Vec<u8>),
-    /// Goes on with executions that are marked, from this key on.
-    Marked(Vec<u8>),
+    /// Goes on with executions that are marked, from this key on, and then where it came from.
+    Marked {
+        from: Vec<u8>,
+        then: Box<Walk>,
+    },
     /// Finds the next state machine that executions are listed of, from this key on.
     Lists(Vec<u8>),
     /// Looks at the ended executions of one machine, the oldest first, down to this key.
@@ -84,16 +87,43 @@ enum Walk {
     Definitions(DefinitionWalk),
 }
 
+impl Walk {
+    fn all_marked() -> Walk {
+        Walk::Marked {
+            from: index::erasures(),
+            then: Box::new(Walk::Lists(index::lists())),
+        }
+    }
+
+    fn beyond_list_of(machine: &str) -> Walk {
+        Walk::Lists(after(&index::list_of(machine)))
+    }
+}
+
+/// Rows of a range, read around a damaged one.
+struct Page {
+    rows: Vec<Row>,
+    /// The key of a damaged row behind them.
+    damaged: Option<Vec<u8>>,
+    /// Where the next page begins; `None` at the end of the range.
+    next: Option<Vec<u8>>,
+}
+
 /// What is left of one step.
 pub(super) struct Budget(usize);
 
 impl Budget {
     pub(super) fn read(&mut self) {
-        self.0 = self.0.saturating_sub(READ_WORK);
+        self.look(READ_WORK);
     }
 
     pub(super) fn delete(&mut self) {
-        self.0 = self.0.saturating_sub(1);
+        self.look(1);
+    }
+
+    /// Rows that were read with others, by their weight.
+    pub(super) fn look(&mut self, work: usize) {
+        self.0 = self.0.saturating_sub(work);
     }
 
     pub(super) fn is_spent(&self) -> bool {
@@ -135,6 +165,14 @@ impl Retention {
             None => self.tagged.remove(&machine.name),
         };
         if before != said {
+            self.reckon();
+        }
+    }
+
+    /// Nobody can read what the state machine says: its executions are kept.
+    fn keep_all_of(&mut self, machine_key: &[u8]) {
+        if let Ok(machine) = String::from_utf8(machine_key[1..].to_vec()) {
+            self.tagged.insert(machine, None);
             self.reckon();
         }
     }
@@ -193,7 +231,8 @@ impl Shard {
         while !budget.is_spent() && !self.is_full() {
             match self.walk_on(now_ms, walk, &mut budget) {
                 Ok(Some(next)) => walk = next,
-                // A damaged row ends the walk and not the server: who reads the row is told.
+                // A damaged row ends the walk over definitions and not the server: who reads the row is told. The
+                // other stations go around it.
                 Ok(None) | Err(Stop::Store(Error::Corrupt { .. })) => return Ok(()),
                 Err(stop) => return Err(stop),
             }
@@ -206,15 +245,19 @@ impl Shard {
     /// One page of the walk; `None` at its end.
     fn walk_on(&mut self, now_ms: i64, walk: Walk, budget: &mut Budget) -> Done<Option<Walk>> {
         match walk {
-            Walk::Tags(_) if self.retention.are_tags_read => {
-                Ok(Some(Walk::Marked(index::erasures())))
-            }
+            Walk::Tags(_) if self.retention.are_tags_read => Ok(Some(Walk::all_marked())),
             Walk::Tags(from) => self.read_tags(&from, budget).map(Some),
-            Walk::Marked(from) => self.erase_marked(&from, budget).map(Some),
+            Walk::Marked { from, then } => self.erase_marked(&from, then, budget).map(Some),
             Walk::Lists(from) => self
                 .find_list(&from, budget)
                 .map(|found| found.or_else(|| self.walk_definitions(now_ms))),
-            Walk::List { machine, to } => self.walk_list(now_ms, machine, to, budget).map(Some),
+            Walk::List { machine, to } => {
+                let beyond = Walk::beyond_list_of(&machine);
+                match self.walk_list(now_ms, machine, to, budget) {
+                    Err(Stop::Store(Error::Corrupt { .. })) => Ok(Some(beyond)),
+                    walked => walked.map(Some),
+                }
+            }
             Walk::Definitions(walk) => {
                 let next = self.walk_on_definitions(walk, budget)?;
                 Ok(next.map(Walk::Definitions))
@@ -223,52 +266,47 @@ impl Shard {
     }
 
     fn read_tags(&mut self, from: &[u8], budget: &mut Budget) -> Done<Walk> {
-        budget.read();
-        let to = after(&machines());
-        let rows = self
-            .staging
-            .scan(from, &to, Direction::Ascending, PAGE_ROWS)?;
-        for (key, value) in &rows {
-            let machine: Machine = decode_json(key, value)?;
-            self.retention.note(&machine);
-        }
-        match rows.last() {
-            Some((key, _)) if rows.len() == PAGE_ROWS => Ok(Walk::Tags(index::next_key(key))),
-            _ => {
-                self.retention.are_tags_read = true;
-                Ok(Walk::Marked(index::erasures()))
+        let page = self.page_around(from, &after(&machines()), PAGE_ROWS, budget)?;
+        for (key, value) in &page.rows {
+            match decode_json::<Machine>(key, value) {
+                Ok(machine) => self.retention.note(&machine),
+                Err(Error::Corrupt { key }) => self.retention.keep_all_of(&key),
+                Err(error) => return Err(Stop::Store(error)),
             }
         }
+        if let Some(key) = &page.damaged {
+            self.retention.keep_all_of(key);
+        }
+        self.retention.are_tags_read = page.next.is_none();
+        Ok(page.next.map_or_else(Walk::all_marked, Walk::Tags))
     }
 
-    fn erase_marked(&mut self, from: &[u8], budget: &mut Budget) -> Done<Walk> {
-        budget.read();
-        let to = after(&index::erasures());
-        let found = self.staging.scan(from, &to, Direction::Ascending, 1)?;
-        let Some((key, _)) = found.into_iter().next() else {
-            return Ok(Walk::Lists(index::lists()));
+    fn erase_marked(&mut self, from: &[u8], then: Box<Walk>, budget: &mut Budget) -> Done<Walk> {
+        let Some(key) = self.first_key(from, &after(&index::erasures()), budget)? else {
+            return Ok(*then);
         };
-        let number =
-            index::first_number(&key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
-        let is_left = self.retention.damaged.contains(&number) || !self.erase(number, budget)?;
-        // One that is not done is gone on with in the next step; a damaged one stays.
-        let is_passed = !is_left || self.retention.damaged.contains(&number);
-        Ok(Walk::Marked(if is_passed {
-            index::next_key(&key)
-        } else {
-            key
-        }))
+        let is_erased = match index::first_number(&key) {
+            Some(number) if !self.retention.damaged.contains(&number) => {
+                self.erase(number, budget)?
+            }
+            _ => false,
+        };
+        // What one step is too short for goes on in the next. A damaged one is passed over, and so is one with children
+        // that are still busy.
+        let from = match is_erased || !budget.is_spent() {
+            true => index::next_key(&key),
+            false => key,
+        };
+        Ok(Walk::Marked { from, then })
     }
 
     fn find_list(&mut self, from: &[u8], budget: &mut Budget) -> Done<Option<Walk>> {
-        budget.read();
-        let to = after(&index::lists());
-        let found = self.staging.scan(from, &to, Direction::Ascending, 1)?;
-        let Some((key, _)) = found.first() else {
+        let Some(key) = self.first_key(from, &after(&index::lists()), budget)? else {
             return Ok(None);
         };
-        let machine =
-            index::machine_in_list(key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
+        let Some(machine) = index::first_name(&key) else {
+            return Ok(Some(Walk::Lists(index::next_key(&key))));
+        };
         let to = after(&index::list_of(&machine));
         Ok(Some(Walk::List { machine, to }))
     }
@@ -281,7 +319,7 @@ impl Shard {
         to: Vec<u8>,
         budget: &mut Budget,
     ) -> Done<Walk> {
-        let beyond = Walk::Lists(after(&index::list_of(&machine)));
+        let beyond = Walk::beyond_list_of(&machine);
         let Some(kept_ms) = self.retention.of(&machine) else {
             return Ok(beyond);
         };
@@ -301,16 +339,24 @@ impl Shard {
                 let to = if at == 0 { to } else { rows[at - 1].0.clone() };
                 return Ok(Walk::List { machine, to });
             }
-            budget.delete();
+            budget.look(1);
             if value.get(1) == Some(&running) {
                 continue;
             }
             let number =
                 index::number_in_list(key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
             if self.is_over(number, over_ms, budget)? {
-                self.staging.delete(key.clone());
-                if !self.erase(number, budget)? && !self.retention.damaged.contains(&number) {
-                    return Ok(Walk::Marked(index::erasure_key(number)));
+                let is_erased = self.erase(number, budget)?;
+                // It is listed as long as its own row is there.
+                if !self.is_there(&execution_key(number))? {
+                    self.staging.delete(key.clone());
+                }
+                if !is_erased && budget.is_spent() {
+                    let to = key.clone();
+                    return Ok(Walk::Marked {
+                        from: index::erasure_key(number),
+                        then: Box::new(Walk::List { machine, to }),
+                    });
                 }
             }
         }
@@ -347,16 +393,13 @@ impl Shard {
             return Ok(false);
         }
         budget.read();
-        budget.read();
         // Children of its map runs are still being aborted, or a task has not been told of the end yet.
         let awaited = index::nested_of(number);
-        let links = self
-            .staging
-            .scan(&awaited, &after(&awaited), Direction::Ascending, 1)?;
-        Ok(links.is_empty() && self.staging.get(&index::doubt_key(number))?.is_none())
+        let link = self.first_key(&awaited, &after(&awaited), budget)?;
+        Ok(link.is_none() && !self.is_there(&index::doubt_key(number))?)
     }
 
-    /// What was read, or `None` where a row is damaged: such an execution stays as it is, and so does the server.
+    /// What was read, or `None` where a row is damaged: what is left of the execution stays, and the server goes on.
     fn unless_damaged<T>(&mut self, number: u64, read: Result<T, Error>) -> Done<Option<T>> {
         match read {
             Ok(read) => Ok(Some(read)),
@@ -366,6 +409,51 @@ impl Shard {
             }
             Err(error) => Err(Stop::Store(error)),
         }
+    }
+
+    /// Whether there is such a row, damaged or not.
+    fn is_there(&self, key: &[u8]) -> Result<bool, Error> {
+        match self.staging.get(key) {
+            Err(Error::Corrupt { .. }) => Ok(true),
+            value => Ok(value?.is_some()),
+        }
+    }
+
+    /// The first key of a range, whether its row is damaged or not.
+    fn first_key(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        budget: &mut Budget,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let page = self.page_around(from, to, 1, budget)?;
+        let key = page.rows.into_iter().next().map(|(key, _)| key);
+        Ok(key.or(page.damaged))
+    }
+
+    fn page_around(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        rows_max: usize,
+        budget: &mut Budget,
+    ) -> Result<Page, Error> {
+        budget.read();
+        let read = |to: &[u8]| self.staging.scan(from, to, Direction::Ascending, rows_max);
+        let (rows, damaged) = match read(to) {
+            Err(Error::Corrupt { key }) => (read(&key)?, Some(key)),
+            rows => (rows?, None),
+        };
+        let is_full = rows.len() == rows_max;
+        // Beyond a full page comes what was not asked for: staging reads more than that.
+        let damaged = damaged.filter(|_| !is_full);
+        let last = rows.last().map(|(key, _)| key).filter(|_| is_full);
+        let next = damaged.as_ref().or(last).map(|key| index::next_key(key));
+        Ok(Page {
+            rows,
+            damaged,
+            next,
+        })
     }
 
     /// The numbers given out under the name of a deleted machine go with its last execution.

@@ -60,6 +60,12 @@ pub(super) fn pack(events: &[Event]) -> Vec<u8> {
     let mut instant = events.first().map_or(0, |event| event.timestamp_ms);
     row.packer.signed(instant);
     for event in events {
+        assert!(
+            event.previous < event.id,
+            "an event follows an earlier one, and {:?} follows {:?}",
+            event.id,
+            event.previous
+        );
         let form = Form::of(event);
         let has_previous = event.previous.0 + 1 != event.id.0;
         let has_instant = event.timestamp_ms != instant;
@@ -103,8 +109,8 @@ struct Form<'e> {
 impl<'e> Form<'e> {
     fn of(event: &'e Event) -> Form<'e> {
         // A body that refers to no earlier event cannot be a distance.
-        let is_packed = event.previous < event.id
-            && !matches!(event.details.body(), Some(Body::Same(origin)) if *origin >= event.id);
+        let is_packed =
+            !matches!(event.details.body(), Some(Body::Same(origin)) if *origin >= event.id);
         let form = |kind: u8, name, index, body| Form {
             kind,
             name,

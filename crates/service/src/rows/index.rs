@@ -21,9 +21,11 @@ pub(crate) fn name_key(machine: &str, name: &str) -> Vec<u8> {
     )
 }
 
-/// Executions of a state machine, newest first; the value is the status byte of [`StatusByte`].
-pub(crate) fn list_key(machine: &str, started_ms: i64, number: u64) -> Vec<u8> {
-    let newest_first = u64::MAX - started_ms.max(0).unsigned_abs();
+/// Executions of a state machine, newest first; the value is that of [`crate::execution_list::status_byte`].
+///
+/// - `listed_ms`: the instant of [`crate::execution_list::listed_ms`]; earlier releases took the start.
+pub(crate) fn list_key(machine: &str, listed_ms: i64, number: u64) -> Vec<u8> {
+    let newest_first = u64::MAX - listed_ms.max(0).unsigned_abs();
     key(
         Kind::ExecutionList,
         &[
@@ -41,12 +43,6 @@ pub(crate) fn list_of(machine: &str) -> Vec<u8> {
 /// The lists of all state machines.
 pub(crate) fn lists() -> Vec<u8> {
     key(Kind::ExecutionList, &[])
-}
-
-/// The state machine's name in a key of the list.
-pub(crate) fn machine_in_list(key: &[u8]) -> Option<String> {
-    let end = key.iter().position(|byte| *byte == 0)?;
-    String::from_utf8(key.get(1..end)?.to_vec()).ok()
 }
 
 /// The execution's number in a key of the list.
@@ -192,6 +188,12 @@ pub(crate) fn next_key(key: &[u8]) -> Vec<u8> {
     let mut next = key.to_vec();
     next.push(0);
     next
+}
+
+/// The name that a key begins with.
+pub(crate) fn first_name(key: &[u8]) -> Option<String> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    String::from_utf8(key.get(1..end)?.to_vec()).ok()
 }
 
 /// The number that a key begins with.

@@ -1,5 +1,7 @@
 //! What is kept no longer: ended executions with everything of theirs, and definitions that nothing uses.
 
+mod damaged;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -13,6 +15,11 @@ const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 /// Rows that one step of the walk may delete; the step also reads.
 const STEP_ROWS_MAX: usize = 600;
+
+/// Kinds of rows, the first bytes of their keys.
+const DEFINITION: u8 = 3;
+const TIMER: u8 = 10;
+const DOUBT: u8 = 11;
 
 const PASS: &str = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#;
 const TASK: &str = r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}"#;
@@ -447,4 +454,113 @@ fn a_tick_of_a_server_that_keeps_everything_writes_nothing() {
     let before = world.rows();
     world.keep_ms(80 * DAY_MS);
     assert!(world.rows() == before);
+}
+
+#[test]
+fn a_child_stays_while_its_own_children_are_aborted() {
+    let map = |name: &str, of: &str| {
+        format!(
+            r#""StartAt":"{name}","States":{{"{name}":{{"Type":"Map","Label":"{name}","ItemsPath":"$.items","End":true,"ItemProcessor":{{
+            "ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"}},{of}}}}}}}"#
+        )
+    };
+    let wait = YEAR.trim_start_matches('{').strip_suffix('}');
+    let inner = map("Inner", wait.expect("an object"));
+    let outer = format!("{{{}}}", map("Outer", &inner));
+    let mut world = World::new();
+    world.create("m", "STANDARD", &outer);
+    world.create("idle", "STANDARD", PASS);
+    world.start("idle", "e", "1");
+    let items: Vec<u32> = (0..5_000).collect();
+    world.start(
+        "m",
+        "e",
+        &json!({ "items": [{ "items": items }] }).to_string(),
+    );
+    world.tick();
+    let open = |world: &World| world.kinds().get(&TIMER).copied().unwrap_or_default();
+    assert!(open(&world) > 5_000);
+    let stop = json!({ "executionArn": execution_arn("m", "e") });
+    world.ask("StopExecution", &stop.to_string());
+    while world.kinds()[&DOUBT] > 1 {
+        world.shard.tick(world.now());
+        world.commit();
+    }
+    assert!(open(&world) > 2_000, "the grandchildren are being aborted");
+    world.now_ms += 91 * DAY_MS;
+    world.shard.tick(world.now());
+    world.commit();
+    assert!(!world.has("m", "e"));
+    assert!(!world.has("idle", "e"), "the walk goes on");
+    assert!(open(&world) > 1_000);
+    world.tick();
+    world.keep_ms(HOUR_MS);
+    world.keep_ms(HOUR_MS);
+    assert_eq!(rows_of_executions(&world), []);
+}
+
+impl World {
+    /// Takes the steps of one walk, and counts them.
+    fn count_steps(&mut self) -> usize {
+        let mut steps = 0;
+        while steps == 0
+            || self
+                .shard
+                .next_deadline()
+                .is_some_and(|due| due.as_millis() <= self.now_ms + 10)
+        {
+            self.now_ms += 10;
+            self.shard.tick(self.now());
+            self.commit();
+            steps += 1;
+            assert!(steps < 10_000);
+        }
+        steps
+    }
+}
+
+#[test]
+fn a_walk_goes_on_where_a_large_execution_was_found() {
+    let [few, many] = [0, 2_000].map(|open| {
+        let mut world = World::new();
+        world.create("a", "STANDARD", YEAR);
+        for number in 0..open {
+            world.start("a", &format!("e{number}"), "{}");
+        }
+        world.create("map", "STANDARD", &distributed("STANDARD"));
+        let items: Vec<u32> = (0..300).collect();
+        for number in 0..4 {
+            let input = json!({ "items": items }).to_string();
+            world.start("map", &format!("e{number}"), &input);
+        }
+        world.tick();
+        world.now_ms += 91 * DAY_MS;
+        world.count_steps()
+    });
+    assert!(few > 4, "{few}");
+    // Those that run are looked at once in their list, and once for their definition.
+    assert!(many <= few + 12, "{few} and {many}");
+}
+
+#[test]
+fn a_walk_over_definitions_reads_few_rows_in_a_step() {
+    let mut world = World::new();
+    world.create("m", "STANDARD", PASS);
+    for number in 0..1_200 {
+        world.start("m", &format!("e{number}"), "{}");
+    }
+    let update = json!({ "stateMachineArn": machine_arn("m"), "definition": TASK });
+    world.ask("UpdateStateMachine", &update.to_string());
+    world.ask(
+        "UpdateStateMachine",
+        &json!({ "stateMachineArn": machine_arn("m"), "definition": YEAR }).to_string(),
+    );
+    world.now_ms += DAY_MS;
+    let steps = world.count_steps();
+    assert!(steps >= 3, "{steps}");
+    assert_eq!(
+        world.kinds()[&DEFINITION],
+        2,
+        "the one between is used by nobody"
+    );
 }
