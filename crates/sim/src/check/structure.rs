@@ -108,9 +108,10 @@ pub fn structure(
                 &format!("the attempt of {previous} has ended before"),
             ));
         }
+        retry(&by_id, event, &states).map_err(|text| say(event, &text))?;
+        wait(&by_id, event, &states).map_err(|text| say(event, &text))?;
     }
-    retries(&by_id, events, &states).map_err(|(event, text)| say(event, &text))?;
-    waits(&by_id, events, &states).map_err(|(event, text)| say(event, &text))
+    Ok(())
 }
 
 /// States of a definition by name, those of branches and processors included.
@@ -159,68 +160,59 @@ fn may_enter(
     Err(format!("nothing leads from {} to {name}", left.name))
 }
 
-type Objection<'h> = (&'h HistoryEvent, String);
-
 /// A task is tried again because a retrier says so, and not before its delay is over.
-fn retries<'h>(
-    by_id: &BTreeMap<i64, &'h HistoryEvent>,
-    events: &'h [HistoryEvent],
+fn retry(
+    by_id: &BTreeMap<i64, &HistoryEvent>,
+    event: &HistoryEvent,
     states: &BTreeMap<String, &Value>,
-) -> Result<(), Objection<'h>> {
-    for event in events
+) -> Result<(), String> {
+    if !event.r#type.ends_with("Scheduled") {
+        return Ok(());
+    }
+    let chain = chain_of(by_id, event);
+    let state = chain
+        .last()
+        .and_then(|first| first.state_entered_event_details.as_ref())
+        .and_then(|details| states.get(&details.name));
+    let failures: Vec<&HistoryEvent> = chain
+        .into_iter()
+        .filter(|event| is_failure(event))
+        .collect();
+    let (Some(state), Some(last)) = (state, failures.first()) else {
+        return Ok(());
+    };
+    let retriers = state["Retry"].as_array().cloned().unwrap_or_default();
+    let of = |failure: &HistoryEvent| retriers.iter().position(|retrier| takes(retrier, failure));
+    let Some(retrier) = of(last) else {
+        return Err(format!("no retrier takes the failure {}", last.id));
+    };
+    let used = failures
         .iter()
-        .filter(|event| event.r#type.ends_with("Scheduled"))
-    {
-        let chain = chain_of(by_id, event);
-        let state = chain
-            .last()
-            .and_then(|first| first.state_entered_event_details.as_ref())
-            .and_then(|details| states.get(&details.name));
-        let failures: Vec<&HistoryEvent> = chain
-            .into_iter()
-            .filter(|event| is_failure(event))
-            .collect();
-        let (Some(state), Some(last)) = (state, failures.first()) else {
-            continue;
-        };
-        let retriers = state["Retry"].as_array().cloned().unwrap_or_default();
-        let of =
-            |failure: &HistoryEvent| retriers.iter().position(|retrier| takes(retrier, failure));
-        let Some(retrier) = of(last) else {
-            return Err((event, format!("no retrier takes the failure {}", last.id)));
-        };
-        let used = failures
-            .iter()
-            .skip(1)
-            .filter(|failure| of(failure) == Some(retrier))
-            .count();
-        // A time-out and a missed heartbeat look the same here, and may have retriers of their own.
-        let is_sure = !failures
-            .iter()
-            .any(|failure| failure.r#type.ends_with("TimedOut"));
-        let number =
-            |field: &str, otherwise: f64| retriers[retrier][field].as_f64().unwrap_or(otherwise);
-        let attempts = number("MaxAttempts", 3.0);
-        if is_sure && used as f64 >= attempts {
-            return Err((
-                event,
-                format!(
-                    "it is tried again {} times, and {attempts} are allowed",
-                    used + 1
-                ),
-            ));
-        }
-        let exponent = i32::try_from(used).unwrap_or(i32::MAX);
-        let delay = number("IntervalSeconds", 1.0) * number("BackoffRate", 2.0).powi(exponent);
-        let delay_ms = (delay.min(number("MaxDelaySeconds", f64::MAX)) * 1_000.0).round() as i64;
-        let is_jittered = retriers[retrier]["JitterStrategy"] == "FULL";
-        let waited_ms = event.timestamp.ms() - last.timestamp.ms();
-        if is_sure && !is_jittered && waited_ms < delay_ms {
-            return Err((
-                event,
-                format!("it is tried again after {waited_ms} ms, and the delay is {delay_ms}"),
-            ));
-        }
+        .skip(1)
+        .filter(|failure| of(failure) == Some(retrier))
+        .count();
+    // A time-out and a missed heartbeat look the same here, and may have retriers of their own.
+    let is_sure = !failures
+        .iter()
+        .any(|failure| failure.r#type.ends_with("TimedOut"));
+    let number =
+        |field: &str, otherwise: f64| retriers[retrier][field].as_f64().unwrap_or(otherwise);
+    let attempts = number("MaxAttempts", 3.0);
+    if is_sure && used as f64 >= attempts {
+        return Err(format!(
+            "it is tried again {} times, and {attempts} are allowed",
+            used + 1
+        ));
+    }
+    let exponent = i32::try_from(used).unwrap_or(i32::MAX);
+    let delay = number("IntervalSeconds", 1.0) * number("BackoffRate", 2.0).powi(exponent);
+    let delay_ms = (delay.min(number("MaxDelaySeconds", f64::MAX)) * 1_000.0).round() as i64;
+    let is_jittered = retriers[retrier]["JitterStrategy"] == "FULL";
+    let waited_ms = event.timestamp.ms() - last.timestamp.ms();
+    if is_sure && !is_jittered && waited_ms < delay_ms {
+        return Err(format!(
+            "it is tried again after {waited_ms} ms, and the delay is {delay_ms}"
+        ));
     }
     Ok(())
 }
@@ -263,41 +255,36 @@ fn takes(retrier: &Value, failure: &HistoryEvent) -> bool {
 }
 
 /// No Wait is left before its time.
-fn waits<'h>(
-    by_id: &BTreeMap<i64, &'h HistoryEvent>,
-    events: &'h [HistoryEvent],
+fn wait(
+    by_id: &BTreeMap<i64, &HistoryEvent>,
+    event: &HistoryEvent,
     states: &BTreeMap<String, &Value>,
-) -> Result<(), Objection<'h>> {
-    for event in events
-        .iter()
-        .filter(|event| event.r#type == "WaitStateExited")
+) -> Result<(), String> {
+    if event.r#type != "WaitStateExited" {
+        return Ok(());
+    }
+    let entered = event.previous_event_id.and_then(|id| by_id.get(&id));
+    let details = entered.and_then(|entered| entered.state_entered_event_details.as_ref());
+    let (Some(entered), Some(details)) = (entered, details) else {
+        return Ok(());
+    };
+    let Some(state) = states.get(&details.name) else {
+        return Ok(());
+    };
+    let input = details
+        .input
+        .as_deref()
+        .and_then(|input| serde_json::from_str::<Value>(input).ok());
+    let seconds = match (&state["Seconds"], &state["SecondsPath"]) {
+        (Value::Number(seconds), _) => seconds.as_i64(),
+        (_, Value::String(_)) => input.and_then(|input| input["seconds"].as_i64()),
+        _ => None,
+    };
+    let waited_ms = event.timestamp.ms() - entered.timestamp.ms();
+    if let Some(seconds) = seconds
+        && waited_ms < seconds * 1_000
     {
-        let entered = event.previous_event_id.and_then(|id| by_id.get(&id));
-        let details = entered.and_then(|entered| entered.state_entered_event_details.as_ref());
-        let (Some(entered), Some(details)) = (entered, details) else {
-            continue;
-        };
-        let Some(state) = states.get(&details.name) else {
-            continue;
-        };
-        let input = details
-            .input
-            .as_deref()
-            .and_then(|input| serde_json::from_str::<Value>(input).ok());
-        let seconds = match (&state["Seconds"], &state["SecondsPath"]) {
-            (Value::Number(seconds), _) => seconds.as_i64(),
-            (_, Value::String(_)) => input.and_then(|input| input["seconds"].as_i64()),
-            _ => None,
-        };
-        let waited_ms = event.timestamp.ms() - entered.timestamp.ms();
-        if let Some(seconds) = seconds
-            && waited_ms < seconds * 1_000
-        {
-            return Err((
-                event,
-                format!("it waited {waited_ms} ms instead of {seconds} s"),
-            ));
-        }
+        return Err(format!("it waited {waited_ms} ms instead of {seconds} s"));
     }
     Ok(())
 }
