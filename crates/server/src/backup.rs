@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use stepwell_store::{Archive, ArchiveWriter, Batch, Embedded, Snapshot, Store as _};
+use stepwell_service::Timestamp;
+use stepwell_store::{Archive, ArchiveWriter, Batch, Embedded, Snapshot, Store as _, Value};
 
 pub use check::{Checked, Finding, Repair, check};
 pub(crate) use running::{Ask, Backups};
@@ -26,6 +27,8 @@ pub(crate) use running::{Ask, Backups};
 const FORMAT: u32 = 1;
 
 const MANIFEST: &str = "manifest.json";
+/// The manifest until all of it is on disk.
+const MANIFEST_NEW: &str = "manifest.json.new";
 const MANIFEST_BYTES_MAX: u64 = 64 << 10;
 
 /// Stores of a data directory, in the order in which a restore puts them in place: the shard's is last.
@@ -90,16 +93,6 @@ pub struct StoreEntry {
     pub sha256: String,
 }
 
-impl Manifest {
-    pub fn rows(&self) -> u64 {
-        self.stores.iter().map(|store| store.rows).sum()
-    }
-
-    pub fn bytes(&self) -> u64 {
-        self.stores.iter().map(|store| store.bytes).sum()
-    }
-}
-
 /// What is to be copied: the name of a store, and its rows.
 type Source = (&'static str, Arc<dyn Snapshot>);
 
@@ -121,6 +114,7 @@ pub fn back_up_offline(
         );
         return Err(Error::Refused(text));
     }
+    let instant = crate::shard::now();
     let mut sources: Vec<Source> = Vec::new();
     for name in STORES {
         let directory = data.join(name);
@@ -128,22 +122,28 @@ pub fn back_up_offline(
             sources.push((name, Embedded::open(&directory)?.snapshot()));
         }
     }
-    back_up(&sources, data, to, rate, told)
+    back_up(&sources, instant, data, to, rate, told)
 }
 
 /// Writes a backup; what was written of one that fails is removed again.
+///
+/// - `instant`: not after that of the snapshots.
 fn back_up(
     sources: &[Source],
+    instant: Timestamp,
     data: &Path,
     to: &Path,
     rate: u32,
     told: &mut dyn FnMut(u64, u64),
 ) -> Result<Manifest, Error> {
-    let instant_ms = crate::shard::now().as_millis();
     create(data, to)?;
-    let written = write_all(sources, to, instant_ms, rate, told);
+    let written = write_all(sources, instant, to, rate, told);
     if written.is_err() {
-        // Only what this call has made: the directory stays if anything else is in it.
+        // Only what this call has made: the directory stays if anything else is in it. The manifest first: without its
+        // rows it would name a backup that is not there.
+        for name in [MANIFEST, MANIFEST_NEW] {
+            drop(fs::remove_file(to.join(name)));
+        }
         for name in STORES {
             drop(fs::remove_file(to.join(file_of(name))));
         }
@@ -153,12 +153,8 @@ fn back_up(
 }
 
 fn create(data: &Path, to: &Path) -> Result<(), Error> {
-    let parent = match to.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let failed = |action| move |cause| io_error(action, to, cause);
-    let above = parent
+    let above = parent_of(to)
         .canonicalize()
         .map_err(failed("find what is above"))?;
     let data = data.canonicalize().map_err(failed("find the data of"))?;
@@ -181,8 +177,8 @@ fn create(data: &Path, to: &Path) -> Result<(), Error> {
 
 fn write_all(
     sources: &[Source],
+    instant: Timestamp,
     to: &Path,
-    instant_ms: i64,
     rate: u32,
     told: &mut dyn FnMut(u64, u64),
 ) -> Result<Manifest, Error> {
@@ -194,21 +190,19 @@ fn write_all(
     let manifest = Manifest {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        instant_ms,
+        instant_ms: instant.as_millis(),
         stores,
     };
     let failed = |cause| io_error("write the manifest in", to, cause);
     let text = serde_json::to_string_pretty(&manifest).expect("a manifest has text keys");
-    let aside = to.join("manifest.json.new");
+    let aside = to.join(MANIFEST_NEW);
     let mut file = File::create(&aside).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     sync(to).map_err(failed)?;
     fs::rename(&aside, to.join(MANIFEST)).map_err(failed)?;
     sync(to).map_err(failed)?;
-    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync(parent).map_err(failed)?;
-    }
+    sync(parent_of(to)).map_err(failed)?;
     Ok(manifest)
 }
 
@@ -224,15 +218,7 @@ fn write_rows(
     let file = File::create_new(&path).map_err(failed)?;
     let out = BufWriter::with_capacity(1 << 20, Hashing::new(file));
     let mut writer = ArchiveWriter::new(out).map_err(failed)?;
-    let end = [u8::MAX; stepwell_store::KEY_BYTES_MAX];
-    let mut from = Vec::new();
-    loop {
-        let page = snapshot.page(&from, &end, PAGE_ROWS_MAX, PAGE_BYTES_MAX)?;
-        let Some((last, _)) = page.last() else {
-            break;
-        };
-        from.clone_from(last);
-        from.push(0);
+    each_page(snapshot, PAGE_ROWS_MAX, PAGE_BYTES_MAX, &mut |page| {
         let mut bytes = 0;
         for (key, value) in &page {
             writer.put(key, value).map_err(failed)?;
@@ -240,7 +226,8 @@ fn write_rows(
         }
         pace.read(page.len() as u64, bytes);
         told(pace.rows, pace.bytes);
-    }
+        Ok(())
+    })?;
     let (out, rows) = writer.finish().map_err(failed)?;
     let hashing = out
         .into_inner()
@@ -253,6 +240,29 @@ fn write_rows(
         bytes: hashing.bytes,
         sha256: hex(&hashing.hash.finalize()),
     })
+}
+
+/// Rows by their keys.
+type Page = Vec<(Vec<u8>, Value)>;
+
+/// Gives every row of a store, smallest key first, in pages of these bounds.
+fn each_page(
+    snapshot: &dyn Snapshot,
+    rows_max: usize,
+    bytes_max: usize,
+    take: &mut dyn FnMut(Page) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let end = [u8::MAX; stepwell_store::KEY_BYTES_MAX];
+    let mut from = Vec::new();
+    loop {
+        let page = snapshot.page(&from, &end, rows_max, bytes_max)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        from.clone_from(last);
+        from.push(0);
+        take(page)?;
+    }
 }
 
 /// Holds a backup to its rate.
@@ -337,20 +347,11 @@ pub fn restore(from: &Path, to: &Path, told: &mut dyn FnMut(u64, u64)) -> Result
         return Err(Error::Refused(text));
     }
     let aside = to.join(RESTORING);
-    fs::create_dir_all(&aside).map_err(failed)?;
-    sync(to).map_err(failed)?;
     let (mut rows, mut bytes) = (0, 0);
     for (name, archive) in &archives {
+        // It makes what is missing above it too, each entry durable: a server sees from the first on that this goes on.
         let mut store = Embedded::open(&aside.join(name))?;
-        let end = [u8::MAX; stepwell_store::KEY_BYTES_MAX];
-        let mut from = Vec::new();
-        loop {
-            let page = archive.page(&from, &end, usize::MAX, RESTORE_BYTES)?;
-            let Some((last, _)) = page.last() else {
-                break;
-            };
-            from.clone_from(last);
-            from.push(0);
+        each_page(archive, usize::MAX, RESTORE_BYTES, &mut |page| {
             rows += page.len() as u64;
             let mut batch = Batch::new();
             for (key, value) in page {
@@ -359,7 +360,8 @@ pub fn restore(from: &Path, to: &Path, told: &mut dyn FnMut(u64, u64)) -> Result
             bytes += batch.bytes() as u64;
             store.commit(batch)?;
             told(rows, bytes);
-        }
+            Ok(())
+        })?;
     }
     for (name, _) in &archives {
         fs::rename(aside.join(name), to.join(name)).map_err(failed)?;
@@ -475,6 +477,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The directory that has this entry; that of a lone name is the one that the process is in.
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
@@ -497,5 +507,48 @@ fn absolute(path: &str) -> Result<PathBuf, String> {
             "the directory '{}' is not an absolute path of a directory to make",
             path.display()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_store::Memory;
+
+    use super::*;
+
+    #[test]
+    fn a_backup_that_fails_at_its_manifest_leaves_nothing_of_its_own() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let data = directory.path().join("data");
+        fs::create_dir(&data).expect("a data directory");
+        let to = directory.path().join("backup");
+        let mut store = Memory::new();
+        let mut batch = Batch::new();
+        batch.put(b"key".to_vec(), b"value".to_vec());
+        store.commit(batch).expect("a row");
+        let sources: Vec<Source> = vec![("store", store.snapshot())];
+        // Somebody else's directory has the manifest's name: the rename over it fails.
+        let mut told = |_, _| fs::create_dir(to.join(MANIFEST)).expect("an entry");
+        let failed = back_up(
+            &sources,
+            Timestamp::from_millis(7),
+            &data,
+            &to,
+            1,
+            &mut told,
+        );
+        assert!(matches!(failed, Err(Error::Io { .. })), "{failed:?}");
+        let left = fs::read_dir(&to).expect("somebody else's entry is in it");
+        let left: Vec<_> = left
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        assert_eq!(left, [MANIFEST]);
+    }
+
+    #[test]
+    fn the_parent_of_a_lone_name_is_where_the_process_is() {
+        for (path, parent) in [("backup", "."), ("a/backup", "a"), ("/backup", "/")] {
+            assert_eq!(parent_of(Path::new(path)), Path::new(parent));
+        }
     }
 }

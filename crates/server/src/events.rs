@@ -6,7 +6,7 @@ use stepwell_api::events::{self, Operation};
 use stepwell_service::{Answered, EventsRequest, Reader, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
-use crate::inbox::Refused;
+use crate::inbox::{RATE_EXCEEDED, Refused};
 use crate::shard::{FAILED, Handle};
 
 /// Answers one request.
@@ -80,10 +80,8 @@ async fn send(handle: &Handle, request: EventsRequest) -> Result<Vec<u8>, events
     let receiver = handle
         .send(Request::Events(request))
         .map_err(|refused| match refused {
-            Refused::Full => events::Error::throttling_exception("Rate exceeded"),
-            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
-                events::Error::service_unavailable(unavailable.text())
-            }
+            Refused::Full => events::Error::throttling_exception(RATE_EXCEEDED),
+            Refused::Unavailable(text) => events::Error::service_unavailable(text),
             Refused::Failed => events::Error::internal_failure(FAILED),
         })?;
     match receiver.await {

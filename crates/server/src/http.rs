@@ -20,7 +20,7 @@ use crate::connections::{Connections, Place};
 use crate::front::{self, ReadApis};
 use crate::functions::Functions;
 use crate::in_flight::InFlight;
-use crate::limits::Limits;
+use crate::limits::{Limits, in_memory};
 use crate::logs::LogOperations;
 use crate::quotas::Rates;
 use crate::rest::{self, RestService};
@@ -84,13 +84,13 @@ impl Services {
             functions,
             logs,
             tests: Tests::default(),
-            room: Room::new(limits.body_bytes),
+            room: Room::new(in_memory(limits.body_bytes)),
             apis: ReadApis::default(),
             endpoints,
             address,
             commits,
             rates: limits.aws_quotas.then(|| Rates::of_region(region)),
-            connections: Arc::new(Connections::new(limits.connections)),
+            connections: Arc::new(Connections::new(in_memory(limits.connections))),
             limits,
             in_flight,
             backups,

@@ -6,7 +6,7 @@ use stepwell_api::{Form, Reply, iam, sts};
 use stepwell_service::{Answered, IamRequest, Reader, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
-use crate::inbox::Refused;
+use crate::inbox::{RATE_EXCEEDED, Refused};
 use crate::shard::{FAILED, Handle, entropy};
 
 /// Answers a request of the query protocol; `None` where it is for neither service.
@@ -89,10 +89,8 @@ async fn send(handle: &Handle, request: IamRequest) -> Result<Value, iam::Error>
     let receiver = handle
         .send(Request::Iam(request))
         .map_err(|refused| match refused {
-            Refused::Full => iam::Error::throttling_exception("Rate exceeded"),
-            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
-                iam::Error::service_unavailable(unavailable.text())
-            }
+            Refused::Full => iam::Error::throttling_exception(RATE_EXCEEDED),
+            Refused::Unavailable(text) => iam::Error::service_unavailable(text),
             Refused::Failed => iam::Error::internal_failure(FAILED),
         })?;
     match receiver.await {

@@ -33,7 +33,6 @@ struct Call {
     bytes: usize,
     /// The sender is dropped with its entry: that is how a call learns that nobody wants it any more. `None`
     /// until the performer has taken the call up.
-    #[expect(dead_code, reason = "held for its end")]
     cancel: Option<oneshot::Sender<Infallible>>,
 }
 
@@ -97,15 +96,12 @@ impl InFlight {
     pub(crate) fn begin(&self, key: CallKey) -> oneshot::Receiver<Infallible> {
         let (sender, receiver) = oneshot::channel();
         let mut calls = self.lock();
-        let bytes = calls.get(&key).map_or(0, |call| call.bytes);
-        let before = calls.insert(
-            key,
-            Call {
-                bytes,
-                cancel: Some(sender),
-            },
-        );
-        self.count(&calls, before, bytes);
+        let call = calls.entry(key).or_insert(Call {
+            bytes: 0,
+            cancel: None,
+        });
+        call.cancel = Some(sender);
+        self.count(&calls, None, 0);
         receiver
     }
 

@@ -4,11 +4,11 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Starts that wait for the shard at one time, and as many other changes.
-    pub requests_waiting: usize,
+    pub requests_waiting: u64,
     /// Connections at one time.
-    pub connections: usize,
+    pub connections: u64,
     /// Bytes of all request bodies that are held at one time.
-    pub body_bytes: usize,
+    pub body_bytes: u64,
     /// Standard executions that have not ended, without the children of map runs.
     pub open_executions: u64,
     /// Registered state machines.
@@ -22,13 +22,13 @@ pub struct Limits {
 }
 
 /// Requests that wait.
-const REQUESTS_WAITING: usize = 10_000;
+const REQUESTS_WAITING: u64 = 10_000;
 
 /// Connections. Each takes a descriptor; a process has often 1,024, and a server takes all that it may have.
-const CONNECTIONS: usize = 10_000;
+const CONNECTIONS: u64 = 10_000;
 
 /// Bytes of bodies.
-const BODY_BYTES: usize = 256 << 20;
+const BODY_BYTES: u64 = 256 << 20;
 
 /// AWS: quotas "Maximum open executions per account", "Maximum number of registered state machines" and "... activities".
 const OPEN_EXECUTIONS: u64 = 1_000_000;
@@ -39,7 +39,7 @@ const ACTIVITIES: u64 = 100_000;
 const FREE_DISK_BYTES: u64 = 256 << 20;
 
 /// A number of a file, its name and the most that it may be.
-type Number<'l> = (&'static str, &'l mut dyn Settable, u64);
+type Number<'l> = (&'static str, &'l mut u64, u64);
 
 impl Default for Limits {
     fn default() -> Limits {
@@ -72,7 +72,7 @@ impl Limits {
         let least = u64::from(name != "free_disk_bytes");
         match u64::try_from(value) {
             Ok(value) if (least..=*most).contains(&value) => {
-                number.set(value);
+                **number = value;
                 Ok(())
             }
             _ => Err(format!(
@@ -94,21 +94,10 @@ impl Limits {
     }
 }
 
-trait Settable {
-    fn set(&mut self, value: u64);
-}
-
-impl Settable for u64 {
-    fn set(&mut self, value: u64) {
-        *self = value;
-    }
-}
-
-impl Settable for usize {
-    fn set(&mut self, value: u64) {
-        // INVARIANT: the most of each fits.
-        *self = usize::try_from(value).unwrap_or(usize::MAX);
-    }
+/// A limit as a number of things in memory.
+pub(crate) fn in_memory(limit: u64) -> usize {
+    // INVARIANT: the most of each fits.
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

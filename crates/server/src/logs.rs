@@ -9,7 +9,7 @@ use stepwell_service::{Answered, LogGroup, LogsRequest, Refusal, Request};
 use stepwell_store::Error as StoreError;
 use stepwell_telemetry::LogsReader;
 
-use crate::inbox::Refused;
+use crate::inbox::{RATE_EXCEEDED, Refused};
 use crate::log_writer::{Change, LogQueue, NamedGroup};
 use crate::shard::{FAILED, Handle, now};
 
@@ -219,10 +219,8 @@ impl LogOperations {
             self.handle
                 .send(Request::Logs(request))
                 .map_err(|refused| match refused {
-                    Refused::Full => logs::Error::throttling_exception("Rate exceeded"),
-                    unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
-                        logs::Error::service_unavailable_exception(unavailable.text())
-                    }
+                    Refused::Full => logs::Error::throttling_exception(RATE_EXCEEDED),
+                    Refused::Unavailable(text) => logs::Error::service_unavailable_exception(text),
                     Refused::Failed => logs::Error::internal_failure(FAILED),
                 })?;
         match receiver.await {

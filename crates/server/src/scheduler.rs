@@ -6,7 +6,7 @@ use stepwell_api::scheduler::{self, Operation, Routed};
 use stepwell_service::{Answered, Reader, Refusal, Request, SchedulerRequest};
 use stepwell_store::Error as StoreError;
 
-use crate::inbox::Refused;
+use crate::inbox::{RATE_EXCEEDED, Refused};
 use crate::shard::{FAILED, Handle};
 
 /// Answers one request.
@@ -78,10 +78,8 @@ async fn send(handle: &Handle, change: SchedulerRequest) -> Result<Vec<u8>, sche
     let receiver = handle
         .send(Request::Scheduler(change))
         .map_err(|refused| match refused {
-            Refused::Full => scheduler::Error::throttling_exception("Rate exceeded"),
-            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
-                scheduler::Error::service_unavailable(unavailable.text())
-            }
+            Refused::Full => scheduler::Error::throttling_exception(RATE_EXCEEDED),
+            Refused::Unavailable(text) => scheduler::Error::service_unavailable(text),
             Refused::Failed => scheduler::Error::internal_server_exception(FAILED),
         })?;
     match receiver.await {

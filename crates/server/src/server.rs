@@ -23,7 +23,7 @@ use crate::functions::Functions;
 use crate::http::{self, Services};
 use crate::in_flight::InFlight;
 use crate::inspection::{self, Inspection};
-use crate::limits::Limits;
+use crate::limits::{Limits, in_memory};
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
 use crate::performer::{self, EFFECTS_MAX};
@@ -192,7 +192,7 @@ impl Server {
             effects,
             Arc::clone(&in_flight),
             Arc::clone(&logs),
-            options.limits.requests_waiting,
+            in_memory(options.limits.requests_waiting),
         );
         let handle = run.handle();
         // Before anything is begun: a disk that is low at the start is known.
@@ -358,7 +358,7 @@ fn patiently<T>(
 }
 
 /// Takes as many descriptors as the process may have, and says so where they are too few for all connections.
-fn raise_descriptors(connections: usize) {
+fn raise_descriptors(connections: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = Rlimit {
@@ -369,7 +369,7 @@ fn raise_descriptors(connections: usize) {
         Ok(()) => maximum,
         Err(_) => current,
     };
-    let needed = connections as u64 + OTHER_DESCRIPTORS;
+    let needed = connections + OTHER_DESCRIPTORS;
     if let Some(granted) = granted.filter(|granted| *granted < needed) {
         tracing::warn!(
             "this process may have {granted} descriptors, and {connections} connections need about {needed}: the last of them will not be accepted"

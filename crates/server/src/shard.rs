@@ -40,7 +40,7 @@ impl Handle {
     /// Sends a request; its answer comes once it is durable.
     pub(crate) fn send(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Refused> {
         if Inbox::is_start(&request) && self.standing.low_disk().is_some() {
-            return Err(Refused::LowOnDisk);
+            return Err(Refused::Unavailable(inbox::LOW_ON_DISK));
         }
         let (sender, receiver) = oneshot::channel();
         self.inbox.put_request(Message {
@@ -57,13 +57,7 @@ impl Handle {
 
     /// Reads that see every acknowledged write.
     pub(crate) fn reader(&self) -> Reader {
-        let snapshot = Arc::clone(
-            &self
-                .snapshot
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        );
-        Reader::new(snapshot, self.settings.clone(), now())
+        Reader::new(self.snapshot(), self.settings.clone(), now())
     }
 
     /// The rows of every acknowledged write.

@@ -209,9 +209,7 @@ fn malformed_arn(body: &[u8]) -> Option<states::Error> {
 async fn send(handle: &Handle, request: Request) -> Result<Vec<u8>, states::Error> {
     let receiver = handle.send(request).map_err(|refused| match refused {
         Refused::Full => states::Error::throttling_exception(RATE_EXCEEDED),
-        unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
-            states::Error::service_unavailable(unavailable.text())
-        }
+        Refused::Unavailable(text) => states::Error::service_unavailable(text),
         Refused::Failed => states::Error::internal_failure(FAILED),
     })?;
     match receiver.await {

@@ -7,6 +7,7 @@ use stepwell_service::{FunctionCall, OpenTest, Refusal, Tested, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::functions::Functions;
+use crate::inbox::RATE_EXCEEDED;
 use crate::performer::{self, Performed};
 use crate::shard;
 
@@ -31,7 +32,7 @@ pub(crate) async fn answer(
     input: states::TestStateInput,
 ) -> Result<states::TestStateOutput, states::Error> {
     let Ok(_place) = tests.0.try_acquire() else {
-        return Err(states::Error::throttling_exception("Rate exceeded"));
+        return Err(states::Error::throttling_exception(RATE_EXCEEDED));
     };
     let settings = functions.handle.settings();
     let entropy = shard::entropy();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use stepwell_service::KindCount;
+use stepwell_service::{FINDINGS_MAX, KindCount};
 use stepwell_store::{Embedded, Snapshot, Store as _};
 
 use super::{Error, MANIFEST, PAGE_BYTES_MAX, PAGE_ROWS_MAX, STORES, file_of, open_backup};
@@ -123,11 +123,66 @@ impl Checked {
 
     fn find(&mut self, rule: &'static str, key: &[u8], text: &str) {
         self.findings_total += 1;
+        if self.findings.len() >= FINDINGS_MAX {
+            return;
+        }
         self.findings.push(Finding {
             rule,
             kind: "logs".to_owned(),
             key: key.escape_ascii().to_string(),
             text: text.to_owned(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_store::{Direction, Value};
+
+    use super::*;
+
+    /// So many rows, none of which can be read.
+    struct Unreadable(usize);
+
+    impl Snapshot for Unreadable {
+        fn get(&self, key: &[u8]) -> Result<Option<Value>, stepwell_store::Error> {
+            let key = key.to_vec();
+            Err(stepwell_store::Error::Corrupt { key })
+        }
+
+        fn scan(
+            &self,
+            from: &[u8],
+            to: &[u8],
+            _: Direction,
+            _: usize,
+        ) -> Result<Vec<(Vec<u8>, Value)>, stepwell_store::Error> {
+            // A key with a zero behind it is what a walk asks for next.
+            let next = match from {
+                [high, low, 0] => usize::from(u16::from_be_bytes([*high, *low])) + 1,
+                _ => 0,
+            };
+            let key = u16::try_from(next).expect("few rows").to_be_bytes();
+            if next >= self.0 || key.as_slice() >= to {
+                return Ok(Vec::new());
+            }
+            let key = key.to_vec();
+            Err(stepwell_store::Error::Corrupt { key })
+        }
+    }
+
+    #[test]
+    fn logs_that_are_damaged_all_over_are_counted_and_not_all_kept() {
+        let mut checked = Checked {
+            is_backup: false,
+            findings: Vec::new(),
+            findings_total: 0,
+            kinds: Vec::new(),
+            log_rows: 0,
+            log_bytes: 0,
+        };
+        checked.read_logs(&Unreadable(FINDINGS_MAX + 5));
+        assert_eq!(checked.findings.len(), FINDINGS_MAX);
+        assert_eq!(checked.findings_total, FINDINGS_MAX as u64 + 5);
     }
 }

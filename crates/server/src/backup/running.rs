@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stepwell_service::Timestamp;
 use stepwell_store::Snapshot;
 
 use super::{DEFAULT_RATE, Manifest, Source, absolute, back_up};
@@ -51,6 +52,8 @@ impl Backups {
     }
 
     /// Takes the place of the one backup; an error text where it is taken, or the path is none.
+    ///
+    /// Claim it before its snapshots are taken: what was acknowledged before the claim is in them.
     pub(crate) fn claim(&self, ask: &Ask) -> Result<Claim, String> {
         let to = absolute(&ask.to)?;
         let mut last = lock(&self.last);
@@ -65,6 +68,7 @@ impl Backups {
         drop(last);
         Ok(Claim {
             backups: self.clone(),
+            instant: crate::shard::now(),
             to,
             rate: ask.rate.unwrap_or(DEFAULT_RATE).max(1),
             is_over: false,
@@ -95,6 +99,7 @@ impl Backups {
 /// The right to make the one backup. Dropped before it was made, the backup has failed.
 pub(crate) struct Claim {
     backups: Backups,
+    instant: Timestamp,
     to: PathBuf,
     rate: u32,
     is_over: bool,
@@ -120,7 +125,8 @@ impl Claim {
             (last.rows, last.bytes) = (rows, bytes);
         };
         let data = &self.backups.data;
-        let made = back_up(&sources, data, &self.to, self.rate, &mut told);
+        let (instant, rate) = (self.instant, self.rate);
+        let made = back_up(&sources, instant, data, &self.to, rate, &mut told);
         // The rows of that instant are kept for nobody any more.
         drop(sources);
         self.end(match made {
@@ -150,4 +156,26 @@ impl Drop for Claim {
 
 fn lock(last: &Mutex<Last>) -> MutexGuard<'_, Last> {
     last.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_store::{Memory, Store as _};
+
+    use super::*;
+
+    #[test]
+    fn a_backup_says_the_instant_of_its_claim_and_not_that_of_its_thread() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).expect("a data directory");
+        let backups = Backups::new(&data);
+        let to = directory.path().join("backup").display().to_string();
+        let mut claim = backups.claim(&Ask { to, rate: None }).expect("it is free");
+        claim.instant = Timestamp::from_millis(7);
+        claim.run(Memory::new().snapshot(), None);
+        let shown = backups.shown();
+        assert_eq!(shown["status"], "SUCCEEDED", "{shown}");
+        assert_eq!(shown["manifest"]["instantMs"], 7);
+    }
 }

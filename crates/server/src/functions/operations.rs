@@ -7,7 +7,7 @@ use stepwell_service::{Answered, LambdaRequest, LayerVersionRow, Read, Reader, R
 use super::Functions;
 use super::code::{Source, code_of};
 use super::task::unserved;
-use crate::inbox::Refused;
+use crate::inbox::{RATE_EXCEEDED, Refused};
 use crate::shard::FAILED;
 
 /// One request of Lambda.
@@ -293,10 +293,8 @@ impl Functions {
 
     pub(crate) async fn send(&self, request: Request) -> Result<Answered, lambda::Error> {
         let receiver = self.handle.send(request).map_err(|refused| match refused {
-            Refused::Full => lambda::Error::too_many_requests_exception("Rate exceeded"),
-            unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
-                lambda::Error::service_unavailable(unavailable.text())
-            }
+            Refused::Full => lambda::Error::too_many_requests_exception(RATE_EXCEEDED),
+            Refused::Unavailable(text) => lambda::Error::service_unavailable(text),
             Refused::Failed => lambda::Error::service_exception(FAILED),
         })?;
         match receiver.await {

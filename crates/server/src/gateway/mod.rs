@@ -55,7 +55,7 @@ macro_rules! errors {
                     }
                     Failure::Refused(GatewayRefusal::Limit(text)) => Error::$limit(text),
                     Failure::NotImplemented(text) => Error::not_implemented(text),
-                    Failure::Throttled => Error::throttling_exception("Rate exceeded"),
+                    Failure::Throttled => Error::throttling_exception($crate::inbox::RATE_EXCEEDED),
                     Failure::Unavailable(text) => Error::service_unavailable(text),
                     Failure::Internal(text) => Error::internal_failure(text),
                 }
@@ -71,9 +71,7 @@ async fn send(handle: &Handle, request: GatewayRequest) -> Result<GatewayAnswer,
             .send(Request::Gateway(Box::new(request)))
             .map_err(|refused| match refused {
                 Refused::Full => Failure::Throttled,
-                unavailable @ (Refused::Closed | Refused::LowOnDisk) => {
-                    Failure::Unavailable(unavailable.text())
-                }
+                Refused::Unavailable(text) => Failure::Unavailable(text),
                 Refused::Failed => Failure::Internal(FAILED.to_string()),
             })?;
     match receiver.await {

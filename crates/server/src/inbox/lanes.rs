@@ -127,6 +127,17 @@ impl<T> Queues<T> {
         taken
     }
 
+    /// Takes the starts at the fronts of their lanes that have waited in vain, whether or not anything new may begin.
+    ///
+    /// - `is_over`: whether one has. Those behind one that has not are younger, and keep their places.
+    /// - As many steps as there are lanes, and starts that are over.
+    pub(crate) fn take_expired(
+        &mut self,
+        is_over: impl Fn(&Waiting<T>) -> bool,
+    ) -> Vec<Waiting<T>> {
+        self.starts.take_expired(is_over)
+    }
+
     /// Everything, in no order that means anything.
     pub(crate) fn take_all(&mut self) -> Vec<Waiting<T>> {
         let mut all = Vec::new();
@@ -285,6 +296,20 @@ impl<T> Lanes<T> {
                 self.turns.push_back(name);
             }
         }
+    }
+
+    fn take_expired(&mut self, is_over: impl Fn(&Waiting<T>) -> bool) -> Vec<Waiting<T>> {
+        let mut expired = Vec::new();
+        self.lanes.retain(|_, lane| {
+            while let Some(first) = lane.queue.pop_front_if(|first| is_over(first)) {
+                expired.push(first);
+            }
+            !lane.queue.is_empty()
+        });
+        self.turns.retain(|name| self.lanes.contains_key(name));
+        self.count -= expired.len();
+        self.bytes -= expired.iter().map(|first| first.bytes).sum::<usize>();
+        expired
     }
 }
 

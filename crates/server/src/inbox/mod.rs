@@ -9,9 +9,8 @@ use stepwell_api::{events, lambda, states};
 use stepwell_service::{Answer, EventsRequest, Refusal, Request, TaskOutcome};
 use tokio::sync::oneshot;
 
-use self::lanes::{Bounds, Class, Put, Queues};
+use self::lanes::{Bounds, Class, Put, Queues, Waiting};
 use crate::in_flight::InFlight;
-use crate::shard::FAILED;
 
 /// Messages taken at once: what one commit carries.
 const BATCH_MAX: usize = 1_024;
@@ -29,6 +28,12 @@ const OUTCOMES_GOAL: usize = 8_192;
 
 /// The text of AWS's throttling errors.
 pub(crate) const RATE_EXCEEDED: &str = "Rate exceeded";
+
+/// Why the server is not available: it is stopping.
+const CLOSED: &str = "the server is stopping";
+
+/// Why the server is not available: the disk of the data is nearly full, and a request would begin something.
+pub(crate) const LOW_ON_DISK: &str = "the disk of the data is nearly full: nothing new is begun until there is space, what runs goes on";
 
 /// One message to the shard.
 pub(crate) struct Message {
@@ -62,26 +67,10 @@ struct Queue {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Full,
-    /// The server is stopping.
-    Closed,
-    /// The disk of the data is nearly full, and this would begin something.
-    LowOnDisk,
+    /// The server does not take it now, and says why.
+    Unavailable(&'static str),
     /// The shard has failed.
     Failed,
-}
-
-impl Refused {
-    /// Why the server is not available.
-    pub(crate) fn text(&self) -> &'static str {
-        match self {
-            Refused::Full => RATE_EXCEEDED,
-            Refused::Closed => "the server is stopping",
-            Refused::LowOnDisk => {
-                "the disk of the data is nearly full: nothing new is begun until there is space, what runs goes on"
-            }
-            Refused::Failed => FAILED,
-        }
-    }
 }
 
 /// What waits, and what was turned away since the start of the server.
@@ -134,7 +123,7 @@ impl Inbox {
             return Err(Refused::Failed);
         }
         if queue.is_closed {
-            return Err(Refused::Closed);
+            return Err(Refused::Unavailable(CLOSED));
         }
         let put = queue.queues.put(class, &lane, message, bytes, now);
         if put_was_refused(&put) {
@@ -186,6 +175,7 @@ impl Inbox {
     /// Takes what waits, after waiting for at most `patience` for something to come.
     ///
     /// - What nobody waits for any more is dropped: a client that has gone gets no answer, so nothing was acknowledged.
+    /// - A start that has waited too long is throttled, also while nothing new is begun.
     pub(crate) fn take(&self, patience: Duration) -> Vec<Message> {
         let takes_starts = |queue: &Queue| queue.is_closed || !self.is_crowded(queue);
         let mut queue = self.lock();
@@ -196,25 +186,26 @@ impl Inbox {
             };
         }
         let takes_starts = takes_starts(&queue);
-        let taken = queue.queues.take(BATCH_MAX, takes_starts);
+        let mut taken = queue.queues.take(BATCH_MAX, takes_starts);
         let now = self.opened.elapsed();
+        let is_late =
+            |waiting: &Waiting<Message>| now.saturating_sub(waiting.since) > START_PATIENCE;
+        if !takes_starts {
+            let expired = queue
+                .queues
+                .take_expired(|waiting| has_gone(waiting) || is_late(waiting));
+            taken.extend(expired);
+        }
         let mut messages = Vec::with_capacity(taken.len());
         let mut late = Vec::new();
         for waiting in taken {
-            let message = waiting.item;
-            let has_gone = message
-                .answer_to
-                .as_ref()
-                .is_some_and(oneshot::Sender::is_closed);
-            if has_gone {
+            if has_gone(&waiting) {
                 queue.abandoned += 1;
-            } else if now.saturating_sub(waiting.since) > START_PATIENCE
-                && class_of(&message.request) == Class::Start
-            {
+            } else if is_late(&waiting) && class_of(&waiting.item.request) == Class::Start {
                 queue.throttled += 1;
-                late.push(message);
+                late.push(waiting.item);
             } else {
-                messages.push(message);
+                messages.push(waiting.item);
             }
         }
         drop(queue);
@@ -258,6 +249,12 @@ impl Inbox {
 
 fn put_was_refused<T>(put: &Put<T>) -> bool {
     !matches!(put, Put::Waits)
+}
+
+/// Whether nobody waits for the answer any more.
+fn has_gone(waiting: &Waiting<Message>) -> bool {
+    let answer_to = waiting.item.answer_to.as_ref();
+    answer_to.is_some_and(oneshot::Sender::is_closed)
 }
 
 /// Answers a request that is not carried out.

@@ -130,5 +130,33 @@ fn nothing_new_begins_while_too_many_calls_or_outcomes_wait_and_a_stop_lets_all_
     assert!(inbox.take(Duration::ZERO).is_empty());
     inbox.close();
     assert_eq!(names(&inbox.take(Duration::ZERO)), ["m1"]);
-    assert!(matches!(put(&inbox, start("m", 2)), Err(Refused::Closed)));
+    let refused = put(&inbox, start("m", 2)).expect_err("it is closed");
+    assert_eq!(refused, Refused::Unavailable(CLOSED));
+}
+
+#[test]
+fn starts_that_wait_in_vain_lose_their_places_while_nothing_new_begins() {
+    let in_flight = Arc::new(InFlight::default());
+    let mut inbox = Inbox::new(10, Arc::clone(&in_flight));
+    let ticket = serde_json::from_str(r#"{"frame":0,"attempt":0}"#).expect("a ticket");
+    in_flight.list((1, ticket), 1 << 40);
+    let gone = put(&inbox, start("m", 0)).expect("there is room");
+    let late = put(&inbox, start("m", 1)).expect("there is room");
+    let lone = put(&inbox, start("lone", 0)).expect("there is room");
+    // That was long ago.
+    inbox.opened -= START_PATIENCE + Duration::from_secs(1);
+    let _waits = put(&inbox, start("m", 2)).expect("there is room");
+    drop(gone);
+    assert!(inbox.take(Duration::ZERO).is_empty());
+    for mut late in [late, lone] {
+        let answer = late.try_recv().expect("it is answered");
+        assert!(
+            matches!(answer, Err(Refusal::States(ref error)) if error.message == RATE_EXCEEDED),
+            "{answer:?}"
+        );
+    }
+    let load = inbox.load();
+    assert_eq!((load.starts, load.throttled, load.abandoned), (1, 2, 1));
+    in_flight.end((1, ticket));
+    assert_eq!(names(&inbox.take(Duration::ZERO)), ["m2"]);
 }

@@ -12,7 +12,7 @@ use super::load::{Connection, each, invoke_request};
 use super::machine::{self, DISK_TIME, node, p50};
 use super::plan::Plan;
 use super::server::Server;
-use super::starts::cost;
+use super::starts::{cost, ms};
 use super::table::{Limit, Table, Target};
 use super::tasks::executions;
 use crate::client::{Client, InvokeHow};
@@ -37,7 +37,7 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     let load_before = machine::load();
     let disk = machine::disk(plan.directory(), DISK_TIME.min(plan.time))?;
     table.figure("synced 4 KB writes", disk.syncs_per_second(), "a second");
-    let sync_ms = millis(disk.sync_p50());
+    let sync_ms = ms(disk.sync_p50());
     table.figure("one synced write, p50", sync_ms, "ms");
     let server = plan.serve("functions")?;
     let client = Client::new(server.endpoint())?;
@@ -145,7 +145,7 @@ fn cold(client: &Client, data: &Path, table: &mut Table) -> anyhow::Result<()> {
         invoke(client, "files", Some(number))?;
         edits.push(edited.elapsed());
     }
-    let [plain, loaded, cold, edits] = [plain, loaded, cold, edits].map(|times| millis(p50(times)));
+    let [plain, loaded, cold, edits] = [plain, loaded, cold, edits].map(|times| ms(p50(times)));
     table.figure("node -e 0, p50", plain, "ms");
     table.figure(
         format!("node -e, loading the bundle of {FILES} files, p50"),
@@ -241,10 +241,6 @@ fn bundle(number: usize) -> String {
 fn middle(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 /// Turns of each rate, of which the middle one counts.

@@ -9,7 +9,7 @@ use super::definitions::create;
 use super::echo::Echo;
 use super::load::{self, Connection, Until, states_request};
 use super::plan::Plan;
-use super::starts::{ms, start_request};
+use super::starts::{ms, start_request, until_ended};
 use super::table::{Limit, Table, Target};
 
 /// AWS: a history has at most 25,000 events.
@@ -18,7 +18,6 @@ const EVENTS: usize = 25_000;
 const PAGE_EVENTS: usize = 1_000;
 /// Longest wait for the execution that has them.
 const PATIENCE: Duration = Duration::from_secs(120);
-const ASK: Duration = Duration::from_millis(20);
 
 pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     let server = plan.serve("history")?;
@@ -42,19 +41,7 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     let began = Instant::now();
     let started: Value = serde_json::from_slice(connection.call(&start)?)?;
     let execution = started["executionArn"].as_str().context("no execution")?;
-    let input = json!({ "executionArn": execution, "includedData": "METADATA_ONLY" });
-    let describe = states_request(endpoint, "DescribeExecution", &input.to_string());
-    loop {
-        let described: Value = serde_json::from_slice(connection.call(&describe)?)?;
-        if described["status"] != "RUNNING" {
-            break;
-        }
-        ensure!(
-            began.elapsed() < PATIENCE,
-            "a history is not full after {PATIENCE:?}"
-        );
-        std::thread::sleep(ASK);
-    }
+    until_ended(&mut connection, endpoint, execution, PATIENCE)?;
     let filled = began.elapsed();
     let (mut times, mut bytes, mut reads) = (Vec::new(), 0, 0);
     let meter = server.meter();
@@ -75,6 +62,7 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     times.sort_unstable();
     let at = |part: f64| ms(times[((count - 1) as f64 * part).round() as usize]);
     let echo = Echo::start(bytes)?;
+    let input = json!({ "executionArn": execution, "maxResults": PAGE_EVENTS });
     let request = states_request(&echo.endpoint(), "GetExecutionHistory", &input.to_string());
     let until = Until::Over(plan.time / 4);
     let echoed = load::closed(&echo.endpoint(), &[request], 1, until)?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::definitions::create;
@@ -10,7 +10,7 @@ use super::load::{Connection, states_request};
 use super::machine::p50;
 use super::plan::Plan;
 use super::server::Server;
-use super::starts::{cost, ms, start_request, sync_request};
+use super::starts::{cost, ms, start_request, sync_request, until_ended};
 use super::table::{Table, Target};
 
 /// Children of the distributed map; an inline one has a tenth of it as items.
@@ -20,8 +20,6 @@ const CHILDREN_MAX: u64 = 130_000;
 const CHILDREN_TO_ITEMS: u64 = 10;
 /// Times that the inline map runs; the middle one counts.
 const TURNS: usize = 5;
-/// Between two questions whether a map has ended.
-const ASK: Duration = Duration::from_millis(20);
 /// Longest wait for a map.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -82,25 +80,13 @@ fn distributed(
     let began = Instant::now();
     let start = start_request(endpoint, &arn, &zeros(children));
     let started: Value = serde_json::from_slice(connection.call(&start)?)?;
-    let describe = |data: &str| {
-        let input = json!({ "executionArn": started["executionArn"], "includedData": data });
-        states_request(endpoint, "DescribeExecution", &input.to_string())
-    };
-    let asked = describe("METADATA_ONLY");
-    loop {
-        let described: Value = serde_json::from_slice(connection.call(&asked)?)?;
-        if described["status"] != "RUNNING" {
-            break;
-        }
-        ensure!(
-            began.elapsed() < PATIENCE,
-            "a distributed map of {children} children still runs after {PATIENCE:?}"
-        );
-        std::thread::sleep(ASK);
-    }
+    let execution = started["executionArn"].as_str().context("no execution")?;
+    until_ended(&mut connection, endpoint, execution, PATIENCE)?;
     let took = began.elapsed();
     let used = meter.used(server);
-    let ended: Value = serde_json::from_slice(connection.call(&describe("ALL_DATA"))?)?;
+    let input = json!({ "executionArn": execution, "includedData": "ALL_DATA" });
+    let describe = states_request(endpoint, "DescribeExecution", &input.to_string());
+    let ended: Value = serde_json::from_slice(connection.call(&describe)?)?;
     succeeded(&ended, children)?;
     let what = format!("distributed Map of {children} {kind} children of one Pass state");
     let target = Target::AtMost(30.0);

@@ -24,6 +24,8 @@ const PAYLOAD_BYTES: usize = 1_024;
 const PAYLOADS: usize = 256;
 /// For flushes and compactions after the load.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
+/// Between two questions whether an execution has ended.
+const ASK: Duration = Duration::from_millis(20);
 /// How long executions may go on after the last answer.
 const END_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -388,6 +390,29 @@ pub fn start_request(endpoint: &str, arn: &str, input: &str) -> Vec<u8> {
 pub fn sync_request(endpoint: &str, arn: &str, input: &str) -> Vec<u8> {
     let body = json!({ "stateMachineArn": arn, "input": input });
     states_request(endpoint, "StartSyncExecution", &body.to_string())
+}
+
+/// Asks until an execution has ended, however it ends; an error after `patience`.
+pub fn until_ended(
+    connection: &mut Connection,
+    endpoint: &str,
+    execution: &str,
+    patience: Duration,
+) -> anyhow::Result<()> {
+    let input = json!({ "executionArn": execution, "includedData": "METADATA_ONLY" });
+    let describe = states_request(endpoint, "DescribeExecution", &input.to_string());
+    let began = Instant::now();
+    loop {
+        let described: Value = serde_json::from_slice(connection.call(&describe)?)?;
+        if described["status"] != "RUNNING" {
+            return Ok(());
+        }
+        ensure!(
+            began.elapsed() < patience,
+            "{execution} still runs after {patience:?}"
+        );
+        std::thread::sleep(ASK);
+    }
 }
 
 /// An order of 1 KB; its values are as unlike those of another as values of orders are.
