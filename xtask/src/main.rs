@@ -17,6 +17,7 @@ mod codegen;
 mod conformance;
 mod crash;
 mod fuzz;
+mod random;
 mod sim;
 mod soak;
 mod test;

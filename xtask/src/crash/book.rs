@@ -116,6 +116,7 @@ impl Book {
     }
 
     /// Looks at an answer of `DescribeExecution`: an acknowledged execution is there, and an ended one stays ended.
+    /// An answer that the server could not give says nothing.
     pub fn see(&self, record: &Record, reply: &Reply) {
         if reply.status >= 500 || is_throttled(reply) {
             return;

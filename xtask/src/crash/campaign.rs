@@ -11,9 +11,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::book::{Book, Phase, Target};
 use super::load::{self, Completer, Files, Pace, Starter};
-use super::random::Random;
 use super::server::{Launch, Life, panics};
 use super::verify::{self, Rules};
+use crate::random::Random;
 use crate::soak::client::Client;
 
 /// A directory of its own with a server, its clients and what they know.
@@ -118,7 +118,6 @@ impl Campaign {
 
     /// Runs clients beside `body`, which kills and starts the server and leaves it running; then lets everything
     /// come to its end, looks at all of it, and stops the server.
-    ///
     pub fn run(
         mut self,
         pace: Pace,

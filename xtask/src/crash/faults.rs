@@ -72,39 +72,49 @@ pub fn run(name: &str, place: &Place) -> Result<Report> {
         let library = Library::build(&place.directory)?;
         campaign.launch.environment = library.environment(below);
         let survives = below == LOG_STORE || below == FUNCTIONS;
-        return campaign.run(pace, |campaign, _| {
+        return campaign.run(pace, |campaign, report| {
+            report.faults = 1;
             let mut take = |is_taken: bool| match is_taken {
                 true => library.fail(call, number, times),
                 false => library.fail(call, 0, 0),
             };
-            match survives {
+            let life = match survives {
                 true => goes_on(campaign, name, &mut take),
                 false => stops(campaign, name, errno_text(number), &mut take),
+            }?;
+            if library.failed()? == 0 {
+                campaign
+                    .book
+                    .violate(format!("{name}: no call of the server has failed"));
             }
+            Ok(life)
         });
     }
     let data = campaign.launch.data.clone();
-    campaign.run(pace, |campaign, _| match name {
-        "real-full-disk" => {
-            mount(&data, FULL_DISK_MB)?;
-            let mut take = |is_taken: bool| fill(&data, is_taken);
-            stops(campaign, name, errno_text(ENOSPC), &mut take)
+    campaign.run(pace, |campaign, report| {
+        report.faults = 1;
+        match name {
+            "real-full-disk" => {
+                mount(&data, FULL_DISK_MB)?;
+                let mut take = |is_taken: bool| fill(&data, is_taken);
+                stops(campaign, name, errno_text(ENOSPC), &mut take)
+            }
+            "real-full-log-store" => {
+                mount(&data.join("telemetry"), FULL_DISK_MB)?;
+                let mut take = |is_taken: bool| fill(&data.join("telemetry"), is_taken);
+                goes_on(campaign, name, &mut take)
+            }
+            "real-read-only" => {
+                mount(&data, FULL_DISK_MB)?;
+                read_only(campaign, name)
+            }
+            "torn-and-rotten-journal" => rotten_journal(campaign, name),
+            "rotten-table" => rotten_table(campaign, name),
+            other => bail!(
+                "there is no fault {other:?}; there are {}",
+                NAMES.join(", ")
+            ),
         }
-        "real-full-log-store" => {
-            mount(&data.join("telemetry"), FULL_DISK_MB)?;
-            let mut take = |is_taken: bool| fill(&data.join("telemetry"), is_taken);
-            goes_on(campaign, name, &mut take)
-        }
-        "real-read-only" => {
-            mount(&data, FULL_DISK_MB)?;
-            read_only(campaign, name)
-        }
-        "torn-and-rotten-journal" => rotten_journal(campaign, name),
-        "rotten-table" => rotten_table(campaign, name),
-        other => bail!(
-            "there is no fault {other:?}; there are {}",
-            NAMES.join(", ")
-        ),
     })
 }
 
@@ -155,6 +165,11 @@ fn stops(
         ended.map_or("nothing".to_owned(), |status| status.to_string()),
     );
     println!("  {name}: {}", said.lines().last().unwrap_or(""));
+    if !was_unwell {
+        campaign.book.violate(format!(
+            "{name}: /health has not answered 503 before the end"
+        ));
+    }
     drop(life);
     // As long as the disk is away, a start either works or says why it does not.
     let mut tried = campaign.launch.start()?;
@@ -201,9 +216,15 @@ fn goes_on(
             life.said()
         ));
     }
+    let said = life.said();
+    if name.contains("log-store") && !said.contains("the store of logs has failed") {
+        campaign.book.violate(format!(
+            "{name}: the server does not say that its logs have failed: {said}"
+        ));
+    }
     println!(
         "  {name}: it goes on; it says: {}",
-        life.said().lines().last().unwrap_or("nothing")
+        said.lines().last().unwrap_or("nothing")
     );
     take(false)?;
     campaign.close();
@@ -354,7 +375,7 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
         campaign.launch.is_sound()?,
         "fsck finds something before anything is rotten"
     );
-    let (mut found, mut unseen, mut checked) = (0, 0, 0);
+    let (mut rounds, mut found, mut unseen, mut checked) = (0, 0, 0, 0);
     let mut told = String::new();
     for _ in 0..ROTTEN_ROUNDS {
         // A compaction of a start before this one may have replaced it.
@@ -366,20 +387,21 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
         file.read_exact_at(&mut byte, at)?;
         file.write_all_at(&[byte[0] ^ 0x20], at)?;
         let is_sound = campaign.launch.is_sound()?;
+        rounds += 1;
         checked += u64::from(!is_sound);
         let mut life = campaign.launch.start()?;
         let looked = life.address().and_then(|address| {
             verify::recheck(&mut Client::connect(&address)?, &campaign.book, 0)
         });
         match looked {
-            Ok(()) => unseen += 1,
-            Err(error) => {
+            Ok(0) => unseen += 1,
+            looked => {
                 ensure!(
                     !is_sound,
-                    "a rotten byte makes the server err, and fsck finds nothing: {error:#}"
+                    "a rotten byte makes the server err, and fsck finds nothing: {looked:?}"
                 );
                 found += 1;
-                told = format!("{error:#}");
+                told = format!("{looked:?}");
             }
         }
         drop(life);
@@ -387,11 +409,11 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
     }
     // A byte of what only speeds reading up, or of nothing, may go unseen.
     ensure!(
-        checked * 2 > ROTTEN_ROUNDS,
-        "fsck found {checked} of {ROTTEN_ROUNDS} rotten bytes"
+        checked * 2 > rounds,
+        "fsck found {checked} of {rounds} rotten bytes"
     );
     println!(
-        "  {name}: of {ROTTEN_ROUNDS} rotten bytes fsck found {checked}; the server came upon {found}, and did not read {unseen}; {told}"
+        "  {name}: of {rounds} rotten bytes fsck found {checked}; the server came upon {found}, and did not read {unseen}; {told}"
     );
     again(campaign)
 }
@@ -461,10 +483,16 @@ impl Library {
     /// From now on `times` calls fail so.
     fn fail(&self, call: u64, number: i32, times: i32) -> Result<()> {
         let file = OpenOptions::new().write(true).open(&self.control)?;
-        file.write_all_at(&[0; 4], 12)?;
         file.write_all_at(&times.to_ne_bytes(), 8)?;
         file.write_all_at(&number.to_ne_bytes(), call)?;
         Ok(())
+    }
+
+    /// How many calls have failed.
+    fn failed(&self) -> Result<i32> {
+        let mut number = [0; 4];
+        File::open(&self.control)?.read_exact_at(&mut number, 12)?;
+        Ok(i32::from_ne_bytes(number))
     }
 }
 
@@ -490,7 +518,10 @@ fn in_namespaces(name: &str, place: &Place) -> Result<Report> {
         .env(INSIDE, &place.directory)
         .stderr(Stdio::inherit())
         .output()?;
-    let mut report = Report::default();
+    let mut report = Report {
+        faults: 1,
+        ..Report::default()
+    };
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         match line.strip_prefix(FIGURES) {
             Some(figures) => report.read_figures(figures),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::book::{Book, PAUSE, Phase, Record, Target, error_name, is_throttled, operation};
 use super::machines::{self, Kind};
-use super::random::Random;
+use crate::random::Random;
 use crate::soak::client::{Client, zip};
 
 /// The files that functions write to.

@@ -284,7 +284,7 @@ fn chain(states: Value) -> Value {
 /// The error of a task whose server died.
 pub const LOST: &str = "Lambda.SdkClientException";
 /// The error of a task whose function this machine could not start.
-const NOT_STARTED: &str = "Lambda.ServiceException";
+pub const NOT_STARTED: &str = "Lambda.ServiceException";
 pub const ITEMS: u64 = 4;
 pub const ACTIVITY: &str = "works";
 pub const COUNTS: &str = "counts";

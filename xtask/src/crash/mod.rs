@@ -6,7 +6,6 @@ mod faults;
 mod history;
 mod load;
 mod machines;
-mod random;
 mod server;
 mod verify;
 
@@ -20,7 +19,7 @@ use campaign::{Campaign, Report};
 use load::Pace;
 use verify::Rules;
 
-use crate::test::target_folder;
+use crate::test::{stepwell, target_folder};
 
 /// What is asked for.
 struct Options {
@@ -36,10 +35,7 @@ struct Options {
 /// Runs everything and fails if anything acknowledged was lost, repeated or changed.
 pub fn run(arguments: &[&str]) -> Result<()> {
     let options = Options::parse(arguments)?;
-    let binary = match &options.binary {
-        Some(binary) => binary.clone(),
-        None => built()?,
-    };
+    let binary = stepwell(options.binary.as_deref())?;
     let binary = binary
         .canonicalize()
         .with_context(|| format!("find {}", binary.display()))?;
@@ -93,7 +89,6 @@ pub fn run(arguments: &[&str]) -> Result<()> {
             seed: options.seed,
         };
         report.add(faults::run(name, &place).with_context(|| format!("fault {name}"))?);
-        report.faults += 1;
     }
     println!(
         "\ncrash: seed {}, {} s",
@@ -134,15 +129,6 @@ impl Options {
             name => vec![name],
         }
     }
-}
-
-/// The release build, else the debug build.
-fn built() -> Result<PathBuf> {
-    ["release", "debug"]
-        .map(|profile| target_folder().join(profile).join("stepwell"))
-        .into_iter()
-        .find(|binary| binary.is_file())
-        .context("no stepwell binary: `cargo build --release -p stepwell`, or give --binary FILE")
 }
 
 impl Options {

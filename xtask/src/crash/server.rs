@@ -34,7 +34,8 @@ pub struct Life {
 }
 
 impl Launch {
-    /// Whether `stepwell fsck` finds nothing in the data directory, which no server has open.
+    /// Whether `stepwell fsck` finds nothing in the data directory, which no server has open. What it cannot read to its
+    /// end is not sound.
     pub fn is_sound(&self) -> Result<bool> {
         let checked = Command::new(&self.binary)
             .arg("fsck")
@@ -42,7 +43,11 @@ impl Launch {
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("start {}", self.binary.display()))?;
-        Ok(checked.status.success())
+        match checked.status.code() {
+            Some(0) => Ok(true),
+            Some(1 | 2) => Ok(false),
+            _ => bail!("fsck ended with {}", checked.status),
+        }
     }
 
     pub fn start(&self) -> Result<Life> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::book::{Book, PAUSE, Record, lock, operation};
 use super::history::{self, Attempt};
 use super::load::describe;
-use super::machines::{self, Kind};
+use super::machines::{self, Kind, NOT_STARTED};
 use crate::soak::client::Client;
 
 /// How often each try of each task had its effect, by execution.
@@ -191,7 +191,7 @@ fn check(
     let output: Value = serde_json::from_str(output).context("an output is JSON")?;
     // Nobody knows that it was started, so nobody has redriven it.
     let waits_for_redrive = record.kind == Kind::Redriven && !book.is_redriven(name);
-    let may_fail = rules.functions_may_fail && status == "FAILED";
+    let may_fail = rules.functions_may_fail && status == "FAILED" && error == NOT_STARTED;
     if !waits_for_redrive
         && !may_fail
         && let Some(wrong) = record.kind.judge(record.n, status, &output, error)
@@ -331,13 +331,16 @@ fn children(
 }
 
 /// Everything acknowledged from a life on is there.
-pub fn recheck(client: &mut Client, book: &Book, life: u64) -> Result<()> {
+pub fn recheck(client: &mut Client, book: &Book, life: u64) -> Result<u64> {
+    let mut unanswered = 0;
     for record in book.acknowledged_since(life) {
         if !record.kind.is_only_counted() {
-            book.see(&record, &describe(client, &record)?);
+            let reply = describe(client, &record)?;
+            unanswered += u64::from(reply.status >= 500);
+            book.see(&record, &reply);
         }
     }
-    Ok(())
+    Ok(unanswered)
 }
 
 /// Every name with its ARN, over all pages.

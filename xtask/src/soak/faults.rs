@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::Reply;
+use crate::random::mixed;
 
 /// A function to make.
 pub struct Function {
@@ -112,14 +113,6 @@ impl Case {
             )
         })
     }
-}
-
-/// SplitMix64: well mixed bits, the same on every machine.
-fn mixed(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 pub const FUNCTIONS_MIN: u64 = 3;

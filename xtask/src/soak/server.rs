@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::root;
-use crate::test::target_folder;
+use crate::test::{stepwell, target_folder};
 
 /// A running server with a data directory of its own.
 pub struct Server {
@@ -35,14 +35,7 @@ pub struct Traces {
 impl Server {
     /// Starts `binary`; without one the release build, else the debug build.
     pub fn start(binary: Option<&Path>) -> Result<Server> {
-        let built =
-            ["release", "debug"].map(|profile| target_folder().join(profile).join("stepwell"));
-        let binary = match binary {
-            Some(binary) => binary.to_owned(),
-            None => built.into_iter().find(|binary| binary.is_file()).context(
-                "no stepwell binary: `cargo build --release -p stepwell`, or give --binary FILE",
-            )?,
-        };
+        let binary = stepwell(binary)?;
         let data = target_folder().join(format!("soak-{}", std::process::id()));
         let mut child = Command::new(&binary)
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])

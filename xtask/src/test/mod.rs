@@ -139,6 +139,17 @@ fn plain(mut command: Command) -> Result<Vec<String>> {
     Ok(Vec::new())
 }
 
+/// The server to test: the given one, else the release build, else the debug build.
+pub fn stepwell(binary: Option<&Path>) -> Result<PathBuf> {
+    let built = ["release", "debug"].map(|profile| target_folder().join(profile).join("stepwell"));
+    match binary {
+        Some(binary) => Ok(binary.to_owned()),
+        None => built.into_iter().find(|binary| binary.is_file()).context(
+            "no stepwell binary: `cargo build --release -p stepwell`, or give --binary FILE",
+        ),
+    }
+}
+
 /// Where cargo puts what it builds.
 pub fn target_folder() -> PathBuf {
     let folder = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
