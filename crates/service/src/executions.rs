@@ -11,6 +11,7 @@ use stepwell_engine::{
 use stepwell_store::Error;
 
 use crate::command::{Answered, LiveEvents, RequestId};
+use crate::events::StatusChange;
 use crate::machines::deleting;
 use crate::residents::Resident;
 use crate::rows::execution::{ExecutionRow, encode_execution, execution_key, frame_key};
@@ -363,6 +364,7 @@ impl Shard {
         self.move_timer(number, resident.due_ms, due_ms, is_durable);
         if is_durable {
             self.stage_rows(number, &mut resident, &transition, is_in_doubt);
+            self.publish_changes(now, &resident, &transition)?;
         }
         resident.due_ms = due_ms;
         resident.is_in_doubt = is_in_doubt;
@@ -433,14 +435,27 @@ impl Shard {
         }
         self.staging
             .put(execution_key(number), encode_execution(&resident.row));
-        let opens = transition.events.first().is_some_and(|event| {
-            event.id == EventId(1) || matches!(event.details, Details::ExecutionRedriven { .. })
-        });
-        let has_changed_status = opens || resident.is_over();
+        let has_changed_status = opens(transition) || resident.is_over();
         // A child is listed by its map run.
         if has_changed_status && resident.child_of.is_none() {
             self.list_execution(number, resident);
         }
+    }
+
+    /// Tells the rules of the default bus what a transition has made of an execution's status.
+    fn publish_changes(
+        &mut self,
+        now: Timestamp,
+        resident: &Resident,
+        transition: &Transition,
+    ) -> Done<()> {
+        if opens(transition) {
+            self.publish_status(now, resident, StatusChange::Running)?;
+        }
+        if resident.is_over() && !transition.events.is_empty() {
+            self.publish_status(now, resident, StatusChange::Ended)?;
+        }
+        Ok(())
     }
 
     /// An execution has just ended.
@@ -477,6 +492,13 @@ impl Shard {
         }
         Ok(())
     }
+}
+
+/// Whether an execution runs from this transition on, for the first time or again.
+fn opens(transition: &Transition) -> bool {
+    transition.events.first().is_some_and(|event| {
+        event.id == EventId(1) || matches!(event.details, Details::ExecutionRedriven { .. })
+    })
 }
 
 /// When a Standard execution times out that runs from `from_ms` on, in milliseconds since the epoch.

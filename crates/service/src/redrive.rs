@@ -13,6 +13,9 @@ use crate::rows::{VERSION, after, decode, decode_json, encode, index};
 use crate::shard::{Done, Shard, body};
 use crate::staging::Rows;
 
+/// AWS: why an execution that runs cannot be redriven.
+pub(crate) const IS_RUNNING: &str = "Execution is RUNNING and cannot be redriven";
+
 /// AWS: an execution may be redriven for 14 days after its end.
 const REDRIVABLE_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
 
@@ -106,7 +109,7 @@ pub(crate) fn obstacle(
 ) -> Result<Option<&'static str>, Error> {
     let execution = &row.execution;
     match execution.status() {
-        Status::Running => return Ok(Some("Execution is RUNNING and cannot be redriven")),
+        Status::Running => return Ok(Some(IS_RUNNING)),
         Status::Succeeded => return Ok(Some("Execution is SUCCEEDED and cannot be redriven")),
         Status::Failed | Status::TimedOut | Status::Aborted => {}
     }

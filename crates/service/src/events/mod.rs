@@ -5,6 +5,7 @@ pub(crate) mod pattern;
 mod permissions;
 mod publish;
 mod rules;
+mod status;
 mod targets;
 pub(crate) mod transform;
 mod wildcard;
@@ -22,6 +23,7 @@ pub(crate) use buses::{
 };
 pub(crate) use publish::{Compiled, OnItsWay, PublishedEvent, derived};
 pub(crate) use rules::{check_pattern, find_rule, missing_rule, rule_arn, rule_in};
+pub(crate) use status::StatusChange;
 
 /// Tags on one resource. Source: TagResource of EventBridge.
 const TAGS_MAX: usize = 50;

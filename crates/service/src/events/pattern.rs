@@ -90,9 +90,28 @@ impl Pattern {
     pub(crate) fn matches(&self, event: &Value) -> bool {
         self.0.matches(Some(event))
     }
+
+    /// Whether an event may be as the pattern says of which only `known` is known: its objects may have more members.
+    pub(crate) fn may_match(&self, known: &Value) -> bool {
+        self.0.may_match(known)
+    }
 }
 
 impl Fields {
+    fn may_match(&self, known: &Value) -> bool {
+        let may = |(name, node): &(String, Node)| match (node, known.get(name)) {
+            (_, None) => true,
+            (Node::Nested(fields), Some(value)) => fields.may_match(value),
+            (Node::Leaf(tests), value) => leaf_matches(tests, value),
+        };
+        let may_one = |alternatives: &Vec<Fields>| {
+            alternatives
+                .iter()
+                .any(|alternative| alternative.may_match(known))
+        };
+        self.fields.iter().all(may) && self.alternatives.iter().all(may_one)
+    }
+
     /// - `event`: `None` where the event has no such object.
     fn matches(&self, event: Option<&Value>) -> bool {
         match event {

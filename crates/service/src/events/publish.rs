@@ -79,14 +79,22 @@ fn seconds(ms: i64) -> String {
 /// Code and message of an entry that is not taken.
 type EntryFailure = (&'static str, String);
 
+/// An enabled rule, read.
+pub(super) type CompiledRule = (Pattern, EventRuleRow);
+
 /// The enabled rules with a pattern, read once for each bus.
 #[derive(Default)]
-pub(crate) struct Compiled(BTreeMap<String, Arc<Vec<(Pattern, EventRuleRow)>>>);
+pub(crate) struct Compiled {
+    rules: BTreeMap<String, Arc<Vec<CompiledRule>>>,
+    /// Whether a rule of the default bus may want the status changes of executions; `None`: not asked yet.
+    pub(super) wants_status: Option<bool>,
+}
 
 impl Compiled {
     /// A rule of the bus has changed.
     pub(crate) fn forget(&mut self, bus: &str) {
-        self.0.remove(bus);
+        self.rules.remove(bus);
+        self.wants_status = None;
     }
 }
 
@@ -233,7 +241,53 @@ impl Shard {
         key: Vec<u8>,
         value: &[u8],
     ) -> Done<bool> {
-        let mut way: OnItsWay = decode_json(&key, value)?;
+        let way: OnItsWay = decode_json(&key, value)?;
+        match self.hand_on_from(now, bus, way, Shard::has_no_room)? {
+            Some(rest) => {
+                self.staging.put(key, encode_json(&rest));
+                Ok(false)
+            }
+            None => {
+                self.staging.delete(key);
+                Ok(true)
+            }
+        }
+    }
+
+    fn has_no_room(&self) -> bool {
+        self.is_full() || self.deliveries.is_nearly_full()
+    }
+
+    /// Hands an event of a service of ours to the targets of the rules that it matches, in the commit of what it tells.
+    ///
+    /// What a full batch has no room for waits in the index. What a full queue of deliveries has no room for is lost,
+    /// and told. AWS: such events are delivered as well as can be.
+    pub(super) fn hand_on_at_once(
+        &mut self,
+        now: Timestamp,
+        bus: &str,
+        event: PublishedEvent,
+    ) -> Done<()> {
+        let ticking = Ticking::Event(bus.to_string(), event.id.clone());
+        let way = OnItsWay {
+            event,
+            hops: 0,
+            after_rule: None,
+        };
+        if let Some(rest) = self.hand_on_from(now, bus, way, Shard::is_full)? {
+            self.put_event_row(now, &ticking, encode_json(&rest));
+        }
+        Ok(())
+    }
+
+    /// - Returns what is left to do, once there is no room.
+    fn hand_on_from(
+        &mut self,
+        now: Timestamp,
+        bus: &str,
+        mut way: OnItsWay,
+        has_no_room: fn(&Shard) -> bool,
+    ) -> Done<Option<OnItsWay>> {
         let rules = self.compiled_rules(bus)?;
         let event = way.event.value(&self.settings);
         for (pattern, rule) in rules.iter() {
@@ -244,15 +298,13 @@ impl Shard {
             if is_done || !pattern.matches(&event) {
                 continue;
             }
-            if self.is_full() || self.deliveries.is_nearly_full() {
-                self.staging.put(key, encode_json(&way));
-                return Ok(false);
+            if has_no_room(self) {
+                return Ok(Some(way));
             }
             self.feed_targets(now, rule, &way.event, way.hops)?;
             way.after_rule = Some(rule.name.clone());
         }
-        self.staging.delete(key);
-        Ok(true)
+        Ok(None)
     }
 
     /// Hands an event to all targets of a rule.
@@ -296,8 +348,8 @@ impl Shard {
         Ok(())
     }
 
-    fn compiled_rules(&mut self, bus: &str) -> Result<Arc<Vec<(Pattern, EventRuleRow)>>, Error> {
-        if let Some(rules) = self.compiled.0.get(bus) {
+    pub(super) fn compiled_rules(&mut self, bus: &str) -> Result<Arc<Vec<CompiledRule>>, Error> {
+        if let Some(rules) = self.compiled.rules.get(bus) {
             return Ok(Arc::clone(rules));
         }
         let all = event_rules_of(bus);
@@ -314,7 +366,9 @@ impl Shard {
             }
         }
         let rules = Arc::new(rules);
-        self.compiled.0.insert(bus.to_string(), Arc::clone(&rules));
+        self.compiled
+            .rules
+            .insert(bus.to_string(), Arc::clone(&rules));
         Ok(rules)
     }
 }

@@ -3,6 +3,7 @@
 use stepwell_engine::{Input, Status, Ticket, Timestamp};
 
 use super::children::ChildStart;
+use crate::events::StatusChange;
 use crate::executions::{EXPRESS_OPEN_MAX, standard_deadline};
 use crate::redrive::obstacle;
 use crate::rows::encode;
@@ -128,6 +129,7 @@ impl Shard {
             return Ok(());
         }
         let timeout = row.execution.definition().timeout_seconds();
+        let pending_since = run.redriven_ms.unwrap_or(now.as_millis());
         let started_ms = row.execution.identity.started_ms;
         let deadline = standard_deadline(started_ms, now.as_millis(), timeout);
         count_again(&mut run, &child);
@@ -138,6 +140,12 @@ impl Shard {
         self.staging
             .put(map_run::child_key(run.number, index), encode(&child));
         let deadline = Some(Timestamp::from_millis(deadline));
+        if let Some(resident) = self.residents.remove(&number) {
+            let pending = StatusChange::PendingRedrive(Timestamp::from_millis(pending_since));
+            let published = self.publish_status(now, &resident, pending);
+            self.residents.insert(number, resident);
+            published?;
+        }
         self.advance(now, number, Input::Redrive { deadline })
     }
 }

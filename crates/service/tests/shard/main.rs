@@ -22,6 +22,7 @@ mod reads;
 mod redrives;
 mod retention;
 mod schedules;
+mod status_changes;
 mod tasks;
 mod timers;
 mod versions;
