@@ -79,7 +79,7 @@ pub struct Identity {
 /// [`Execution::unsupplied`] names.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Execution {
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     pub(crate) status: Status,
     pub(crate) input: Slot,
     pub(crate) output: Option<Slot>,
@@ -135,7 +135,7 @@ impl Execution {
     /// An execution of which nothing but its identity is known.
     pub(crate) fn unattached(identity: Identity) -> Execution {
         Execution {
-            identity,
+            identity: Arc::new(identity),
             status: Status::Running,
             input: Slot {
                 at: EventId::NONE,

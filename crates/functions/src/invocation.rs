@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -72,6 +73,36 @@ pub struct InvokeReply {
     pub log_tail: Option<String>,
     /// The version that ran.
     pub executed_version: String,
+    /// What the invocation took.
+    pub figures: Figures,
+}
+
+/// The figures of one invocation, as REPORT tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// When the invocation began, init left out: milliseconds since 1970, UTC.
+    pub started_ms: i64,
+    /// How long init took, if the environment was started for this invocation or ahead of it.
+    pub init: Option<Duration>,
+    /// Without init.
+    pub duration: Duration,
+    /// Whole milliseconds of `duration`, rounded up.
+    pub billed_ms: u64,
+    /// The most memory that the environment has used.
+    pub memory_used_mb: u32,
+    /// How the runtime ended.
+    pub ending: Ending,
+}
+
+/// How an invocation ended for the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Also a function that answered with its own error.
+    Success,
+    /// The function's timeout was over.
+    Timeout,
+    /// The runtime ended; the type of the error.
+    Error(&'static str),
 }
 
 /// The value of `X-Amz-Function-Error`.

@@ -24,9 +24,9 @@ pub use configuration::{
 };
 pub use inspector::{Inspection, StartFunction};
 pub use invocation::{
-    FunctionError, Invocation, InvokeError, InvokeReply, LOG_BYTES_MAX, LOG_EVENT_BYTES_MAX,
-    LOG_TAIL_BYTES_MAX, LogLine, LogSink, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, STREAM_BYTES_MAX,
-    StreamPart, StreamSink, ThrottleReason,
+    Ending, Figures, FunctionError, Invocation, InvokeError, InvokeReply, LOG_BYTES_MAX,
+    LOG_EVENT_BYTES_MAX, LOG_TAIL_BYTES_MAX, LogLine, LogSink, REQUEST_BYTES_MAX,
+    RESPONSE_BYTES_MAX, STREAM_BYTES_MAX, StreamPart, StreamSink, ThrottleReason,
 };
 pub use package::PackageSource;
 pub use pool::{ControlGroup, Pool, PoolOptions};

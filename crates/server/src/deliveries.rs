@@ -5,10 +5,11 @@ use std::sync::Arc;
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_integrations::{Integrations, Outgoing};
 use stepwell_service::{
-    BusEvent, DeliveryAction, DeliveryCall, DeliveryOutcome, FunctionReply, Message,
+    BusEvent, DeliveryAction, DeliveryCall, DeliveryOutcome, FunctionReply, Message, Timestamp,
 };
 
 use crate::functions::{Functions, Unrun, unrun_error};
+use crate::observers::{Asynchronous, Incident};
 use crate::shard::now;
 
 /// What became of one attempt; a fault of ours is one that may go well later.
@@ -40,7 +41,15 @@ async fn perform(
             request_id,
             trace_header,
             client_context,
+            queued_ms,
+            answered,
+            is_first,
         } => {
+            if *is_first {
+                functions.observers.happened(&Incident::EventReceived {
+                    function_arn: call.target.clone(),
+                });
+            }
             let invocation = Invocation {
                 request_id: request_id.clone(),
                 function_arn: call.target.clone(),
@@ -50,8 +59,15 @@ async fn perform(
                 log_tail: false,
                 stream: None,
             };
-            // The ARN has the qualifier in it.
-            outcome_of(functions.invoke(&call.target, None, invocation).await)
+            let queued = Asynchronous {
+                queued: Timestamp::from_millis(*queued_ms),
+                attempt: answered + 1,
+            };
+            outcome_of(
+                functions
+                    .invoke_queued(&call.target, invocation, queued)
+                    .await,
+            )
         }
         DeliveryAction::Send(message) => {
             let outgoing = outgoing(call.payload.text(), message);

@@ -26,6 +26,8 @@ mod inspection;
 mod limits;
 mod log_writer;
 mod logs;
+#[allow(dead_code, reason = "the observers that read all of it follow")]
+mod observers;
 mod performer;
 mod probes;
 mod quotas;

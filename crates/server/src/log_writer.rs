@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use stepwell_api::logs;
 use stepwell_functions::LogLine;
-use stepwell_service::{KnownTexts, LiveEvents, LogDelivery, LogGroup, LogsRequest, Request};
+use stepwell_service::{KnownTexts, LiveEvents, LogGroup, LogTarget, LogsRequest, Request};
 use stepwell_store::Error;
 use stepwell_telemetry::{
     Level, LogEvent, Logs, LogsReader, Read, Source, VALIDATION_MESSAGE, VALIDATION_STREAM,
@@ -17,6 +17,7 @@ use stepwell_telemetry::{
 };
 use tokio::sync::oneshot;
 
+use crate::observers::{Commit, Observer};
 use crate::shard::{Handle, now};
 
 /// Deliveries that may wait.
@@ -53,7 +54,7 @@ struct Waiting {
 /// Something to be logged.
 enum Delivery {
     Line(LogLine),
-    Events(LiveEvents, Box<LogDelivery>),
+    Events(Arc<Commit>),
     /// A log group has become the destination of a state machine.
     Validation {
         log_group_arn: String,
@@ -100,20 +101,6 @@ impl LogQueue {
     pub(crate) fn line(&self, line: LogLine) {
         let bytes = line.text.len();
         self.deliver(Delivery::Line(line), bytes);
-    }
-
-    /// Logs the events of an execution, if its state machine logs.
-    pub(crate) fn events(&self, mut live: LiveEvents) {
-        let Some(log) = live.log.take() else {
-            return;
-        };
-        let bytes = live
-            .events
-            .iter()
-            .filter_map(|event| event.details.body())
-            .map(|body| body.text().map_or(0, str::len))
-            .sum();
-        self.deliver(Delivery::Events(live, log), bytes);
     }
 
     /// Leaves the mark of a new log destination.
@@ -218,6 +205,14 @@ impl LogQueue {
     }
 }
 
+impl Observer for LogQueue {
+    fn committed(&self, commit: &Arc<Commit>) {
+        if commit.has_logs {
+            self.deliver(Delivery::Events(Arc::clone(commit)), commit.bytes);
+        }
+    }
+}
+
 /// The thread.
 pub(crate) struct LogThread {
     queue: Arc<LogQueue>,
@@ -301,7 +296,7 @@ impl Writer {
         for delivery in deliveries {
             match delivery {
                 Delivery::Line(line) => self.write_line(&mut groups, line)?,
-                Delivery::Events(live, log) => self.write_events(&mut groups, &live, &log)?,
+                Delivery::Events(commit) => self.write_commit(&mut groups, &commit)?,
                 Delivery::Validation { log_group_arn } => {
                     if let Some(group) = self.group(&mut groups, &log_group_arn)? {
                         let event = LogEvent {
@@ -373,38 +368,57 @@ impl Writer {
         }
     }
 
+    fn write_commit(
+        &mut self,
+        groups: &mut BTreeMap<String, Option<LogGroup>>,
+        commit: &Commit,
+    ) -> Result<(), Error> {
+        for live in &commit.live {
+            if let Some(target) = &live.execution.machine.log {
+                self.write_events(groups, live, target)?;
+                if self.logs.is_full() {
+                    self.logs.commit()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// AWS: a group that has been deleted is not made again; its events are lost.
     fn write_events(
         &mut self,
         groups: &mut BTreeMap<String, Option<LogGroup>>,
         live: &LiveEvents,
-        log: &LogDelivery,
+        target: &LogTarget,
     ) -> Result<(), Error> {
-        let target = &log.target;
+        let execution = &*live.execution;
+        let number = execution.identity.number;
         let group = self.group(groups, &target.log_group_arn)?;
         let level = Level::of(&target.logging);
         let (Some(group), Some(level)) = (group, level) else {
             return Ok(());
         };
-        let mut known = self.known.remove(&log.execution).unwrap_or_default();
+        let mut known = self.known.remove(&number).unwrap_or_default();
         self.known_bytes -= known.bytes();
-        let events = self
-            .handle
-            .reader()
-            .logged_events(live, log, &mut known, &|event_type| level.logs(event_type))?;
+        let events =
+            self.handle
+                .reader()
+                .logged_events(live, target, &mut known, &|event_type| {
+                    level.logs(event_type)
+                })?;
         let has_ended = live
             .events
             .last()
             .is_some_and(|event| event.details.is_terminal());
-        if !log.is_durable && !has_ended {
-            self.remember(log.execution, known);
+        if !execution.is_durable() && !has_ended {
+            self.remember(number, known);
         }
         if events.is_empty() {
             return Ok(());
         }
         let source = Source {
-            execution_arn: &live.execution_arn,
-            redrive_count: log.redrive_count,
+            execution_arn: &execution.identity.arn,
+            redrive_count: execution.redrives.count,
             includes_data: target.logging.include_execution_data == Some(true),
         };
         let stream = stream_name(

@@ -26,6 +26,7 @@ use crate::inspection::{self, Inspection};
 use crate::limits::{Limits, in_memory};
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
+use crate::observers::{Observer, Observers};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::shard::{Handle, Run, Thread, now};
 use crate::trace_daemon::TraceDaemon;
@@ -186,12 +187,17 @@ impl Server {
         runtime.spawn(traces.run());
         let (effects, released) = mpsc::channel(EFFECTS_MAX);
         let in_flight = Arc::new(InFlight::default());
+        let observers = Observers::new(vec![
+            // One line for each observer.
+            Arc::clone(&logs) as Arc<dyn Observer>,
+        ]);
         let run = Run::new(
             shard,
             settings,
             effects,
             Arc::clone(&in_flight),
             Arc::clone(&logs),
+            observers.clone(),
             in_memory(options.limits.requests_waiting),
         );
         let handle = run.handle();
@@ -205,6 +211,7 @@ impl Server {
             pool: pool.clone(),
             endpoint_url: format!("http://{address}"),
             prepared: Arc::default(),
+            observers,
         };
         let inspected = options
             .inspection

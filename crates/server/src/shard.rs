@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::in_flight::InFlight;
 use crate::inbox::{self, Inbox, Message, Refused};
 use crate::log_writer::LogQueue;
+use crate::observers::Observers;
 use crate::standing::Standing;
 
 /// Longest sleep of the shard's thread: a clock that jumps is noticed after this time.
@@ -128,6 +129,7 @@ pub(crate) struct Run {
     effects: mpsc::Sender<Effect>,
     in_flight: Arc<InFlight>,
     logs: Arc<LogQueue>,
+    observers: Observers,
     stop: Arc<AtomicBool>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     next_id: u64,
@@ -177,6 +179,7 @@ impl Run {
         effects: mpsc::Sender<Effect>,
         in_flight: Arc<InFlight>,
         logs: Arc<LogQueue>,
+        observers: Observers,
         requests_max: usize,
     ) -> Run {
         let handle = Handle {
@@ -192,6 +195,7 @@ impl Run {
             effects,
             in_flight,
             logs,
+            observers,
             stop: Arc::new(AtomicBool::new(false)),
             waiting: BTreeMap::new(),
             next_id: 0,
@@ -353,9 +357,8 @@ impl Run {
                 .snapshot
                 .write()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            for live in committed.events {
-                self.logs.events(live);
-            }
+            self.observers
+                .committed(committed.events, committed.events_bytes);
             *published = snapshot;
         }
         // After the snapshot and before the answers: who was answered finds no older function.
@@ -489,7 +492,15 @@ mod tests {
         };
         let shard = Shard::open(Box::new(store), settings.clone()).expect("an empty store opens");
         let (effects, _performed) = mpsc::channel(1);
-        let run = Run::new(shard, settings, effects, Arc::default(), Arc::default(), 10);
+        let run = Run::new(
+            shard,
+            settings,
+            effects,
+            Arc::default(),
+            Arc::default(),
+            Observers::default(),
+            10,
+        );
         let handle = run.handle();
         let machine = || {
             let request = serde_json::json!({

@@ -321,6 +321,14 @@ mod tests {
             function_error: is_failed.then_some(stepwell_functions::FunctionError::Unhandled),
             log_tail: None,
             executed_version: "1".to_string(),
+            figures: stepwell_functions::Figures {
+                started_ms: 0,
+                init: None,
+                duration: std::time::Duration::ZERO,
+                billed_ms: 0,
+                memory_used_mb: 0,
+                ending: stepwell_functions::Ending::Success,
+            },
         };
         told.send(Ok(reply)).expect("somebody waits");
         Streamed {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stepwell_api::catalogue::Naming;
 
 use stepwell_api::{events, iam, lambda, logs, scheduler, states, sts};
-use stepwell_engine::{Event, Payload, Ticket};
+use stepwell_engine::{Event, Identity, Mode, Payload, Redrives, Ticket};
 
 use crate::deliveries::Delivery;
 use crate::gateway::urls::UrlRequest;
@@ -401,6 +401,11 @@ pub enum DeliveryAction {
         request_id: String,
         trace_header: Option<String>,
         client_context: Option<String>,
+        queued_ms: i64,
+        /// Attempts that the function has answered so far.
+        answered: u32,
+        /// Whether no attempt was made before, answered or not.
+        is_first: bool,
     },
     /// Send it to a queue, a topic or an event bus.
     Send(Message),
@@ -499,31 +504,66 @@ pub enum CallStyle {
 pub struct Committed {
     pub answers: Vec<(RequestId, Answer)>,
     pub effects: Vec<Effect>,
+    /// In the order in which they happened.
     pub events: Vec<LiveEvents>,
+    /// About how much memory `events` hold.
+    pub events_bytes: usize,
     /// Whether rows have changed.
     pub has_written: bool,
 }
 
-/// Events of one execution that have become durable.
+/// Events that one transition of an execution has made, once they are durable; never none.
 #[derive(Debug)]
 pub struct LiveEvents {
-    pub execution_arn: String,
+    pub execution: Arc<ExecutionFacts>,
     pub events: Vec<Event>,
-    /// How they are logged; `None` where the state machine logs nothing.
-    pub log: Option<Box<LogDelivery>>,
 }
 
-/// What the log of an execution's events needs beside them.
+/// What is known of an execution beside its events. Made once while the execution is in memory, and anew when something
+/// of it changes.
 #[derive(Debug)]
-pub struct LogDelivery {
-    pub target: Arc<LogTarget>,
-    pub execution: u64,
-    /// Whether its history is in rows.
-    pub is_durable: bool,
-    pub role_arn: String,
-    pub version_arn: Option<String>,
+pub struct ExecutionFacts {
+    /// Number, ARN, name, mode, start, role. The ARN of the state machine has the label if a map run started it.
+    pub identity: Arc<Identity>,
+    pub machine: Arc<MachineFacts>,
+    /// The alias it was started by.
     pub alias_arn: Option<String>,
-    pub redrive_count: u32,
+    /// The map run that it is a child of.
+    pub map_run: Option<MapRunPlace>,
+    pub redrives: Redrives,
+    /// `X-Amzn-Trace-Id` that its start came with.
+    pub trace_header: Option<String>,
+}
+
+impl ExecutionFacts {
+    /// Whether its history is in rows.
+    pub fn is_durable(&self) -> bool {
+        self.identity.mode == Mode::Standard
+    }
+}
+
+/// Which child of which map run an execution is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapRunPlace {
+    /// Number of the execution whose Map state waits.
+    pub parent: u64,
+    /// Number of the run.
+    pub run: u64,
+    /// From 0, in the order of their starts.
+    pub index: u32,
+}
+
+/// What is known of a state machine, or of one of its versions, as it is now.
+#[derive(Debug, PartialEq)]
+pub struct MachineFacts {
+    /// Without version, alias or label.
+    pub arn: String,
+    /// The version that runs.
+    pub version_arn: Option<String>,
+    /// `tracingConfiguration.enabled`.
+    pub is_traced: bool,
+    /// Where its executions are logged; `None` where nothing is.
+    pub log: Option<LogTarget>,
 }
 
 /// Where a state machine logs to.

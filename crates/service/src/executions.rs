@@ -222,7 +222,7 @@ impl Shard {
         }
         if mode == Mode::ExpressAsynchronous {
             let again = (
-                row.execution.identity.clone(),
+                Arc::clone(&row.execution.identity),
                 row.execution.input().payload().text().to_string(),
                 row.definition.clone(),
             );
@@ -368,14 +368,9 @@ impl Shard {
         }
         resident.due_ms = due_ms;
         resident.is_in_doubt = is_in_doubt;
-        let trace_header = resident.row.trace_header.clone();
-        let execution_arn = resident.row.execution.identity.arn.clone();
         let is_over = resident.is_over();
         // Before what the end does: the state machine may go with its last execution.
-        let log = match transition.events.is_empty() {
-            true => None,
-            false => self.log_delivery(&resident)?,
-        };
+        let execution = self.facts_of(&mut resident)?;
         let ended = is_over && !transition.events.is_empty();
         if ended {
             self.ended(&mut resident)?;
@@ -384,13 +379,12 @@ impl Shard {
         // An effect may go on with the execution at once: what follows from it comes after what led to it.
         if !transition.events.is_empty() {
             self.release_events(LiveEvents {
-                execution_arn,
+                execution: Arc::clone(&execution),
                 events: transition.events,
-                log,
             });
         }
         for effect in transition.effects {
-            self.release(now, number, effect, trace_header.as_deref())?;
+            self.release(now, number, effect, execution.trace_header.as_deref())?;
         }
         Ok(())
     }

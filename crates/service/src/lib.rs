@@ -16,6 +16,7 @@ mod effects;
 mod events;
 mod execution_list;
 mod executions;
+mod facts;
 mod fsck;
 mod functions;
 mod gateway;
@@ -24,7 +25,6 @@ mod iam;
 mod integration;
 mod listing;
 mod log_groups;
-mod log_targets;
 mod machines;
 mod map_runs;
 mod nested;
@@ -49,10 +49,10 @@ mod versions;
 
 pub use command::{
     Answer, Answered, BusEvent, CallStyle, Command, Committed, DeliveryAction, DeliveryCall,
-    DeliveryOutcome, Effect, EventInvocation, EventsRequest, FunctionCall, FunctionCode,
-    FunctionReply, IamRequest, LambdaRequest, LiveEvents, LogDelivery, LogTarget, LogsRequest,
-    LostTask, Message, Refusal, Request, RequestId, SchedulerRequest, Settings, TakenTask,
-    TaskOutcome, UnknownRole,
+    DeliveryOutcome, Effect, EventInvocation, EventsRequest, ExecutionFacts, FunctionCall,
+    FunctionCode, FunctionReply, IamRequest, LambdaRequest, LiveEvents, LogTarget, LogsRequest,
+    LostTask, MachineFacts, MapRunPlace, Message, Refusal, Request, RequestId, SchedulerRequest,
+    Settings, TakenTask, TaskOutcome, UnknownRole,
 };
 pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
 pub use fsck::{FINDINGS_MAX, Finding, KindCount, Report as FsckReport, fsck};

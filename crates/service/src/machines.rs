@@ -10,7 +10,7 @@ use stepwell_store::Direction;
 
 use crate::command::{Answered, Effect};
 use crate::configuration::{check_encryption, check_logging, check_role, same_encryption};
-use crate::log_targets::log_target;
+use crate::facts::log_target;
 use crate::rows::machine::{Machine, machine_key};
 use crate::rows::version::{Numbering, Version, alias_key, numbering_key, version_key};
 use crate::rows::{after, decode_json, encode_json, index};
@@ -207,7 +207,7 @@ impl Shard {
             .staging
             .scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
         if open.is_empty() {
-            self.log_targets.forget(name);
+            self.facts.forget(name);
             self.retention.forget(name);
             self.machines.remove(name);
             self.counts.state_machine_went();
@@ -275,7 +275,7 @@ impl Shard {
     }
 
     pub(crate) fn put_machine(&mut self, machine: &Machine) {
-        self.log_targets.forget(&machine.name);
+        self.facts.forget(&machine.name);
         self.retention.note(machine);
         self.machines.remove(&machine.name);
         self.staging

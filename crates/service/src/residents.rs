@@ -10,6 +10,7 @@ use stepwell_store::{Direction, Error};
 
 use crate::command::RequestId;
 use crate::execution_list::listed_ms;
+use crate::facts::KeptFacts;
 use crate::rows::execution::{OwnedExecutionRow, decode_execution, execution_key, frames_of};
 use crate::rows::history::{history_key, texts_at};
 use crate::rows::map_run::{ChildOf, child_of};
@@ -35,6 +36,8 @@ pub(crate) struct Resident {
     pub(crate) stored_frames: BTreeSet<FrameId>,
     /// The map run that this execution is a child of.
     pub(crate) child_of: Option<ChildOf>,
+    /// What observers are told of it, once something was told.
+    pub(crate) facts: Option<KeptFacts>,
     /// Why this release cannot read its definition: whatever comes in ends it.
     pub(crate) unreadable: Option<String>,
 }
@@ -50,6 +53,7 @@ impl Resident {
             waiter,
             stored_frames: BTreeSet::new(),
             child_of: None,
+            facts: None,
             unreadable: None,
         }
     }

@@ -13,7 +13,7 @@ use crate::command::{
 };
 use crate::deliveries::{self, Deliveries};
 use crate::events::Compiled;
-use crate::log_targets::LogTargets;
+use crate::facts::KnownFacts;
 use crate::map_runs::MapRuns;
 use crate::polls::Polls;
 use crate::quotas::Counts;
@@ -70,7 +70,7 @@ pub struct Shard {
     pub(crate) dues: Dues,
     pub(crate) compiled: Compiled,
     pub(crate) map_runs: MapRuns,
-    pub(crate) log_targets: LogTargets,
+    pub(crate) facts: KnownFacts,
     /// State machines as their rows are, by name.
     pub(crate) machines: BTreeMap<String, Arc<Machine>>,
     pub(crate) polls: Polls,
@@ -142,7 +142,7 @@ impl Shard {
             dues: Dues::unread(),
             compiled: Compiled::default(),
             map_runs: MapRuns::default(),
-            log_targets: LogTargets::default(),
+            facts: KnownFacts::default(),
             machines: BTreeMap::new(),
             polls: Polls::default(),
             catalogue: Service::find("sfn").expect("the catalogue has our own service"),
@@ -461,7 +461,7 @@ impl Shard {
             self.staging.rebase(self.store.snapshot());
         }
         self.let_idle_executions_go();
-        self.released_bytes = 0;
+        self.released.events_bytes = std::mem::take(&mut self.released_bytes);
         Ok(std::mem::take(&mut self.released))
     }
 

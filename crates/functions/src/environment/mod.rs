@@ -36,7 +36,7 @@ pub(crate) use shared::SharedEnvironment;
 
 use crate::configuration::{Configuration, LogLevel};
 use crate::inspector::Debugger;
-use crate::invocation::{FunctionError, Invocation, InvokeReply, StreamSink};
+use crate::invocation::{Figures, FunctionError, Invocation, InvokeReply, StreamSink};
 use crate::package::Code;
 use crate::runtime_api::{Answer, Body, Call, Headers, Wire};
 use crate::timestamp;
@@ -259,9 +259,11 @@ impl Environment {
             let text = std::mem::take(line);
             *line = report::message(logging, LogLevel::Error, Some(&self.request_id), text);
         }
-        lines.extend(self.report(elapsed, init, failure.status));
+        let (of_report, figures) = self.report(elapsed, init, failure.status);
+        lines.extend(of_report);
         let log_tail = self.capture.finish(lines);
-        self.reply(failure.payload, Some(FunctionError::Unhandled), log_tail)
+        let error = Some(FunctionError::Unhandled);
+        self.reply(failure.payload, error, log_tail, figures)
     }
 
     /// A failure for an event that the process did not live to read.
@@ -282,11 +284,11 @@ impl Environment {
         init: Option<Duration>,
         is_healthy: bool,
     ) -> Ran {
-        let lines = self.report(elapsed, init, Status::Success);
+        let (lines, figures) = self.report(elapsed, init, Status::Success);
         let log_tail = self.capture.finish(lines);
         let is_healthy = is_healthy && self.was_within_memory();
         Ran {
-            reply: self.reply(payload, None, log_tail),
+            reply: self.reply(payload, None, log_tail, figures),
             is_healthy,
         }
     }
@@ -296,6 +298,7 @@ impl Environment {
         payload: Bytes,
         function_error: Option<FunctionError>,
         log_tail: Option<String>,
+        figures: Figures,
     ) -> InvokeReply {
         let executed_version = self.configuration.version.clone();
         InvokeReply {
@@ -303,6 +306,7 @@ impl Environment {
             function_error,
             log_tail,
             executed_version,
+            figures,
         }
     }
 
@@ -501,7 +505,13 @@ impl Environment {
         self.peak_bytes <= u64::from(self.configuration.memory_mb) << 20
     }
 
-    fn report(&mut self, elapsed: Duration, init: Option<Duration>, status: Status) -> Vec<String> {
+    /// What is logged at the end of an invocation, and what its caller is told.
+    fn report(
+        &mut self,
+        elapsed: Duration,
+        init: Option<Duration>,
+        status: Status,
+    ) -> (Vec<String>, Figures) {
         if self.needs_no_look(elapsed) {
             // The last look holds.
         } else if self.has_family {
@@ -515,15 +525,15 @@ impl Environment {
         let peak_mb = u32::try_from(self.peak_bytes.div_ceil(1 << 20))
             .unwrap_or(u32::MAX)
             .min(memory_mb);
-        Report {
+        let report = Report {
             request_id: &self.request_id,
             elapsed,
             memory_mb,
             peak_mb,
             init,
             status,
-        }
-        .lines(self.configuration.logging)
+        };
+        (report.lines(self.configuration.logging), report.figures())
     }
 
     fn headers(&self, invocation: &Invocation, deadline: Instant) -> Headers {

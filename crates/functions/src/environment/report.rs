@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::configuration::{Configuration, LogFormat, LogLevel, Logging};
+pub(crate) use crate::invocation::Ending as Status;
+use crate::invocation::Figures;
 use crate::timestamp;
 
 /// The line that an environment begins with; `None` if the level leaves it out.
@@ -75,16 +77,6 @@ fn event(
         .then(|| json!({ "time": time, "type": kind, "record": record() }).to_string())
 }
 
-/// The outcome as REPORT tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// Also a function that answered with its own error.
-    Success,
-    Timeout,
-    /// The runtime ended; the type of the error.
-    Error(&'static str),
-}
-
 /// The figures of one invocation.
 pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
@@ -144,6 +136,19 @@ impl Report<'_> {
             record(metrics)
         });
         done.into_iter().chain(report).collect()
+    }
+
+    /// The same figures for the caller.
+    pub(crate) fn figures(&self) -> Figures {
+        let elapsed_ms = i64::try_from(self.elapsed.as_millis()).unwrap_or(i64::MAX);
+        Figures {
+            started_ms: timestamp::now_ms().saturating_sub(elapsed_ms),
+            init: self.init,
+            duration: self.elapsed,
+            billed_ms: self.billed_ms(),
+            memory_used_mb: self.peak_mb,
+            ending: self.status,
+        }
     }
 
     /// AWS: whole milliseconds, rounded up.

@@ -22,7 +22,9 @@ use stepwell_functions::{
 use stepwell_service::{Invocable, Refusal};
 use stepwell_store::Error as StoreError;
 
-use crate::shard::{Handle, entropy};
+use crate::observers::{Asynchronous, InvocationReport, Observers, Outcome};
+use crate::shard::{Handle, entropy, now};
+use prepared::Prepared;
 pub(crate) use prepared::PreparedFunctions;
 
 /// What running functions needs. Cheap to clone.
@@ -33,6 +35,7 @@ pub(crate) struct Functions {
     /// Where handlers reach this server.
     pub(crate) endpoint_url: String,
     pub(crate) prepared: Arc<PreparedFunctions>,
+    pub(crate) observers: Observers,
 }
 
 /// Packages as the store has them.
@@ -75,17 +78,58 @@ impl Functions {
         &self,
         function: &str,
         qualifier: Option<&str>,
-        mut invocation: Invocation,
+        invocation: Invocation,
         revoked: impl Future<Output = ()> + Send,
     ) -> Result<InvokeReply, Unrun> {
         let prepared = self.prepare(function, qualifier)?;
+        self.run(&prepared, invocation, None, revoked).await
+    }
+
+    /// Runs a function with an event that was queued for it.
+    pub(crate) async fn invoke_queued(
+        &self,
+        function: &str,
+        invocation: Invocation,
+        queued: Asynchronous,
+    ) -> Result<InvokeReply, Unrun> {
+        // The ARN has the qualifier in it.
+        let prepared = self.prepare(function, None)?;
+        let forever = std::future::pending();
+        self.run(&prepared, invocation, Some(queued), forever).await
+    }
+
+    /// Runs a function and tells the observers how it went.
+    async fn run(
+        &self,
+        prepared: &Prepared,
+        mut invocation: Invocation,
+        asynchronous: Option<Asynchronous>,
+        revoked: impl Future<Output = ()> + Send,
+    ) -> Result<InvokeReply, Unrun> {
+        let asked = now();
+        let (request_id, trace_header) =
+            (invocation.request_id.clone(), invocation.trace_id.clone());
         // What the caller named may be a name alone.
         invocation.function_arn = prepared.invoked_arn.clone();
         let packages = Arc::clone(&prepared.packages);
-        self.pool
+        let invoked = self
+            .pool
             .invoke_unless(&prepared.configuration, packages, invocation, revoked)
-            .await
-            .map_err(Unrun::Pool)
+            .await;
+        if let Some(outcome) = Outcome::of(&invoked) {
+            self.observers.invoked(InvocationReport {
+                request_id,
+                configuration: Arc::clone(&prepared.configuration),
+                is_traced: prepared.is_traced,
+                invoked_arn: prepared.invoked_arn.clone(),
+                qualifier: prepared.qualifier.clone(),
+                trace_header,
+                asked,
+                asynchronous,
+                outcome,
+            });
+        }
+        invoked.map_err(Unrun::Pool)
     }
 
     /// Has the pool keep ready what is provisioned for a version; nothing if the version is gone.

@@ -15,6 +15,10 @@ pub(crate) struct Prepared {
     pub(crate) configuration: Arc<Configuration>,
     /// The ARN as it is invoked.
     pub(crate) invoked_arn: String,
+    /// The alias or version in it.
+    pub(crate) qualifier: Option<String>,
+    /// `TracingConfig` says `Active`.
+    pub(crate) is_traced: bool,
     pub(crate) packages: Arc<dyn PackageSource>,
 }
 
@@ -47,6 +51,8 @@ impl Functions {
         let is_kept = qualifier.is_none() && invocable.alias.is_none();
         let prepared = Arc::new(Prepared {
             invoked_arn: invocable.invoked_arn.clone(),
+            qualifier: invocable.invoked_arn.split(':').nth(7).map(str::to_owned),
+            is_traced: invocable.row.tracing_mode == "Active",
             configuration: Arc::new(self.configuration(invocable)),
             packages: Arc::new(StoredPackages(self.handle.clone())),
         });

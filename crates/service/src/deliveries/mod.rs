@@ -390,6 +390,9 @@ impl Shard {
                 request_id: request_id.clone(),
                 trace_header: row.trace_header.clone(),
                 client_context: row.client_context.clone(),
+                queued_ms: row.queued_ms,
+                answered: row.answered,
+                is_first: row.answered == 0 && row.unreached == 0,
             },
             Stage::Bring { .. } => DeliveryAction::Send(message_of(&row.message)),
         };

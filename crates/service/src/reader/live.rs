@@ -5,7 +5,7 @@ use stepwell_engine::Body;
 use stepwell_store::Error;
 
 use super::Reader;
-use crate::command::{LiveEvents, LogDelivery};
+use crate::command::{LiveEvents, LogTarget};
 use crate::history::{self, Surroundings, Texts};
 
 /// The payloads of an execution whose history has no rows, by the event that stores each.
@@ -23,30 +23,31 @@ impl KnownTexts {
 }
 
 impl Reader {
-    /// The events of an execution that is logged, those of the types that `is_wanted` accepts.
+    /// The events of an execution that is logged to `target`, those of the types that `is_wanted` accepts.
     ///
     /// - `known`: the payloads that earlier events of an Express execution stored; grows by those of these events.
     ///   An event that refers to another one shows an empty text.
     pub fn logged_events(
         &self,
         live: &LiveEvents,
-        log: &LogDelivery,
+        target: &LogTarget,
         known: &mut KnownTexts,
         is_wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<HistoryEvent>, Error> {
-        let includes_data = log.target.logging.include_execution_data == Some(true);
+        let includes_data = target.logging.include_execution_data == Some(true);
+        let execution = &*live.execution;
         let around = Surroundings {
             region: &self.settings.region,
-            role_arn: &log.role_arn,
-            version_arn: log.version_arn.as_deref(),
-            alias_arn: log.alias_arn.as_deref(),
+            role_arn: &execution.identity.role_arn,
+            version_arn: execution.machine.version_arn.as_deref(),
+            alias_arn: execution.alias_arn.as_deref(),
             includes_data,
         };
         let read;
-        let texts = match (includes_data, log.is_durable) {
+        let texts = match (includes_data, execution.is_durable()) {
             (false, _) => &Texts::new(),
             (true, true) => {
-                read = self.texts(log.execution, &live.events)?;
+                read = self.texts(execution.identity.number, &live.events)?;
                 &read
             }
             (true, false) => {

@@ -317,7 +317,7 @@ mod tests {
         change(&|row| row.forked_from = Some((3, 4)));
         change(&|row| row.retries_lost_tasks = Some(true));
         change(&|row| row.retries_lost_tasks = Some(false));
-        let machine = row().execution.identity.state_machine_arn;
+        let machine = row().execution.identity.state_machine_arn.clone();
         change(&|row| row.version_arn = Some(format!("{machine}:3")));
         change(&|row| row.alias_arn = Some("another".to_string()));
     }
@@ -326,7 +326,7 @@ mod tests {
     fn what_follows_from_nothing_is_written_out() {
         let change = |change: &dyn Fn(&mut Identity)| {
             let mut row = row();
-            change(&mut row.execution.identity);
+            change(std::sync::Arc::make_mut(&mut row.execution.identity));
             check(&row);
         };
         change(&|identity| identity.arn = "arn:other".to_string());

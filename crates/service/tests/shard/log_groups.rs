@@ -174,7 +174,7 @@ fn logged(world: &mut World, arn: &str) -> Option<Vec<String>> {
     let mut known = KnownTexts::default();
     let mut shown = Vec::new();
     for live in &committed.events {
-        let log = live.log.as_ref()?;
+        let log = live.execution.machine.log.as_ref()?;
         let events = world
             .reader()
             .logged_events(live, log, &mut known, &|_| true)

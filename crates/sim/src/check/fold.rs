@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stepwell_engine::{
-    Definition, Details, Event, EventId, Execution, FrameId, Input, MachineKind, Payload, Ticket,
-    Timestamp, step,
+    Definition, Details, Event, EventId, Execution, FrameId, Identity, Input, MachineKind, Payload,
+    Ticket, Timestamp, step,
 };
 use stepwell_service::audit::{Audit, StoredExecution, StoredMapRun};
 
@@ -51,7 +51,7 @@ pub fn folded(audit: &Audit, number: u64, stored: &StoredExecution) -> Result<Ex
     let own = definition.timeout_seconds();
     let timeout = own.map_or(STANDARD_SECONDS_MAX, |own| own.min(STANDARD_SECONDS_MAX));
     let execution = Execution::new(
-        stored.execution.identity.clone(),
+        Identity::clone(&stored.execution.identity),
         Arc::new(definition),
         Payload::from_text(input),
         Some(timeout),

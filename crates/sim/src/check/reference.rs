@@ -172,7 +172,7 @@ impl Run {
     fn commit(&mut self) -> Result<(), String> {
         let committed = self.shard.commit().map_err(failed)?;
         for live in &committed.events {
-            let is_mine = live.execution_arn.contains(&format!(":{NAME}:"));
+            let is_mine = live.execution.identity.arn.contains(&format!(":{NAME}:"));
             for event in &live.events {
                 self.has_ended |= is_mine && event.details.is_terminal();
                 self.has_aborts |= matches!(

@@ -245,7 +245,7 @@ impl<'p> World<'p> {
             ..
         } = committed;
         for live in events {
-            self.note_events(&live.execution_arn, live.events)?;
+            self.note_events(&live.execution.identity.arn, live.events)?;
         }
         for (id, answer) in answers {
             self.answered(id, answer)?;

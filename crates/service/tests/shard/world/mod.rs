@@ -238,7 +238,7 @@ impl World {
         }
         for live in &committed.events {
             self.events
-                .entry(live.execution_arn.clone())
+                .entry(live.execution.identity.arn.clone())
                 .or_default()
                 .extend(live.events.iter().cloned());
         }
