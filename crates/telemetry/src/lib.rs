@@ -1,7 +1,7 @@
 //! What can be seen of executions and functions from outside: logs.
 //!
 //! Lives here: log streams and log events in a store of their own, with their bounds; the operations of
-//! CloudWatch Logs that read and write them; the pure function that turns a history event into a log event.
+//! CloudWatch Logs that read and write them; filter patterns; the pure function that turns a history event into a log event.
 //!
 //! Never here: deciding anything about executions; threads, sockets, clocks; the rows of a shard.
 //!
@@ -14,4 +14,5 @@ mod logs;
 pub use execution_log::{
     Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,
 };
-pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read};
+pub use filter_pattern::{FilterPattern, RefusedPattern};
+pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read, Scanned, Scope, Visited};

@@ -4,7 +4,7 @@ use stepwell_api::logs::{
     CreateLogStreamRequest, DescribeLogStreamsRequest, FilterLogEventsRequest, GetLogEventsRequest,
     GetLogEventsResponse, InputLogEvent, PutLogEventsRequest,
 };
-use stepwell_store::Disk;
+use stepwell_store::{Batch, Direction, Disk, Store as _};
 use stepwell_telemetry::{Group, Limits, LogEvent, Logs};
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -164,43 +164,233 @@ fn events_over_their_retention_are_not_shown() {
     assert_eq!(messages(&answer), ["new"]);
 }
 
+/// A budget of which 2,750 bytes are for rows.
+const SMALL: Limits = Limits {
+    disk_bytes_max: 10_000,
+    group_streams_max: 10_000,
+};
+
+/// A text that cannot be packed.
+fn noise(bytes: usize, seed: u64) -> String {
+    let mut state = seed | 1;
+    (0..bytes)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            char::from(b' ' + (state % 94) as u8)
+        })
+        .collect()
+}
+
+fn stored(disk: &Disk) -> usize {
+    let snapshot = disk.open().snapshot();
+    let rows = snapshot.scan(&[0], &[255], Direction::Ascending, usize::MAX);
+    rows.expect("read")
+        .iter()
+        .map(|(_, value)| value.len())
+        .sum()
+}
+
 #[test]
-fn the_oldest_events_go_when_a_group_has_too_many() {
-    let limits = Limits {
-        group_events_max: 10,
-        ..Limits::default()
-    };
-    let mut logs = open(&Disk::new(), limits);
-    for round in 0..30 {
+fn the_oldest_events_go_when_there_are_too_many() {
+    let disk = Disk::new();
+    let mut logs = open(&disk, SMALL);
+    for round in 0..200 {
         let events = [LogEvent {
             timestamp_ms: NOW_MS + round,
-            message: round.to_string(),
+            message: format!("{round} {}", noise(100, round as u64)),
         }];
         logs.append("g", "s", NOW_MS, events).expect("appended");
         logs.commit().expect("committed");
+        assert!(logs.stored_bytes() <= 2_750, "{}", logs.stored_bytes());
     }
-    let kept = get(&logs, from_head(100, None));
+    let kept = get(&logs, from_head(1_000, None));
     let kept = messages(&kept);
-    assert!(kept.len() <= 10 && kept.len() >= 9, "{kept:?}");
-    assert_eq!(kept.last(), Some(&"29"));
+    assert!((5..40).contains(&kept.len()), "{}", kept.len());
+    assert!(kept[kept.len() - 1].starts_with("199 "));
+    let before = logs.stored_bytes();
+    drop(logs);
+    assert!(stored(&disk) <= 2_750 + 500, "rows of groups and streams");
+    let logs = Logs::open(Box::new(disk.crash()), SMALL, |_| true).expect("it opens");
+    assert_eq!(
+        logs.stored_bytes(),
+        before,
+        "what is counted is what is there"
+    );
 }
 
 #[test]
 fn the_group_with_the_oldest_event_gives_up_when_all_together_hold_too_much() {
-    let limits = Limits {
-        bytes_max: 1_000,
-        ..Limits::default()
-    };
-    let mut logs = open(&Disk::new(), limits);
-    append(&mut logs, "old", "s", &["x".repeat(400).as_str()]);
+    let mut logs = open(&Disk::new(), SMALL);
+    append(&mut logs, "old", "s", &[&noise(1_500, 1)]);
     let events = (1..=3).map(|at| LogEvent {
         timestamp_ms: NOW_MS + at,
-        message: "y".repeat(200),
+        message: noise(700, at as u64),
     });
     logs.append("g", "s", NOW_MS, events).expect("appended");
     logs.commit().expect("committed");
     assert_eq!(logs.reader().stored_bytes("old").expect("read"), 0);
     assert_eq!(messages(&get(&logs, from_head(10, None))).len(), 3);
+}
+
+#[test]
+fn what_is_over_its_retention_is_removed() {
+    let disk = Disk::new();
+    let mut logs = open(&disk, Limits::default());
+    let hour = 3_600_000;
+    for at in 0..10 {
+        let events = [LogEvent {
+            timestamp_ms: NOW_MS + at * hour,
+            message: at.to_string(),
+        }];
+        logs.append("g", "s", NOW_MS, events).expect("appended");
+        logs.commit().expect("committed");
+    }
+    assert!(!logs.expire("g", NOW_MS + 4 * hour).expect("expired"));
+    assert_eq!(
+        messages(&get(&logs, from_head(100, None))),
+        ["4", "5", "6", "7", "8", "9"]
+    );
+    assert_eq!(logs.reader().stored_bytes("g").expect("read"), 6 * 27);
+    append(&mut logs, "g", "s", &["late"]);
+    assert_eq!(messages(&get(&logs, from_head(1, None))), ["late"]);
+}
+
+#[test]
+fn many_small_commits_become_blocks_and_events_stay_in_order() {
+    let disk = Disk::new();
+    let mut logs = open(&disk, Limits::default());
+    let mut expected = Vec::new();
+    for round in 0..1_000_i64 {
+        // Every third comes late, and two streams take turns.
+        let at = NOW_MS + round - (round % 3) * 5;
+        let message = format!("{round} {}", "x".repeat((round % 7) as usize * 100));
+        let event = LogEvent {
+            timestamp_ms: at,
+            message: message.clone(),
+        };
+        expected.push((at, round, message));
+        let stream = ["s", "t"][(round % 2) as usize];
+        logs.append("g", stream, NOW_MS, [event]).expect("appended");
+        logs.commit().expect("committed");
+        if round == 500 {
+            drop(logs);
+            logs = open(&disk, Limits::default());
+        }
+    }
+    expected.sort();
+    let expected: Vec<&str> = expected
+        .iter()
+        .map(|(_, _, message)| message.as_str())
+        .collect();
+    let snapshot = logs.reader().snapshot();
+    let rows = snapshot.scan(&[4], &[5], Direction::Ascending, usize::MAX);
+    assert!(rows.expect("read").len() < 300, "small blocks are joined");
+    for limit in [7, 1_000] {
+        let mut input = FilterLogEventsRequest {
+            limit: Some(limit),
+            ..Default::default()
+        };
+        let mut found = Vec::new();
+        loop {
+            let reader = logs.reader();
+            let page = reader.filter_log_events(group("g"), &input);
+            let page = page.expect("it can be read").expect("not refused");
+            found.extend(
+                page.events
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|event| event.message),
+            );
+            input.next_token = page.next_token;
+            if input.next_token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "pages of {limit}");
+    }
+    // Backwards through one stream.
+    let mut request = GetLogEventsRequest {
+        start_from_head: None,
+        ..from_head(9, None)
+    };
+    let mut backwards: Vec<String> = Vec::new();
+    loop {
+        let page = get(&logs, request.clone());
+        let texts = messages(&page);
+        if texts.is_empty() {
+            break;
+        }
+        backwards.extend(texts.iter().rev().map(|text| (*text).to_owned()));
+        request.next_token = page.next_backward_token;
+    }
+    backwards.reverse();
+    let of_stream: Vec<&str> = expected
+        .iter()
+        .copied()
+        .filter(|text| {
+            let number = text
+                .split(' ')
+                .next()
+                .and_then(|number| number.parse::<u32>().ok());
+            number.is_some_and(|number| number % 2 == 0)
+        })
+        .collect();
+    assert_eq!(backwards, of_stream);
+}
+
+/// Rows as version 0.1 wrote them: a group, a stream and three events.
+fn old_rows() -> Batch {
+    let event = |at: u8, number: u8, message: &str| {
+        let mut key = b"\x03g\0".to_vec();
+        key.extend([0x80, 0, 0, 0, 0, 0, 0, at, 0, 0, 0, 0, 0, 0, 0, number]);
+        let mut value = vec![1, 1, b's', 20];
+        value.push(message.len() as u8);
+        value.extend(message.as_bytes());
+        (key, value)
+    };
+    let stream_key = "04 3a 71 87 74 c5 72 bd 8a 25 ad be b1 bf cd 5c 02 56 ae 11 ce cf 9f 9c 3f 92 5d 0e 52 be af 89";
+    let stream_key = [2, b'g', 0].into_iter().chain(
+        stream_key
+            .split(' ')
+            .map(|byte| u8::from_str_radix(byte, 16).expect("hex")),
+    );
+    let mut batch = Batch::new();
+    batch.put(b"\x01g\0".to_vec(), vec![1, 3, 87, 3, 1]);
+    batch.put(
+        stream_key.collect(),
+        vec![1, 1, b's', 2, 1, 10, 1, 12, 1, 20],
+    );
+    for (key, value) in [event(5, 0, "one"), event(5, 1, "two"), event(6, 2, "red")] {
+        batch.put(key, value);
+    }
+    batch
+}
+
+#[test]
+fn events_of_an_older_version_move_into_blocks() {
+    let disk = Disk::new();
+    disk.open().commit(old_rows()).expect("committed");
+    let mut logs = open(&disk, Limits::default());
+    assert_eq!(
+        messages(&get(&logs, from_head(10, None))),
+        ["one", "two", "red"]
+    );
+    assert_eq!(logs.reader().stored_bytes("g").expect("read"), 87);
+    let event = LogEvent {
+        timestamp_ms: 6,
+        message: "new".to_string(),
+    };
+    logs.append("g", "s", NOW_MS, [event]).expect("appended");
+    logs.commit().expect("committed");
+    assert_eq!(
+        messages(&get(&logs, from_head(10, None))),
+        ["one", "two", "red", "new"]
+    );
+    let rows = logs.reader().snapshot();
+    let rows = rows.scan(&[3], &[4], Direction::Ascending, 10);
+    assert!(rows.expect("read").is_empty());
 }
 
 #[test]

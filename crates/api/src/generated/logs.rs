@@ -641,14 +641,20 @@ pub type Error = error::Error<ErrorCode>;
 /// Every error of the service: those its model names, then the platform's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorCode {
+    /// `AccessDeniedException`, HTTP 400.
+    AccessDeniedException,
     /// `DataAlreadyAcceptedException`, HTTP 400.
     DataAlreadyAcceptedException,
+    /// `InvalidOperationException`, HTTP 400.
+    InvalidOperationException,
     /// `InvalidParameterException`, HTTP 400.
     InvalidParameterException,
     /// `InvalidSequenceTokenException`, HTTP 400.
     InvalidSequenceTokenException,
     /// `LimitExceededException`, HTTP 400.
     LimitExceededException,
+    /// `MalformedQueryException`, HTTP 400.
+    MalformedQueryException,
     /// `OperationAbortedException`, HTTP 400.
     OperationAbortedException,
     /// `ResourceAlreadyExistsException`, HTTP 400.
@@ -657,14 +663,16 @@ pub enum ErrorCode {
     ResourceNotFoundException,
     /// `ServiceUnavailableException`, HTTP 400.
     ServiceUnavailableException,
+    /// `SessionStreamingException`, HTTP 400.
+    SessionStreamingException,
+    /// `SessionTimeoutException`, HTTP 400.
+    SessionTimeoutException,
     /// `TooManyTagsException`, HTTP 400.
     TooManyTagsException,
     /// `UnrecognizedClientException`, HTTP 400.
     UnrecognizedClientException,
     /// `ValidationException`, HTTP 400.
     ValidationException,
-    /// `com.amazon.coral.service#AccessDeniedException`, HTTP 400.
-    AccessDeniedException,
     /// `com.amazon.coral.validate#ValidationException`, HTTP 400.
     ConstraintViolation,
     /// `com.amazon.coral.service#InternalFailure`, HTTP 500.
@@ -688,8 +696,22 @@ impl Code for ErrorCode {
 
     fn fault(self) -> &'static Fault {
         match self {
+            Self::AccessDeniedException => &Fault {
+                name: "AccessDeniedException",
+                namespace: "",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
             Self::DataAlreadyAcceptedException => &Fault {
                 name: "DataAlreadyAcceptedException",
+                namespace: "",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
+            Self::InvalidOperationException => &Fault {
+                name: "InvalidOperationException",
                 namespace: "",
                 status: 400,
                 modelled: true,
@@ -711,6 +733,13 @@ impl Code for ErrorCode {
             },
             Self::LimitExceededException => &Fault {
                 name: "LimitExceededException",
+                namespace: "",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
+            Self::MalformedQueryException => &Fault {
+                name: "MalformedQueryException",
                 namespace: "",
                 status: 400,
                 modelled: true,
@@ -744,6 +773,20 @@ impl Code for ErrorCode {
                 modelled: true,
                 message_member: "message",
             },
+            Self::SessionStreamingException => &Fault {
+                name: "SessionStreamingException",
+                namespace: "",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
+            Self::SessionTimeoutException => &Fault {
+                name: "SessionTimeoutException",
+                namespace: "",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
             Self::TooManyTagsException => &Fault {
                 name: "TooManyTagsException",
                 namespace: "",
@@ -763,13 +806,6 @@ impl Code for ErrorCode {
                 namespace: "",
                 status: 400,
                 modelled: true,
-                message_member: "message",
-            },
-            Self::AccessDeniedException => &Fault {
-                name: "AccessDeniedException",
-                namespace: "",
-                status: 400,
-                modelled: false,
                 message_member: "message",
             },
             Self::ConstraintViolation => &Fault {
@@ -830,9 +866,19 @@ impl Code for ErrorCode {
 }
 
 impl Error {
+    /// `AccessDeniedException` with this message.
+    pub fn access_denied_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::AccessDeniedException, message)
+    }
+
     /// `DataAlreadyAcceptedException` with this message.
     pub fn data_already_accepted_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::DataAlreadyAcceptedException, message)
+    }
+
+    /// `InvalidOperationException` with this message.
+    pub fn invalid_operation_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidOperationException, message)
     }
 
     /// `InvalidParameterException` with this message.
@@ -848,6 +894,11 @@ impl Error {
     /// `LimitExceededException` with this message.
     pub fn limit_exceeded_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::LimitExceededException, message)
+    }
+
+    /// `MalformedQueryException` with this message.
+    pub fn malformed_query_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::MalformedQueryException, message)
     }
 
     /// `OperationAbortedException` with this message.
@@ -870,6 +921,16 @@ impl Error {
         Self::new(ErrorCode::ServiceUnavailableException, message)
     }
 
+    /// `SessionStreamingException` with this message.
+    pub fn session_streaming_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::SessionStreamingException, message)
+    }
+
+    /// `SessionTimeoutException` with this message.
+    pub fn session_timeout_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::SessionTimeoutException, message)
+    }
+
     /// `TooManyTagsException` with this message.
     pub fn too_many_tags_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::TooManyTagsException, message)
@@ -883,11 +944,6 @@ impl Error {
     /// `ValidationException` with this message.
     pub fn validation_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::ValidationException, message)
-    }
-
-    /// `AccessDeniedException` with this message.
-    pub fn access_denied_exception(message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::AccessDeniedException, message)
     }
 
     /// `ConstraintViolation` with this message.
@@ -932,6 +988,13 @@ impl Error {
         self
     }
 
+    /// Adds `queryCompileError`.
+    #[must_use]
+    pub fn with_query_compile_error(mut self, value: impl Into<String>) -> Self {
+        self.members.push(("queryCompileError", value.into()));
+        self
+    }
+
     /// Adds `resourceName`.
     #[must_use]
     pub fn with_resource_name(mut self, value: impl Into<String>) -> Self {
@@ -956,12 +1019,24 @@ impl Input for DeleteLogStreamRequest {
     const SHAPE: &'static Shape = &SHAPE_DELETE_LOG_STREAM_REQUEST;
 }
 
+impl Input for DeleteMetricFilterRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_METRIC_FILTER_REQUEST;
+}
+
+impl Input for DeleteQueryDefinitionRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_QUERY_DEFINITION_REQUEST;
+}
+
 impl Input for DeleteResourcePolicyRequest {
     const SHAPE: &'static Shape = &SHAPE_DELETE_RESOURCE_POLICY_REQUEST;
 }
 
 impl Input for DeleteRetentionPolicyRequest {
     const SHAPE: &'static Shape = &SHAPE_DELETE_RETENTION_POLICY_REQUEST;
+}
+
+impl Input for DeleteSubscriptionFilterRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_SUBSCRIPTION_FILTER_REQUEST;
 }
 
 impl Input for DescribeLogGroupsRequest {
@@ -972,8 +1047,24 @@ impl Input for DescribeLogStreamsRequest {
     const SHAPE: &'static Shape = &SHAPE_DESCRIBE_LOG_STREAMS_REQUEST;
 }
 
+impl Input for DescribeMetricFiltersRequest {
+    const SHAPE: &'static Shape = &SHAPE_DESCRIBE_METRIC_FILTERS_REQUEST;
+}
+
+impl Input for DescribeQueriesRequest {
+    const SHAPE: &'static Shape = &SHAPE_DESCRIBE_QUERIES_REQUEST;
+}
+
+impl Input for DescribeQueryDefinitionsRequest {
+    const SHAPE: &'static Shape = &SHAPE_DESCRIBE_QUERY_DEFINITIONS_REQUEST;
+}
+
 impl Input for DescribeResourcePoliciesRequest {
     const SHAPE: &'static Shape = &SHAPE_DESCRIBE_RESOURCE_POLICIES_REQUEST;
+}
+
+impl Input for DescribeSubscriptionFiltersRequest {
+    const SHAPE: &'static Shape = &SHAPE_DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST;
 }
 
 impl Input for FilterLogEventsRequest {
@@ -982,6 +1073,22 @@ impl Input for FilterLogEventsRequest {
 
 impl Input for GetLogEventsRequest {
     const SHAPE: &'static Shape = &SHAPE_GET_LOG_EVENTS_REQUEST;
+}
+
+impl Input for GetLogGroupFieldsRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_LOG_GROUP_FIELDS_REQUEST;
+}
+
+impl Input for GetLogRecordRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_LOG_RECORD_REQUEST;
+}
+
+impl Input for GetQueryResultsRequest {
+    const SHAPE: &'static Shape = &SHAPE_GET_QUERY_RESULTS_REQUEST;
+}
+
+impl Input for ListLogGroupsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_LOG_GROUPS_REQUEST;
 }
 
 impl Input for ListTagsForResourceRequest {
@@ -996,6 +1103,14 @@ impl Input for PutLogEventsRequest {
     const SHAPE: &'static Shape = &SHAPE_PUT_LOG_EVENTS_REQUEST;
 }
 
+impl Input for PutMetricFilterRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_METRIC_FILTER_REQUEST;
+}
+
+impl Input for PutQueryDefinitionRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_QUERY_DEFINITION_REQUEST;
+}
+
 impl Input for PutResourcePolicyRequest {
     const SHAPE: &'static Shape = &SHAPE_PUT_RESOURCE_POLICY_REQUEST;
 }
@@ -1004,8 +1119,36 @@ impl Input for PutRetentionPolicyRequest {
     const SHAPE: &'static Shape = &SHAPE_PUT_RETENTION_POLICY_REQUEST;
 }
 
+impl Input for PutSubscriptionFilterRequest {
+    const SHAPE: &'static Shape = &SHAPE_PUT_SUBSCRIPTION_FILTER_REQUEST;
+}
+
+impl Input for StartLiveTailRequest {
+    const SHAPE: &'static Shape = &SHAPE_START_LIVE_TAIL_REQUEST;
+}
+
+impl Input for StartQueryRequest {
+    const SHAPE: &'static Shape = &SHAPE_START_QUERY_REQUEST;
+}
+
+impl Input for StopQueryRequest {
+    const SHAPE: &'static Shape = &SHAPE_STOP_QUERY_REQUEST;
+}
+
+impl Input for TagLogGroupRequest {
+    const SHAPE: &'static Shape = &SHAPE_TAG_LOG_GROUP_REQUEST;
+}
+
 impl Input for TagResourceRequest {
     const SHAPE: &'static Shape = &SHAPE_TAG_RESOURCE_REQUEST;
+}
+
+impl Input for TestMetricFilterRequest {
+    const SHAPE: &'static Shape = &SHAPE_TEST_METRIC_FILTER_REQUEST;
+}
+
+impl Input for UntagLogGroupRequest {
+    const SHAPE: &'static Shape = &SHAPE_UNTAG_LOG_GROUP_REQUEST;
 }
 
 impl Input for UntagResourceRequest {
@@ -1040,7 +1183,20 @@ static SHAPE_AMAZON_RESOURCE_NAME: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_AMAZON_RESOURCE_NAME: Pattern =
     Pattern { source: "[\\w+=/:,.@-]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('A', 'Z'), Item::Range('_', '_'), Item::Range('a', 'z'), Item::Range('+', '+'), Item::Range('=', '='), Item::Range('/', '/'), Item::Range(':', ':'), Item::Range(',', ','), Item::Range('.', '.'), Item::Range('@', '@'), Item::Range('-', '-')] }, min: 0, max: u32::MAX } };
 
+static SHAPE_APPLY_ON_TRANSFORMED_LOGS: Shape = Shape::Boolean;
+
 static SHAPE_ARN: Shape = Shape::Text(Text::ANY);
+
+static SHAPE_CLIENT_TOKEN: Shape = Shape::Text(Text {
+    min: 36,
+    max: 128,
+    pattern: Some(&PATTERN_CLIENT_TOKEN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_CLIENT_TOKEN: Pattern =
+    Pattern { source: "\\S{36,128}", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(' ', ' '), Item::Range('\t', '\r')] }, min: 36, max: 128 } };
 
 static SHAPE_CREATE_LOG_GROUP_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -1104,9 +1260,43 @@ static SHAPE_CREATE_LOG_STREAM_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_DATA_SOURCE_FILTER: Shape = Shape::Structure(&[
+    Member {
+        name: "name",
+        path: "name",
+        wire_name: "name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_DATA_SOURCE_NAME,
+    },
+    Member {
+        name: "type",
+        path: "type",
+        wire_name: "type",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DATA_SOURCE_TYPE,
+    },
+]);
+
+static SHAPE_DATA_SOURCE_FILTERS: Shape = Shape::List {
+    min: 1,
+    max: 5,
+    member: &SHAPE_DATA_SOURCE_FILTER,
+};
+
+static SHAPE_DATA_SOURCE_NAME: Shape = Shape::Text(Text::ANY);
+
+static SHAPE_DATA_SOURCE_TYPE: Shape = Shape::Text(Text::ANY);
+
 static SHAPE_DAYS: Shape = Shape::Integer {
     min: i32::MIN as i64,
     max: i32::MAX as i64,
+};
+
+static SHAPE_DEFAULT_VALUE: Shape = Shape::Float {
+    min: f64::MIN,
+    max: f64::MAX,
 };
 
 static SHAPE_DELETE_LOG_GROUP_REQUEST: Shape = Shape::Structure(&[Member {
@@ -1136,6 +1326,34 @@ static SHAPE_DELETE_LOG_STREAM_REQUEST: Shape = Shape::Structure(&[
         shape: &SHAPE_LOG_STREAM_NAME,
     },
 ]);
+
+static SHAPE_DELETE_METRIC_FILTER_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "filterName",
+        path: "filterName",
+        wire_name: "filterName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FILTER_NAME,
+    },
+]);
+
+static SHAPE_DELETE_QUERY_DEFINITION_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "queryDefinitionId",
+    path: "queryDefinitionId",
+    wire_name: "queryDefinitionId",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_QUERY_ID,
+}]);
 
 static SHAPE_DELETE_RESOURCE_POLICY_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -1172,6 +1390,25 @@ static SHAPE_DELETE_RETENTION_POLICY_REQUEST: Shape = Shape::Structure(&[Member 
     required: true,
     shape: &SHAPE_LOG_GROUP_NAME,
 }]);
+
+static SHAPE_DELETE_SUBSCRIPTION_FILTER_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "filterName",
+        path: "filterName",
+        wire_name: "filterName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FILTER_NAME,
+    },
+]);
 
 static SHAPE_DELETION_PROTECTION_ENABLED: Shape = Shape::Boolean;
 
@@ -1311,6 +1548,137 @@ static SHAPE_DESCRIBE_LOG_STREAMS_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_DESCRIBE_METRIC_FILTERS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "filterNamePrefix",
+        path: "filterNamePrefix",
+        wire_name: "filterNamePrefix",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FILTER_NAME,
+    },
+    Member {
+        name: "nextToken",
+        path: "nextToken",
+        wire_name: "nextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NEXT_TOKEN,
+    },
+    Member {
+        name: "limit",
+        path: "limit",
+        wire_name: "limit",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESCRIBE_LIMIT,
+    },
+    Member {
+        name: "metricName",
+        path: "metricName",
+        wire_name: "metricName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_METRIC_NAME,
+    },
+    Member {
+        name: "metricNamespace",
+        path: "metricNamespace",
+        wire_name: "metricNamespace",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_METRIC_NAMESPACE,
+    },
+]);
+
+static SHAPE_DESCRIBE_QUERIES_MAX_RESULTS: Shape = Shape::Integer { min: 1, max: 1000 };
+
+static SHAPE_DESCRIBE_QUERIES_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "status",
+        path: "status",
+        wire_name: "status",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_STATUS,
+    },
+    Member {
+        name: "maxResults",
+        path: "maxResults",
+        wire_name: "maxResults",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESCRIBE_QUERIES_MAX_RESULTS,
+    },
+    Member {
+        name: "nextToken",
+        path: "nextToken",
+        wire_name: "nextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NEXT_TOKEN,
+    },
+    Member {
+        name: "queryLanguage",
+        path: "queryLanguage",
+        wire_name: "queryLanguage",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_LANGUAGE,
+    },
+]);
+
+static SHAPE_DESCRIBE_QUERY_DEFINITIONS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "queryLanguage",
+        path: "queryLanguage",
+        wire_name: "queryLanguage",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_LANGUAGE,
+    },
+    Member {
+        name: "queryDefinitionNamePrefix",
+        path: "queryDefinitionNamePrefix",
+        wire_name: "queryDefinitionNamePrefix",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_DEFINITION_NAME,
+    },
+    Member {
+        name: "maxResults",
+        path: "maxResults",
+        wire_name: "maxResults",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_LIST_MAX_RESULTS,
+    },
+    Member {
+        name: "nextToken",
+        path: "nextToken",
+        wire_name: "nextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NEXT_TOKEN,
+    },
+]);
+
 static SHAPE_DESCRIBE_RESOURCE_POLICIES_REQUEST: Shape = Shape::Structure(&[
     Member {
         name: "nextToken",
@@ -1345,6 +1713,72 @@ static SHAPE_DESCRIBE_RESOURCE_POLICIES_REQUEST: Shape = Shape::Structure(&[
         shape: &SHAPE_POLICY_SCOPE,
     },
 ]);
+
+static SHAPE_DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "filterNamePrefix",
+        path: "filterNamePrefix",
+        wire_name: "filterNamePrefix",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FILTER_NAME,
+    },
+    Member {
+        name: "nextToken",
+        path: "nextToken",
+        wire_name: "nextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NEXT_TOKEN,
+    },
+    Member {
+        name: "limit",
+        path: "limit",
+        wire_name: "limit",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DESCRIBE_LIMIT,
+    },
+]);
+
+static SHAPE_DESTINATION_ARN: Shape = Shape::Text(Text {
+    min: 1,
+    ..Text::ANY
+});
+
+static SHAPE_DIMENSIONS: Shape = Shape::Map {
+    key: &SHAPE_DIMENSIONS_KEY,
+    value: &SHAPE_DIMENSIONS_VALUE,
+};
+
+static SHAPE_DIMENSIONS_KEY: Shape = Shape::Text(Text {
+    max: 255,
+    ..Text::ANY
+});
+
+static SHAPE_DIMENSIONS_VALUE: Shape = Shape::Text(Text {
+    max: 255,
+    ..Text::ANY
+});
+
+static SHAPE_DISTRIBUTION: Shape = Shape::Text(Text {
+    values: &["Random", "ByLogStream"],
+    ..Text::ANY
+});
+
+static SHAPE_EMIT_SYSTEM_FIELDS: Shape = Shape::List {
+    min: 0,
+    max: usize::MAX,
+    member: &SHAPE_SYSTEM_FIELD,
+};
 
 static SHAPE_ENTITY: Shape = Shape::Structure(&[
     Member {
@@ -1406,8 +1840,35 @@ static SHAPE_EVENT_MESSAGE: Shape = Shape::Text(Text {
 
 static SHAPE_EVENTS_LIMIT: Shape = Shape::Integer { min: 1, max: 10000 };
 
+static SHAPE_EVENTS_LIMIT_START_QUERY: Shape = Shape::Integer {
+    min: 1,
+    max: 100000,
+};
+
 static SHAPE_EXPECTED_REVISION_ID: Shape = Shape::Text(Text {
     min: 1,
+    ..Text::ANY
+});
+
+static SHAPE_FIELD_INDEX_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 512,
+    pattern: Some(&PATTERN_FIELD_INDEX_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_FIELD_INDEX_NAME: Pattern =
+    Pattern { source: "[\\.\\-_/#A-Za-z0-9]+", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('.', '.'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('/', '/'), Item::Range('#', '#'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 1, max: u32::MAX } };
+
+static SHAPE_FIELD_INDEX_NAMES: Shape = Shape::List {
+    min: 1,
+    max: 20,
+    member: &SHAPE_FIELD_INDEX_NAME,
+};
+
+static SHAPE_FIELD_SELECTION_CRITERIA: Shape = Shape::Text(Text {
+    max: 2000,
     ..Text::ANY
 });
 
@@ -1510,6 +1971,17 @@ static SHAPE_FILTER_LOG_EVENTS_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_FILTER_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 512,
+    pattern: Some(&PATTERN_FILTER_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_FILTER_NAME: Pattern =
+    Pattern { source: "[^:*]*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(':', ':'), Item::Range('*', '*')] }, min: 0, max: u32::MAX } };
+
 static SHAPE_FILTER_PATTERN: Shape = Shape::Text(Text {
     max: 1024,
     ..Text::ANY
@@ -1590,6 +2062,86 @@ static SHAPE_GET_LOG_EVENTS_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_GET_LOG_GROUP_FIELDS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "time",
+        path: "time",
+        wire_name: "time",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_TIMESTAMP,
+    },
+    Member {
+        name: "logGroupIdentifier",
+        path: "logGroupIdentifier",
+        wire_name: "logGroupIdentifier",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_IDENTIFIER,
+    },
+]);
+
+static SHAPE_GET_LOG_RECORD_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logRecordPointer",
+        path: "logRecordPointer",
+        wire_name: "logRecordPointer",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_RECORD_POINTER,
+    },
+    Member {
+        name: "unmask",
+        path: "unmask",
+        wire_name: "unmask",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_UNMASK,
+    },
+]);
+
+static SHAPE_GET_QUERY_RESULTS_MAX_ITEMS: Shape = Shape::Integer { min: 0, max: 10000 };
+
+static SHAPE_GET_QUERY_RESULTS_NEXT_TOKEN: Shape = Shape::Text(Text {
+    max: 1024,
+    ..Text::ANY
+});
+
+static SHAPE_GET_QUERY_RESULTS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "queryId",
+        path: "queryId",
+        wire_name: "queryId",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_QUERY_ID,
+    },
+    Member {
+        name: "nextToken",
+        path: "nextToken",
+        wire_name: "nextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_GET_QUERY_RESULTS_NEXT_TOKEN,
+    },
+    Member {
+        name: "maxItems",
+        path: "maxItems",
+        wire_name: "maxItems",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_GET_QUERY_RESULTS_MAX_ITEMS,
+    },
+]);
+
 static SHAPE_INCLUDE_LINKED_ACCOUNTS: Shape = Shape::Boolean;
 
 static SHAPE_INPUT_LOG_EVENT: Shape = Shape::Structure(&[
@@ -1630,6 +2182,83 @@ static SHAPE_KMS_KEY_ID: Shape = Shape::Text(Text {
     ..Text::ANY
 });
 
+static SHAPE_LIST_LIMIT: Shape = Shape::Integer { min: 1, max: 1000 };
+
+static SHAPE_LIST_LOG_GROUPS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupNamePattern",
+        path: "logGroupNamePattern",
+        wire_name: "logGroupNamePattern",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_NAME_REGEX_PATTERN,
+    },
+    Member {
+        name: "logGroupClass",
+        path: "logGroupClass",
+        wire_name: "logGroupClass",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_CLASS,
+    },
+    Member {
+        name: "includeLinkedAccounts",
+        path: "includeLinkedAccounts",
+        wire_name: "includeLinkedAccounts",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_INCLUDE_LINKED_ACCOUNTS,
+    },
+    Member {
+        name: "accountIdentifiers",
+        path: "accountIdentifiers",
+        wire_name: "accountIdentifiers",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ACCOUNT_IDS,
+    },
+    Member {
+        name: "nextToken",
+        path: "nextToken",
+        wire_name: "nextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NEXT_TOKEN,
+    },
+    Member {
+        name: "limit",
+        path: "limit",
+        wire_name: "limit",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LIST_LIMIT,
+    },
+    Member {
+        name: "dataSources",
+        path: "dataSources",
+        wire_name: "dataSources",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DATA_SOURCE_FILTERS,
+    },
+    Member {
+        name: "fieldIndexNames",
+        path: "fieldIndexNames",
+        wire_name: "fieldIndexNames",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FIELD_INDEX_NAMES,
+    },
+    Member {
+        name: "logGroupTags",
+        path: "logGroupTags",
+        wire_name: "logGroupTags",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_TAG_FILTERS,
+    },
+]);
+
 static SHAPE_LIST_TAGS_FOR_RESOURCE_REQUEST: Shape = Shape::Structure(&[Member {
     name: "resourceArn",
     path: "resourceArn",
@@ -1664,6 +2293,12 @@ static SHAPE_LOG_GROUP_IDENTIFIER: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_LOG_GROUP_IDENTIFIER: Pattern =
     Pattern { source: "[\\w#+=/:,.@-]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('A', 'Z'), Item::Range('_', '_'), Item::Range('a', 'z'), Item::Range('#', '#'), Item::Range('+', '+'), Item::Range('=', '='), Item::Range('/', '/'), Item::Range(':', ':'), Item::Range(',', ','), Item::Range('.', '.'), Item::Range('@', '@'), Item::Range('-', '-')] }, min: 0, max: u32::MAX } };
 
+static SHAPE_LOG_GROUP_IDENTIFIERS: Shape = Shape::List {
+    min: 0,
+    max: usize::MAX,
+    member: &SHAPE_LOG_GROUP_IDENTIFIER,
+};
+
 static SHAPE_LOG_GROUP_NAME: Shape = Shape::Text(Text {
     min: 1,
     max: 512,
@@ -1685,6 +2320,25 @@ static SHAPE_LOG_GROUP_NAME_PATTERN: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_LOG_GROUP_NAME_PATTERN: Pattern =
     Pattern { source: "[\\.\\-_/#A-Za-z0-9]*", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('.', '.'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('/', '/'), Item::Range('#', '#'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 0, max: u32::MAX } };
 
+static SHAPE_LOG_GROUP_NAME_REGEX_PATTERN: Shape = Shape::Text(Text {
+    min: 3,
+    max: 129,
+    pattern: Some(&PATTERN_LOG_GROUP_NAME_REGEX_PATTERN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_LOG_GROUP_NAME_REGEX_PATTERN: Pattern =
+    Pattern { source: "(\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24})(\\|\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24}){0,4}", node: Node::Sequence(&[Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('^', '^')] }, min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('.', '.'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('/', '/'), Item::Range('#', '#'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 3, max: 24 }]), Node::Repeat { node: &Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('|', '|')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('^', '^')] }, min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('.', '.'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('/', '/'), Item::Range('#', '#'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 3, max: 24 }]), min: 0, max: 4 }]) };
+
+static SHAPE_LOG_GROUP_NAMES: Shape = Shape::List {
+    min: 0,
+    max: usize::MAX,
+    member: &SHAPE_LOG_GROUP_NAME,
+};
+
+static SHAPE_LOG_RECORD_POINTER: Shape = Shape::Text(Text::ANY);
+
 static SHAPE_LOG_STREAM_NAME: Shape = Shape::Text(Text {
     min: 1,
     max: 512,
@@ -1695,6 +2349,88 @@ static SHAPE_LOG_STREAM_NAME: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_LOG_STREAM_NAME: Pattern =
     Pattern { source: "[^:*]*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(':', ':'), Item::Range('*', '*')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_METRIC_NAME: Shape = Shape::Text(Text {
+    max: 255,
+    pattern: Some(&PATTERN_METRIC_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_METRIC_NAME: Pattern =
+    Pattern { source: "[^:*$]*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(':', ':'), Item::Range('*', '*'), Item::Range('$', '$')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_METRIC_NAMESPACE: Shape = Shape::Text(Text {
+    max: 255,
+    pattern: Some(&PATTERN_METRIC_NAMESPACE),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_METRIC_NAMESPACE: Pattern =
+    Pattern { source: "[^:*$]*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range(':', ':'), Item::Range('*', '*'), Item::Range('$', '$')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_METRIC_TRANSFORMATION: Shape = Shape::Structure(&[
+    Member {
+        name: "metricName",
+        path: "metricName",
+        wire_name: "metricName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_METRIC_NAME,
+    },
+    Member {
+        name: "metricNamespace",
+        path: "metricNamespace",
+        wire_name: "metricNamespace",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_METRIC_NAMESPACE,
+    },
+    Member {
+        name: "metricValue",
+        path: "metricValue",
+        wire_name: "metricValue",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_METRIC_VALUE,
+    },
+    Member {
+        name: "defaultValue",
+        path: "defaultValue",
+        wire_name: "defaultValue",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DEFAULT_VALUE,
+    },
+    Member {
+        name: "dimensions",
+        path: "dimensions",
+        wire_name: "dimensions",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DIMENSIONS,
+    },
+    Member {
+        name: "unit",
+        path: "unit",
+        wire_name: "unit",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_STANDARD_UNIT,
+    },
+]);
+
+static SHAPE_METRIC_TRANSFORMATIONS: Shape = Shape::List {
+    min: 1,
+    max: 1,
+    member: &SHAPE_METRIC_TRANSFORMATION,
+};
+
+static SHAPE_METRIC_VALUE: Shape = Shape::Text(Text {
+    max: 100,
+    ..Text::ANY
+});
 
 static SHAPE_NEXT_TOKEN: Shape = Shape::Text(Text {
     min: 1,
@@ -1762,6 +2498,124 @@ static SHAPE_PUT_LOG_EVENTS_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_PUT_METRIC_FILTER_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "filterName",
+        path: "filterName",
+        wire_name: "filterName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FILTER_NAME,
+    },
+    Member {
+        name: "filterPattern",
+        path: "filterPattern",
+        wire_name: "filterPattern",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FILTER_PATTERN,
+    },
+    Member {
+        name: "metricTransformations",
+        path: "metricTransformations",
+        wire_name: "metricTransformations",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_METRIC_TRANSFORMATIONS,
+    },
+    Member {
+        name: "applyOnTransformedLogs",
+        path: "applyOnTransformedLogs",
+        wire_name: "applyOnTransformedLogs",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_APPLY_ON_TRANSFORMED_LOGS,
+    },
+    Member {
+        name: "fieldSelectionCriteria",
+        path: "fieldSelectionCriteria",
+        wire_name: "fieldSelectionCriteria",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FIELD_SELECTION_CRITERIA,
+    },
+    Member {
+        name: "emitSystemFieldDimensions",
+        path: "emitSystemFieldDimensions",
+        wire_name: "emitSystemFieldDimensions",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EMIT_SYSTEM_FIELDS,
+    },
+]);
+
+static SHAPE_PUT_QUERY_DEFINITION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "queryLanguage",
+        path: "queryLanguage",
+        wire_name: "queryLanguage",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_LANGUAGE,
+    },
+    Member {
+        name: "name",
+        path: "name",
+        wire_name: "name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_QUERY_DEFINITION_NAME,
+    },
+    Member {
+        name: "queryDefinitionId",
+        path: "queryDefinitionId",
+        wire_name: "queryDefinitionId",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_ID,
+    },
+    Member {
+        name: "logGroupNames",
+        path: "logGroupNames",
+        wire_name: "logGroupNames",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_NAMES,
+    },
+    Member {
+        name: "queryString",
+        path: "queryString",
+        wire_name: "queryString",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_QUERY_DEFINITION_STRING,
+    },
+    Member {
+        name: "clientToken",
+        path: "clientToken",
+        wire_name: "clientToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CLIENT_TOKEN,
+    },
+    Member {
+        name: "parameters",
+        path: "parameters",
+        wire_name: "parameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_PARAMETER_LIST,
+    },
+]);
+
 static SHAPE_PUT_RESOURCE_POLICY_REQUEST: Shape = Shape::Structure(&[
     Member {
         name: "policyName",
@@ -1816,12 +2670,393 @@ static SHAPE_PUT_RETENTION_POLICY_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_PUT_SUBSCRIPTION_FILTER_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "filterName",
+        path: "filterName",
+        wire_name: "filterName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FILTER_NAME,
+    },
+    Member {
+        name: "filterPattern",
+        path: "filterPattern",
+        wire_name: "filterPattern",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FILTER_PATTERN,
+    },
+    Member {
+        name: "destinationArn",
+        path: "destinationArn",
+        wire_name: "destinationArn",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_DESTINATION_ARN,
+    },
+    Member {
+        name: "roleArn",
+        path: "roleArn",
+        wire_name: "roleArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_ROLE_ARN,
+    },
+    Member {
+        name: "distribution",
+        path: "distribution",
+        wire_name: "distribution",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_DISTRIBUTION,
+    },
+    Member {
+        name: "applyOnTransformedLogs",
+        path: "applyOnTransformedLogs",
+        wire_name: "applyOnTransformedLogs",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_APPLY_ON_TRANSFORMED_LOGS,
+    },
+    Member {
+        name: "fieldSelectionCriteria",
+        path: "fieldSelectionCriteria",
+        wire_name: "fieldSelectionCriteria",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FIELD_SELECTION_CRITERIA,
+    },
+    Member {
+        name: "emitSystemFields",
+        path: "emitSystemFields",
+        wire_name: "emitSystemFields",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EMIT_SYSTEM_FIELDS,
+    },
+]);
+
+static SHAPE_QUERY_DEFINITION_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 255,
+    ..Text::ANY
+});
+
+static SHAPE_QUERY_DEFINITION_STRING: Shape = Shape::Text(Text {
+    min: 1,
+    max: 10000,
+    ..Text::ANY
+});
+
+static SHAPE_QUERY_ID: Shape = Shape::Text(Text {
+    min: 1,
+    max: 256,
+    ..Text::ANY
+});
+
+static SHAPE_QUERY_LANGUAGE: Shape = Shape::Text(Text {
+    values: &["CWLI", "SQL", "PPL"],
+    ..Text::ANY
+});
+
+static SHAPE_QUERY_LIST_MAX_RESULTS: Shape = Shape::Integer { min: 1, max: 1000 };
+
+static SHAPE_QUERY_PARAMETER: Shape = Shape::Structure(&[
+    Member {
+        name: "name",
+        path: "name",
+        wire_name: "name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_QUERY_PARAMETER_NAME,
+    },
+    Member {
+        name: "defaultValue",
+        path: "defaultValue",
+        wire_name: "defaultValue",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_PARAMETER_DEFAULT_VALUE,
+    },
+    Member {
+        name: "description",
+        path: "description",
+        wire_name: "description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_PARAMETER_DESCRIPTION,
+    },
+]);
+
+static SHAPE_QUERY_PARAMETER_DEFAULT_VALUE: Shape = Shape::Text(Text {
+    max: 1024,
+    ..Text::ANY
+});
+
+static SHAPE_QUERY_PARAMETER_DESCRIPTION: Shape = Shape::Text(Text {
+    max: 512,
+    ..Text::ANY
+});
+
+static SHAPE_QUERY_PARAMETER_LIST: Shape = Shape::List {
+    min: 0,
+    max: 20,
+    member: &SHAPE_QUERY_PARAMETER,
+};
+
+static SHAPE_QUERY_PARAMETER_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 128,
+    pattern: Some(&PATTERN_QUERY_PARAMETER_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_QUERY_PARAMETER_NAME: Pattern =
+    Pattern { source: "^[a-zA-Z_][a-zA-Z0-9_]*", node: Node::Sequence(&[Node::Start, Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('_', '_')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('_', '_')] }, min: 0, max: u32::MAX }]) };
+
+static SHAPE_QUERY_STATUS: Shape = Shape::Text(Text {
+    values: &[
+        "Scheduled",
+        "Running",
+        "Complete",
+        "Failed",
+        "Cancelled",
+        "Timeout",
+        "Unknown",
+    ],
+    ..Text::ANY
+});
+
+static SHAPE_QUERY_STRING: Shape = Shape::Text(Text {
+    max: 10000,
+    ..Text::ANY
+});
+
+static SHAPE_ROLE_ARN: Shape = Shape::Text(Text {
+    min: 1,
+    ..Text::ANY
+});
+
 static SHAPE_SEQUENCE_TOKEN: Shape = Shape::Text(Text {
     min: 1,
     ..Text::ANY
 });
 
+static SHAPE_STANDARD_UNIT: Shape = Shape::Text(Text {
+    values: &[
+        "Seconds",
+        "Microseconds",
+        "Milliseconds",
+        "Bytes",
+        "Kilobytes",
+        "Megabytes",
+        "Gigabytes",
+        "Terabytes",
+        "Bits",
+        "Kilobits",
+        "Megabits",
+        "Gigabits",
+        "Terabits",
+        "Percent",
+        "Count",
+        "Bytes/Second",
+        "Kilobytes/Second",
+        "Megabytes/Second",
+        "Gigabytes/Second",
+        "Terabytes/Second",
+        "Bits/Second",
+        "Kilobits/Second",
+        "Megabits/Second",
+        "Gigabits/Second",
+        "Terabits/Second",
+        "Count/Second",
+        "None",
+    ],
+    ..Text::ANY
+});
+
 static SHAPE_START_FROM_HEAD: Shape = Shape::Boolean;
+
+static SHAPE_START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS: Shape = Shape::List {
+    min: 1,
+    max: 10,
+    member: &SHAPE_LOG_GROUP_IDENTIFIER,
+};
+
+static SHAPE_START_LIVE_TAIL_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupIdentifiers",
+        path: "logGroupIdentifiers",
+        wire_name: "logGroupIdentifiers",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS,
+    },
+    Member {
+        name: "logStreamNames",
+        path: "logStreamNames",
+        wire_name: "logStreamNames",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_INPUT_LOG_STREAM_NAMES,
+    },
+    Member {
+        name: "logStreamNamePrefixes",
+        path: "logStreamNamePrefixes",
+        wire_name: "logStreamNamePrefixes",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_INPUT_LOG_STREAM_NAMES,
+    },
+    Member {
+        name: "logEventFilterPattern",
+        path: "logEventFilterPattern",
+        wire_name: "logEventFilterPattern",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_FILTER_PATTERN,
+    },
+]);
+
+static SHAPE_START_QUERY_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "queryLanguage",
+        path: "queryLanguage",
+        wire_name: "queryLanguage",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_LANGUAGE,
+    },
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "logGroupNames",
+        path: "logGroupNames",
+        wire_name: "logGroupNames",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_NAMES,
+    },
+    Member {
+        name: "logGroupIdentifiers",
+        path: "logGroupIdentifiers",
+        wire_name: "logGroupIdentifiers",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LOG_GROUP_IDENTIFIERS,
+    },
+    Member {
+        name: "startTime",
+        path: "startTime",
+        wire_name: "startTime",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_TIMESTAMP,
+    },
+    Member {
+        name: "endTime",
+        path: "endTime",
+        wire_name: "endTime",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_TIMESTAMP,
+    },
+    Member {
+        name: "queryString",
+        path: "queryString",
+        wire_name: "queryString",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_QUERY_STRING,
+    },
+    Member {
+        name: "limit",
+        path: "limit",
+        wire_name: "limit",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_EVENTS_LIMIT_START_QUERY,
+    },
+]);
+
+static SHAPE_STOP_QUERY_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "queryId",
+    path: "queryId",
+    wire_name: "queryId",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_QUERY_ID,
+}]);
+
+static SHAPE_SYSTEM_FIELD: Shape = Shape::Text(Text::ANY);
+
+static SHAPE_TAG_FILTER: Shape = Shape::Structure(&[
+    Member {
+        name: "key",
+        path: "key",
+        wire_name: "key",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_TAG_FILTER_KEY,
+    },
+    Member {
+        name: "values",
+        path: "values",
+        wire_name: "values",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_TAG_FILTER_VALUES,
+    },
+]);
+
+static SHAPE_TAG_FILTER_KEY: Shape = Shape::Text(Text {
+    min: 1,
+    max: 128,
+    pattern: Some(&PATTERN_TAG_FILTER_KEY),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_TAG_FILTER_KEY: Pattern =
+    Pattern { source: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$", node: Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Letters, Item::Separators, Item::Numbers, Item::Range('_', '_'), Item::Range('.', '.'), Item::Range(':', ':'), Item::Range('/', '/'), Item::Range('=', '='), Item::Range('+', '+'), Item::Range('-', '-'), Item::Range('@', '@')] }, min: 1, max: u32::MAX }, Node::End]) };
+
+static SHAPE_TAG_FILTER_VALUE: Shape = Shape::Text(Text {
+    max: 259,
+    pattern: Some(&PATTERN_TAG_FILTER_VALUE),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_TAG_FILTER_VALUE: Pattern =
+    Pattern { source: "^!?\\*?([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)\\*?$", node: Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('!', '!')] }, min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('*', '*')] }, min: 0, max: 1 }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Letters, Item::Separators, Item::Numbers, Item::Range('_', '_'), Item::Range('.', '.'), Item::Range(':', ':'), Item::Range('/', '/'), Item::Range('=', '='), Item::Range('+', '+'), Item::Range('-', '-'), Item::Range('@', '@')] }, min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('*', '*')] }, min: 0, max: 1 }, Node::End]) };
+
+static SHAPE_TAG_FILTER_VALUES: Shape = Shape::List {
+    min: 0,
+    max: 5,
+    member: &SHAPE_TAG_FILTER_VALUE,
+};
+
+static SHAPE_TAG_FILTERS: Shape = Shape::List {
+    min: 1,
+    max: 5,
+    member: &SHAPE_TAG_FILTER,
+};
 
 static SHAPE_TAG_KEY: Shape = Shape::Text(Text {
     min: 1,
@@ -1839,6 +3074,31 @@ static SHAPE_TAG_KEY_LIST: Shape = Shape::List {
     max: 50,
     member: &SHAPE_TAG_KEY,
 };
+
+static SHAPE_TAG_LIST: Shape = Shape::List {
+    min: 1,
+    max: usize::MAX,
+    member: &SHAPE_TAG_KEY,
+};
+
+static SHAPE_TAG_LOG_GROUP_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "tags",
+        path: "tags",
+        wire_name: "tags",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_TAGS,
+    },
+]);
 
 static SHAPE_TAG_RESOURCE_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -1874,12 +3134,56 @@ static SHAPE_TAGS: Shape = Shape::Map {
     value: &SHAPE_TAG_VALUE,
 };
 
+static SHAPE_TEST_EVENT_MESSAGES: Shape = Shape::List {
+    min: 1,
+    max: 50,
+    member: &SHAPE_EVENT_MESSAGE,
+};
+
+static SHAPE_TEST_METRIC_FILTER_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "filterPattern",
+        path: "filterPattern",
+        wire_name: "filterPattern",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_FILTER_PATTERN,
+    },
+    Member {
+        name: "logEventMessages",
+        path: "logEventMessages",
+        wire_name: "logEventMessages",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_TEST_EVENT_MESSAGES,
+    },
+]);
+
 static SHAPE_TIMESTAMP: Shape = Shape::Integer {
     min: 0,
     max: i64::MAX,
 };
 
 static SHAPE_UNMASK: Shape = Shape::Boolean;
+
+static SHAPE_UNTAG_LOG_GROUP_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "logGroupName",
+        path: "logGroupName",
+        wire_name: "logGroupName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_LOG_GROUP_NAME,
+    },
+    Member {
+        name: "tags",
+        path: "tags",
+        wire_name: "tags",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_TAG_LIST,
+    },
+]);
 
 static SHAPE_UNTAG_RESOURCE_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -1946,6 +3250,16 @@ pub mod data_protection_status {
     pub const DISABLED: &str = "DISABLED";
 }
 
+/// `DataSourceFilter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataSourceFilter {
+    /// `name`, required.
+    pub name: String,
+    /// `type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+}
+
 /// `DeleteLogGroupRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteLogGroupRequest {
@@ -1963,6 +3277,33 @@ pub struct DeleteLogStreamRequest {
     /// `logStreamName`, required; 1 to 512 characters.
     #[serde(rename = "logStreamName")]
     pub log_stream_name: String,
+}
+
+/// `DeleteMetricFilterRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteMetricFilterRequest {
+    /// `logGroupName`, required; 1 to 512 characters.
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    /// `filterName`, required; 1 to 512 characters.
+    #[serde(rename = "filterName")]
+    pub filter_name: String,
+}
+
+/// `DeleteQueryDefinitionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteQueryDefinitionRequest {
+    /// `queryDefinitionId`, required; 1 to 256 characters.
+    #[serde(rename = "queryDefinitionId")]
+    pub query_definition_id: String,
+}
+
+/// `DeleteQueryDefinitionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteQueryDefinitionResponse {
+    /// `success`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success: Option<bool>,
 }
 
 /// `DeleteResourcePolicyRequest` of the service model.
@@ -1985,6 +3326,17 @@ pub struct DeleteRetentionPolicyRequest {
     /// `logGroupName`, required; 1 to 512 characters.
     #[serde(rename = "logGroupName")]
     pub log_group_name: String,
+}
+
+/// `DeleteSubscriptionFilterRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteSubscriptionFilterRequest {
+    /// `logGroupName`, required; 1 to 512 characters.
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    /// `filterName`, required; 1 to 512 characters.
+    #[serde(rename = "filterName")]
+    pub filter_name: String,
 }
 
 /// `DescribeLogGroupsRequest` of the service model.
@@ -2076,6 +3428,102 @@ pub struct DescribeLogStreamsResponse {
     pub next_token: Option<String>,
 }
 
+/// `DescribeMetricFiltersRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeMetricFiltersRequest {
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `filterNamePrefix`; 1 to 512 characters.
+    #[serde(rename = "filterNamePrefix", skip_serializing_if = "Option::is_none")]
+    pub filter_name_prefix: Option<String>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `limit`; 1 to 50 as value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    /// `metricName`; at most 255 characters.
+    #[serde(rename = "metricName", skip_serializing_if = "Option::is_none")]
+    pub metric_name: Option<String>,
+    /// `metricNamespace`; at most 255 characters.
+    #[serde(rename = "metricNamespace", skip_serializing_if = "Option::is_none")]
+    pub metric_namespace: Option<String>,
+}
+
+/// `DescribeMetricFiltersResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeMetricFiltersResponse {
+    /// `metricFilters`.
+    #[serde(rename = "metricFilters", skip_serializing_if = "Option::is_none")]
+    pub metric_filters: Option<Vec<MetricFilter>>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// `DescribeQueriesRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeQueriesRequest {
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `status`; see [`query_status`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `maxResults`; 1 to 1000 as value.
+    #[serde(rename = "maxResults", skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `queryLanguage`; see [`query_language`].
+    #[serde(rename = "queryLanguage", skip_serializing_if = "Option::is_none")]
+    pub query_language: Option<String>,
+}
+
+/// `DescribeQueriesResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeQueriesResponse {
+    /// `queries`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queries: Option<Vec<QueryInfo>>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// `DescribeQueryDefinitionsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeQueryDefinitionsRequest {
+    /// `queryLanguage`; see [`query_language`].
+    #[serde(rename = "queryLanguage", skip_serializing_if = "Option::is_none")]
+    pub query_language: Option<String>,
+    /// `queryDefinitionNamePrefix`; 1 to 255 characters.
+    #[serde(
+        rename = "queryDefinitionNamePrefix",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub query_definition_name_prefix: Option<String>,
+    /// `maxResults`; 1 to 1000 as value.
+    #[serde(rename = "maxResults", skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// `DescribeQueryDefinitionsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeQueryDefinitionsResponse {
+    /// `queryDefinitions`.
+    #[serde(rename = "queryDefinitions", skip_serializing_if = "Option::is_none")]
+    pub query_definitions: Option<Vec<QueryDefinition>>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
 /// `DescribeResourcePoliciesRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DescribeResourcePoliciesRequest {
@@ -2102,6 +3550,45 @@ pub struct DescribeResourcePoliciesResponse {
     /// `nextToken`; at least 1 characters.
     #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
+}
+
+/// `DescribeSubscriptionFiltersRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeSubscriptionFiltersRequest {
+    /// `logGroupName`, required; 1 to 512 characters.
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    /// `filterNamePrefix`; 1 to 512 characters.
+    #[serde(rename = "filterNamePrefix", skip_serializing_if = "Option::is_none")]
+    pub filter_name_prefix: Option<String>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `limit`; 1 to 50 as value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+}
+
+/// `DescribeSubscriptionFiltersResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeSubscriptionFiltersResponse {
+    /// `subscriptionFilters`.
+    #[serde(
+        rename = "subscriptionFilters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub subscription_filters: Option<Vec<SubscriptionFilter>>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Values of `Distribution` in the service model.
+pub mod distribution {
+    /// `Random`.
+    pub const RANDOM: &str = "Random";
+    /// `ByLogStream`.
+    pub const BY_LOG_STREAM: &str = "ByLogStream";
 }
 
 /// `Entity` of the service model.
@@ -2257,6 +3744,84 @@ pub struct GetLogEventsResponse {
     pub next_backward_token: Option<String>,
 }
 
+/// `GetLogGroupFieldsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLogGroupFieldsRequest {
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `time`; at least 0 as value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<i64>,
+    /// `logGroupIdentifier`; 1 to 2048 characters.
+    #[serde(rename = "logGroupIdentifier", skip_serializing_if = "Option::is_none")]
+    pub log_group_identifier: Option<String>,
+}
+
+/// `GetLogGroupFieldsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLogGroupFieldsResponse {
+    /// `logGroupFields`.
+    #[serde(rename = "logGroupFields", skip_serializing_if = "Option::is_none")]
+    pub log_group_fields: Option<Vec<LogGroupField>>,
+}
+
+/// `GetLogRecordRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLogRecordRequest {
+    /// `logRecordPointer`, required.
+    #[serde(rename = "logRecordPointer")]
+    pub log_record_pointer: String,
+    /// `unmask`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmask: Option<bool>,
+}
+
+/// `GetLogRecordResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetLogRecordResponse {
+    /// `logRecord`.
+    #[serde(rename = "logRecord", skip_serializing_if = "Option::is_none")]
+    pub log_record: Option<BTreeMap<String, String>>,
+}
+
+/// `GetQueryResultsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetQueryResultsRequest {
+    /// `queryId`, required; 1 to 256 characters.
+    #[serde(rename = "queryId")]
+    pub query_id: String,
+    /// `nextToken`; at most 1024 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `maxItems`; 0 to 10000 as value.
+    #[serde(rename = "maxItems", skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<i32>,
+}
+
+/// `GetQueryResultsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetQueryResultsResponse {
+    /// `queryLanguage`; see [`query_language`].
+    #[serde(rename = "queryLanguage", skip_serializing_if = "Option::is_none")]
+    pub query_language: Option<String>,
+    /// `results`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<Vec<ResultField>>>,
+    /// `statistics`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<QueryStatistics>,
+    /// `status`; see [`query_status`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `encryptionKey`; at most 256 characters.
+    #[serde(rename = "encryptionKey", skip_serializing_if = "Option::is_none")]
+    pub encryption_key: Option<String>,
+    /// `nextToken`; at most 1024 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
 /// Values of `InheritedProperty` in the service model.
 pub mod inherited_property {
     /// `ACCOUNT_DATA_PROTECTION`.
@@ -2270,6 +3835,55 @@ pub struct InputLogEvent {
     pub timestamp: i64,
     /// `message`, required; at least 1 characters.
     pub message: String,
+}
+
+/// `ListLogGroupsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListLogGroupsRequest {
+    /// `logGroupNamePattern`; 3 to 129 characters.
+    #[serde(
+        rename = "logGroupNamePattern",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_group_name_pattern: Option<String>,
+    /// `logGroupClass`; see [`log_group_class`].
+    #[serde(rename = "logGroupClass", skip_serializing_if = "Option::is_none")]
+    pub log_group_class: Option<String>,
+    /// `includeLinkedAccounts`.
+    #[serde(
+        rename = "includeLinkedAccounts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub include_linked_accounts: Option<bool>,
+    /// `accountIdentifiers`; 0 to 20 elements.
+    #[serde(rename = "accountIdentifiers", skip_serializing_if = "Option::is_none")]
+    pub account_identifiers: Option<Vec<String>>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `limit`; 1 to 1000 as value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    /// `dataSources`; 1 to 5 elements.
+    #[serde(rename = "dataSources", skip_serializing_if = "Option::is_none")]
+    pub data_sources: Option<Vec<DataSourceFilter>>,
+    /// `fieldIndexNames`; 1 to 20 elements.
+    #[serde(rename = "fieldIndexNames", skip_serializing_if = "Option::is_none")]
+    pub field_index_names: Option<Vec<String>>,
+    /// `logGroupTags`; 1 to 5 elements.
+    #[serde(rename = "logGroupTags", skip_serializing_if = "Option::is_none")]
+    pub log_group_tags: Option<Vec<TagFilter>>,
+}
+
+/// `ListLogGroupsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListLogGroupsResponse {
+    /// `logGroups`.
+    #[serde(rename = "logGroups", skip_serializing_if = "Option::is_none")]
+    pub log_groups: Option<Vec<LogGroupSummary>>,
+    /// `nextToken`; at least 1 characters.
+    #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 /// `ListTagsForResourceRequest` of the service model.
@@ -2302,6 +3916,77 @@ pub struct ListTagsLogGroupResponse {
     /// `tags`; 1 to 50 as value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// `LiveTailSessionLogEvent` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveTailSessionLogEvent {
+    /// `logStreamName`; 1 to 512 characters.
+    #[serde(rename = "logStreamName", skip_serializing_if = "Option::is_none")]
+    pub log_stream_name: Option<String>,
+    /// `logGroupIdentifier`; 1 to 2048 characters.
+    #[serde(rename = "logGroupIdentifier", skip_serializing_if = "Option::is_none")]
+    pub log_group_identifier: Option<String>,
+    /// `message`; at least 1 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// `timestamp`; at least 0 as value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<i64>,
+    /// `ingestionTime`; at least 0 as value.
+    #[serde(rename = "ingestionTime", skip_serializing_if = "Option::is_none")]
+    pub ingestion_time: Option<i64>,
+}
+
+/// `LiveTailSessionMetadata` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveTailSessionMetadata {
+    /// `sampled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<bool>,
+}
+
+/// `LiveTailSessionStart` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveTailSessionStart {
+    /// `requestId`; 0 to 256 characters.
+    #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// `sessionId`; 0 to 256 characters.
+    #[serde(rename = "sessionId", skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// `logGroupIdentifiers`; 1 to 10 elements.
+    #[serde(
+        rename = "logGroupIdentifiers",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_group_identifiers: Option<Vec<String>>,
+    /// `logStreamNames`; 1 to 100 elements.
+    #[serde(rename = "logStreamNames", skip_serializing_if = "Option::is_none")]
+    pub log_stream_names: Option<Vec<String>>,
+    /// `logStreamNamePrefixes`; 1 to 100 elements.
+    #[serde(
+        rename = "logStreamNamePrefixes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_stream_name_prefixes: Option<Vec<String>>,
+    /// `logEventFilterPattern`; 0 to 1024 characters.
+    #[serde(
+        rename = "logEventFilterPattern",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_event_filter_pattern: Option<String>,
+}
+
+/// `LiveTailSessionUpdate` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveTailSessionUpdate {
+    /// `sessionMetadata`.
+    #[serde(rename = "sessionMetadata", skip_serializing_if = "Option::is_none")]
+    pub session_metadata: Option<LiveTailSessionMetadata>,
+    /// `sessionResults`.
+    #[serde(rename = "sessionResults", skip_serializing_if = "Option::is_none")]
+    pub session_results: Option<Vec<LiveTailSessionLogEvent>>,
 }
 
 /// `LogGroup` of the service model.
@@ -2378,6 +4063,31 @@ pub mod log_group_class {
     pub const ESSENTIALS: &str = "ESSENTIALS";
 }
 
+/// `LogGroupField` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogGroupField {
+    /// `name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `percent`; 0 to 100 as value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<i32>,
+}
+
+/// `LogGroupSummary` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogGroupSummary {
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `logGroupArn`.
+    #[serde(rename = "logGroupArn", skip_serializing_if = "Option::is_none")]
+    pub log_group_arn: Option<String>,
+    /// `logGroupClass`; see [`log_group_class`].
+    #[serde(rename = "logGroupClass", skip_serializing_if = "Option::is_none")]
+    pub log_group_class: Option<String>,
+}
+
 /// `LogStream` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogStream {
@@ -2411,6 +4121,84 @@ pub struct LogStream {
     /// `storedBytes`; at least 0 as value.
     #[serde(rename = "storedBytes", skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<i64>,
+}
+
+/// `MetricFilter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MetricFilter {
+    /// `filterName`; 1 to 512 characters.
+    #[serde(rename = "filterName", skip_serializing_if = "Option::is_none")]
+    pub filter_name: Option<String>,
+    /// `filterPattern`; 0 to 1024 characters.
+    #[serde(rename = "filterPattern", skip_serializing_if = "Option::is_none")]
+    pub filter_pattern: Option<String>,
+    /// `metricTransformations`; 1 to 1 elements.
+    #[serde(
+        rename = "metricTransformations",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub metric_transformations: Option<Vec<MetricTransformation>>,
+    /// `creationTime`; at least 0 as value.
+    #[serde(rename = "creationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<i64>,
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `applyOnTransformedLogs`.
+    #[serde(
+        rename = "applyOnTransformedLogs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub apply_on_transformed_logs: Option<bool>,
+    /// `fieldSelectionCriteria`; 0 to 2000 characters.
+    #[serde(
+        rename = "fieldSelectionCriteria",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub field_selection_criteria: Option<String>,
+    /// `emitSystemFieldDimensions`.
+    #[serde(
+        rename = "emitSystemFieldDimensions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub emit_system_field_dimensions: Option<Vec<String>>,
+}
+
+/// `MetricFilterMatchRecord` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MetricFilterMatchRecord {
+    /// `eventNumber`.
+    #[serde(rename = "eventNumber", skip_serializing_if = "Option::is_none")]
+    pub event_number: Option<i64>,
+    /// `eventMessage`; at least 1 characters.
+    #[serde(rename = "eventMessage", skip_serializing_if = "Option::is_none")]
+    pub event_message: Option<String>,
+    /// `extractedValues`.
+    #[serde(rename = "extractedValues", skip_serializing_if = "Option::is_none")]
+    pub extracted_values: Option<BTreeMap<String, String>>,
+}
+
+/// `MetricTransformation` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MetricTransformation {
+    /// `metricName`, required; at most 255 characters.
+    #[serde(rename = "metricName")]
+    pub metric_name: String,
+    /// `metricNamespace`, required; at most 255 characters.
+    #[serde(rename = "metricNamespace")]
+    pub metric_namespace: String,
+    /// `metricValue`, required; at most 100 characters.
+    #[serde(rename = "metricValue")]
+    pub metric_value: String,
+    /// `defaultValue`.
+    #[serde(rename = "defaultValue", skip_serializing_if = "Option::is_none")]
+    pub default_value: Option<f64>,
+    /// `dimensions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<BTreeMap<String, String>>,
+    /// `unit`; see [`standard_unit`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 /// Values of `OrderBy` in the service model.
@@ -2480,6 +4268,74 @@ pub struct PutLogEventsResponse {
     pub rejected_entity_info: Option<RejectedEntityInfo>,
 }
 
+/// `PutMetricFilterRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutMetricFilterRequest {
+    /// `logGroupName`, required; 1 to 512 characters.
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    /// `filterName`, required; 1 to 512 characters.
+    #[serde(rename = "filterName")]
+    pub filter_name: String,
+    /// `filterPattern`, required; 0 to 1024 characters.
+    #[serde(rename = "filterPattern")]
+    pub filter_pattern: String,
+    /// `metricTransformations`, required; 1 to 1 elements.
+    #[serde(rename = "metricTransformations")]
+    pub metric_transformations: Vec<MetricTransformation>,
+    /// `applyOnTransformedLogs`.
+    #[serde(
+        rename = "applyOnTransformedLogs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub apply_on_transformed_logs: Option<bool>,
+    /// `fieldSelectionCriteria`; 0 to 2000 characters.
+    #[serde(
+        rename = "fieldSelectionCriteria",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub field_selection_criteria: Option<String>,
+    /// `emitSystemFieldDimensions`.
+    #[serde(
+        rename = "emitSystemFieldDimensions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub emit_system_field_dimensions: Option<Vec<String>>,
+}
+
+/// `PutQueryDefinitionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutQueryDefinitionRequest {
+    /// `queryLanguage`; see [`query_language`].
+    #[serde(rename = "queryLanguage", skip_serializing_if = "Option::is_none")]
+    pub query_language: Option<String>,
+    /// `name`, required; 1 to 255 characters.
+    pub name: String,
+    /// `queryDefinitionId`; 1 to 256 characters.
+    #[serde(rename = "queryDefinitionId", skip_serializing_if = "Option::is_none")]
+    pub query_definition_id: Option<String>,
+    /// `logGroupNames`.
+    #[serde(rename = "logGroupNames", skip_serializing_if = "Option::is_none")]
+    pub log_group_names: Option<Vec<String>>,
+    /// `queryString`, required; 1 to 10000 characters.
+    #[serde(rename = "queryString")]
+    pub query_string: String,
+    /// `clientToken`; 36 to 128 characters.
+    #[serde(rename = "clientToken", skip_serializing_if = "Option::is_none")]
+    pub client_token: Option<String>,
+    /// `parameters`; at most 20 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Vec<QueryParameter>>,
+}
+
+/// `PutQueryDefinitionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutQueryDefinitionResponse {
+    /// `queryDefinitionId`; 1 to 256 characters.
+    #[serde(rename = "queryDefinitionId", skip_serializing_if = "Option::is_none")]
+    pub query_definition_id: Option<String>,
+}
+
 /// `PutResourcePolicyRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PutResourcePolicyRequest {
@@ -2517,6 +4373,197 @@ pub struct PutRetentionPolicyRequest {
     /// `retentionInDays`, required.
     #[serde(rename = "retentionInDays")]
     pub retention_in_days: i32,
+}
+
+/// `PutSubscriptionFilterRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutSubscriptionFilterRequest {
+    /// `logGroupName`, required; 1 to 512 characters.
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    /// `filterName`, required; 1 to 512 characters.
+    #[serde(rename = "filterName")]
+    pub filter_name: String,
+    /// `filterPattern`, required; 0 to 1024 characters.
+    #[serde(rename = "filterPattern")]
+    pub filter_pattern: String,
+    /// `destinationArn`, required; at least 1 characters.
+    #[serde(rename = "destinationArn")]
+    pub destination_arn: String,
+    /// `roleArn`; at least 1 characters.
+    #[serde(rename = "roleArn", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// `distribution`; see [`distribution`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
+    /// `applyOnTransformedLogs`.
+    #[serde(
+        rename = "applyOnTransformedLogs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub apply_on_transformed_logs: Option<bool>,
+    /// `fieldSelectionCriteria`; 0 to 2000 characters.
+    #[serde(
+        rename = "fieldSelectionCriteria",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub field_selection_criteria: Option<String>,
+    /// `emitSystemFields`.
+    #[serde(rename = "emitSystemFields", skip_serializing_if = "Option::is_none")]
+    pub emit_system_fields: Option<Vec<String>>,
+}
+
+/// `QueryCompileError` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueryCompileError {
+    /// `location`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<QueryCompileErrorLocation>,
+    /// `message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// `QueryCompileErrorLocation` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueryCompileErrorLocation {
+    /// `startCharOffset`.
+    #[serde(rename = "startCharOffset", skip_serializing_if = "Option::is_none")]
+    pub start_char_offset: Option<i32>,
+    /// `endCharOffset`.
+    #[serde(rename = "endCharOffset", skip_serializing_if = "Option::is_none")]
+    pub end_char_offset: Option<i32>,
+}
+
+/// `QueryDefinition` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueryDefinition {
+    /// `queryLanguage`; see [`query_language`].
+    #[serde(rename = "queryLanguage", skip_serializing_if = "Option::is_none")]
+    pub query_language: Option<String>,
+    /// `queryDefinitionId`; 1 to 256 characters.
+    #[serde(rename = "queryDefinitionId", skip_serializing_if = "Option::is_none")]
+    pub query_definition_id: Option<String>,
+    /// `name`; 1 to 255 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `queryString`; 1 to 10000 characters.
+    #[serde(rename = "queryString", skip_serializing_if = "Option::is_none")]
+    pub query_string: Option<String>,
+    /// `lastModified`; at least 0 as value.
+    #[serde(rename = "lastModified", skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<i64>,
+    /// `logGroupNames`.
+    #[serde(rename = "logGroupNames", skip_serializing_if = "Option::is_none")]
+    pub log_group_names: Option<Vec<String>>,
+    /// `parameters`; at most 20 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Vec<QueryParameter>>,
+}
+
+/// `QueryInfo` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueryInfo {
+    /// `queryLanguage`; see [`query_language`].
+    #[serde(rename = "queryLanguage", skip_serializing_if = "Option::is_none")]
+    pub query_language: Option<String>,
+    /// `queryId`; 1 to 256 characters.
+    #[serde(rename = "queryId", skip_serializing_if = "Option::is_none")]
+    pub query_id: Option<String>,
+    /// `queryString`; 0 to 10000 characters.
+    #[serde(rename = "queryString", skip_serializing_if = "Option::is_none")]
+    pub query_string: Option<String>,
+    /// `status`; see [`query_status`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `createTime`; at least 0 as value.
+    #[serde(rename = "createTime", skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<i64>,
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `queryDuration`.
+    #[serde(rename = "queryDuration", skip_serializing_if = "Option::is_none")]
+    pub query_duration: Option<i64>,
+    /// `bytesScanned`.
+    #[serde(rename = "bytesScanned", skip_serializing_if = "Option::is_none")]
+    pub bytes_scanned: Option<f64>,
+    /// `userIdentity`; 1 to 2048 characters.
+    #[serde(rename = "userIdentity", skip_serializing_if = "Option::is_none")]
+    pub user_identity: Option<String>,
+}
+
+/// Values of `QueryLanguage` in the service model.
+pub mod query_language {
+    /// `CWLI`.
+    pub const CWLI: &str = "CWLI";
+    /// `SQL`.
+    pub const SQL: &str = "SQL";
+    /// `PPL`.
+    pub const PPL: &str = "PPL";
+}
+
+/// `QueryParameter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueryParameter {
+    /// `name`, required; 1 to 128 characters.
+    pub name: String,
+    /// `defaultValue`; at most 1024 characters.
+    #[serde(rename = "defaultValue", skip_serializing_if = "Option::is_none")]
+    pub default_value: Option<String>,
+    /// `description`; at most 512 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// `QueryStatistics` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueryStatistics {
+    /// `recordsMatched`.
+    #[serde(rename = "recordsMatched", skip_serializing_if = "Option::is_none")]
+    pub records_matched: Option<f64>,
+    /// `recordsScanned`.
+    #[serde(rename = "recordsScanned", skip_serializing_if = "Option::is_none")]
+    pub records_scanned: Option<f64>,
+    /// `estimatedRecordsSkipped`.
+    #[serde(
+        rename = "estimatedRecordsSkipped",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub estimated_records_skipped: Option<f64>,
+    /// `bytesScanned`.
+    #[serde(rename = "bytesScanned", skip_serializing_if = "Option::is_none")]
+    pub bytes_scanned: Option<f64>,
+    /// `estimatedBytesSkipped`.
+    #[serde(
+        rename = "estimatedBytesSkipped",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub estimated_bytes_skipped: Option<f64>,
+    /// `logGroupsScanned`.
+    #[serde(rename = "logGroupsScanned", skip_serializing_if = "Option::is_none")]
+    pub log_groups_scanned: Option<f64>,
+    /// `resultCount`.
+    #[serde(rename = "resultCount", skip_serializing_if = "Option::is_none")]
+    pub result_count: Option<f64>,
+}
+
+/// Values of `QueryStatus` in the service model.
+pub mod query_status {
+    /// `Scheduled`.
+    pub const SCHEDULED: &str = "Scheduled";
+    /// `Running`.
+    pub const RUNNING: &str = "Running";
+    /// `Complete`.
+    pub const COMPLETE: &str = "Complete";
+    /// `Failed`.
+    pub const FAILED: &str = "Failed";
+    /// `Cancelled`.
+    pub const CANCELLED: &str = "Cancelled";
+    /// `Timeout`.
+    pub const TIMEOUT: &str = "Timeout";
+    /// `Unknown`.
+    pub const UNKNOWN: &str = "Unknown";
 }
 
 /// `RejectedEntityInfo` of the service model.
@@ -2573,6 +4620,17 @@ pub struct ResourcePolicy {
     pub revision_id: Option<String>,
 }
 
+/// `ResultField` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResultField {
+    /// `field`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// `value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
 /// `SearchedLogStream` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SearchedLogStream {
@@ -2584,6 +4642,251 @@ pub struct SearchedLogStream {
     pub searched_completely: Option<bool>,
 }
 
+/// `SessionStreamingException` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionStreamingException {
+    /// `message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// `SessionTimeoutException` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionTimeoutException {
+    /// `message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Values of `StandardUnit` in the service model.
+pub mod standard_unit {
+    /// `Seconds`.
+    pub const SECONDS: &str = "Seconds";
+    /// `Microseconds`.
+    pub const MICROSECONDS: &str = "Microseconds";
+    /// `Milliseconds`.
+    pub const MILLISECONDS: &str = "Milliseconds";
+    /// `Bytes`.
+    pub const BYTES: &str = "Bytes";
+    /// `Kilobytes`.
+    pub const KILOBYTES: &str = "Kilobytes";
+    /// `Megabytes`.
+    pub const MEGABYTES: &str = "Megabytes";
+    /// `Gigabytes`.
+    pub const GIGABYTES: &str = "Gigabytes";
+    /// `Terabytes`.
+    pub const TERABYTES: &str = "Terabytes";
+    /// `Bits`.
+    pub const BITS: &str = "Bits";
+    /// `Kilobits`.
+    pub const KILOBITS: &str = "Kilobits";
+    /// `Megabits`.
+    pub const MEGABITS: &str = "Megabits";
+    /// `Gigabits`.
+    pub const GIGABITS: &str = "Gigabits";
+    /// `Terabits`.
+    pub const TERABITS: &str = "Terabits";
+    /// `Percent`.
+    pub const PERCENT: &str = "Percent";
+    /// `Count`.
+    pub const COUNT: &str = "Count";
+    /// `Bytes/Second`.
+    pub const BYTES_SECOND: &str = "Bytes/Second";
+    /// `Kilobytes/Second`.
+    pub const KILOBYTES_SECOND: &str = "Kilobytes/Second";
+    /// `Megabytes/Second`.
+    pub const MEGABYTES_SECOND: &str = "Megabytes/Second";
+    /// `Gigabytes/Second`.
+    pub const GIGABYTES_SECOND: &str = "Gigabytes/Second";
+    /// `Terabytes/Second`.
+    pub const TERABYTES_SECOND: &str = "Terabytes/Second";
+    /// `Bits/Second`.
+    pub const BITS_SECOND: &str = "Bits/Second";
+    /// `Kilobits/Second`.
+    pub const KILOBITS_SECOND: &str = "Kilobits/Second";
+    /// `Megabits/Second`.
+    pub const MEGABITS_SECOND: &str = "Megabits/Second";
+    /// `Gigabits/Second`.
+    pub const GIGABITS_SECOND: &str = "Gigabits/Second";
+    /// `Terabits/Second`.
+    pub const TERABITS_SECOND: &str = "Terabits/Second";
+    /// `Count/Second`.
+    pub const COUNT_SECOND: &str = "Count/Second";
+    /// `None`.
+    pub const NONE: &str = "None";
+}
+
+/// `StartLiveTailRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartLiveTailRequest {
+    /// `logGroupIdentifiers`, required; 1 to 10 elements.
+    #[serde(rename = "logGroupIdentifiers")]
+    pub log_group_identifiers: Vec<String>,
+    /// `logStreamNames`; 1 to 100 elements.
+    #[serde(rename = "logStreamNames", skip_serializing_if = "Option::is_none")]
+    pub log_stream_names: Option<Vec<String>>,
+    /// `logStreamNamePrefixes`; 1 to 100 elements.
+    #[serde(
+        rename = "logStreamNamePrefixes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_stream_name_prefixes: Option<Vec<String>>,
+    /// `logEventFilterPattern`; 0 to 1024 characters.
+    #[serde(
+        rename = "logEventFilterPattern",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_event_filter_pattern: Option<String>,
+}
+
+/// `StartLiveTailResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartLiveTailResponse {
+    /// `responseStream`.
+    #[serde(rename = "responseStream", skip_serializing_if = "Option::is_none")]
+    pub response_stream: Option<StartLiveTailResponseStream>,
+}
+
+/// `StartLiveTailResponseStream` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartLiveTailResponseStream {
+    /// `sessionStart`.
+    #[serde(rename = "sessionStart", skip_serializing_if = "Option::is_none")]
+    pub session_start: Option<LiveTailSessionStart>,
+    /// `sessionUpdate`.
+    #[serde(rename = "sessionUpdate", skip_serializing_if = "Option::is_none")]
+    pub session_update: Option<LiveTailSessionUpdate>,
+    /// `SessionTimeoutException`.
+    #[serde(
+        rename = "SessionTimeoutException",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session_timeout_exception: Option<SessionTimeoutException>,
+    /// `SessionStreamingException`.
+    #[serde(
+        rename = "SessionStreamingException",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session_streaming_exception: Option<SessionStreamingException>,
+}
+
+/// `StartQueryRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartQueryRequest {
+    /// `queryLanguage`; see [`query_language`].
+    #[serde(rename = "queryLanguage", skip_serializing_if = "Option::is_none")]
+    pub query_language: Option<String>,
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `logGroupNames`.
+    #[serde(rename = "logGroupNames", skip_serializing_if = "Option::is_none")]
+    pub log_group_names: Option<Vec<String>>,
+    /// `logGroupIdentifiers`.
+    #[serde(
+        rename = "logGroupIdentifiers",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub log_group_identifiers: Option<Vec<String>>,
+    /// `startTime`, required; at least 0 as value.
+    #[serde(rename = "startTime")]
+    pub start_time: i64,
+    /// `endTime`, required; at least 0 as value.
+    #[serde(rename = "endTime")]
+    pub end_time: i64,
+    /// `queryString`, required; 0 to 10000 characters.
+    #[serde(rename = "queryString")]
+    pub query_string: String,
+    /// `limit`; 1 to 100000 as value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+}
+
+/// `StartQueryResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StartQueryResponse {
+    /// `queryId`; 1 to 256 characters.
+    #[serde(rename = "queryId", skip_serializing_if = "Option::is_none")]
+    pub query_id: Option<String>,
+}
+
+/// `StopQueryRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StopQueryRequest {
+    /// `queryId`, required; 1 to 256 characters.
+    #[serde(rename = "queryId")]
+    pub query_id: String,
+}
+
+/// `StopQueryResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StopQueryResponse {
+    /// `success`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success: Option<bool>,
+}
+
+/// `SubscriptionFilter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubscriptionFilter {
+    /// `filterName`; 1 to 512 characters.
+    #[serde(rename = "filterName", skip_serializing_if = "Option::is_none")]
+    pub filter_name: Option<String>,
+    /// `logGroupName`; 1 to 512 characters.
+    #[serde(rename = "logGroupName", skip_serializing_if = "Option::is_none")]
+    pub log_group_name: Option<String>,
+    /// `filterPattern`; 0 to 1024 characters.
+    #[serde(rename = "filterPattern", skip_serializing_if = "Option::is_none")]
+    pub filter_pattern: Option<String>,
+    /// `destinationArn`; at least 1 characters.
+    #[serde(rename = "destinationArn", skip_serializing_if = "Option::is_none")]
+    pub destination_arn: Option<String>,
+    /// `roleArn`; at least 1 characters.
+    #[serde(rename = "roleArn", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// `distribution`; see [`distribution`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
+    /// `applyOnTransformedLogs`.
+    #[serde(
+        rename = "applyOnTransformedLogs",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub apply_on_transformed_logs: Option<bool>,
+    /// `creationTime`; at least 0 as value.
+    #[serde(rename = "creationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<i64>,
+    /// `fieldSelectionCriteria`; 0 to 2000 characters.
+    #[serde(
+        rename = "fieldSelectionCriteria",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub field_selection_criteria: Option<String>,
+    /// `emitSystemFields`.
+    #[serde(rename = "emitSystemFields", skip_serializing_if = "Option::is_none")]
+    pub emit_system_fields: Option<Vec<String>>,
+}
+
+/// `TagFilter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TagFilter {
+    /// `key`, required; 1 to 128 characters.
+    pub key: String,
+    /// `values`; 0 to 5 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<String>>,
+}
+
+/// `TagLogGroupRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TagLogGroupRequest {
+    /// `logGroupName`, required; 1 to 512 characters.
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    /// `tags`, required; 1 to 50 as value.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// `TagResourceRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TagResourceRequest {
@@ -2592,6 +4895,35 @@ pub struct TagResourceRequest {
     pub resource_arn: String,
     /// `tags`, required; 1 to 50 as value.
     pub tags: BTreeMap<String, String>,
+}
+
+/// `TestMetricFilterRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TestMetricFilterRequest {
+    /// `filterPattern`, required; 0 to 1024 characters.
+    #[serde(rename = "filterPattern")]
+    pub filter_pattern: String,
+    /// `logEventMessages`, required; 1 to 50 elements.
+    #[serde(rename = "logEventMessages")]
+    pub log_event_messages: Vec<String>,
+}
+
+/// `TestMetricFilterResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TestMetricFilterResponse {
+    /// `matches`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matches: Option<Vec<MetricFilterMatchRecord>>,
+}
+
+/// `UntagLogGroupRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UntagLogGroupRequest {
+    /// `logGroupName`, required; 1 to 512 characters.
+    #[serde(rename = "logGroupName")]
+    pub log_group_name: String,
+    /// `tags`, required; at least 1 elements.
+    pub tags: Vec<String>,
 }
 
 /// `UntagResourceRequest` of the service model.

@@ -1,29 +1,30 @@
 //! Log streams and log events: one writer, any number of readers.
 
+mod block;
+mod bounds;
+mod migration;
 mod operations;
+mod reader;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stepwell_api::logs;
-use stepwell_store::{Batch, Direction, Error, Snapshot, Store};
+use stepwell_store::{Batch, Direction, Error, Store};
 
+use block::{BLOCK_BYTES_GOAL, Block, Event};
 pub use operations::Read;
+pub use reader::{LogsReader, Scanned, Scope, Visited};
 use rows::{
-    EventRow, GroupRow, Place, StreamRow, after, decode, encode, event_key, events_of, group_key,
-    group_of, groups, place_of, stream_key, streams_of,
+    GroupRow, Place, StreamRow, after, block_key, blocks_of, decode_group, encode, encode_group,
+    group_key, group_of, groups, stream_key, streams_of,
 };
 
 /// What the store of logs may hold. When there is more, the oldest events go first.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Events of one group.
-    pub group_events_max: u64,
-    /// Bytes of one group's messages.
-    pub group_bytes_max: u64,
-    /// Bytes of all messages.
-    pub bytes_max: u64,
+    /// Bytes that the store may take on its disk.
+    pub disk_bytes_max: u64,
     /// Streams of one group.
     pub group_streams_max: u64,
 }
@@ -31,22 +32,23 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            group_events_max: 100_000,
-            group_bytes_max: 64 << 20,
-            bytes_max: 512 << 20,
+            disk_bytes_max: 4 << 30,
             group_streams_max: 10_000,
         }
     }
 }
 
-/// A group over its bound gives up this part of what it holds, so that the next events find room at once.
-const PART_GIVEN_UP: u64 = 10;
-
-/// Events that one batch removes at most.
-const REMOVED_MAX: usize = 20_000;
-
 /// What an event takes beside its message. AWS: PutLogEvents counts 26 bytes.
 const EVENT_BYTES: u64 = 26;
+
+/// Small blocks that are kept apart before they become one.
+const TAIL_ROWS_MAX: usize = 256;
+
+/// Bytes of all events that are held in memory to be joined with later ones.
+const TAILS_BYTES_MAX: usize = 32 << 20;
+
+/// Appended bytes after which a commit should come first.
+const BATCH_BYTES_GOAL: usize = 8 << 20;
 
 /// A log group as the logs know it: streams and events belong to its id.
 #[derive(Debug, Clone, Copy)]
@@ -69,16 +71,50 @@ pub struct LogEvent {
 pub struct Logs {
     store: Box<dyn Store>,
     limits: Limits,
+    /// What is not an event: changes of streams, and rows that go.
     batch: Batch,
-    groups: BTreeMap<String, GroupRow>,
-    /// Streams that the batch has read or changed, by group and name.
-    streams: BTreeMap<(String, String), Option<StreamRow>>,
+    groups: BTreeMap<String, GroupState>,
+    /// Groups that have something to commit.
+    changed: BTreeSet<String>,
+    appended_bytes: usize,
+    tails_bytes: usize,
+}
+
+/// A group in memory.
+#[derive(Default)]
+struct GroupState {
+    row: GroupRow,
+    /// Streams that were read or changed since the last commit; `None` is one that is not there.
+    streams: BTreeMap<Arc<str>, Option<StreamState>>,
+    /// Events since the last commit.
+    appended: Vec<Event>,
+    tail: Tail,
+}
+
+struct StreamState {
+    row: StreamRow,
+    is_changed: bool,
+}
+
+/// The newest blocks of a group while they are small: their rows become one block when there is enough of them, so an
+/// event is written twice and not in a row of its own for ever.
+#[derive(Default)]
+struct Tail {
+    /// Whether the rows that an earlier process left have been looked at.
+    is_known: bool,
+    keys: Vec<Vec<u8>>,
+    /// Bytes of these rows.
+    stored: u64,
+    events: Vec<Event>,
+    /// Bytes of the events' messages.
+    bytes: usize,
 }
 
 impl Logs {
     /// Opens the logs over their store, and forgets the groups that are gone.
     ///
     /// - `is_there`: whether a group of this id still exists.
+    /// - Events that an older version wrote are moved into blocks, over as many commits as it takes.
     pub fn open(
         store: Box<dyn Store>,
         limits: Limits,
@@ -90,7 +126,9 @@ impl Logs {
             limits,
             batch: Batch::new(),
             groups: BTreeMap::new(),
-            streams: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            appended_bytes: 0,
+            tails_bytes: 0,
         };
         let rows = snapshot.scan(
             &groups(),
@@ -99,9 +137,14 @@ impl Logs {
             usize::MAX,
         )?;
         for (key, value) in rows {
-            let id = group_of(&key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
-            logs.groups.insert(id, decode(&key, &value)?);
+            let id = group_of(&key).ok_or_else(|| rows::corrupt(&key))?;
+            let state = GroupState {
+                row: decode_group(&key, &value)?,
+                ..GroupState::default()
+            };
+            logs.groups.insert(id, state);
         }
+        drop(snapshot);
         let gone: Vec<String> = logs
             .groups
             .keys()
@@ -111,19 +154,18 @@ impl Logs {
         for id in gone {
             logs.delete_group(&id)?;
         }
+        logs.migrate()?;
         Ok(logs)
     }
 
     /// What is committed now.
     pub fn reader(&self) -> LogsReader {
-        LogsReader {
-            snapshot: self.store.snapshot(),
-        }
+        LogsReader::new(self.store.snapshot())
     }
 
     /// Makes a stream; `false` if it is there already.
     pub fn create_stream(&mut self, group: &str, name: &str, now_ms: i64) -> Result<bool, Error> {
-        if self.stream(group, name)?.is_some() {
+        if self.has_stream(group, name)? {
             return Ok(false);
         }
         let row = StreamRow {
@@ -133,10 +175,13 @@ impl Logs {
             last_event_ms: None,
             last_ingestion_ms: None,
         };
-        self.put_stream(group, row);
-        let mut held = self.groups.get(group).copied().unwrap_or_default();
-        held.streams += 1;
-        self.put_group(group, held);
+        let state = self.state(group);
+        state.row.streams += 1;
+        let stream = StreamState {
+            row,
+            is_changed: true,
+        };
+        state.streams.insert(Arc::from(name), Some(stream));
         self.bound_streams(group)?;
         Ok(true)
     }
@@ -150,326 +195,332 @@ impl Logs {
         events: impl IntoIterator<Item = LogEvent>,
     ) -> Result<(), Error> {
         self.create_stream(group, stream, now_ms)?;
-        let Some(mut row) = self.stream(group, stream)? else {
+        // One stream too many has made room by a commit, after which streams are read again.
+        self.has_stream(group, stream)?;
+        let state = self.state(group);
+        let Some((name, _)) = state.streams.get_key_value(stream) else {
             return Ok(());
         };
-        let mut held = self.groups.get(group).copied().unwrap_or_default();
+        let name = Arc::clone(name);
+        let Some(Some(held)) = state.streams.get_mut(stream) else {
+            return Ok(());
+        };
+        let mut bytes = 0;
         for event in events {
+            let at = event.timestamp_ms;
             let place = Place {
-                timestamp_ms: event.timestamp_ms,
-                number: held.next,
+                timestamp_ms: at,
+                number: state.row.next,
             };
-            held.next += 1;
-            held.events += 1;
-            held.bytes += event.message.len() as u64 + EVENT_BYTES;
-            let first = row.first_event_ms.unwrap_or(event.timestamp_ms);
-            let last = row.last_event_ms.unwrap_or(event.timestamp_ms);
-            row.first_event_ms = Some(first.min(event.timestamp_ms));
-            row.last_event_ms = Some(last.max(event.timestamp_ms));
-            let event = EventRow {
-                stream: stream.to_owned(),
+            state.row.next += 1;
+            let row = &mut held.row;
+            row.first_event_ms = Some(row.first_event_ms.map_or(at, |first| first.min(at)));
+            row.last_event_ms = Some(row.last_event_ms.map_or(at, |last| last.max(at)));
+            bytes += event.message.len() + EVENT_BYTES as usize;
+            state.appended.push(Event {
+                place,
+                stream: Arc::clone(&name),
                 ingestion_ms: now_ms,
                 message: event.message,
-            };
-            self.batch.put(event_key(group, place), encode(&event));
+            });
         }
-        row.last_ingestion_ms = Some(now_ms);
-        self.put_stream(group, row);
-        self.put_group(group, held);
+        held.row.last_ingestion_ms = Some(now_ms);
+        held.is_changed = true;
+        self.appended_bytes += bytes;
         Ok(())
     }
 
     /// Whether so much has been appended that a commit should come first.
     pub fn is_full(&self) -> bool {
-        self.batch.bytes() >= BATCH_BYTES_GOAL
+        self.appended_bytes >= BATCH_BYTES_GOAL
     }
 
     /// Removes a stream and its events; `false` if there is none.
     pub fn delete_stream(&mut self, group: &str, name: &str) -> Result<bool, Error> {
-        // What is only in the batch must be found by the scan.
+        // What is only appended must be found by the scan.
         self.commit()?;
-        if self.stream(group, name)?.is_none() {
+        let Some(row) = self.reader().stream(group, name)? else {
             return Ok(false);
-        }
-        let prefix = events_of(group);
-        let snapshot = self.store.snapshot();
-        let rows = snapshot.scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
-        let mut held = self.groups.get(group).copied().unwrap_or_default();
-        for (key, value) in rows {
-            let event: EventRow = decode(&key, &value)?;
-            if event.stream == name {
-                held.events -= 1;
-                held.bytes -= event.message.len() as u64 + EVENT_BYTES;
-                self.batch.delete(key);
-            }
-        }
-        held.streams -= 1;
-        self.put_group(group, held);
+        };
+        self.forget_tail(group);
+        self.remove_events_of(group, &row)?;
+        let state = self.state(group);
+        state.row.streams = state.row.streams.saturating_sub(1);
+        state.streams.insert(Arc::from(name), None);
         self.batch.delete(stream_key(group, name));
-        self.streams
-            .insert((group.to_owned(), name.to_owned()), None);
         Ok(true)
     }
 
-    /// Removes everything that was logged to a group.
+    /// Rewrites the blocks that have events of this stream.
+    fn remove_events_of(&mut self, group: &str, stream: &StreamRow) -> Result<(), Error> {
+        let (Some(first), Some(last)) = (stream.first_event_ms, stream.last_event_ms) else {
+            return Ok(());
+        };
+        let snapshot = self.store.snapshot();
+        let mut from = block_key(
+            group,
+            Place::at(first.saturating_sub(block::BLOCK_SPAN_MS_MAX)),
+        );
+        let to = block_key(group, Place::at(last.saturating_add(1)));
+        loop {
+            let page = snapshot.page(&from, &to, PAGE_ROWS, PAGE_BYTES)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            from.clone_from(last);
+            from.push(0);
+            for (key, value) in page {
+                let block = Block::open(&key, &value)?;
+                if !block.streams().contains(&stream.name.as_str()) {
+                    continue;
+                }
+                let events = block.events()?;
+                let kept: Vec<Event> = events
+                    .into_iter()
+                    .filter(|event| *event.stream != *stream.name)
+                    .collect();
+                let removed = (block.count() - kept.len() as u64, block.message_bytes());
+                self.batch.delete(key.clone());
+                let stored = self.put_block(group, &kept);
+                let row = &mut self.state(group).row;
+                let kept_bytes: usize = kept.iter().map(|event| event.message.len()).sum();
+                let bytes = (removed.1 - kept_bytes) as u64 + removed.0 * EVENT_BYTES;
+                row.events = row.events.saturating_sub(removed.0);
+                row.bytes = row.bytes.saturating_sub(bytes);
+                row.stored = (row.stored + stored).saturating_sub(value.len() as u64);
+                if self.batch.bytes() >= BATCH_BYTES_GOAL {
+                    self.commit()?;
+                }
+            }
+        }
+    }
+
+    /// Removes everything that was logged to a group, over as many commits as it takes.
     pub fn delete_group(&mut self, group: &str) -> Result<(), Error> {
         self.commit()?;
+        self.forget_tail(group);
         let snapshot = self.store.snapshot();
-        for prefix in [events_of(group), streams_of(group), group_key(group)] {
-            for (key, _) in
-                snapshot.scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?
-            {
-                self.batch.delete(key);
+        // Its own row goes last: what a crash leaves is found by it.
+        for prefix in [
+            rows::events_of(group),
+            blocks_of(group),
+            streams_of(group),
+            group_key(group),
+        ] {
+            let mut from = prefix.clone();
+            loop {
+                let page = snapshot.page(&from, &after(&prefix), PAGE_ROWS, PAGE_BYTES)?;
+                let Some((last, _)) = page.last() else {
+                    break;
+                };
+                from.clone_from(last);
+                from.push(0);
+                for (key, _) in page {
+                    self.batch.delete(key);
+                }
+                self.store.commit(std::mem::take(&mut self.batch))?;
             }
         }
         self.groups.remove(group);
-        self.streams.clear();
-        self.commit()
+        self.changed.remove(group);
+        Ok(())
     }
 
     /// Writes what was appended and removes what is over a bound.
     pub fn commit(&mut self) -> Result<(), Error> {
+        for group in std::mem::take(&mut self.changed) {
+            self.write_group(&group)?;
+        }
+        self.appended_bytes = 0;
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.bound_groups()?;
         self.bound_all()?;
-        self.streams.clear();
-        self.store.commit(std::mem::take(&mut self.batch))
-    }
-
-    fn bound_groups(&mut self) -> Result<(), Error> {
-        let limits = self.limits;
-        let over: Vec<(String, GroupRow)> = self
-            .groups
-            .iter()
-            .filter(|(_, held)| {
-                held.events > limits.group_events_max || held.bytes > limits.group_bytes_max
-            })
-            .map(|(id, held)| (id.clone(), *held))
-            .collect();
-        for (id, held) in over {
-            let events_goal = limits.group_events_max - limits.group_events_max / PART_GIVEN_UP;
-            let bytes_goal = limits.group_bytes_max - limits.group_bytes_max / PART_GIVEN_UP;
-            let is_enough =
-                |held: &GroupRow| held.events <= events_goal && held.bytes <= bytes_goal;
-            self.give_up(&id, held, is_enough)?;
-        }
+        self.store.commit(std::mem::take(&mut self.batch))?;
+        self.bound_tails();
         Ok(())
     }
 
-    /// While all groups together hold too much, the group with the oldest event gives up a part.
-    fn bound_all(&mut self) -> Result<(), Error> {
-        for _ in 0..self.groups.len() {
-            let bytes: u64 = self.groups.values().map(|held| held.bytes).sum();
-            if bytes <= self.limits.bytes_max {
-                return Ok(());
+    /// Puts what is new of a group into the batch.
+    fn write_group(&mut self, group: &str) -> Result<(), Error> {
+        self.know_tail(group)?;
+        let Some(state) = self.groups.get_mut(group) else {
+            return Ok(());
+        };
+        for (name, stream) in std::mem::take(&mut state.streams) {
+            if let Some(stream) = stream
+                && stream.is_changed
+            {
+                self.batch
+                    .put(stream_key(group, &name), encode(&stream.row));
             }
-            let snapshot = self.store.snapshot();
-            let mut oldest: Option<(Place, String)> = None;
-            for id in self.groups.keys() {
-                let prefix = events_of(id);
-                let first = snapshot.scan(&prefix, &after(&prefix), Direction::Ascending, 1)?;
-                let place = first.first().and_then(|(key, _)| place_of(key));
-                if let Some(place) = place
-                    && oldest.as_ref().is_none_or(|(oldest, _)| place < *oldest)
-                {
-                    oldest = Some((place, id.clone()));
-                }
+        }
+        let mut appended = std::mem::take(&mut state.appended);
+        appended.sort_by_key(|event| event.place);
+        let bytes: usize = appended.iter().map(|event| event.message.len()).sum();
+        state.row.events += appended.len() as u64;
+        state.row.bytes += bytes as u64 + appended.len() as u64 * EVENT_BYTES;
+        let mut tail = std::mem::take(&mut state.tail);
+        self.tails_bytes -= tail.bytes;
+        let is_enough = tail.bytes + bytes >= BLOCK_BYTES_GOAL || tail.keys.len() >= TAIL_ROWS_MAX;
+        if is_enough {
+            for key in tail.keys.drain(..) {
+                self.batch.delete(key);
             }
-            let Some((_, id)) = oldest else {
-                return Ok(());
+            state.row.stored = state.row.stored.saturating_sub(tail.stored);
+            appended.append(&mut tail.events);
+            appended.sort_by_key(|event| event.place);
+            tail = Tail {
+                is_known: true,
+                ..Tail::default()
             };
-            let held = self.groups[&id];
-            let goal = (held.bytes - held.bytes.div_ceil(PART_GIVEN_UP))
-                .min(held.bytes.saturating_sub(bytes - self.limits.bytes_max));
-            self.give_up(&id, held, |held| held.bytes <= goal)?;
         }
+        let mut stored = 0;
+        let blocks = block::cut(&appended);
+        let last = blocks.len().saturating_sub(1);
+        let mut tail_from = appended.len();
+        let mut at = 0;
+        for (number, events) in blocks.into_iter().enumerate() {
+            let size: usize = events.iter().map(|event| event.message.len()).sum();
+            let (key, row) = (block_key(group, events[0].place), block::encode(events));
+            stored += row.len() as u64;
+            // Of many blocks only the last can still grow.
+            if !is_enough || (number == last && size < BLOCK_BYTES_GOAL / 2) {
+                tail_from = tail_from.min(at);
+                tail.keys.push(key.clone());
+                tail.stored += row.len() as u64;
+                tail.bytes += size;
+            }
+            self.batch.put(key, row);
+            at += events.len();
+        }
+        tail.events.extend(appended.drain(tail_from..));
+        self.tails_bytes += tail.bytes;
+        let Some(state) = self.groups.get_mut(group) else {
+            return Ok(());
+        };
+        state.tail = tail;
+        state.row.stored += stored;
+        self.batch.put(group_key(group), encode_group(&state.row));
         Ok(())
     }
 
-    /// Removes the oldest committed events of a group until it holds little enough.
-    fn give_up(
-        &mut self,
-        group: &str,
-        mut held: GroupRow,
-        is_enough: impl Fn(&GroupRow) -> bool,
-    ) -> Result<(), Error> {
-        let prefix = events_of(group);
-        let snapshot = self.store.snapshot();
-        let rows = snapshot.scan(&prefix, &after(&prefix), Direction::Ascending, REMOVED_MAX)?;
-        for (key, value) in rows {
-            if is_enough(&held) {
-                break;
-            }
-            if self.batch.get(&key).is_some() {
-                continue;
-            }
-            let event: EventRow = decode(&key, &value)?;
-            held.events -= 1;
-            held.bytes -= event.message.len() as u64 + EVENT_BYTES;
-            self.batch.delete(key);
-        }
-        self.put_group(group, held);
-        Ok(())
+    /// Writes events as one block, if there are any; gives the bytes of its row.
+    fn put_block(&mut self, group: &str, events: &[Event]) -> u64 {
+        let Some(first) = events.first() else {
+            return 0;
+        };
+        let row = block::encode(events);
+        let stored = row.len() as u64;
+        self.batch.put(block_key(group, first.place), row);
+        stored
     }
 
-    /// The stream that was written to longest ago goes when a group has too many.
-    fn bound_streams(&mut self, group: &str) -> Result<(), Error> {
-        let held = self.groups.get(group).copied().unwrap_or_default();
-        if held.streams <= self.limits.group_streams_max {
+    /// Finds the small blocks at the end of a group that an earlier process has left.
+    fn know_tail(&mut self, group: &str) -> Result<(), Error> {
+        let Some(state) = self.groups.get_mut(group) else {
+            return Ok(());
+        };
+        if state.tail.is_known {
             return Ok(());
         }
-        let oldest = self
-            .reader()
-            .streams(group)?
-            .into_iter()
-            .filter(|stream| {
-                let key = (group.to_owned(), stream.name.clone());
-                !self.streams.contains_key(&key)
-            })
-            .min_by_key(|stream| stream.last_ingestion_ms.unwrap_or(stream.created_ms));
-        if let Some(oldest) = oldest {
-            self.delete_stream(group, &oldest.name)?;
+        let mut tail = Tail {
+            is_known: true,
+            ..Tail::default()
+        };
+        let prefix = blocks_of(group);
+        let snapshot = self.store.snapshot();
+        let mut to = after(&prefix);
+        while tail.keys.len() < TAIL_ROWS_MAX {
+            let found = snapshot.scan(&prefix, &to, Direction::Descending, 1)?;
+            let Some((key, value)) = found.into_iter().next() else {
+                break;
+            };
+            let block = Block::open(&key, &value)?;
+            if tail.bytes + block.message_bytes() >= BLOCK_BYTES_GOAL / 2 {
+                break;
+            }
+            tail.bytes += block.message_bytes();
+            tail.stored += value.len() as u64;
+            tail.events.extend(block.events()?);
+            to.clone_from(&key);
+            tail.keys.push(key);
         }
+        self.tails_bytes += tail.bytes;
+        state.tail = tail;
         Ok(())
     }
 
-    fn stream(&mut self, group: &str, name: &str) -> Result<Option<StreamRow>, Error> {
-        let key = (group.to_owned(), name.to_owned());
-        if let Some(row) = self.streams.get(&key) {
-            return Ok(row.clone());
+    /// What is in its blocks may change: the next commit looks at them again.
+    fn forget_tail(&mut self, group: &str) {
+        if let Some(state) = self.groups.get_mut(group) {
+            self.tails_bytes -= state.tail.bytes;
+            state.tail = Tail::default();
+        }
+    }
+
+    /// The largest tails stay as they are in the store when all together are too large.
+    fn bound_tails(&mut self) {
+        while self.tails_bytes > TAILS_BYTES_MAX {
+            let largest = self
+                .groups
+                .values_mut()
+                .max_by_key(|state| state.tail.bytes);
+            let Some(state) = largest.filter(|state| state.tail.bytes > 0) else {
+                return;
+            };
+            self.tails_bytes -= state.tail.bytes;
+            state.tail = Tail {
+                is_known: true,
+                ..Tail::default()
+            };
+        }
+    }
+
+    /// The group, which has something to commit from now on.
+    fn state(&mut self, group: &str) -> &mut GroupState {
+        if !self.changed.contains(group) {
+            self.changed.insert(group.to_owned());
+        }
+        if !self.groups.contains_key(group) {
+            let state = GroupState {
+                tail: Tail {
+                    is_known: true,
+                    ..Tail::default()
+                },
+                ..GroupState::default()
+            };
+            self.groups.insert(group.to_owned(), state);
+        }
+        self.groups
+            .get_mut(group)
+            .expect("it was made if it was not there")
+    }
+
+    /// Whether there is such a stream; it is in memory afterwards.
+    fn has_stream(&mut self, group: &str, name: &str) -> Result<bool, Error> {
+        if let Some(known) = self
+            .groups
+            .get(group)
+            .and_then(|state| state.streams.get(name))
+        {
+            return Ok(known.is_some());
         }
         let row = self.reader().stream(group, name)?;
-        self.streams.insert(key, row.clone());
-        Ok(row)
-    }
-
-    fn put_stream(&mut self, group: &str, row: StreamRow) {
-        self.batch.put(stream_key(group, &row.name), encode(&row));
-        self.streams
-            .insert((group.to_owned(), row.name.clone()), Some(row));
-    }
-
-    fn put_group(&mut self, group: &str, held: GroupRow) {
-        self.batch.put(group_key(group), encode(&held));
-        self.groups.insert(group.to_owned(), held);
-    }
-}
-
-/// Appended bytes after which a commit should come first.
-const BATCH_BYTES_GOAL: usize = 8 << 20;
-
-/// Reads of one snapshot.
-pub struct LogsReader {
-    snapshot: Arc<dyn Snapshot>,
-}
-
-/// Which events of a group are wanted.
-struct Wanted<'a> {
-    from: Place,
-    /// The first that is not wanted any more.
-    to: Place,
-    direction: Direction,
-    /// Events at most.
-    limit: usize,
-    accepts: &'a dyn Fn(&EventRow) -> bool,
-}
-
-/// Events that were found, and where the search ended.
-struct Found {
-    events: Vec<(Place, EventRow)>,
-    /// Whether a bound ended the search: there may be more.
-    was_cut: bool,
-    /// The last event that was looked at.
-    last: Option<Place>,
-}
-
-/// Rows read at once.
-const SCAN_ROWS: usize = 1_000;
-
-/// Rows looked at for one page. A page may be short; its token goes on.
-const SCANNED_MAX: usize = 100_000;
-
-/// Bytes of messages on a page. AWS: 1 MB.
-const PAGE_BYTES_MAX: usize = 1 << 20;
-
-impl LogsReader {
-    /// The rows that it reads.
-    pub fn snapshot(&self) -> Arc<dyn Snapshot> {
-        Arc::clone(&self.snapshot)
-    }
-
-    fn stream(&self, group: &str, name: &str) -> Result<Option<StreamRow>, Error> {
-        let key = stream_key(group, name);
-        let value = self.snapshot.get(&key)?;
-        value.map(|value| decode(&key, &value)).transpose()
-    }
-
-    fn streams(&self, group: &str) -> Result<Vec<StreamRow>, Error> {
-        let prefix = streams_of(group);
-        let rows =
-            self.snapshot
-                .scan(&prefix, &after(&prefix), Direction::Ascending, usize::MAX)?;
-        rows.iter().map(|(key, value)| decode(key, value)).collect()
-    }
-
-    /// Bytes that a group's events take.
-    pub fn stored_bytes(&self, group: &str) -> Result<u64, Error> {
-        let key = group_key(group);
-        let row: Option<GroupRow> = self
-            .snapshot
-            .get(&key)?
-            .map(|value| decode(&key, &value))
-            .transpose()?;
-        Ok(row.map_or(0, |row| row.bytes))
-    }
-
-    fn find(&self, group: &str, wanted: &Wanted) -> Result<Found, Error> {
-        let mut found = Found {
-            events: Vec::new(),
-            was_cut: false,
-            last: None,
-        };
-        let (mut from, mut to) = (event_key(group, wanted.from), event_key(group, wanted.to));
-        let (mut scanned, mut bytes) = (0, 0);
-        loop {
-            let rows = self
-                .snapshot
-                .scan(&from, &to, wanted.direction, SCAN_ROWS)?;
-            let is_last = rows.len() < SCAN_ROWS;
-            for (key, value) in rows {
-                let event: EventRow = decode(&key, &value)?;
-                let is_wanted = (wanted.accepts)(&event);
-                let size = event.message.len() + EVENT_BYTES as usize;
-                let is_full = found.events.len() == wanted.limit
-                    || (bytes + size > PAGE_BYTES_MAX && !found.events.is_empty());
-                if scanned == SCANNED_MAX || (is_wanted && is_full) {
-                    found.was_cut = true;
-                    return Ok(found);
-                }
-                scanned += 1;
-                let place = place_of(&key).ok_or_else(|| Error::Corrupt { key: key.clone() })?;
-                found.last = Some(place);
-                if is_wanted {
-                    bytes += size;
-                    found.events.push((place, event));
-                }
-                match wanted.direction {
-                    Direction::Ascending => {
-                        from = key;
-                        from.push(0);
-                    }
-                    Direction::Descending => to = key,
-                }
-            }
-            if is_last {
-                return Ok(found);
-            }
+        let is_there = row.is_some();
+        if let Some(row) = row {
+            let stream = StreamState {
+                row,
+                is_changed: false,
+            };
+            self.state(group)
+                .streams
+                .insert(Arc::from(name), Some(stream));
         }
+        Ok(is_there)
     }
 }
 
-pub(crate) fn missing_stream() -> logs::Error {
-    logs::Error::resource_not_found_exception("The specified log stream does not exist.")
-}
+/// Rows and bytes that a walk over a group holds at once.
+const PAGE_ROWS: usize = 256;
+const PAGE_BYTES: usize = 4 << 20;

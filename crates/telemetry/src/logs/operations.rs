@@ -3,8 +3,10 @@
 use stepwell_api::logs;
 use stepwell_store::{Direction, Error};
 
-use super::rows::{EventRow, Place, StreamRow};
-use super::{Group, LogEvent, Logs, LogsReader, Wanted, missing_stream};
+use super::block::Event;
+use super::reader::{Found, Wanted};
+use super::rows::{Place, StreamRow};
+use super::{Group, LogEvent, Logs, LogsReader, Scope};
 use crate::filter_pattern::FilterPattern;
 
 /// An answer, a refusal, or a failing store.
@@ -62,7 +64,7 @@ impl Logs {
         input: logs::PutLogEventsRequest,
         now_ms: i64,
     ) -> Read<logs::PutLogEventsResponse> {
-        if self.stream(group.id, &input.log_stream_name)?.is_none() {
+        if !self.has_stream(group.id, &input.log_stream_name)? {
             return Ok(Err(missing_stream()));
         }
         let events = &input.log_events;
@@ -176,9 +178,9 @@ impl LogsReader {
         input: &logs::GetLogEventsRequest,
     ) -> Read<logs::GetLogEventsResponse> {
         let name = &input.log_stream_name;
-        if self.stream(group.id, name)?.is_none() {
+        let Some(stream) = self.stream(group.id, name)? else {
             return Ok(Err(missing_stream()));
-        }
+        };
         let first = Place::at(
             input
                 .start_time
@@ -193,31 +195,26 @@ impl LogsReader {
             Some(Some(Token::Before(place))) => (first, end.min(place), Direction::Descending),
             Some(None) => return Ok(Err(invalid_token())),
         };
-        let wanted = Wanted {
-            from,
-            to,
-            direction,
-            limit: page_size(input.limit, EVENTS_MAX),
-            accepts: &|event| event.stream == *name,
-        };
-        let mut events = self.find(group.id, &wanted)?.events;
+        let oldest = Place::at(stream.first_event_ms.unwrap_or(i64::MAX));
+        let newest = Place::at(stream.last_event_ms.unwrap_or(i64::MIN).saturating_add(1));
+        let found = self.find(
+            group.id,
+            &Wanted {
+                from: from.max(oldest),
+                to: to.min(newest),
+                direction,
+                limit: page_size(input.limit, EVENTS_MAX),
+                scope: Scope::Names(std::slice::from_ref(name)),
+                needle: None,
+                accepts: &|_| true,
+            },
+        )?;
+        let passed = input.next_token.as_deref().and_then(read_token);
+        let (backward, forward) = tokens(&found, direction, passed, from);
+        let mut events = found.events;
         if direction == Direction::Descending {
             events.reverse();
         }
-        let ends = events
-            .first()
-            .zip(events.last())
-            .map(|((first, _), (last, _))| (*first, *last));
-        let (backward, forward) = match (ends, input.next_token.as_deref().and_then(read_token)) {
-            (Some((first, last)), _) => (Token::Before(first), Token::After(last)),
-            (None, Some(Token::After(place))) => (Token::Before(place), Token::After(place)),
-            (None, Some(Token::Before(place))) => (Token::Before(place), Token::After(place)),
-            // Nothing yet: what comes is after this.
-            (None, None) => {
-                let place = Place::at(from.timestamp_ms.max(0));
-                (Token::Before(place), Token::After(place))
-            }
-        };
         Ok(Ok(logs::GetLogEventsResponse {
             events: Some(events.into_iter().map(output_event).collect()),
             next_forward_token: Some(forward.text()),
@@ -232,7 +229,7 @@ impl LogsReader {
         input: &logs::FilterLogEventsRequest,
     ) -> Read<logs::FilterLogEventsResponse> {
         let names = input.log_stream_names.as_deref();
-        let prefix = input.log_stream_name_prefix.as_deref();
+        let prefix = input.log_stream_name_prefix.as_ref();
         if names.is_some() && prefix.is_some() {
             let text = "Specifying both logStreamNames and logStreamNamePrefix is not allowed.";
             return Ok(Err(logs::Error::invalid_parameter_exception(text)));
@@ -240,10 +237,7 @@ impl LogsReader {
         let pattern = input.filter_pattern.as_deref().unwrap_or_default();
         let pattern = match FilterPattern::parse(pattern) {
             Ok(pattern) => pattern,
-            Err(what) => {
-                let text = format!("Stepwell does not implement {what} yet");
-                return Ok(Err(logs::Error::not_implemented(text)));
-            }
+            Err(refused) => return Ok(Err(logs::Error::invalid_parameter_exception(refused.0))),
         };
         for name in names.unwrap_or_default() {
             if self.stream(group.id, name)?.is_none() {
@@ -261,10 +255,7 @@ impl LogsReader {
             Some(Some(place)) => first.max(place),
             Some(None) => return Ok(Err(invalid_token())),
         };
-        let in_stream = |event: &EventRow| {
-            names.is_none_or(|names| names.contains(&event.stream))
-                && prefix.is_none_or(|prefix| event.stream.starts_with(prefix))
-        };
+        let needle = pattern.needle();
         let found = self.find(
             group.id,
             &Wanted {
@@ -273,16 +264,50 @@ impl LogsReader {
                 to: Place::at(input.end_time.unwrap_or(i64::MAX).saturating_add(1)),
                 direction: Direction::Ascending,
                 limit: page_size(input.limit, EVENTS_MAX),
-                accepts: &|event| in_stream(event) && pattern.matches(&event.message),
+                scope: match (names, prefix) {
+                    (Some(names), _) => Scope::Names(names),
+                    (None, Some(prefix)) => Scope::Prefixes(std::slice::from_ref(prefix)),
+                    (None, None) => Scope::All,
+                },
+                needle: needle.as_deref(),
+                accepts: &|message| pattern.matches(message),
             },
         )?;
-        let next = found.last.filter(|_| found.was_cut).map(Place::next);
         Ok(Ok(logs::FilterLogEventsResponse {
             events: Some(found.events.into_iter().map(filtered_event).collect()),
             // AWS: always empty by now.
             searched_log_streams: Some(Vec::new()),
-            next_token: next.map(Place::digits),
+            next_token: found.next.map(Place::digits),
         }))
+    }
+}
+
+/// The tokens of a page of GetLogEvents: backward, forward.
+fn tokens(
+    found: &Found,
+    direction: Direction,
+    passed: Option<Token>,
+    from: Place,
+) -> (Token, Token) {
+    if let (Some(one), Some(other)) = (found.events.first(), found.events.last()) {
+        let (first, last) = (one.place.min(other.place), one.place.max(other.place));
+        return (Token::Before(first), Token::After(last));
+    }
+    match (found.next, direction, passed) {
+        // A bound ended the search before it found anything.
+        (Some(next), Direction::Ascending, _) => {
+            let before = next.previous();
+            (Token::Before(before), Token::After(before))
+        }
+        (Some(next), Direction::Descending, _) => (Token::Before(next.next()), Token::After(next)),
+        (None, _, Some(Token::After(place) | Token::Before(place))) => {
+            (Token::Before(place), Token::After(place))
+        }
+        // Nothing yet: what comes is after this.
+        (None, _, None) => {
+            let place = Place::at(from.timestamp_ms.max(0));
+            (Token::Before(place), Token::After(place))
+        }
     }
 }
 
@@ -327,21 +352,21 @@ fn shown_stream(stream: StreamRow, group: Group) -> logs::LogStream {
     }
 }
 
-fn output_event((place, event): (Place, EventRow)) -> logs::OutputLogEvent {
+fn output_event(event: Event) -> logs::OutputLogEvent {
     logs::OutputLogEvent {
-        timestamp: Some(place.timestamp_ms),
+        timestamp: Some(event.place.timestamp_ms),
         message: Some(event.message),
         ingestion_time: Some(event.ingestion_ms),
     }
 }
 
-fn filtered_event((place, event): (Place, EventRow)) -> logs::FilteredLogEvent {
+fn filtered_event(event: Event) -> logs::FilteredLogEvent {
     logs::FilteredLogEvent {
-        log_stream_name: Some(event.stream),
-        timestamp: Some(place.timestamp_ms),
+        log_stream_name: Some(event.stream.to_string()),
+        timestamp: Some(event.place.timestamp_ms),
         message: Some(event.message),
         ingestion_time: Some(event.ingestion_ms),
-        event_id: Some(place.digits()),
+        event_id: Some(event.place.digits()),
     }
 }
 
@@ -354,4 +379,8 @@ fn page_size(limit: Option<i32>, default: usize) -> usize {
 
 fn invalid_token() -> logs::Error {
     logs::Error::invalid_parameter_exception("The specified nextToken is invalid.")
+}
+
+fn missing_stream() -> logs::Error {
+    logs::Error::resource_not_found_exception("The specified log stream does not exist.")
 }

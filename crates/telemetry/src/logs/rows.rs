@@ -11,20 +11,37 @@ use stepwell_store::Error;
 enum Kind {
     Group = 1,
     Stream = 2,
+    /// One event; written before version 0.2, moved into blocks when the logs open.
     Event = 3,
+    Block = 4,
 }
 
 /// The first byte of a value.
 const VERSION: u8 = 1;
 
+/// Version of a group's row since events are in blocks.
+const GROUP_VERSION: u8 = 2;
+
 /// What a group holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct GroupRow {
     pub(super) events: u64,
+    /// Bytes of the messages, and 26 for each event.
     pub(super) bytes: u64,
     /// Number of the next event: events of one instant keep their order.
     pub(super) next: u64,
     pub(super) streams: u64,
+    /// Bytes that the rows of its blocks take.
+    pub(super) stored: u64,
+}
+
+/// Version 1 of a group's row.
+#[derive(Deserialize)]
+struct GroupRowOfEvents {
+    events: u64,
+    bytes: u64,
+    next: u64,
+    streams: u64,
 }
 
 /// A log stream.
@@ -37,7 +54,7 @@ pub(super) struct StreamRow {
     pub(super) last_ingestion_ms: Option<i64>,
 }
 
-/// A log event; its place is in its key.
+/// An event in a row of its own, as versions before 0.2 wrote it; its place is in its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EventRow {
     pub(super) stream: String,
@@ -46,7 +63,7 @@ pub(super) struct EventRow {
 }
 
 /// The place of an event in its group: by time, then by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) timestamp_ms: i64,
     pub(super) number: u64,
@@ -62,8 +79,19 @@ impl Place {
 
     pub(super) fn next(self) -> Place {
         Place {
-            number: self.number + 1,
+            number: self.number.saturating_add(1),
             ..self
+        }
+    }
+
+    /// The place before it.
+    pub(super) fn previous(self) -> Place {
+        match self.number.checked_sub(1) {
+            Some(number) => Place { number, ..self },
+            None => Place {
+                timestamp_ms: self.timestamp_ms.saturating_sub(1),
+                number: u64::MAX - 1,
+            },
         }
     }
 
@@ -108,27 +136,41 @@ pub(super) fn streams_of(group: &str) -> Vec<u8> {
     key(Kind::Stream, group)
 }
 
-pub(super) fn event_key(group: &str, place: Place) -> Vec<u8> {
-    let mut key = events_of(group);
-    // The sign flipped, the order of bytes is the order of numbers.
-    let timestamp = place.timestamp_ms.cast_unsigned() ^ (1 << 63);
-    key.extend_from_slice(&timestamp.to_be_bytes());
-    key.extend_from_slice(&place.number.to_be_bytes());
-    key
+/// The key of a block whose first event is at `first`.
+pub(super) fn block_key(group: &str, first: Place) -> Vec<u8> {
+    placed(blocks_of(group), first)
+}
+
+pub(super) fn blocks_of(group: &str) -> Vec<u8> {
+    key(Kind::Block, group)
+}
+
+/// All events in rows of their own.
+pub(super) fn events() -> Vec<u8> {
+    vec![Kind::Event as u8]
 }
 
 pub(super) fn events_of(group: &str) -> Vec<u8> {
     key(Kind::Event, group)
 }
 
-/// The place that an event's key names.
-pub(super) fn place_of(key: &[u8]) -> Option<Place> {
+/// The group and the place that the key of an event in a row of its own names.
+pub(super) fn event_of(key: &[u8]) -> Option<(String, Place)> {
     let (rest, number) = key.split_last_chunk::<8>()?;
-    let (_, timestamp) = rest.split_last_chunk::<8>()?;
-    Some(Place {
+    let (group, timestamp) = rest.split_last_chunk::<8>()?;
+    let place = Place {
         timestamp_ms: (u64::from_be_bytes(*timestamp) ^ (1 << 63)).cast_signed(),
         number: u64::from_be_bytes(*number),
-    })
+    };
+    Some((group_of(group)?, place))
+}
+
+fn placed(mut key: Vec<u8>, place: Place) -> Vec<u8> {
+    // The sign flipped, the order of bytes is the order of numbers.
+    let timestamp = place.timestamp_ms.cast_unsigned() ^ (1 << 63);
+    key.extend_from_slice(&timestamp.to_be_bytes());
+    key.extend_from_slice(&place.number.to_be_bytes());
+    key
 }
 
 /// INVARIANT: ids of groups have no control characters, so NUL ends them.
@@ -153,14 +195,48 @@ pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
 }
 
 pub(super) fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, Error> {
-    let corrupt = || Error::Corrupt { key: key.to_vec() };
+    let (_, row) = versioned(key, value, VERSION)?;
+    postcard::from_bytes(row).map_err(|_| corrupt(key))
+}
+
+pub(super) fn encode_group(row: &GroupRow) -> Vec<u8> {
+    postcard::to_extend(row, vec![GROUP_VERSION])
+        .expect("rows have no shapes that postcard cannot write")
+}
+
+pub(super) fn decode_group(key: &[u8], value: &[u8]) -> Result<GroupRow, Error> {
+    match versioned(key, value, GROUP_VERSION)? {
+        (VERSION, row) => {
+            let old: GroupRowOfEvents = postcard::from_bytes(row).map_err(|_| corrupt(key))?;
+            Ok(GroupRow {
+                events: old.events,
+                bytes: old.bytes,
+                next: old.next,
+                streams: old.streams,
+                stored: 0,
+            })
+        }
+        (_, row) => postcard::from_bytes(row).map_err(|_| corrupt(key)),
+    }
+}
+
+/// The version of a value, at most `newest`, and what follows it.
+pub(super) fn versioned<'v>(
+    key: &[u8],
+    value: &'v [u8],
+    newest: u8,
+) -> Result<(u8, &'v [u8]), Error> {
     match value.split_first() {
-        Some((&VERSION, row)) => postcard::from_bytes(row).map_err(|_| corrupt()),
-        Some((version, _)) if *version > VERSION => Err(Error::NewerFormat {
+        Some((version, row)) if (VERSION..=newest).contains(version) => Ok((*version, row)),
+        Some((version, _)) if *version > newest => Err(Error::NewerFormat {
             directory: "the store of logs".to_string(),
             found: u32::from(*version),
-            supported: u32::from(VERSION),
+            supported: u32::from(newest),
         }),
-        _ => Err(corrupt()),
+        _ => Err(corrupt(key)),
     }
+}
+
+pub(super) fn corrupt(key: &[u8]) -> Error {
+    Error::Corrupt { key: key.to_vec() }
 }
