@@ -29,4 +29,4 @@ pub use invocation::{
     RESPONSE_BYTES_MAX, STREAM_BYTES_MAX, StreamPart, StreamSink, ThrottleReason,
 };
 pub use package::PackageSource;
-pub use pool::{ControlGroup, Pool, PoolOptions};
+pub use pool::{ControlGroup, Load, Pool, PoolOptions};

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use stepwell_store::{Batch, Error, Snapshot, Store};
+
+use crate::prometheus::Instruments;
 
 /// Commits, and what was in them. Read by anybody at any time.
 #[derive(Debug, Default)]
@@ -21,6 +24,12 @@ impl Commits {
         json!({ "count": read(&self.count), "rows": read(&self.rows), "bytes": read(&self.bytes) })
     }
 
+    /// Batches, rows and bytes.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.count), read(&self.rows), read(&self.bytes))
+    }
+
     fn add(&self, rows: usize, bytes: usize) {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
@@ -32,11 +41,20 @@ impl Commits {
 pub(crate) struct Counted<S> {
     store: S,
     commits: Arc<Commits>,
+    instruments: Arc<Instruments>,
 }
 
 impl<S> Counted<S> {
-    pub(crate) fn new(store: S, commits: Arc<Commits>) -> Counted<S> {
-        Counted { store, commits }
+    pub(crate) fn new(
+        store: S,
+        commits: Arc<Commits>,
+        instruments: Arc<Instruments>,
+    ) -> Counted<S> {
+        Counted {
+            store,
+            commits,
+            instruments,
+        }
     }
 }
 
@@ -47,8 +65,10 @@ impl<S: Store> Store for Counted<S> {
 
     fn commit(&mut self, batch: Batch) -> Result<(), Error> {
         let (rows, bytes) = (batch.len(), batch.bytes());
+        let began = Instant::now();
         self.store.commit(batch)?;
         if rows > 0 {
+            self.instruments.shard.committed(began.elapsed());
             self.commits.add(rows, bytes);
         }
         Ok(())
@@ -66,7 +86,7 @@ mod tests {
         let commits = Arc::new(Commits::default());
         let memory = Memory::new();
         let disk = memory.disk();
-        let mut store = Counted::new(memory, Arc::clone(&commits));
+        let mut store = Counted::new(memory, Arc::clone(&commits), Arc::default());
         let batch = |rows: &[&str]| {
             let mut batch = Batch::new();
             for row in rows {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -22,6 +22,7 @@ use crate::functions::Functions;
 use crate::in_flight::InFlight;
 use crate::limits::{Limits, in_memory};
 use crate::logs::LogOperations;
+use crate::prometheus::{self, Called as CalledOperation};
 use crate::quotas::Rates;
 use crate::rest::{self, RestService};
 use crate::streaming::ReplyBody;
@@ -48,7 +49,7 @@ const RUN_FUNCTIONS: [&str; 2] = [".StartSyncExecution", ".TestState"];
 /// Everything a request may need.
 pub(crate) struct Services {
     pub(crate) functions: Functions,
-    logs: LogOperations,
+    pub(crate) logs: LogOperations,
     pub(crate) tests: Tests,
     pub(crate) room: Room,
     pub(crate) apis: ReadApis,
@@ -108,10 +109,11 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// - `place`: on a spare place, only probes are answered.
 pub(crate) async fn answer(
     services: &Services,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     peer: SocketAddr,
     place: Place,
 ) -> Response<ReplyBody> {
+    let began = Instant::now();
     let request_id = shard::uuid();
     let called = front::called(&request, services.address);
     let path = request.uri().path();
@@ -128,6 +130,8 @@ pub(crate) async fn answer(
     if let Err(reply) = admit(services, place, &request_id).await {
         return response(reply);
     }
+    let requests = &services.functions.handle.instruments().requests;
+    let _in_flight = requests.begin();
     if let Some(called) = called {
         return front::answer(services, called, request, peer, &request_id).await;
     }
@@ -137,7 +141,13 @@ pub(crate) async fn answer(
             Err(reply) => response(reply),
         };
     }
+    let target = request.uri().path_and_query();
+    let target = target.map_or("/", |target| target.as_str());
+    let called = CalledOperation::of_head(request.method(), target, request.headers());
+    request.extensions_mut().insert(called.clone());
     let reply = route(services, request, &request_id).await;
+    let error = prometheus::error_of(&reply);
+    requests.answered(&called, error.as_deref(), began.elapsed());
     response(reply)
 }
 
@@ -326,6 +336,11 @@ async fn operation(
     let handle = &services.functions.handle;
     let Some(target) = target else {
         let form = Form::parse(body);
+        if let (Some(called), Some(action)) =
+            (parts.extensions.get::<CalledOperation>(), form.action())
+        {
+            called.say(prometheus::service_of_version(form.version()), action);
+        }
         if let Some(reply) = iam::answer(handle, &form, request_id).await {
             return reply;
         }

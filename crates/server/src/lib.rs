@@ -30,6 +30,7 @@ mod logs;
 mod observers;
 mod performer;
 mod probes;
+mod prometheus;
 mod quotas;
 mod rest;
 mod scheduler;

@@ -51,6 +51,14 @@ struct Waiting {
     is_stopping: bool,
 }
 
+/// What a queue of telemetry holds, and what it had no room for since the start of the server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueueLoad {
+    pub(crate) waiting: usize,
+    pub(crate) bytes: usize,
+    pub(crate) dropped: u64,
+}
+
 /// Something to be logged.
 enum Delivery {
     Line(LogLine),
@@ -126,6 +134,16 @@ impl LogQueue {
         waiting.deliveries.push_back(delivery);
         if waiting.deliveries.len() == 1 {
             self.has_changed.notify_one();
+        }
+    }
+
+    /// What waits, and what was dropped.
+    pub(crate) fn load(&self) -> QueueLoad {
+        let waiting = lock(&self.waiting);
+        QueueLoad {
+            waiting: waiting.deliveries.len(),
+            bytes: waiting.bytes,
+            dropped: waiting.dropped,
         }
     }
 

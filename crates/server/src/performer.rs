@@ -11,8 +11,8 @@ use stepwell_api::lambda;
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
 use stepwell_integrations::Integrations;
 use stepwell_service::{
-    CallStyle, Effect, FunctionCall, Payload, Request, TaskOutcome, Unawaited, unawaited,
-    unawaited_outcome,
+    CallStyle, DeliveryOutcome, Effect, FunctionCall, Payload, Request, TaskOutcome, Unawaited,
+    unawaited, unawaited_outcome,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -92,6 +92,14 @@ pub(crate) async fn run(
                     let number = call.number;
                     let handle = functions.handle.clone();
                     let outcome = deliveries::outcome(functions, integrations, call).await;
+                    let counted = &handle.instruments().deliveries;
+                    match outcome {
+                        DeliveryOutcome::Failed { .. } => counted.failed.add(1),
+                        DeliveryOutcome::Returned => {}
+                        DeliveryOutcome::Ran(_) | DeliveryOutcome::Delivered => {
+                            counted.delivered.add(1)
+                        }
+                    }
                     handle.report(Request::EndDelivery { number, outcome });
                     in_flight.end_delivery(number);
                 });
@@ -100,7 +108,10 @@ pub(crate) async fn run(
                 target,
                 origin,
                 reason,
-            } => tracing::warn!(%target, %origin, "a delivery was given up: {reason}"),
+            } => {
+                functions.handle.instruments().deliveries.given_up.add(1);
+                tracing::warn!(%target, %origin, "a delivery was given up: {reason}");
+            }
             Effect::CancelTask { execution, ticket } => in_flight.end((execution, ticket)),
             Effect::RetireFunction {
                 function_arn,

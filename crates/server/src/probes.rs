@@ -6,6 +6,7 @@ use stepwell_api::Reply;
 
 use crate::caller;
 use crate::http::{Services, error, json};
+use crate::prometheus;
 use crate::shard;
 use crate::standing::{Standing, Unready};
 
@@ -14,7 +15,7 @@ const DRAIN_HEADER: &str = "x-stepwell-drain";
 
 /// Whether a path is one of ours, whatever the server is doing.
 pub(crate) fn is_probe(path: &str) -> bool {
-    matches!(path, "/health" | "/ready" | "/drain")
+    matches!(path, "/health" | "/ready" | "/drain" | "/metrics")
 }
 
 /// The answer to a probe.
@@ -39,6 +40,7 @@ pub(crate) fn answer(
             let (status, body) = ready(services);
             json(status, &body, request_id)
         }
+        "/metrics" => prometheus::answer(services, headers, request_id),
         _ => drain(services, method, headers, request_id),
     }
 }

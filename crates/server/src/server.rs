@@ -28,6 +28,7 @@ use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
 use crate::observers::{Observer, Observers};
 use crate::performer::{self, EFFECTS_MAX};
+use crate::prometheus::Instruments;
 use crate::shard::{Handle, Run, Thread, now};
 use crate::trace_daemon::TraceDaemon;
 
@@ -149,8 +150,10 @@ impl Server {
             retention_ms: options.retention_ms,
         };
         let commits = Arc::new(Commits::default());
+        let instruments = Arc::new(Instruments::default());
         let store = open_store(&options.data.join("store"))?;
-        let store = Counted::new(store, Arc::clone(&commits));
+        instruments.watch_store("store", store.watch());
+        let store = Counted::new(store, Arc::clone(&commits), Arc::clone(&instruments));
         let mut shard = Shard::open(Box::new(store), settings.clone())?;
         shard.set_quotas(Quotas {
             open_executions: options.limits.open_executions,
@@ -199,6 +202,7 @@ impl Server {
             Arc::clone(&logs),
             observers.clone(),
             in_memory(options.limits.requests_waiting),
+            instruments,
         );
         let handle = run.handle();
         // Before anything is begun: a disk that is low at the start is known.
@@ -388,6 +392,7 @@ fn raise_descriptors(connections: u64) {
 fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<LogThread, Error> {
     let groups = handle.reader().log_group_ids()?;
     let store = open_store(&data.join("telemetry"))?;
+    handle.instruments().watch_store("telemetry", store.watch());
     let logs = Logs::open(
         Box::new(store),
         stepwell_telemetry::Limits::default(),

@@ -17,6 +17,7 @@ use crate::in_flight::InFlight;
 use crate::inbox::{self, Inbox, Message, Refused};
 use crate::log_writer::LogQueue;
 use crate::observers::Observers;
+use crate::prometheus::Instruments;
 use crate::standing::Standing;
 
 /// Longest sleep of the shard's thread: a clock that jumps is noticed after this time.
@@ -33,6 +34,7 @@ pub(crate) struct Handle {
     snapshot: Arc<RwLock<Arc<dyn Snapshot>>>,
     settings: Settings,
     standing: Arc<Standing>,
+    instruments: Arc<Instruments>,
     /// Counts commits after which a function may be another one.
     functions_changed: Arc<AtomicU64>,
 }
@@ -86,6 +88,11 @@ impl Handle {
     /// How the server stands, for whoever asks whether it is well.
     pub(crate) fn standing(&self) -> &Standing {
         &self.standing
+    }
+
+    /// What is counted while the server works.
+    pub(crate) fn instruments(&self) -> &Instruments {
+        &self.instruments
     }
 
     /// What waits for the shard.
@@ -173,6 +180,10 @@ impl Run {
     /// A shard that nothing has happened to yet. Effects go to `effects`, calls are listed in `in_flight` first.
     ///
     /// - `requests_max`: starts that may wait, and as many changes.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of the server that the thread needs"
+    )]
     pub(crate) fn new(
         shard: Shard,
         settings: Settings,
@@ -181,12 +192,14 @@ impl Run {
         logs: Arc<LogQueue>,
         observers: Observers,
         requests_max: usize,
+        instruments: Arc<Instruments>,
     ) -> Run {
         let handle = Handle {
             inbox: Arc::new(Inbox::new(requests_max, Arc::clone(&in_flight))),
             snapshot: Arc::new(RwLock::new(shard.snapshot())),
             settings,
             standing: Arc::default(),
+            instruments,
             functions_changed: Arc::new(AtomicU64::new(0)),
         };
         Run {
@@ -277,6 +290,14 @@ impl Run {
             }
             let now = now();
             self.handle.standing.shard_lives(now);
+            self.handle.instruments.shard.came_around(messages.len());
+            let late = self
+                .shard
+                .next_timer()
+                .map_or(0, |due| now.since(due).as_millis());
+            self.handle
+                .standing
+                .was_late(u64::try_from(late).unwrap_or(u64::MAX));
             self.shard.hold_back(self.handle.inbox.holds_back());
             self.forget_workers_that_left();
             for message in messages {
@@ -357,6 +378,9 @@ impl Run {
                 .snapshot
                 .write()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let events = committed.events.iter().map(|live| live.events.len()).sum();
+            let shard = &self.handle.instruments.shard;
+            shard.happened(events, committed.events.len());
             self.observers
                 .committed(committed.events, committed.events_bytes);
             *published = snapshot;
@@ -500,6 +524,7 @@ mod tests {
             Arc::default(),
             Observers::default(),
             10,
+            Arc::default(),
         );
         let handle = run.handle();
         let machine = || {

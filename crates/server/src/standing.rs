@@ -18,6 +18,8 @@ pub(crate) struct Standing {
     failure: OnceLock<String>,
     /// When the shard's thread came around last, in milliseconds since the epoch.
     came_around_ms: AtomicI64,
+    /// How late the shard was for what was due, when it came around last.
+    timer_lag_ms: AtomicU64,
     is_low_on_disk: AtomicBool,
     disk_free_bytes: AtomicU64,
     /// Told when the recovery is done.
@@ -119,6 +121,20 @@ impl Standing {
     /// The shard's thread has come around.
     pub(crate) fn shard_lives(&self, now: Timestamp) {
         self.came_around_ms.store(now.as_millis(), Ordering::SeqCst);
+    }
+
+    /// When the shard's thread came around last, in milliseconds since the epoch.
+    pub(crate) fn came_around_ms(&self) -> i64 {
+        self.came_around_ms.load(Ordering::SeqCst)
+    }
+
+    /// The shard has looked for what is due, this much later than the first of it was.
+    pub(crate) fn was_late(&self, lag_ms: u64) {
+        self.timer_lag_ms.store(lag_ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn timer_lag_ms(&self) -> u64 {
+        self.timer_lag_ms.load(Ordering::Relaxed)
     }
 
     /// What is free on the disk of the data, and whether that is below the floor.

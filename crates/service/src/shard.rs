@@ -416,6 +416,12 @@ impl Shard {
         due.into_iter().flatten().min().map(Timestamp::from_millis)
     }
 
+    /// When the first timer of an execution is due; `None` also before timers were read.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        let due = self.timers.next_due().filter(|due| *due > 0);
+        due.map(Timestamp::from_millis)
+    }
+
     /// Moves an execution's timer, in its row and in memory.
     pub(crate) fn move_timer(
         &mut self,

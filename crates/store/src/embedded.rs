@@ -10,7 +10,8 @@ mod row;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use fjall::config::PartitioningPolicy;
 use fjall::{KeyspaceCreateOptions, PersistMode, Readable};
@@ -67,6 +68,58 @@ impl Embedded {
         Ok(Self {
             tree: Arc::new(tree),
             is_stopped: false,
+        })
+    }
+}
+
+impl Embedded {
+    /// What the engine says of itself, from any thread, for as long as the store is open.
+    pub fn watch(&self) -> Watch {
+        Watch(Arc::downgrade(&self.tree))
+    }
+}
+
+/// A look at an open store. It does not keep the store open.
+#[derive(Clone)]
+pub struct Watch(Weak<Tree>);
+
+/// What a store holds and what its engine has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of tables and journals on disk.
+    pub bytes: u64,
+    /// Journals: what is not in tables yet.
+    pub journals: u64,
+    pub journal_bytes: u64,
+    /// Bytes of rows in memory that are not in tables yet.
+    pub memory_bytes: u64,
+    /// Compactions that have ended.
+    pub compactions: u64,
+    /// How long compactions have taken in all.
+    pub compacting: Duration,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
+impl Watch {
+    /// `None` once the store is closed, or if its directory cannot be asked.
+    ///
+    /// - May wait for a commit that is being made: not for the thread that commits.
+    pub fn usage(&self) -> Option<Usage> {
+        let tree = self.0.upgrade()?;
+        let database = &tree.database;
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Some(Usage {
+            bytes: database.disk_space().ok()?,
+            journals: count(database.journal_count()),
+            journal_bytes: database.journal_disk_space().ok()?,
+            memory_bytes: database.write_buffer_size(),
+            compactions: count(database.compactions_completed()),
+            compacting: database.time_compacting(),
         })
     }
 }

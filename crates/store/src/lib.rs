@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use archive::{Archive, ArchiveWriter};
 pub use batch::{Batch, Write};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Usage, Watch};
 pub use error::Error;
 pub use memory::{Disk, Fault, Memory};
 pub use value::Value;

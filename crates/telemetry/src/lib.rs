@@ -8,11 +8,13 @@
 //! Read first: [`execution_log`], then [`Logs::append`].
 
 mod execution_log;
+mod exposition;
 mod filter_pattern;
 mod logs;
 
 pub use execution_log::{
     Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,
 };
+pub use exposition::{Distribution, Family, Format, Kind, Sample, Value, exposition};
 pub use filter_pattern::{FilterPattern, RefusedPattern};
 pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read, Scanned, Scope, Visited};

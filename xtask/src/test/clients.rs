@@ -53,6 +53,7 @@ pub fn python(stepwell: &Path) -> Result<Vec<String>> {
     // The SAM CLI pins another boto3 than the tests do.
     let sam = environment("venv-sam", "tests/clients/requirements-sam.txt")?;
     npm_ci(&root().join("tests/clients/handlers"))?;
+    let prometheus = prometheus()?;
     let mut pytest = Command::new(&python);
     pytest
         .args([
@@ -66,8 +67,43 @@ pub fn python(stepwell: &Path) -> Result<Vec<String>> {
         .current_dir(root())
         .env("STEPWELL_BIN", stepwell)
         .env("STEPWELL_SAM_PYTHON", sam)
+        .env("STEPWELL_PROMETHEUS", prometheus)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     run_and_summarise(pytest)
+}
+
+/// The folder with `prometheus` and `promtool`: of this machine, else of Debian's package, unpacked below the target folder.
+fn prometheus() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_both = |folder: &PathBuf| {
+        ["prometheus", "promtool"]
+            .iter()
+            .all(|name| folder.join(name).is_file())
+    };
+    let kept = target_folder().join("debian/prometheus");
+    let programs = kept.join("usr/bin");
+    let mut known = std::env::split_paths(&path).chain([programs.clone()]);
+    if let Some(folder) = known.find(has_both) {
+        return Ok(folder);
+    }
+    const ADVICE: &str = "prometheus and promtool are missing, and Debian's package cannot be unpacked; install them \
+        (Debian: apt-get install prometheus)";
+    std::fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
+    let mut download = Command::new("apt-get");
+    download
+        .args(["download", "--quiet", "prometheus"])
+        .current_dir(&kept);
+    plain(download).context(ADVICE)?;
+    let package = std::fs::read_dir(&kept)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .context(ADVICE)?;
+    let mut unpack = Command::new("dpkg-deb");
+    unpack.arg("--extract").arg(&package).arg(&kept);
+    plain(unpack).context(ADVICE)?;
+    std::fs::remove_file(&package)?;
+    ensure!(has_both(&programs), "{ADVICE}");
+    Ok(programs)
 }
 
 /// The Python of a virtual environment below the target folder that has exactly the pinned packages.

@@ -1,6 +1,7 @@
 //! The pool: environments kept warm, handed to invocations as `plan` decides.
 
 mod lease;
+mod load;
 mod plan;
 mod start;
 
@@ -34,6 +35,8 @@ use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_B
 use crate::package::{PackageSource, Packages};
 use crate::sandbox::{self, Sandbox};
 use lease::{Lease, WaitGuard};
+pub use load::Load;
+use load::{Counted, one};
 use plan::{Decision, Demand, EnvironmentId, Limits, Plan, Ticket};
 
 /// How a pool is made.
@@ -125,6 +128,7 @@ struct Inner {
     shared: Mutex<Shared>,
     /// Told when the last busy environment comes free during a shutdown.
     drained: Notify,
+    counted: Counted,
 }
 
 struct Shared {
@@ -248,6 +252,7 @@ impl Pool {
             runtime: OnceLock::new(),
             shared: Mutex::new(shared),
             drained: Notify::new(),
+            counted: Counted::default(),
         };
         Ok(Pool {
             inner: Arc::new(inner),
@@ -438,9 +443,11 @@ impl Pool {
                     let ended = self.inner.start_wanted(&mut shared);
                     drop(shared);
                     drop(ended);
+                    one(&self.inner.counted.placed);
                     return Ok((self.hold(id), grant));
                 }
                 Decision::Throttle { reason, limit } => {
+                    one(&self.inner.counted.throttled);
                     return Err(InvokeError::TooManyRequests { reason, limit });
                 }
                 Decision::Closed => return Err(InvokeError::ShuttingDown { started: false }),
@@ -462,6 +469,11 @@ impl Pool {
         let closed = InvokeError::ShuttingDown { started: false };
         let grant = (&mut waiting.receiver).await.map_err(|_| closed.clone())?;
         let id = grant.id().ok_or(closed)?;
+        one(&self.inner.counted.placed);
+        one(&self.inner.counted.waited);
+        if matches!(grant, Grant::Fresh(..) | Grant::Shared(_, _, Some(_))) {
+            one(&self.inner.counted.cold);
+        }
         Ok((self.hold(id), grant))
     }
 

@@ -11,6 +11,7 @@ mod need;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::load::Load;
 use crate::invocation::ThrottleReason;
 use group::{Environment, Function, Group, State, Waiting};
 
@@ -415,6 +416,23 @@ impl<B: Clone> Plan<B> {
     /// Invocations that run.
     pub(crate) fn busy(&self) -> u32 {
         self.running
+    }
+
+    /// What there is now; what is counted over time is not known here.
+    pub(crate) fn load(&self) -> Load {
+        let mut load = Load {
+            running: self.running.into(),
+            waiting: self.tickets.len() as u64,
+            ..Load::default()
+        };
+        for environment in self.environments.values() {
+            match environment.state {
+                State::Starting { .. } => load.starting += 1,
+                State::Ready { running: 0, .. } => load.idle += 1,
+                State::Ready { .. } => load.busy += 1,
+            }
+        }
+        load
     }
 
     fn throttle(&self, demand: &Demand<'_>) -> Option<Decision> {

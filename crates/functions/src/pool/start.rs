@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::load::one;
 use super::plan::{EnvironmentId, Release, Start};
 use super::{Blueprint, Grant, Inner, Shared, lease};
 use crate::configuration::{Configuration, Runtime};
@@ -42,6 +43,7 @@ impl Inner {
         for start in shared.plan.starts(now) {
             let Start { id, end, blueprint } = start;
             ended.extend(end.and_then(|end| shared.end(end)));
+            one(&self.counted.started);
             let task = runtime.spawn(start_one(Arc::downgrade(self), id, blueprint));
             shared.starting.insert(id, task.abort_handle());
         }
