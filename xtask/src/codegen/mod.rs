@@ -1,5 +1,5 @@
-//! `cargo xtask codegen`: Rust shapes of the AWS wire from the committed model facts, and the names of
-//! the actions that tasks may call from the committed catalogue.
+//! `cargo xtask codegen`: shapes of the AWS wire in Rust and TypeScript from the committed model facts, and the
+//! names of the actions that tasks may call from the committed catalogue.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ mod pattern;
 mod refresh;
 mod rust;
 mod shapes;
+mod typescript;
 
 use model::{Model, Protocol};
 
@@ -366,15 +367,27 @@ pub fn refresh() -> Result<()> {
 
 fn generate() -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let shapes = SERVICES.iter().map(generate_service);
-    shapes.chain([catalogue::actions()]).collect()
+    shapes
+        .chain([catalogue::actions(), console_types()])
+        .collect()
+}
+
+/// The types of the wire that the console uses.
+fn console_types() -> Result<(PathBuf, Vec<u8>)> {
+    let path = root().join("console/src/api/generated.ts");
+    Ok((path, typescript::module()?.into_bytes()))
+}
+
+fn read_model(service: &Service) -> Result<Model> {
+    let source = root().join("model").join(format!("{}.json", service.model));
+    serde_json::from_str(&read(&source)?)
+        .with_context(|| format!("cannot read the model {}", source.display()))
 }
 
 fn generate_service(service: &Service) -> Result<(PathBuf, Vec<u8>)> {
-    let source = root().join("model").join(format!("{}.json", service.model));
-    let model: Model = serde_json::from_str(&read(&source)?)
-        .with_context(|| format!("cannot read the model {}", source.display()))?;
+    let model = read_model(service)?;
     let text = rust::module(service, &model)
-        .with_context(|| format!("cannot generate from {}", source.display()))?;
+        .with_context(|| format!("cannot generate from model/{}.json", service.model))?;
     let path = root().join(format!("crates/api/src/generated/{}.rs", service.module));
     Ok((path, formatted(&text)?.into_bytes()))
 }
