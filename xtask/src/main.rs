@@ -30,6 +30,7 @@ Usage: cargo xtask COMMAND
 
 Commands:
   test [--rust-only]            everything a change must pass; --rust-only leaves out real clients
+  screenshots                   pictures of every page of the console, in both themes, at three widths
   tidy                          the house rules: crate graph, crate heads, banned calls, file sizes
   codegen [--check|--refresh]   shapes and names that come from the models; --check only compares,
                                 --refresh first takes new models from the botocore package
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["test"] => test::run(test::Scope::Everything),
         ["test", "--rust-only"] => test::run(test::Scope::RustOnly),
+        ["screenshots"] => test::console::screenshots(),
         ["tidy"] => tidy::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),

@@ -1969,12 +1969,26 @@ export namespace Logs {
     logStreamName: string;
   }
   export type DataProtectionStatus = "ACTIVATED" | "DELETED" | "ARCHIVED" | "DISABLED";
+  export interface DataSourceFilter {
+    name: string;
+    type?: string;
+  }
   export interface DeleteLogGroupRequest {
     logGroupName: string;
   }
   export interface DeleteLogStreamRequest {
     logGroupName: string;
     logStreamName: string;
+  }
+  export interface DeleteMetricFilterRequest {
+    logGroupName: string;
+    filterName: string;
+  }
+  export interface DeleteQueryDefinitionRequest {
+    queryDefinitionId: string;
+  }
+  export interface DeleteQueryDefinitionResponse {
+    success?: boolean;
   }
   export interface DeleteResourcePolicyRequest {
     policyName?: string;
@@ -1983,6 +1997,10 @@ export namespace Logs {
   }
   export interface DeleteRetentionPolicyRequest {
     logGroupName: string;
+  }
+  export interface DeleteSubscriptionFilterRequest {
+    logGroupName: string;
+    filterName: string;
   }
   export interface DescribeLogGroupsRequest {
     accountIdentifiers?: string[];
@@ -2011,6 +2029,39 @@ export namespace Logs {
     logStreams?: LogStream[];
     nextToken?: string;
   }
+  export interface DescribeMetricFiltersRequest {
+    logGroupName?: string;
+    filterNamePrefix?: string;
+    nextToken?: string;
+    limit?: number;
+    metricName?: string;
+    metricNamespace?: string;
+  }
+  export interface DescribeMetricFiltersResponse {
+    metricFilters?: MetricFilter[];
+    nextToken?: string;
+  }
+  export interface DescribeQueriesRequest {
+    logGroupName?: string;
+    status?: QueryStatus;
+    maxResults?: number;
+    nextToken?: string;
+    queryLanguage?: QueryLanguage;
+  }
+  export interface DescribeQueriesResponse {
+    queries?: QueryInfo[];
+    nextToken?: string;
+  }
+  export interface DescribeQueryDefinitionsRequest {
+    queryLanguage?: QueryLanguage;
+    queryDefinitionNamePrefix?: string;
+    maxResults?: number;
+    nextToken?: string;
+  }
+  export interface DescribeQueryDefinitionsResponse {
+    queryDefinitions?: QueryDefinition[];
+    nextToken?: string;
+  }
   export interface DescribeResourcePoliciesRequest {
     nextToken?: string;
     limit?: number;
@@ -2021,6 +2072,17 @@ export namespace Logs {
     resourcePolicies?: ResourcePolicy[];
     nextToken?: string;
   }
+  export interface DescribeSubscriptionFiltersRequest {
+    logGroupName: string;
+    filterNamePrefix?: string;
+    nextToken?: string;
+    limit?: number;
+  }
+  export interface DescribeSubscriptionFiltersResponse {
+    subscriptionFilters?: SubscriptionFilter[];
+    nextToken?: string;
+  }
+  export type Distribution = "Random" | "ByLogStream";
   export interface Entity {
     keyAttributes?: Record<string, string>;
     attributes?: Record<string, string>;
@@ -2068,10 +2130,53 @@ export namespace Logs {
     nextForwardToken?: string;
     nextBackwardToken?: string;
   }
+  export interface GetLogGroupFieldsRequest {
+    logGroupName?: string;
+    time?: number;
+    logGroupIdentifier?: string;
+  }
+  export interface GetLogGroupFieldsResponse {
+    logGroupFields?: LogGroupField[];
+  }
+  export interface GetLogRecordRequest {
+    logRecordPointer: string;
+    unmask?: boolean;
+  }
+  export interface GetLogRecordResponse {
+    logRecord?: Record<string, string>;
+  }
+  export interface GetQueryResultsRequest {
+    queryId: string;
+    nextToken?: string;
+    maxItems?: number;
+  }
+  export interface GetQueryResultsResponse {
+    queryLanguage?: QueryLanguage;
+    results?: ResultField[][];
+    statistics?: QueryStatistics;
+    status?: QueryStatus;
+    encryptionKey?: string;
+    nextToken?: string;
+  }
   export type InheritedProperty = "ACCOUNT_DATA_PROTECTION";
   export interface InputLogEvent {
     timestamp: number;
     message: string;
+  }
+  export interface ListLogGroupsRequest {
+    logGroupNamePattern?: string;
+    logGroupClass?: LogGroupClass;
+    includeLinkedAccounts?: boolean;
+    accountIdentifiers?: string[];
+    nextToken?: string;
+    limit?: number;
+    dataSources?: DataSourceFilter[];
+    fieldIndexNames?: string[];
+    logGroupTags?: TagFilter[];
+  }
+  export interface ListLogGroupsResponse {
+    logGroups?: LogGroupSummary[];
+    nextToken?: string;
   }
   export interface ListTagsForResourceRequest {
     resourceArn: string;
@@ -2084,6 +2189,28 @@ export namespace Logs {
   }
   export interface ListTagsLogGroupResponse {
     tags?: Record<string, string>;
+  }
+  export interface LiveTailSessionLogEvent {
+    logStreamName?: string;
+    logGroupIdentifier?: string;
+    message?: string;
+    timestamp?: number;
+    ingestionTime?: number;
+  }
+  export interface LiveTailSessionMetadata {
+    sampled?: boolean;
+  }
+  export interface LiveTailSessionStart {
+    requestId?: string;
+    sessionId?: string;
+    logGroupIdentifiers?: string[];
+    logStreamNames?: string[];
+    logStreamNamePrefixes?: string[];
+    logEventFilterPattern?: string;
+  }
+  export interface LiveTailSessionUpdate {
+    sessionMetadata?: LiveTailSessionMetadata;
+    sessionResults?: LiveTailSessionLogEvent[];
   }
   export interface LogGroup {
     logGroupName?: string;
@@ -2102,6 +2229,15 @@ export namespace Logs {
     retentionPolicyName?: string;
   }
   export type LogGroupClass = "STANDARD" | "INFREQUENT_ACCESS" | "DELIVERY" | "ESSENTIALS";
+  export interface LogGroupField {
+    name?: string;
+    percent?: number;
+  }
+  export interface LogGroupSummary {
+    logGroupName?: string;
+    logGroupArn?: string;
+    logGroupClass?: LogGroupClass;
+  }
   export interface LogStream {
     logStreamName?: string;
     creationTime?: number;
@@ -2111,6 +2247,29 @@ export namespace Logs {
     uploadSequenceToken?: string;
     arn?: string;
     storedBytes?: number;
+  }
+  export interface MetricFilter {
+    filterName?: string;
+    filterPattern?: string;
+    metricTransformations?: MetricTransformation[];
+    creationTime?: number;
+    logGroupName?: string;
+    applyOnTransformedLogs?: boolean;
+    fieldSelectionCriteria?: string;
+    emitSystemFieldDimensions?: string[];
+  }
+  export interface MetricFilterMatchRecord {
+    eventNumber?: number;
+    eventMessage?: string;
+    extractedValues?: Record<string, string>;
+  }
+  export interface MetricTransformation {
+    metricName: string;
+    metricNamespace: string;
+    metricValue: string;
+    defaultValue?: number;
+    dimensions?: Record<string, string>;
+    unit?: StandardUnit;
   }
   export type OrderBy = "LogStreamName" | "LastEventTime";
   export interface OutputLogEvent {
@@ -2131,6 +2290,27 @@ export namespace Logs {
     rejectedLogEventsInfo?: RejectedLogEventsInfo;
     rejectedEntityInfo?: RejectedEntityInfo;
   }
+  export interface PutMetricFilterRequest {
+    logGroupName: string;
+    filterName: string;
+    filterPattern: string;
+    metricTransformations: MetricTransformation[];
+    applyOnTransformedLogs?: boolean;
+    fieldSelectionCriteria?: string;
+    emitSystemFieldDimensions?: string[];
+  }
+  export interface PutQueryDefinitionRequest {
+    queryLanguage?: QueryLanguage;
+    name: string;
+    queryDefinitionId?: string;
+    logGroupNames?: string[];
+    queryString: string;
+    clientToken?: string;
+    parameters?: QueryParameter[];
+  }
+  export interface PutQueryDefinitionResponse {
+    queryDefinitionId?: string;
+  }
   export interface PutResourcePolicyRequest {
     policyName?: string;
     policyDocument?: string;
@@ -2145,6 +2325,61 @@ export namespace Logs {
     logGroupName: string;
     retentionInDays: number;
   }
+  export interface PutSubscriptionFilterRequest {
+    logGroupName: string;
+    filterName: string;
+    filterPattern: string;
+    destinationArn: string;
+    roleArn?: string;
+    distribution?: Distribution;
+    applyOnTransformedLogs?: boolean;
+    fieldSelectionCriteria?: string;
+    emitSystemFields?: string[];
+  }
+  export interface QueryCompileError {
+    location?: QueryCompileErrorLocation;
+    message?: string;
+  }
+  export interface QueryCompileErrorLocation {
+    startCharOffset?: number;
+    endCharOffset?: number;
+  }
+  export interface QueryDefinition {
+    queryLanguage?: QueryLanguage;
+    queryDefinitionId?: string;
+    name?: string;
+    queryString?: string;
+    lastModified?: number;
+    logGroupNames?: string[];
+    parameters?: QueryParameter[];
+  }
+  export interface QueryInfo {
+    queryLanguage?: QueryLanguage;
+    queryId?: string;
+    queryString?: string;
+    status?: QueryStatus;
+    createTime?: number;
+    logGroupName?: string;
+    queryDuration?: number;
+    bytesScanned?: number;
+    userIdentity?: string;
+  }
+  export type QueryLanguage = "CWLI" | "SQL" | "PPL";
+  export interface QueryParameter {
+    name: string;
+    defaultValue?: string;
+    description?: string;
+  }
+  export interface QueryStatistics {
+    recordsMatched?: number;
+    recordsScanned?: number;
+    estimatedRecordsSkipped?: number;
+    bytesScanned?: number;
+    estimatedBytesSkipped?: number;
+    logGroupsScanned?: number;
+    resultCount?: number;
+  }
+  export type QueryStatus = "Scheduled" | "Running" | "Complete" | "Failed" | "Cancelled" | "Timeout" | "Unknown";
   export interface RejectedEntityInfo {
     errorType: EntityRejectionErrorType;
   }
@@ -2161,13 +2396,83 @@ export namespace Logs {
     resourceArn?: string;
     revisionId?: string;
   }
+  export interface ResultField {
+    field?: string;
+    value?: string;
+  }
   export interface SearchedLogStream {
     logStreamName?: string;
     searchedCompletely?: boolean;
   }
+  export type StandardUnit = "Seconds" | "Microseconds" | "Milliseconds" | "Bytes" | "Kilobytes" | "Megabytes" | "Gigabytes" | "Terabytes" | "Bits" | "Kilobits" | "Megabits" | "Gigabits" | "Terabits" | "Percent" | "Count" | "Bytes/Second" | "Kilobytes/Second" | "Megabytes/Second" | "Gigabytes/Second" | "Terabytes/Second" | "Bits/Second" | "Kilobits/Second" | "Megabits/Second" | "Gigabits/Second" | "Terabits/Second" | "Count/Second" | "None";
+  export interface StartLiveTailRequest {
+    logGroupIdentifiers: string[];
+    logStreamNames?: string[];
+    logStreamNamePrefixes?: string[];
+    logEventFilterPattern?: string;
+  }
+  export interface StartLiveTailResponse {
+    responseStream?: StartLiveTailResponseStream;
+  }
+  export interface StartLiveTailResponseStream {
+    sessionStart?: LiveTailSessionStart;
+    sessionUpdate?: LiveTailSessionUpdate;
+    SessionTimeoutException?: SessionTimeoutException;
+    SessionStreamingException?: SessionStreamingException;
+  }
+  export interface StartQueryRequest {
+    queryLanguage?: QueryLanguage;
+    logGroupName?: string;
+    logGroupNames?: string[];
+    logGroupIdentifiers?: string[];
+    startTime: number;
+    endTime: number;
+    queryString: string;
+    limit?: number;
+  }
+  export interface StartQueryResponse {
+    queryId?: string;
+  }
+  export interface StopQueryRequest {
+    queryId: string;
+  }
+  export interface StopQueryResponse {
+    success?: boolean;
+  }
+  export interface SubscriptionFilter {
+    filterName?: string;
+    logGroupName?: string;
+    filterPattern?: string;
+    destinationArn?: string;
+    roleArn?: string;
+    distribution?: Distribution;
+    applyOnTransformedLogs?: boolean;
+    creationTime?: number;
+    fieldSelectionCriteria?: string;
+    emitSystemFields?: string[];
+  }
+  export interface TagFilter {
+    key: string;
+    values?: string[];
+  }
+  export interface TagLogGroupRequest {
+    logGroupName: string;
+    tags: Record<string, string>;
+  }
   export interface TagResourceRequest {
     resourceArn: string;
     tags: Record<string, string>;
+  }
+  export interface TestMetricFilterRequest {
+    filterPattern: string;
+    logEventMessages: string[];
+  }
+  export interface TestMetricFilterResponse {
+    matches?: MetricFilterMatchRecord[];
+  }
+  export interface UntagLogGroupRequest {
+    logGroupName: string;
+    tags: string[];
   }
   export interface UntagResourceRequest {
     resourceArn: string;
@@ -2179,19 +2484,39 @@ export namespace Logs {
     CreateLogStream: { input: CreateLogStreamRequest; output: Record<string, never> };
     DeleteLogGroup: { input: DeleteLogGroupRequest; output: Record<string, never> };
     DeleteLogStream: { input: DeleteLogStreamRequest; output: Record<string, never> };
+    DeleteMetricFilter: { input: DeleteMetricFilterRequest; output: Record<string, never> };
+    DeleteQueryDefinition: { input: DeleteQueryDefinitionRequest; output: DeleteQueryDefinitionResponse };
     DeleteResourcePolicy: { input: DeleteResourcePolicyRequest; output: Record<string, never> };
     DeleteRetentionPolicy: { input: DeleteRetentionPolicyRequest; output: Record<string, never> };
+    DeleteSubscriptionFilter: { input: DeleteSubscriptionFilterRequest; output: Record<string, never> };
     DescribeLogGroups: { input: DescribeLogGroupsRequest; output: DescribeLogGroupsResponse };
     DescribeLogStreams: { input: DescribeLogStreamsRequest; output: DescribeLogStreamsResponse };
+    DescribeMetricFilters: { input: DescribeMetricFiltersRequest; output: DescribeMetricFiltersResponse };
+    DescribeQueries: { input: DescribeQueriesRequest; output: DescribeQueriesResponse };
+    DescribeQueryDefinitions: { input: DescribeQueryDefinitionsRequest; output: DescribeQueryDefinitionsResponse };
     DescribeResourcePolicies: { input: DescribeResourcePoliciesRequest; output: DescribeResourcePoliciesResponse };
+    DescribeSubscriptionFilters: { input: DescribeSubscriptionFiltersRequest; output: DescribeSubscriptionFiltersResponse };
     FilterLogEvents: { input: FilterLogEventsRequest; output: FilterLogEventsResponse };
     GetLogEvents: { input: GetLogEventsRequest; output: GetLogEventsResponse };
+    GetLogGroupFields: { input: GetLogGroupFieldsRequest; output: GetLogGroupFieldsResponse };
+    GetLogRecord: { input: GetLogRecordRequest; output: GetLogRecordResponse };
+    GetQueryResults: { input: GetQueryResultsRequest; output: GetQueryResultsResponse };
+    ListLogGroups: { input: ListLogGroupsRequest; output: ListLogGroupsResponse };
     ListTagsForResource: { input: ListTagsForResourceRequest; output: ListTagsForResourceResponse };
     ListTagsLogGroup: { input: ListTagsLogGroupRequest; output: ListTagsLogGroupResponse };
     PutLogEvents: { input: PutLogEventsRequest; output: PutLogEventsResponse };
+    PutMetricFilter: { input: PutMetricFilterRequest; output: Record<string, never> };
+    PutQueryDefinition: { input: PutQueryDefinitionRequest; output: PutQueryDefinitionResponse };
     PutResourcePolicy: { input: PutResourcePolicyRequest; output: PutResourcePolicyResponse };
     PutRetentionPolicy: { input: PutRetentionPolicyRequest; output: Record<string, never> };
+    PutSubscriptionFilter: { input: PutSubscriptionFilterRequest; output: Record<string, never> };
+    StartLiveTail: { input: StartLiveTailRequest; output: StartLiveTailResponse };
+    StartQuery: { input: StartQueryRequest; output: StartQueryResponse };
+    StopQuery: { input: StopQueryRequest; output: StopQueryResponse };
+    TagLogGroup: { input: TagLogGroupRequest; output: Record<string, never> };
     TagResource: { input: TagResourceRequest; output: Record<string, never> };
+    TestMetricFilter: { input: TestMetricFilterRequest; output: TestMetricFilterResponse };
+    UntagLogGroup: { input: UntagLogGroupRequest; output: Record<string, never> };
     UntagResource: { input: UntagResourceRequest; output: Record<string, never> };
   }
 }

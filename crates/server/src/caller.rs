@@ -1,7 +1,7 @@
-//! Who may call: programs, never web pages.
+//! Who may call: programs and the console, never other web pages.
 //!
-//! A page that a browser has open can send requests to this machine. Without these two rules it could create a
-//! function and run it.
+//! A page that a browser has open can send requests to this machine. Without these rules it could create a function
+//! and run it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,6 +22,35 @@ pub(crate) fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String>
         ));
     }
     host_refusal(headers, listen)
+}
+
+/// As [`refusal`], but pages of this server itself may call.
+///
+/// - A browser names the page's server in `Origin`, which no page can change. It is this server if it is the one that
+///   the request is for: `Host`, which must be ours, and its port.
+/// - Of what an application serves, pages by a host of their own have another origin, and pages by a path
+///   (`/execute-api/`, `/lambda-url/`) are told to have none.
+pub(crate) fn page_refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
+    if is_own_page(headers) {
+        return host_refusal(headers, listen);
+    }
+    refusal(headers, listen)
+}
+
+fn is_own_page(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        let mut values = headers.get_all(name).iter();
+        // One of each: with two it depends on the reader which is meant.
+        let value = values.next().filter(|_| values.next().is_none())?;
+        value.to_str().ok()
+    };
+    let (Some(origin), Some(host)) = (text(ORIGIN), text(HOST)) else {
+        return false;
+    };
+    let named = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| origin.strip_prefix(scheme));
+    named.is_some_and(|named| named.eq_ignore_ascii_case(host))
 }
 
 /// Why a request with this `Host` is refused, or `None`; web pages are not.
@@ -77,6 +106,47 @@ mod tests {
     fn is_refused(listen: &str, host: &'static str) -> bool {
         let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
         refusal(&headers, listen.parse().expect("an address")).is_some()
+    }
+
+    #[test]
+    fn a_page_of_this_server_may_call_and_no_other_one() {
+        let listen = "127.0.0.1:8333".parse().expect("an address");
+        let is_refused = |given: &[(hyper::header::HeaderName, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in given {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            page_refusal(&headers, listen).is_some()
+        };
+        for (origin, host) in [
+            ("http://127.0.0.1:8333", "127.0.0.1:8333"),
+            ("http://LOCALHOST:8333", "localhost:8333"),
+            ("http://[::1]:8333", "[::1]:8333"),
+            ("https://localhost", "localhost"),
+        ] {
+            assert!(!is_refused(&[(ORIGIN, origin), (HOST, host)]), "{origin}");
+        }
+        for (origin, host) in [
+            // Another port, another name, a page of a function's URL or of a sandbox, an extension.
+            ("http://127.0.0.1:3000", "127.0.0.1:8333"),
+            ("http://localhost:8333", "127.0.0.1:8333"),
+            (
+                "http://u1.lambda-url.us-east-1.localhost:8333",
+                "localhost:8333",
+            ),
+            ("null", "127.0.0.1:8333"),
+            ("127.0.0.1:8333", "127.0.0.1:8333"),
+            ("chrome-extension://127.0.0.1:8333", "127.0.0.1:8333"),
+            // A page whose name was pointed at this machine.
+            ("http://evil.example:8333", "evil.example:8333"),
+            ("", ""),
+        ] {
+            assert!(is_refused(&[(ORIGIN, origin), (HOST, host)]), "{origin}");
+        }
+        let own = (ORIGIN, "http://localhost:8333");
+        assert!(is_refused(std::slice::from_ref(&own)));
+        assert!(is_refused(&[own.clone(), own, (HOST, "localhost:8333")]));
+        assert!(!is_refused(&[(HOST, "localhost:8333")]), "a program");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::backup::{Ask, Backups};
 use crate::body::{Room, Share, Unreadable};
 use crate::commits::Commits;
 use crate::connections::{Connections, Place};
+use crate::console::{self, Asset};
 use crate::front::{self, ReadApis};
 use crate::functions::Functions;
 use crate::in_flight::InFlight;
@@ -63,6 +64,7 @@ pub(crate) struct Services {
     pub(crate) connections: Arc<Connections>,
     pub(crate) in_flight: Arc<InFlight>,
     backups: Backups,
+    console: &'static [Asset],
 }
 
 impl Services {
@@ -80,6 +82,7 @@ impl Services {
         region: &str,
         in_flight: Arc<InFlight>,
         backups: Backups,
+        console: &'static [Asset],
     ) -> Services {
         Services {
             functions,
@@ -95,6 +98,7 @@ impl Services {
             limits,
             in_flight,
             backups,
+            console,
         }
     }
 }
@@ -126,6 +130,20 @@ pub(crate) async fn answer(
             &request_id,
         );
         return response(reply);
+    }
+    if called.is_none()
+        && place == Place::Own
+        && let Some(asked) = console::asked(request.method(), path, request.headers())
+    {
+        if let Some(message) = caller::page_refusal(request.headers(), services.address) {
+            return response(error(403, "AccessDeniedException", &message, &request_id));
+        }
+        return console::answer(
+            services.console,
+            &asked,
+            request.method(),
+            request.headers(),
+        );
     }
     if let Err(reply) = admit(services, place, &request_id).await {
         return response(reply);
@@ -178,7 +196,7 @@ async fn stream(
     request_id: &str,
 ) -> Result<Response<ReplyBody>, Reply> {
     let (parts, incoming) = request.into_parts();
-    if let Some(message) = caller::refusal(&parts.headers, services.address) {
+    if let Some(message) = caller::page_refusal(&parts.headers, services.address) {
         return Err(error(403, "AccessDeniedException", &message, request_id));
     }
     let target = parts.uri.path_and_query();
@@ -207,7 +225,7 @@ async fn stream(
 
 async fn route(services: &Services, request: Request<Incoming>, request_id: &str) -> Reply {
     let (parts, incoming) = request.into_parts();
-    if let Some(message) = caller::refusal(&parts.headers, services.address) {
+    if let Some(message) = refused_caller(&parts, services.address) {
         return error(403, "AccessDeniedException", &message, request_id);
     }
     if let Some(unserved) = Unserved::of(&parts) {
@@ -276,6 +294,15 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             request_id,
         )
         .await
+}
+
+/// Why a request is refused for where it comes from, or `None`. The console calls operations of AWS; a backup writes
+/// to the machine's disk, which no page does.
+fn refused_caller(parts: &Parts, address: SocketAddr) -> Option<String> {
+    match parts.uri.path() {
+        "/backup" => caller::refusal(&parts.headers, address),
+        _ => caller::page_refusal(&parts.headers, address),
+    }
 }
 
 /// A service that is bound to paths and is not Lambda.

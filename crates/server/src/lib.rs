@@ -11,6 +11,7 @@ mod body;
 mod caller;
 mod commits;
 mod connections;
+mod console;
 mod deliveries;
 mod disk_space;
 mod endpoints;
@@ -44,6 +45,7 @@ mod trace_daemon;
 mod unserved;
 mod validation;
 
+pub use console::Asset;
 pub use endpoints::check_endpoint;
 pub use inspection::{Inspection, Ports};
 pub use limits::Limits;

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use crate::backup::{self, Backups};
 use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
+use crate::console::Asset;
 use crate::disk_space::DiskSpace;
 use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
@@ -77,6 +78,8 @@ pub struct Options {
     pub endpoints: BTreeMap<String, String>,
     /// Whether and where functions can be debugged.
     pub inspection: Option<Inspection>,
+    /// The files of the console; none where it was not built.
+    pub console: &'static [Asset],
 }
 
 /// What happens to a task whose outcome a crash has made unknown.
@@ -240,6 +243,7 @@ impl Server {
             &options.region,
             Arc::clone(&in_flight),
             Backups::new(&options.data),
+            options.console,
         ));
         let connections = Arc::clone(&services.connections);
         // Before the recovery: probes are answered during it, and everybody else waits.

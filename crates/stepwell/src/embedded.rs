@@ -13,6 +13,11 @@ use anyhow::{Context as _, bail};
 pub use stepwell_server::Limits;
 use stepwell_server::{Error, LostTask, Options, Server};
 
+/// The files of the console, if they were built before this binary was.
+mod console {
+    include!(concat!(env!("OUT_DIR"), "/console.rs"));
+}
+
 /// How often a command asks its server whether it still works.
 pub const HEALTH_CHECK: Duration = Duration::from_millis(500);
 
@@ -113,6 +118,7 @@ impl Embedded {
                     },
                     told: inspection.told,
                 }),
+            console: console::ASSETS,
         })
         .map_err(|error| match next_step(&error, &data) {
             Some(next) => anyhow::anyhow!("{error}\nnext: {next}"),

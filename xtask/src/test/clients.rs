@@ -155,7 +155,7 @@ pub fn example() -> Result<Vec<String>> {
     run_and_summarise(npm)
 }
 
-fn npm_ci(folder: &Path) -> Result<()> {
+pub fn npm_ci(folder: &Path) -> Result<()> {
     let lock = folder.join("package-lock.json");
     ensure!(lock.is_file(), "{} is missing", lock.display());
     let mut npm = Command::new("npm");

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::{codegen, crash, root, tidy};
 
 mod clients;
+pub mod console;
 mod runner;
 
 use runner::run_and_summarise;
@@ -52,6 +53,7 @@ pub fn run(scope: Scope) -> Result<()> {
         run_and_summarise(cargo(&["test", "--doc", "--workspace"]))
     });
     if scope == Scope::Everything {
+        steps.run("console", console::build);
         steps.run("build stepwell", || {
             plain(cargo(&["build", "--package", "stepwell"]))
         });
@@ -59,6 +61,7 @@ pub fn run(scope: Scope) -> Result<()> {
         steps.run("python clients", || clients::python(&stepwell));
         steps.run("node clients", || clients::node(&stepwell));
         steps.run("example", clients::example);
+        steps.run("console journeys", || console::journeys(&stepwell));
         steps.run("crash", || {
             crash::run(&["--kills", "20", "--binary", &stepwell.to_string_lossy()])
                 .map(|()| Vec::new())

@@ -41,10 +41,11 @@ fn pass_on(from: impl Read, to: impl Fn(&str)) -> Vec<String> {
     summary
 }
 
-/// nextest, cargo test, pytest, and Node's test runner in both of its formats.
+/// nextest, cargo test, pytest, vitest, and Node's test runner in both of its formats.
 fn is_summary(line: &str) -> bool {
     let line = line.trim();
     let pytest = line.trim_matches(['=', ' ']);
+    let vitest = line.strip_prefix("Tests").map(str::trim_start);
     let node = line
         .strip_prefix(['\u{2139}', '#'])
         .map(str::trim_start)
@@ -55,6 +56,9 @@ fn is_summary(line: &str) -> bool {
         || (pytest.starts_with(|c: char| c.is_ascii_digit())
             && pytest.contains(" passed")
             && pytest.contains(" in "))
+        || vitest.is_some_and(|counts| {
+            counts.starts_with(|c: char| c.is_ascii_digit()) && counts.ends_with(')')
+        })
         || ["tests ", "pass ", "fail "]
             .iter()
             .any(|word| node.starts_with(word))
@@ -74,6 +78,7 @@ mod tests {
             "\u{2139} tests 3",
             "# pass 3",
             "# fail 0",
+            "      Tests  2 failed | 34 passed (36)",
         ] {
             assert!(is_summary(line), "{line}");
         }

@@ -29,6 +29,11 @@ const HOSTS: [(&str, Kind); 2] = [(".execute-api.", Kind::Api), (".lambda-url.",
 const PATHS: [(&str, Kind); 2] = [("/execute-api/", Kind::Api), ("/lambda-url/", Kind::Url)];
 
 impl Called {
+    /// Whether a path names what is called, so that it shares its origin with this server.
+    pub(crate) fn is_by_path(&self) -> bool {
+        self.host.is_none()
+    }
+
     /// The host as events show it.
     pub(crate) fn domain(&self, region: &str) -> String {
         let marker = match self.kind {

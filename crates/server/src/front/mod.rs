@@ -100,6 +100,18 @@ pub(crate) async fn answer(
     peer: SocketAddr,
     request_id: &str,
 ) -> Response<ReplyBody> {
+    let is_by_path = called.is_by_path();
+    let response = performed(services, called, request, peer, request_id).await;
+    kept_apart(response, is_by_path)
+}
+
+async fn performed(
+    services: &Services,
+    called: Called,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    request_id: &str,
+) -> Response<ReplyBody> {
     let (parts, incoming) = request.into_parts();
     let found = match called.kind {
         Kind::Api => find_api(services, &called, request_id),
@@ -343,6 +355,19 @@ fn trace_id(request_id: &str) -> String {
         .take(24)
         .collect();
     format!("Root=1-{seconds:08x}-{digits}")
+}
+
+/// What a response that was called by its path says to a browser: a page of it runs, but has no origin.
+///
+/// INVARIANT: by its path it would have the origin of the console, and with that could call all of AWS.
+const PAGE_OF_ITS_OWN: &str = "sandbox allow-downloads allow-forms allow-modals allow-popups \
+    allow-popups-to-escape-sandbox allow-scripts";
+
+fn kept_apart(mut response: Response<ReplyBody>, is_by_path: bool) -> Response<ReplyBody> {
+    if is_by_path {
+        append(&mut response, "content-security-policy", PAGE_OF_ITS_OWN);
+    }
+    response
 }
 
 fn written(given: stepwell_gateway::Response, request_id: &str) -> Response<ReplyBody> {

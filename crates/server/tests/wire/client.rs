@@ -28,6 +28,7 @@ pub fn options(data: &Path) -> Options {
         limits: Limits::default(),
         endpoints: BTreeMap::new(),
         inspection: None,
+        console: &[],
     }
 }
 

@@ -1,0 +1,52 @@
+/** Writes `src/model/fixtures`: definitions and what the real binary made of them. Run by hand, when they should change. */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, test } from "vitest";
+import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, nested, parent, retriedParallel } from "./machines";
+import { Server } from "./server";
+
+const folder = join(import.meta.dirname, "../src/model/fixtures");
+let server: Server;
+
+beforeAll(async () => {
+  mkdirSync(folder, { recursive: true });
+  server = await Server.start();
+});
+afterAll(() => server.stop());
+
+async function keep(name: string, machine: string, definition: object, executionArn: string): Promise<void> {
+  const { status } = await server.ended(executionArn);
+  const events = await server.history(executionArn);
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ machine, status, definition, events }, null, 1)}\n`);
+}
+
+test("fixtures", async () => {
+  const run = async (name: string, definition: object, input: unknown): Promise<string> => {
+    const machine = await server.createMachine(name, definition);
+    const execution = await server.start(machine, input, name);
+    await keep(name, machine, definition, execution);
+    return execution;
+  };
+  await run("flow", flow, { items: [1, 2, 3], seconds: 1 });
+  await run("failing-branch", failingBranch, {});
+  await run("nested", nested, { items: [1, 2, -3, 4] });
+  await run("retried-parallel", retriedParallel, {});
+  await run("distributed", distributed, { items: [1, 2, 3] });
+  const functionArn = await server.createFunction("charge", CHARGE_SOURCE);
+  const charged = charge(functionArn);
+  await run("charged", charged, { customer: "Ada", amount: 7 });
+  await run("declined", charged, { customer: "Ada", declined: true });
+  await run("caught", charged, { customer: "Ada", missing: true });
+  const child = await server.createMachine("child", flow);
+  await run("parent", parent(child), { items: [], seconds: 0 });
+  // Fails, is stopped being so, and goes on from there.
+  const redriven = await run("redriven", failingBranch, {});
+  await server.states("RedriveExecution", { executionArn: redriven });
+  await keep("redriven", "", failingBranch, redriven);
+  const declined = await server.createMachine("redriven-task", charged);
+  const execution = await server.start(declined, { customer: "Ada", declined: true });
+  await server.ended(execution);
+  await server.states("RedriveExecution", { executionArn: execution });
+  await keep("redriven-task", declined, charged, execution);
+});

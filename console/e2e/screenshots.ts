@@ -1,0 +1,83 @@
+/** Pictures of every page, in both themes, at three widths: `target/screenshots`, or SCREENSHOTS. */
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, test } from "vitest";
+import { executionPath, machinePath, withQuery } from "../src/model/arn";
+import { launch, open } from "./browser";
+import { charge, CHARGE_SOURCE, failingBranch, flow, loop } from "./machines";
+import { Server } from "./server";
+
+const folder = process.env["SCREENSHOTS"] ?? join(import.meta.dirname, "../../target/screenshots");
+const WIDTHS = [
+  { width: 390, height: 844 },
+  { width: 1280, height: 800 },
+  { width: 1920, height: 1080 },
+];
+const only = process.env["ONLY"];
+
+let server: Server;
+let empty: Server;
+let browser: Browser;
+
+beforeAll(async () => {
+  mkdirSync(folder, { recursive: true });
+  [server, empty, browser] = await Promise.all([Server.start(), Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await Promise.all([server.stop(), empty.stop()]);
+});
+
+test("pictures of every page", async () => {
+  const pages = await fill();
+  for (const [name, path, from] of pages) {
+    if (only && !name.includes(only)) continue;
+    for (const viewport of WIDTHS) {
+      for (const colorScheme of ["light", "dark"] as const) {
+        const { page, close } = await open(browser, (from ?? server).url, path, { viewport, colorScheme });
+        await page.waitForLoadState("networkidle").catch(() => {});
+        await page.locator(".waiting").waitFor({ state: "detached", timeout: 5_000 }).catch(() => {});
+        await page.waitForTimeout(350);
+        await page.screenshot({ path: join(folder, `${name}-${viewport.width}-${colorScheme}.png`) });
+        await close();
+      }
+    }
+  }
+  console.log(`pictures are in ${folder}`);
+});
+
+/** A server as after some work, and the pages that show it. */
+async function fill(): Promise<[name: string, path: string, from?: Server][]> {
+  const orders = await server.createMachine("OrderProcessing", flow);
+  const loops = await server.createMachine("LongLoop", loop);
+  const branches = await server.createMachine("Compliance", failingBranch);
+  const payments = await server.createMachine("Payments", charge(await server.createFunction("ChargeCard", CHARGE_SOURCE)));
+  for (let index = 0; index < 14; index += 1) await server.start(orders, { items: [index, 2, 3], seconds: 0 }, `order-${1000 + index}`);
+  for (let index = 0; index < 4; index += 1) await server.start(branches, {}, `check-${index}`);
+  for (let index = 0; index < 5; index += 1) await server.start(payments, { customer: "Ada", amount: 12 }, `payment-${index}`);
+  const failed = await server.start(payments, { customer: "Grace", declined: true }, "payment-declined");
+  const running = await server.start(orders, { items: [1, 2], seconds: 600 }, "order-waiting");
+  const done = await server.start(orders, { items: [1, 2, 3, 4], seconds: 1 }, "order-done");
+  const long = await server.start(loops, { left: 400 }, "long");
+  await Promise.all([failed, done, long].map((one) => server.ended(one)));
+  return [
+    ["first-start", "/machines", empty],
+    ["machines", "/machines"],
+    ["machine-executions", machinePath(orders)],
+    ["machine-definition", withQuery(machinePath(orders), { view: "definition", state: "Each item" })],
+    ["executions", "/executions"],
+    ["executions-failed", "/executions?status=FAILED"],
+    ["execution-done", executionPath(done)],
+    ["execution-running", executionPath(running)],
+    ["execution-failed", withQuery(executionPath(failed), { state: "Charge" })],
+    ["execution-timeline", withQuery(executionPath(failed), { view: "timeline" })],
+    ["execution-timeline-map", withQuery(executionPath(done), { view: "timeline", visit: "5" })],
+    ["execution-events", withQuery(executionPath(long), { view: "events", event: "8" })],
+    ["execution-data", withQuery(executionPath(done), { view: "data" })],
+    ["functions", "/functions"],
+    ["function", "/functions/ChargeCard"],
+    ["not-found", "/nowhere"],
+  ];
+}

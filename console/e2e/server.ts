@@ -1,0 +1,170 @@
+/** A real server with its console, on a port and a directory of its own. */
+
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import type { Lambda, States } from "../src/api/generated";
+import type { HistoryEvent } from "../src/model/history";
+
+export const ROLE = "arn:aws:iam::123456789012:role/console";
+const root = join(import.meta.dirname, "../..");
+/** Nothing in a journey takes as long: who waits longer hangs. */
+export const PATIENCE_MS = 30_000;
+
+/** The binary to test: the given one, else the debug build. */
+export function binary(): string {
+  const found = [process.env["STEPWELL_BIN"], join(root, "target/debug/stepwell")].find((path) => path && existsSync(path));
+  if (found === undefined) throw new Error("no stepwell binary: `cargo build -p stepwell`, or set STEPWELL_BIN");
+  return found;
+}
+
+export class Server {
+  private process: ChildProcess | null = null;
+  url = "";
+  readonly data = mkdtempSync(join(tmpdir(), "stepwell-console-"));
+
+  static async start(): Promise<Server> {
+    const server = new Server();
+    await server.run("127.0.0.1:0");
+    return server;
+  }
+
+  private async run(listen: string): Promise<void> {
+    const child = spawn(binary(), ["serve", "--listen", listen, "--data", join(this.data, "data")], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    this.process = child;
+    this.url = await new Promise<string>((resolve, reject) => {
+      let said = "";
+      child.stdout?.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+        const found = /listening on (http:\/\/\S+?:\d+)/.exec(said);
+        if (found?.[1]) resolve(found[1]);
+      });
+      child.on("exit", (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
+    });
+  }
+
+  /** Ends the process as a crash would, and starts it again on the same port. */
+  async restart(): Promise<void> {
+    const { host } = new URL(this.url);
+    await this.end("SIGKILL");
+    await this.run(host);
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.process;
+    if (child === null || child.exitCode !== null) return;
+    const gone = new Promise((resolve) => child.on("exit", resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  async stop(): Promise<void> {
+    await this.end("SIGKILL");
+    rmSync(this.data, { recursive: true, force: true });
+  }
+
+  async states<O extends keyof States.Operations>(operation: O, input: States.Operations[O]["input"]): Promise<States.Operations[O]["output"]> {
+    const response = await fetch(this.url, {
+      method: "POST",
+      headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AWSStepFunctions.${operation}` },
+      body: JSON.stringify(input),
+    });
+    const body: unknown = await response.json();
+    if (!response.ok) throw new Error(`${operation}: ${JSON.stringify(body)}`);
+    return body as States.Operations[O]["output"];
+  }
+
+  async createMachine(name: string, definition: object): Promise<string> {
+    const { stateMachineArn } = await this.states("CreateStateMachine", { name, definition: JSON.stringify(definition), roleArn: ROLE });
+    return stateMachineArn;
+  }
+
+  async start(stateMachineArn: string, input: unknown = {}, name?: string): Promise<string> {
+    const { executionArn } = await this.states("StartExecution", {
+      stateMachineArn,
+      input: JSON.stringify(input),
+      ...(name === undefined ? {} : { name }),
+    });
+    return executionArn;
+  }
+
+  /** The execution once it has ended. */
+  async ended(executionArn: string): Promise<States.DescribeExecutionOutput> {
+    for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; ) {
+      const described = await this.states("DescribeExecution", { executionArn });
+      if (described.status !== "RUNNING") return described;
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    throw new Error(`${executionArn} still runs`);
+  }
+
+  async history(executionArn: string): Promise<HistoryEvent[]> {
+    const events: HistoryEvent[] = [];
+    let nextToken: string | undefined;
+    do {
+      const page = await this.states("GetExecutionHistory", {
+        executionArn,
+        maxResults: 1_000,
+        includeExecutionData: true,
+        ...(nextToken ? { nextToken } : {}),
+      });
+      events.push(...page.events);
+      nextToken = page.nextToken;
+    } while (nextToken);
+    return events;
+  }
+
+  /** A Node.js function of one file; gives its ARN. */
+  async createFunction(name: string, source: string): Promise<string> {
+    const response = await fetch(`${this.url}/2015-03-31/functions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        FunctionName: name,
+        Runtime: "nodejs20.x",
+        Role: ROLE,
+        Handler: "index.handler",
+        Timeout: 20,
+        Code: { ZipFile: zip("index.mjs", source).toString("base64") },
+      } satisfies Lambda.CreateFunctionRequest),
+    });
+    const body = (await response.json()) as Lambda.FunctionConfiguration;
+    if (!response.ok || body.FunctionArn === undefined) throw new Error(`CreateFunction: ${JSON.stringify(body)}`);
+    return body.FunctionArn;
+  }
+}
+
+/** A zip with one file, which is not compressed. */
+function zip(name: string, text: string): Buffer {
+  const [path, bytes] = [Buffer.from(name), Buffer.from(text)];
+  const crc = crc32(bytes);
+  const fields = (head: Buffer, at: number): void => {
+    head.writeUInt16LE(20, at);
+    head.writeUInt32LE(0x21_0000, at + 6);
+    head.writeUInt32LE(crc, at + 10);
+    head.writeUInt32LE(bytes.length, at + 14);
+    head.writeUInt32LE(bytes.length, at + 18);
+    head.writeUInt16LE(path.length, at + 22);
+  };
+  const local = Buffer.alloc(30);
+  local.writeUInt32LE(0x0403_4b50, 0);
+  fields(local, 4);
+  const central = Buffer.alloc(46);
+  central.writeUInt32LE(0x0201_4b50, 0);
+  central.writeUInt16LE(0x0314, 4);
+  fields(central, 6);
+  central.writeUInt32LE((0o100_644 << 16) >>> 0, 38);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x0605_4b50, 0);
+  end.writeUInt16LE(1, 8);
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(central.length + path.length, 12);
+  end.writeUInt32LE(local.length + path.length + bytes.length, 16);
+  return Buffer.concat([local, path, bytes, central, path, end]);
+}

@@ -1,0 +1,41 @@
+import { Redirect, Route, Router, Switch } from "wouter";
+import { LiveProvider } from "./live/LiveProvider";
+import { ExecutionPage } from "./pages/ExecutionPage";
+import { ExecutionsPage } from "./pages/ExecutionsPage";
+import { FunctionPage } from "./pages/FunctionPage";
+import { FunctionsPage } from "./pages/FunctionsPage";
+import { MachinePage } from "./pages/MachinePage";
+import { MachinesPage } from "./pages/MachinesPage";
+import { NotFoundPage } from "./pages/NotFoundPage";
+import { ErrorBorder } from "./ui/ErrorBorder";
+import { Shell } from "./ui/Shell";
+
+/** Every page has an address; what is chosen on a page is in its query. */
+export function App() {
+  return (
+    <Router base="/console">
+      <LiveProvider>
+        <Shell>
+          <ErrorBorder>
+            <Switch>
+              <Route path="/">
+                <Redirect to="/machines" replace />
+              </Route>
+              <Route path="/machines" component={MachinesPage} />
+              <Route path="/machines/:arn">{({ arn }) => <MachinePage key={arn} arn={decodeURIComponent(arn)} />}</Route>
+              <Route path="/executions" component={ExecutionsPage} />
+              <Route path="/executions/:arn">
+                {({ arn }) => <ExecutionPage key={arn} arn={decodeURIComponent(arn)} />}
+              </Route>
+              <Route path="/functions" component={FunctionsPage} />
+              <Route path="/functions/:name">
+                {({ name }) => <FunctionPage key={name} name={decodeURIComponent(name)} />}
+              </Route>
+              <Route component={NotFoundPage} />
+            </Switch>
+          </ErrorBorder>
+        </Shell>
+      </LiveProvider>
+    </Router>
+  );
+}

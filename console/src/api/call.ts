@@ -1,0 +1,149 @@
+/** Calls of the AWS API of the server that this page came from. The only place that fetches. */
+
+import type { Lambda, Logs, Route, States } from "./generated";
+import { LAMBDA_ROUTES, LOGS_TARGET, STATES_TARGET } from "./generated";
+
+/** An answer that is an error, with AWS's code and message. */
+export class ApiError extends Error {
+  readonly code: string;
+  /** HTTP status; 0 where no answer came. */
+  readonly status: number;
+
+  constructor(code: string, message: string, status: number) {
+    super(message || code);
+    this.name = "ApiError";
+    this.code = code;
+    this.status = status;
+  }
+
+  /** Whether the server cannot be reached or is not ready, so that asking again may help. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status === 503 || this.code === "ThrottlingException";
+  }
+}
+
+interface Target {
+  readonly prefix: string;
+  readonly contentType: string;
+}
+
+async function answered(request: Promise<Response>): Promise<Response> {
+  let response: Response;
+  try {
+    response = await request;
+  } catch (reason) {
+    if (reason instanceof DOMException && reason.name === "AbortError") throw reason;
+    throw new ApiError("Unreachable", "the server does not answer; is it running?", 0);
+  }
+  if (response.ok) return response;
+  const body: unknown = await response.json().catch(() => ({}));
+  const said = (name: string): string | undefined => {
+    const value = typeof body === "object" && body !== null ? (body as Record<string, unknown>)[name] : undefined;
+    return typeof value === "string" ? value : undefined;
+  };
+  const code = said("__type") ?? said("Type") ?? response.headers.get("x-amzn-errortype") ?? `HTTP ${response.status}`;
+  const message = said("message") ?? said("Message") ?? response.statusText;
+  throw new ApiError((code.split("#").pop() ?? code).split(":")[0] ?? code, message, response.status);
+}
+
+async function json(target: Target, operation: string, input: unknown, signal?: AbortSignal): Promise<unknown> {
+  const response = await answered(
+    fetch("/", {
+      method: "POST",
+      headers: { "content-type": target.contentType, "x-amz-target": `${target.prefix}.${operation}` },
+      body: JSON.stringify(input),
+      signal: signal ?? null,
+    }),
+  );
+  return response.json();
+}
+
+/** An operation of Step Functions. */
+export async function states<O extends keyof States.Operations>(
+  operation: O,
+  input: States.Operations[O]["input"],
+  signal?: AbortSignal,
+): Promise<States.Operations[O]["output"]> {
+  return (await json(STATES_TARGET, operation, input, signal)) as States.Operations[O]["output"];
+}
+
+/** An operation of CloudWatch Logs. */
+export async function logs<O extends keyof Logs.Operations>(
+  operation: O,
+  input: Logs.Operations[O]["input"],
+  signal?: AbortSignal,
+): Promise<Logs.Operations[O]["output"]> {
+  return (await json(LOGS_TARGET, operation, input, signal)) as Logs.Operations[O]["output"];
+}
+
+/** A request of a service that is bound to paths: what goes into path, query, headers and body. */
+export function bound(route: Route, input: Readonly<Record<string, unknown>>): { url: string; init: RequestInit } {
+  const [method, path, query, headers, payload] = route;
+  const rest = new Map(Object.entries(input).filter(([, value]) => value !== undefined));
+  const take = (name: string): string | undefined => {
+    const value = rest.get(name);
+    rest.delete(name);
+    return value === undefined ? undefined : String(value);
+  };
+  const url = path.replace(/\{(\w+)\+?\}/g, (_, name: string) => {
+    const value = take(name);
+    if (value === undefined) throw new Error(`${method} ${path} needs ${name}`);
+    return encodeURIComponent(value);
+  });
+  const search = new URLSearchParams();
+  for (const [member, name] of Object.entries(query)) {
+    const value = take(member);
+    if (value !== undefined) search.set(name, value);
+  }
+  const sent: Record<string, string> = {};
+  for (const [member, name] of Object.entries(headers)) {
+    const value = take(member);
+    if (value !== undefined) sent[name] = value;
+  }
+  let body: string | null = null;
+  if (payload !== null) body = take(payload) ?? null;
+  else if (method !== "GET" && method !== "DELETE") body = JSON.stringify(Object.fromEntries(rest));
+  if (body !== null) sent["content-type"] = "application/json";
+  const text = search.toString();
+  return { url: text ? `${url}?${text}` : url, init: { method, headers: sent, body } };
+}
+
+/** An operation of Lambda whose answer is JSON; see [`invoke`] for the one whose is not. */
+export async function lambda<O extends Exclude<keyof Lambda.Operations, "Invoke" | "InvokeWithResponseStream">>(
+  operation: O,
+  input: Lambda.Operations[O]["input"],
+  signal?: AbortSignal,
+): Promise<Lambda.Operations[O]["output"]> {
+  const { url, init } = bound(LAMBDA_ROUTES[operation], input as Readonly<Record<string, unknown>>);
+  const response = await answered(fetch(url, { ...init, signal: signal ?? null }));
+  const text = await response.text();
+  return (text ? JSON.parse(text) : {}) as Lambda.Operations[O]["output"];
+}
+
+/** What came of an invocation. */
+export interface Invoked {
+  /** As the function gave it; the error's object where `error` is there. */
+  readonly payload: string;
+  /** `Unhandled` where the function failed. */
+  readonly error: string | null;
+  /** The last 4 KB of the log. */
+  readonly logTail: string | null;
+  readonly version: string | null;
+}
+
+/** Runs a function and waits for its result. */
+export async function invoke(
+  input: Omit<Lambda.InvocationRequest, "LogType">,
+  signal?: AbortSignal,
+): Promise<Invoked> {
+  const { url, init } = bound(LAMBDA_ROUTES.Invoke, { ...input, LogType: "Tail" });
+  const response = await answered(fetch(url, { ...init, signal: signal ?? null }));
+  const tail = response.headers.get("x-amz-log-result");
+  const bytes = tail === null ? null : Uint8Array.from(atob(tail), (letter) => letter.charCodeAt(0));
+  return {
+    payload: await response.text(),
+    error: response.headers.get("x-amz-function-error"),
+    logTail: bytes === null ? null : new TextDecoder().decode(bytes),
+    version: response.headers.get("x-amz-executed-version"),
+  };
+}

@@ -1,0 +1,165 @@
+/** What pages ask the server, with the keys under which answers are kept. */
+
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { QueryClient } from "@tanstack/react-query";
+import type { HistoryEvent } from "../model/history";
+import { lambda, states } from "./call";
+import type { States } from "./generated";
+
+/** Pages of a list that is read whole; a server with more has its rest left out, and the page says so. */
+const PAGES_MAX = 20;
+/** Events that one request of a history brings. AWS: at most 1,000. */
+const EVENTS_A_PAGE = 1_000;
+/** Events of a history. AWS: 25,000. */
+export const HISTORY_EVENTS_MAX = 25_000;
+
+export interface Machines {
+  readonly machines: readonly States.StateMachineListItem[];
+  readonly isCut: boolean;
+}
+
+export const machinesQuery = queryOptions({
+  queryKey: ["machines"],
+  queryFn: async ({ signal }): Promise<Machines> => {
+    const machines: States.StateMachineListItem[] = [];
+    let nextToken: string | undefined;
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      const reply = await states("ListStateMachines", { maxResults: 1_000, ...(nextToken ? { nextToken } : {}) }, signal);
+      machines.push(...reply.stateMachines);
+      nextToken = reply.nextToken;
+      if (nextToken === undefined) return { machines, isCut: false };
+    }
+    return { machines, isCut: true };
+  },
+});
+
+export const machineQuery = (stateMachineArn: string) =>
+  queryOptions({
+    queryKey: ["machine", stateMachineArn],
+    queryFn: ({ signal }) => states("DescribeStateMachine", { stateMachineArn }, signal),
+  });
+
+export const versionsQuery = (stateMachineArn: string) =>
+  queryOptions({
+    queryKey: ["versions", stateMachineArn],
+    queryFn: async ({ signal }) => {
+      const [versions, aliases] = await Promise.all([
+        states("ListStateMachineVersions", { stateMachineArn, maxResults: 1_000 }, signal),
+        states("ListStateMachineAliases", { stateMachineArn, maxResults: 1_000 }, signal),
+      ]);
+      const described = await Promise.all(
+        aliases.stateMachineAliases.map((alias) =>
+          states("DescribeStateMachineAlias", { stateMachineAliasArn: alias.stateMachineAliasArn }, signal),
+        ),
+      );
+      return { versions: versions.stateMachineVersions, aliases: described };
+    },
+  });
+
+/** The latest executions of a state machine; as many as show how it does. */
+export const latestQuery = (stateMachineArn: string) =>
+  queryOptions({
+    queryKey: ["executions", stateMachineArn, "latest"],
+    queryFn: ({ signal }) => states("ListExecutions", { stateMachineArn, maxResults: 100 }, signal),
+  });
+
+export const executionsQuery = (stateMachineArn: string, status: States.ExecutionStatus | null) =>
+  infiniteQueryOptions({
+    queryKey: ["executions", stateMachineArn, "list", status],
+    queryFn: ({ signal, pageParam }) =>
+      states(
+        "ListExecutions",
+        {
+          stateMachineArn,
+          maxResults: 200,
+          ...(status === null ? {} : { statusFilter: status }),
+          ...(pageParam === null ? {} : { nextToken: pageParam }),
+        },
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextToken ?? null,
+    enabled: stateMachineArn !== "",
+  });
+
+export const executionQuery = (executionArn: string) =>
+  queryOptions({
+    queryKey: ["execution", executionArn],
+    queryFn: ({ signal }) => states("DescribeExecution", { executionArn }, signal),
+  });
+
+/** The definition that an execution has, which may be older than its state machine's. */
+export const definitionQuery = (executionArn: string) =>
+  queryOptions({
+    queryKey: ["definition", executionArn],
+    queryFn: ({ signal }) => states("DescribeStateMachineForExecution", { executionArn }, signal),
+    // AWS: an execution in flight keeps the definition that it started with; a redrive may take a newer one.
+    staleTime: 60_000,
+  });
+
+const historyKey = (executionArn: string) => ["history", executionArn] as const;
+
+/** A history, whole. What is there already is not read again: only what came after it. */
+export const historyQuery = (executionArn: string, client: QueryClient) =>
+  queryOptions({
+    queryKey: historyKey(executionArn),
+    queryFn: async ({ signal }): Promise<readonly HistoryEvent[]> => {
+      const known = client.getQueryData<readonly HistoryEvent[]>(historyKey(executionArn)) ?? [];
+      if (known.length > 0) return [...known, ...(await newerThan(executionArn, known.length, signal))];
+      const events: HistoryEvent[] = [];
+      let nextToken: string | undefined;
+      do {
+        const reply = await states(
+          "GetExecutionHistory",
+          { executionArn, maxResults: EVENTS_A_PAGE, includeExecutionData: true, ...(nextToken ? { nextToken } : {}) },
+          signal,
+        );
+        events.push(...reply.events);
+        nextToken = reply.nextToken;
+        // What came so far is shown while the rest is on its way.
+        if (nextToken !== undefined && events.length === EVENTS_A_PAGE) client.setQueryData(historyKey(executionArn), [...events]);
+      } while (nextToken !== undefined && events.length < HISTORY_EVENTS_MAX);
+      return events;
+    },
+    structuralSharing: false,
+  });
+
+/** The events after the one with this id, oldest first. */
+async function newerThan(executionArn: string, id: number, signal: AbortSignal): Promise<HistoryEvent[]> {
+  const newer: HistoryEvent[] = [];
+  let nextToken: string | undefined;
+  // Few at first: a live execution has some new events, not a page of them.
+  for (let size = 20; newer.length < HISTORY_EVENTS_MAX; size = EVENTS_A_PAGE) {
+    const reply = await states(
+      "GetExecutionHistory",
+      { executionArn, maxResults: size, reverseOrder: true, includeExecutionData: true, ...(nextToken ? { nextToken } : {}) },
+      signal,
+    );
+    const fresh = reply.events.filter((event) => event.id > id);
+    newer.push(...fresh);
+    nextToken = reply.nextToken;
+    if (fresh.length < reply.events.length || nextToken === undefined) break;
+  }
+  return newer.reverse();
+}
+
+export const functionsQuery = queryOptions({
+  queryKey: ["functions"],
+  queryFn: async ({ signal }) => {
+    const functions = [];
+    let marker: string | undefined;
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      const reply = await lambda("ListFunctions", { MaxItems: 1_000, ...(marker ? { Marker: marker } : {}) }, signal);
+      functions.push(...(reply.Functions ?? []));
+      marker = reply.NextMarker;
+      if (!marker) break;
+    }
+    return functions;
+  },
+});
+
+export const functionQuery = (FunctionName: string) =>
+  queryOptions({
+    queryKey: ["function", FunctionName],
+    queryFn: ({ signal }) => lambda("GetFunction", { FunctionName }, signal),
+  });

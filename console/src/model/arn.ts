@@ -1,0 +1,35 @@
+/** Names out of ARNs, and the page's addresses of what they name. */
+
+/** The last part of an ARN: the name of a state machine, an execution, a function. */
+export function nameOf(arn: string): string {
+  const parts = arn.split(":");
+  return parts.slice(arn.includes(":execution:") || arn.includes(":express:") ? 7 : 6).join(":") || arn;
+}
+
+/** The ARN of the state machine of an execution. */
+export function machineOf(executionArn: string): string {
+  const parts = executionArn.split(":");
+  // A child of a map run is named after its machine and the run's label: `machine/label`.
+  return [...parts.slice(0, 5), "stateMachine", (parts[6] ?? "").split("/")[0]].join(":");
+}
+
+/** The region and the account of an ARN. */
+export function placeOf(arn: string): { region: string; account: string } {
+  const parts = arn.split(":");
+  return { region: parts[3] ?? "", account: parts[4] ?? "" };
+}
+
+/** An ARN in a path: colons stay readable. */
+const inPath = (arn: string): string => encodeURIComponent(arn).replaceAll("%3A", ":");
+
+export const machinePath = (arn: string): string => `/machines/${inPath(arn)}`;
+export const executionPath = (arn: string): string => `/executions/${inPath(arn)}`;
+export const functionPath = (name: string): string => `/functions/${inPath(name)}`;
+
+/** A path with what is chosen on the page; empty values are left out. */
+export function withQuery(path: string, query: Readonly<Record<string, string | null | undefined>>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value) search.set(name, value);
+  const text = search.toString();
+  return text ? `${path}?${text}` : path;
+}

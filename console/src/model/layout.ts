@@ -1,0 +1,98 @@
+/** Where the states of a graph are drawn: layers from top to bottom, bodies of Parallel and Map inside their state. */
+
+import dagre from "@dagrejs/dagre";
+import type { Graph, StateNode } from "./definition";
+import { bodyKey } from "./definition";
+
+export interface Box {
+  readonly name: string;
+  /** Relative to the box of the parent. */
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Layout {
+  /** Parents before what is inside them. */
+  readonly boxes: readonly Box[];
+  readonly width: number;
+  readonly height: number;
+}
+
+export const STATE_WIDTH = 184;
+export const STATE_HEIGHT = 52;
+/** Room for a container's title above, and around what is inside it. */
+const TITLE_HEIGHT = 46;
+const PADDING = 18;
+const BRANCH_GAP = 28;
+
+interface Body {
+  readonly width: number;
+  readonly height: number;
+  readonly boxes: readonly Box[];
+}
+
+/** Lays a graph out; each body by itself, from the innermost out, so that a container is one box of its size. */
+export function layOut(graph: Graph): Layout {
+  const inside = new Map<string, StateNode[]>();
+  for (const state of graph.states) {
+    const key = bodyKey(state.parent, state.branch);
+    inside.set(key, [...(inside.get(key) ?? []), state]);
+  }
+  const boxes: Box[] = [];
+  const whole = body(graph, inside, "", boxes);
+  return { boxes: [...whole.boxes, ...boxes], width: whole.width, height: whole.height };
+}
+
+function body(graph: Graph, inside: ReadonlyMap<string, StateNode[]>, key: string, below: Box[]): Body {
+  const states = inside.get(key) ?? [];
+  if (states.length === 0) return { width: 0, height: 0, boxes: [] };
+  const drawing = new dagre.graphlib.Graph({ multigraph: true });
+  drawing.setGraph({ rankdir: "TB", nodesep: 32, ranksep: 44, marginx: 0, marginy: 0 });
+  drawing.setDefaultEdgeLabel(() => ({}));
+  for (const state of states) {
+    const size = container(graph, inside, state, below);
+    drawing.setNode(state.name, { ...size });
+  }
+  for (const edge of graph.edges) {
+    if (!drawing.hasNode(edge.from) || !drawing.hasNode(edge.to)) continue;
+    // What catches is drawn aside: the way without an error is straight.
+    drawing.setEdge(edge.from, edge.to, { weight: edge.kind === "catch" ? 1 : 4, minlen: 1 }, edge.id);
+  }
+  dagre.layout(drawing);
+  const { width = 0, height = 0 } = drawing.graph() as { width?: number; height?: number };
+  const boxes = states.map((state) => {
+    const node = drawing.node(state.name) as { x: number; y: number; width: number; height: number };
+    return {
+      name: state.name,
+      x: node.x - node.width / 2,
+      y: node.y - node.height / 2,
+      width: node.width,
+      height: node.height,
+    };
+  });
+  return { width, height, boxes };
+}
+
+/** The size of a state; what is inside it goes to `below`, moved to its place. */
+function container(
+  graph: Graph,
+  inside: ReadonlyMap<string, StateNode[]>,
+  state: StateNode,
+  below: Box[],
+): { width: number; height: number } {
+  let left = PADDING;
+  let tallest = 0;
+  for (let branch = 0; inside.has(bodyKey(state.name, branch)); branch += 1) {
+    const inner = body(graph, inside, bodyKey(state.name, branch), below);
+    for (const box of inner.boxes) below.unshift({ ...box, x: box.x + left, y: box.y + TITLE_HEIGHT });
+    left += inner.width + BRANCH_GAP;
+    tallest = Math.max(tallest, inner.height);
+  }
+  if (tallest === 0) return { width: STATE_WIDTH, height: STATE_HEIGHT };
+  return {
+    width: Math.max(STATE_WIDTH, left - BRANCH_GAP + PADDING),
+    height: TITLE_HEIGHT + tallest + PADDING,
+  };
+}

@@ -1,0 +1,160 @@
+import { defaultKeymap } from "@codemirror/commands";
+import { json } from "@codemirror/lang-json";
+import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, syntaxHighlighting, syntaxTree } from "@codemirror/language";
+import { search, searchKeymap } from "@codemirror/search";
+import { EditorState, StateEffect, StateField } from "@codemirror/state";
+import { Decoration, drawSelection, EditorView, keymap, lineNumbers } from "@codemirror/view";
+import type { DecorationSet } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { useEffect, useRef } from "react";
+
+/**
+ * A JSON text to read and search in.
+ *
+ * It lives in a shadow root: there CodeMirror's styles are style sheets of the document's own making, which the policy
+ * of the page allows; in the page itself they would be inline styles, which it does not.
+ */
+export default function CodeView({ text, label, chosen, onChoose }: { text: string; label: string; chosen?: string | null; onChoose?: (pointer: string) => void }) {
+  const place = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView | null>(null);
+  const chooses = useRef(onChoose);
+  chooses.current = onChoose;
+  useEffect(() => {
+    const host = place.current;
+    if (host === null) return;
+    const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+    const editor = new EditorView({
+      root,
+      parent: root,
+      state: EditorState.create({
+        doc: text,
+        extensions: [
+          lineNumbers(),
+          foldGutter(),
+          drawSelection(),
+          bracketMatching(),
+          json(),
+          search({ top: true }),
+          syntaxHighlighting(COLOURS),
+          LOOK,
+          chosenField,
+          EditorState.readOnly.of(true),
+          EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
+          EditorView.lineWrapping,
+          keymap.of([...defaultKeymap, ...searchKeymap, ...foldKeymap]),
+          EditorView.domEventHandlers({
+            click: (event, editor) => {
+              const at = editor.posAtCoords({ x: event.clientX, y: event.clientY });
+              if (at !== null) chooses.current?.(pointerAt(editor.state, at));
+            },
+          }),
+        ],
+      }),
+    });
+    view.current = editor;
+    return () => {
+      view.current = null;
+      editor.destroy();
+    };
+  }, [text, label]);
+  useEffect(() => {
+    const editor = view.current;
+    if (editor === null) return;
+    const range = chosen ? rangeOf(editor.state, chosen) : null;
+    editor.dispatch({
+      effects: [
+        choose.of(range),
+        ...(range === null ? [] : [EditorView.scrollIntoView(range.from, { y: "center" })]),
+      ],
+    });
+  }, [chosen, text]);
+  return <div className="code" ref={place} />;
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+const choose = StateEffect.define<Range | null>();
+
+const chosenField = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update: (marks, transaction) => {
+    for (const effect of transaction.effects) {
+      if (!effect.is(choose)) continue;
+      if (effect.value === null) return Decoration.none;
+      const { doc } = transaction.state;
+      const lines = [];
+      for (let line = doc.lineAt(effect.value.from); ; line = doc.line(line.number + 1)) {
+        lines.push(Decoration.line({ class: "chosen" }).range(line.from));
+        if (line.to >= effect.value.to || line.number === doc.lines) break;
+      }
+      return Decoration.set(lines);
+    }
+    return marks.map(transaction.changes);
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+type Node = ReturnType<typeof syntaxTree>["topNode"];
+
+const tokenOf = (state: EditorState, property: Node): string => {
+  const name = property.getChild("PropertyName");
+  const text = name === null ? '""' : state.sliceDoc(name.from, name.to);
+  return (JSON.parse(text) as string).replaceAll("~", "~0").replaceAll("/", "~1");
+};
+
+/** The JSON pointer of what is at a place of the text. */
+export function pointerAt(state: EditorState, at: number): string {
+  const tokens: string[] = [];
+  for (let node: Node | null = syntaxTree(state).resolveInner(at, 1); node !== null; node = node.parent) {
+    if (node.name === "Property") tokens.unshift(tokenOf(state, node));
+    else if (node.parent?.name === "Array") {
+      let index = 0;
+      for (let before = node.prevSibling; before !== null; before = before.prevSibling) {
+        if (!["[", ",", "⚠"].includes(before.name)) index += 1;
+      }
+      tokens.unshift(String(index));
+    }
+  }
+  return tokens.map((token) => `/${token}`).join("");
+}
+
+/** Where in the text a JSON pointer leads to. */
+export function rangeOf(state: EditorState, pointer: string): Range | null {
+  let node: Node | null = syntaxTree(state).topNode.firstChild;
+  let whole: Range | null = null;
+  for (const token of pointer.split("/").slice(1)) {
+    if (node === null) return null;
+    if (node.name === "Array") {
+      const items: Node[] = node.getChildren("Object");
+      node = items[Number(token)] ?? null;
+      whole = node;
+    } else {
+      const property: Node | undefined = node.getChildren("Property").find((one) => tokenOf(state, one) === token);
+      if (property === undefined) return null;
+      whole = property;
+      node = property.lastChild;
+    }
+  }
+  return whole === null ? null : { from: whole.from, to: whole.to };
+}
+
+const COLOURS = HighlightStyle.define([
+  { tag: tags.propertyName, color: "var(--json-name)" },
+  { tag: tags.string, color: "var(--json-text)" },
+  { tag: tags.number, color: "var(--json-number)" },
+  { tag: [tags.bool, tags.null], color: "var(--json-word)" },
+]);
+
+const LOOK = EditorView.theme({
+  "&": { height: "100%", fontSize: "12.5px", backgroundColor: "var(--surface)", color: "var(--ink)" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55" },
+  ".cm-gutters": { backgroundColor: "var(--surface)", color: "var(--ink-quiet)", border: "none" },
+  ".cm-line.chosen": { backgroundColor: "var(--chosen)" },
+  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
+  ".cm-selectionBackground, &.cm-focused .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
+  ".cm-panels": { backgroundColor: "var(--raised)", color: "var(--ink)" },
+  ".cm-foldPlaceholder": { backgroundColor: "var(--raised)", color: "var(--ink-quiet)", border: "1px solid var(--line)" },
+});

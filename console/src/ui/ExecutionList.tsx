@@ -1,0 +1,198 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { Link, useLocation } from "wouter";
+import { executionsQuery } from "../api/queries";
+import type { States } from "../api/generated";
+import { usePolling } from "../live/LiveProvider";
+import { executionPath, machineOf, machinePath, nameOf } from "../model/arn";
+import { filtered, WITHIN } from "../model/filters";
+import type { Execution } from "../model/filters";
+import { EXECUTION_STATUSES, statusLook } from "../model/status";
+import { Icon } from "./Icon";
+import { CommandLine, Duration, Empty, ErrorNote, StatusPill, Time, useNow, Waiting } from "./parts";
+import { Rows } from "./Rows";
+import type { Column } from "./Rows";
+import { useQueryState } from "./useQueryState";
+
+/** The executions of a state machine, with filters that are in the page's address. */
+export function ExecutionList({ machineArn, isExpress }: { machineArn: string; isExpress: boolean }) {
+  const [get] = useQueryState();
+  const status = get("status") as States.ExecutionStatus | null;
+  const list = useInfiniteQuery({
+    ...executionsQuery(isExpress ? "" : machineArn, status),
+    refetchInterval: usePolling(true),
+  });
+  const executions = useMemo(() => list.data?.pages.flatMap((page) => page.executions) ?? [], [list.data]);
+  if (isExpress) {
+    return (
+      <Empty title="Express executions are in the logs">
+        <p>AWS lists Standard executions only. With logging on, what an Express execution did is in its log group:</p>
+        <CommandLine line={`stepwell logs ${nameOf(machineArn)} --follow`} />
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <Filters />
+      {list.error ? (
+        <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
+      ) : !list.data ? (
+        <Waiting what="executions" />
+      ) : (
+        <Found
+          executions={executions}
+          none={
+            <Empty title={status ? `No execution is ${statusLook(status).text.toLowerCase()}` : "No executions yet"} icon="list">
+              {!status && (
+                <>
+                  <p>Start one with the button above, or in a terminal:</p>
+                  <CommandLine line={`stepwell start ${nameOf(machineArn)} --input '{}' --follow`} />
+                </>
+              )}
+            </Empty>
+          }
+          onEnd={list.hasNextPage && !list.isFetchingNextPage ? () => void list.fetchNextPage() : undefined}
+          isWhole={!list.hasNextPage}
+          showsMachine={false}
+        />
+      )}
+    </>
+  );
+}
+
+/** Status, time and name. */
+export function Filters() {
+  const [get, set] = useQueryState();
+  const status = get("status");
+  return (
+    <div className="filters" role="search">
+      <div className="choice" role="group" aria-label="Status">
+        {[null, ...EXECUTION_STATUSES].map((one) => (
+          <button key={one ?? "all"} type="button" aria-pressed={status === one} onClick={() => set({ status: one })}>
+            {one === null ? (
+              "All"
+            ) : (
+              <>
+                <Icon name={statusLook(one).sign} size={12} /> {statusLook(one).text}
+              </>
+            )}
+          </button>
+        ))}
+      </div>
+      <select aria-label="Started within" value={get("within") ?? ""} onChange={(event) => set({ within: event.target.value })}>
+        <option value="">Any time</option>
+        {Object.entries(WITHIN).map(([key, { text }]) => (
+          <option key={key} value={key}>
+            Last {text}
+          </option>
+        ))}
+      </select>
+      <label className="search">
+        <Icon name="search" size={14} />
+        <input
+          data-search
+          type="search"
+          placeholder="Search by name"
+          aria-label="Search executions by name"
+          value={get("q") ?? ""}
+          onChange={(event) => set({ q: event.target.value })}
+        />
+        <kbd>/</kbd>
+      </label>
+    </div>
+  );
+}
+
+/** What the filters leave of a list. */
+export function Found(props: {
+  executions: readonly Execution[];
+  none: React.ReactNode;
+  onEnd: (() => void) | undefined;
+  isWhole: boolean;
+  showsMachine: boolean;
+}) {
+  const { executions, none, onEnd, isWhole, showsMachine } = props;
+  const [, navigate] = useLocation();
+  const [get] = useQueryState();
+  const now = useNow(get("within") ? 5_000 : null);
+  const text = get("q") ?? "";
+  const within = get("within");
+  const rows = useMemo(() => filtered(executions, { text, within }, now), [executions, text, within, now]);
+  const columns = useMemo<Column<Execution>[]>(
+    () => [
+      { id: "status", title: "Status", width: "118px", cell: (one) => <StatusPill status={one.status} /> },
+      {
+        id: "name",
+        title: "Name",
+        width: "minmax(0, 1.6fr)",
+        cell: (one) => (
+          <Link className="strong mono" href={executionPath(one.executionArn)}>
+            {one.name || nameOf(one.executionArn)}
+          </Link>
+        ),
+      },
+      ...(showsMachine
+        ? [
+            {
+              id: "machine",
+              title: "State machine",
+              width: "minmax(0, 1fr)",
+              isMinor: true,
+              cell: (one: Execution) => {
+                const arn = one.stateMachineArn || machineOf(one.executionArn);
+                return <Link href={machinePath(arn)}>{nameOf(arn)}</Link>;
+              },
+            },
+          ]
+        : []),
+      { id: "started", title: "Started", width: "92px", cell: (one) => <Time at={one.startDate * 1000} /> },
+      {
+        id: "duration",
+        title: "Duration",
+        width: "104px",
+        isMinor: true,
+        isNumber: true,
+        cell: (one) => <Duration from={one.startDate * 1000} to={one.stopDate === undefined ? null : one.stopDate * 1000} />,
+      },
+      {
+        id: "redrives",
+        title: "Redrives",
+        width: "84px",
+        isMinor: true,
+        isNumber: true,
+        cell: (one) => one.redriveCount || "",
+      },
+    ],
+    [showsMachine],
+  );
+  if (executions.length === 0) return <>{none}</>;
+  if (rows.length === 0 && isWhole) {
+    return (
+      <Empty title="No execution passes the filters" icon="search">
+        <p>{executions.length.toLocaleString("en")} were looked at.</p>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <Rows
+        label="Executions"
+        rows={rows}
+        columns={columns}
+        keyOf={(one) => one.executionArn}
+        onOpen={(one) => navigate(executionPath(one.executionArn))}
+        onEnd={onEnd}
+      />
+      <p className="foot quiet" role="status">
+        {rows.length.toLocaleString("en")} {rows.length === 1 ? "execution" : "executions"}
+        {rows.length < executions.length ? ` of ${executions.length.toLocaleString("en")} loaded` : ""}
+        {isWhole ? "" : "; more are loaded as you scroll"}
+      </p>
+      {!isWhole && rows.length < 20 && onEnd && (
+        <button type="button" className="button" onClick={onEnd}>
+          Look at more
+        </button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,56 @@
+import { useMemo, useState } from "react";
+import { CopyButton } from "./parts";
+
+/** Longer texts are shown cut, until somebody asks for all of it. */
+const SHOWN_MAX = 20_000;
+
+/** The text laid out, if it is JSON; as it is otherwise. */
+export function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+/** A JSON text with its parts in colour, as text: nothing in it is ever HTML. */
+export function Json({ text, label }: { text: string; label: string }) {
+  const [isWhole, setWhole] = useState(false);
+  const laidOut = useMemo(() => pretty(text), [text]);
+  const isCut = !isWhole && laidOut.length > SHOWN_MAX;
+  const shown = isCut ? laidOut.slice(0, SHOWN_MAX) : laidOut;
+  return (
+    <div className="json">
+      <CopyButton text={laidOut} label={`Copy ${label}`} />
+      <pre tabIndex={0} aria-label={label}>
+        <code>{coloured(shown)}</code>
+      </pre>
+      {isCut && (
+        <button type="button" className="button" onClick={() => setWhole(true)}>
+          Show all {laidOut.length.toLocaleString("en")} characters
+        </button>
+      )}
+    </div>
+  );
+}
+
+const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b/g;
+
+function coloured(text: string): React.ReactNode[] {
+  const parts: React.ReactNode[] = [];
+  let from = 0;
+  for (const found of text.matchAll(TOKEN)) {
+    if (found.index > from) parts.push(text.slice(from, found.index));
+    const [whole, string, colon, word] = found;
+    const kind = string === undefined ? (word === undefined ? "json-number" : "json-word") : colon === undefined ? "json-text" : "json-name";
+    parts.push(
+      <span key={found.index} className={kind}>
+        {string ?? whole}
+      </span>,
+    );
+    if (colon !== undefined) parts.push(colon);
+    from = found.index + whole.length;
+  }
+  if (from < text.length) parts.push(text.slice(from));
+  return parts;
+}

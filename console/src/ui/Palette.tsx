@@ -1,0 +1,101 @@
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { useLocation } from "wouter";
+import { functionsQuery, machinesQuery } from "../api/queries";
+import { executionPath, functionPath, machinePath, nameOf } from "../model/arn";
+import { matching } from "../model/palette";
+import type { Entry } from "../model/palette";
+import { Dialog } from "./Dialog";
+
+const SHOWN_MAX = 12;
+
+export interface Command extends Entry {
+  readonly run: () => void;
+}
+
+/** Finds everything that has a name, and does what has a key. An ARN that is put in is opened. */
+export default function Palette({ commands, onClose }: { commands: readonly Command[]; onClose: () => void }) {
+  const [, navigate] = useLocation();
+  const [query, setQuery] = useState("");
+  const [active, setActive] = useState(0);
+  const machines = useQuery(machinesQuery).data?.machines;
+  const functions = useQuery(functionsQuery).data;
+  const entries = useMemo<Command[]>(() => {
+    const go = (path: string) => () => navigate(path);
+    return [
+      ...commands,
+      ...(machines ?? []).map((machine) => ({
+        id: machine.stateMachineArn,
+        title: machine.name,
+        kind: "State machine",
+        run: go(machinePath(machine.stateMachineArn)),
+      })),
+      ...(functions ?? []).map((one) => ({
+        id: one.FunctionArn ?? "",
+        title: one.FunctionName ?? "",
+        kind: "Function",
+        run: go(functionPath(one.FunctionName ?? "")),
+      })),
+    ];
+  }, [commands, machines, functions, navigate]);
+  const asked = query.trim();
+  const named: Command[] = asked.startsWith("arn:")
+    ? [
+        {
+          id: asked,
+          title: nameOf(asked),
+          kind: asked.includes(":execution:") ? "Open the execution" : "Open the state machine",
+          run: () => navigate(asked.includes(":execution:") ? executionPath(asked) : machinePath(asked)),
+        },
+      ]
+    : [];
+  const found = [...named, ...matching(entries, query, SHOWN_MAX)];
+  const at = Math.min(active, found.length - 1);
+  const run = (command: Command | undefined): void => {
+    if (command === undefined) return;
+    onClose();
+    command.run();
+  };
+  return (
+    <Dialog title="Find or do something" onClose={onClose} className="palette">
+      <input
+        autoFocus
+        type="text"
+        role="combobox"
+        aria-label="Find or do something"
+        aria-expanded="true"
+        aria-controls="palette-found"
+        aria-activedescendant={found[at] ? `palette-${at}` : undefined}
+        placeholder="A name, an ARN, a command"
+        value={query}
+        onChange={(event) => {
+          setQuery(event.target.value);
+          setActive(0);
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "ArrowDown") setActive(Math.min(found.length - 1, at + 1));
+          else if (event.key === "ArrowUp") setActive(Math.max(0, at - 1));
+          else if (event.key === "Enter") run(found[at]);
+          else return;
+          event.preventDefault();
+        }}
+      />
+      <ul id="palette-found" role="listbox" aria-label="Found">
+        {found.map((entry, index) => (
+          <li
+            key={`${entry.kind}${entry.id}`}
+            id={`palette-${index}`}
+            role="option"
+            aria-selected={index === at}
+            onMouseMove={() => setActive(index)}
+            onClick={() => run(entry)}
+          >
+            <span>{entry.title}</span>
+            <span className="quiet">{entry.kind}</span>
+          </li>
+        ))}
+      </ul>
+      {found.length === 0 && <p className="quiet palette-none">Nothing has this name.</p>}
+    </Dialog>
+  );
+}

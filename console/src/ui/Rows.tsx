@@ -1,0 +1,131 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef, useState } from "react";
+import type { CSSProperties, ReactNode } from "react";
+import { isTyping } from "./keys";
+
+export interface Column<Row> {
+  readonly id: string;
+  readonly title: string;
+  /** A width of CSS grid: `minmax(0, 1fr)`, `120px`. */
+  readonly width: string;
+  readonly cell: (row: Row) => ReactNode;
+  /** Left out where the page is narrow. */
+  readonly isMinor?: boolean;
+  readonly isNumber?: boolean;
+}
+
+/**
+ * A table of any length: only the rows in sight are drawn. `j` and `k` move along it, Enter opens.
+ *
+ * - `fills`: whether it scrolls by itself within the height that it is given; else it is part of the page.
+ * - `onEnd`: called when its end comes in sight, to bring more.
+ */
+export function Rows<Row>(props: {
+  label: string;
+  rows: readonly Row[];
+  columns: readonly Column<Row>[];
+  keyOf: (row: Row) => string | number;
+  onOpen?: (row: Row) => void;
+  rowHeight?: number;
+  chosen?: string | number | null;
+  onEnd?: (() => void) | undefined;
+  total?: number | undefined;
+}) {
+  const { label, rows, columns, keyOf, onOpen, rowHeight = 36, chosen = null, onEnd, total } = props;
+  const body = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState(-1);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => body.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+  });
+  const items = virtual.getVirtualItems();
+  const lastShown = items.at(-1)?.index ?? -1;
+  useEffect(() => {
+    if (onEnd && rows.length > 0 && lastShown >= rows.length - 20) onEnd();
+  }, [onEnd, lastShown, rows.length]);
+
+  // What an address names comes in sight once, when it is there.
+  const shown = useRef<string | number | null>(null);
+  useEffect(() => {
+    if (chosen === null || shown.current === chosen) return;
+    const at = rows.findIndex((row) => keyOf(row) === chosen);
+    if (at < 0) return;
+    shown.current = chosen;
+    virtual.scrollToIndex(at, { align: "center" });
+  }, [chosen, rows, keyOf, virtual]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      const by = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
+      if (by === 0 || rows.length === 0) return;
+      event.preventDefault();
+      setActive((at) => {
+        const next = Math.min(rows.length - 1, Math.max(0, at + by));
+        virtual.scrollToIndex(next);
+        requestAnimationFrame(() => body.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus());
+        return next;
+      });
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [rows.length, virtual]);
+
+  const widths = (all: readonly Column<Row>[]): string => all.map((column) => column.width).join(" ");
+  const style = {
+    "--columns": widths(columns),
+    "--columns-narrow": widths(columns.filter((column) => !column.isMinor)),
+  } as CSSProperties;
+  const cellClass = (column: Column<Row>): string =>
+    ["cell", column.isMinor ? "is-minor" : "", column.isNumber ? "number" : ""].filter(Boolean).join(" ");
+  return (
+    <div className="rows" role="table" aria-label={label} aria-rowcount={(total ?? rows.length) + 1} style={style}>
+      <div role="rowgroup">
+        <div className="row row-head" role="row" aria-rowindex={1}>
+          {columns.map((column) => (
+            <div key={column.id} className={cellClass(column)} role="columnheader">
+              {column.title}
+            </div>
+          ))}
+        </div>
+      </div>
+      <div className="rows-body" ref={body} role="rowgroup" tabIndex={-1}>
+        <div className="rows-all" style={{ height: virtual.getTotalSize() }} role="presentation">
+          {items.map((item) => {
+            const row = rows[item.index];
+            if (row === undefined) return null;
+            const isChosen = chosen !== null && keyOf(row) === chosen;
+            return (
+              <div
+                key={keyOf(row)}
+                className={`row${onOpen ? " can-open" : ""}${isChosen ? " is-chosen" : ""}`}
+                role="row"
+                aria-rowindex={item.index + 2}
+                {...(isChosen ? { "aria-current": "true" as const } : {})}
+                data-index={item.index}
+                tabIndex={item.index === (active < 0 ? 0 : active) ? 0 : -1}
+                style={{ height: item.size, transform: `translateY(${item.start}px)` }}
+                onFocus={() => setActive(item.index)}
+                onClick={(event) => {
+                  if (event.target instanceof Element && event.target.closest("a, button, input")) return;
+                  onOpen?.(row);
+                }}
+                onKeyDown={(event) => {
+                  if (event.key === "Enter" && event.target === event.currentTarget) onOpen?.(row);
+                }}
+              >
+                {columns.map((column) => (
+                  <div key={column.id} className={cellClass(column)} role="cell">
+                    {column.cell(row)}
+                  </div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

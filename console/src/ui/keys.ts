@@ -1,0 +1,19 @@
+/** Whether a key goes into a text, so that it is no command. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName) || target.closest("[role=dialog]") !== null;
+}
+
+/** Every key of the console and what it does. */
+export const KEYS: readonly (readonly [keys: string, what: string])[] = [
+  ["Ctrl K", "Find a page, a state machine, an execution, a command"],
+  ["/", "Search in what is shown"],
+  ["j  k", "Next and previous row"],
+  ["Enter", "Open the row"],
+  ["g m", "State machines"],
+  ["g e", "Executions"],
+  ["g f", "Functions"],
+  ["n", "Start an execution"],
+  ["t", "Light, dark, as the machine"],
+  ["?", "This list"],
+];

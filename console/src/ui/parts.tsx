@@ -1,0 +1,200 @@
+/** Small parts that every page is made of. */
+
+import { useEffect, useState } from "react";
+import type { ReactNode } from "react";
+import { ApiError } from "../api/call";
+import { outcomeLook, statusLook } from "../model/status";
+import type { Look } from "../model/status";
+import { absoluteText, durationText, relativeText } from "../model/time";
+import type { Outcome } from "../model/history";
+import { Icon } from "./Icon";
+import type { IconName } from "./Icon";
+
+/** The status of an execution, in word, sign and colour. */
+export function StatusPill({ status }: { status: string }) {
+  return <Pill look={statusLook(status)} />;
+}
+
+export function OutcomePill({ outcome }: { outcome: Outcome }) {
+  return <Pill look={outcomeLook(outcome)} />;
+}
+
+export function Pill({ look }: { look: Look }) {
+  return (
+    <span className={`pill tone-${look.tone}`}>
+      <Icon name={look.sign} size={12} />
+      {look.text}
+    </span>
+  );
+}
+
+/** Copies a text; says that it did. */
+export function CopyButton({ text, label, children }: { text: string; label: string; children?: ReactNode }) {
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return;
+    const timer = setTimeout(() => setCopied(false), 1_500);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  const copy = (): void => {
+    navigator.clipboard?.writeText(text).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+  };
+  return (
+    <button type="button" className={children ? "button" : "icon-button"} onClick={copy} aria-label={children ? undefined : label} title={label}>
+      <Icon name={isCopied ? "check" : "copy"} size={14} />
+      {children}
+      <span className="visually-hidden" role="status">
+        {isCopied ? "Copied" : ""}
+      </span>
+    </button>
+  );
+}
+
+/** The current instant, again every so many milliseconds. */
+export function useNow(everyMs: number | null): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    if (everyMs === null) return;
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
+/** An instant: how long ago, and when exactly on its title. */
+export function Time({ at, isExact = false }: { at: number; isExact?: boolean }) {
+  const now = useNow(isExact ? null : 1_000);
+  const absolute = absoluteText(at);
+  return (
+    <time dateTime={new Date(at).toISOString()} title={isExact ? relativeText(at, now) : absolute}>
+      {isExact ? absolute : relativeText(at, now)}
+    </time>
+  );
+}
+
+/** How long something took, or takes so far. */
+export function Duration({ from, to }: { from: number; to: number | null }) {
+  const now = useNow(to === null ? 500 : null);
+  return <span className="number">{durationText((to ?? Math.max(now, from)) - from)}</span>;
+}
+
+/** A page or a part of one that has nothing to show, and what to do about it. */
+export function Empty({ title, children, icon = "machine" }: { title: string; children?: ReactNode; icon?: IconName }) {
+  return (
+    <section className="empty">
+      <Icon name={icon} size={28} />
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+/** A line for a shell, with a button that copies it. */
+export function CommandLine({ line }: { line: string }) {
+  return (
+    <div className="command-line">
+      <code>{line}</code>
+      <CopyButton text={line} label="Copy the command" />
+    </div>
+  );
+}
+
+/** What went wrong with a request, in AWS's words. */
+export function ErrorNote({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  const code = error instanceof ApiError ? error.code : "Error";
+  const message = error instanceof Error ? error.message : String(error);
+  return (
+    <div className="note tone-bad" role="alert">
+      <Icon name="cross" />
+      <div>
+        <strong>{code}</strong>
+        <p>{message}</p>
+      </div>
+      {onRetry && (
+        <button type="button" className="button" onClick={onRetry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Stands where something will be. */
+export function Waiting({ what }: { what: string }) {
+  return (
+    <div className="waiting" role="status">
+      <Icon name="running" />
+      <span>Reading {what}</span>
+    </div>
+  );
+}
+
+export interface TabItem {
+  readonly id: string;
+  readonly label: string;
+  readonly count?: number | undefined;
+}
+
+/** Views of one thing; arrow keys move between them. */
+export function Tabs({ items, chosen, onChoose, label }: { items: readonly TabItem[]; chosen: string; onChoose: (id: string) => void; label: string }) {
+  const move = (by: number): void => {
+    const at = items.findIndex((item) => item.id === chosen);
+    const next = items[(at + by + items.length) % items.length];
+    if (next === undefined) return;
+    onChoose(next.id);
+    document.getElementById(`tab-${next.id}`)?.focus();
+  };
+  return (
+    <div className="tabs" role="tablist" aria-label={label}>
+      {items.map((item) => (
+        <button
+          key={item.id}
+          id={`tab-${item.id}`}
+          type="button"
+          role="tab"
+          aria-selected={item.id === chosen}
+          aria-controls="tab-panel"
+          tabIndex={item.id === chosen ? 0 : -1}
+          onClick={() => onChoose(item.id)}
+          onKeyDown={(event) => {
+            if (event.key === "ArrowRight") move(1);
+            else if (event.key === "ArrowLeft") move(-1);
+          }}
+        >
+          {item.label}
+          {item.count === undefined ? null : <span className="count">{item.count.toLocaleString("en")}</span>}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** A fact and its name. */
+export function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** An ARN as its name says it, whole on its title and to copy. */
+export function Arn({ arn }: { arn: string }) {
+  return (
+    <span className="arn">
+      <code title={arn}>{arn}</code>
+      <CopyButton text={arn} label="Copy the ARN" />
+    </span>
+  );
+}
+
+/** The name of the page in the browser's title. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title ? `${title} · Stepwell` : "Stepwell";
+  }, [title]);
+}
