@@ -153,6 +153,14 @@ pub mod apigatewayv2 {
     routed!();
 }
 
+/// AWS X-Ray: REST-JSON.
+pub mod xray {
+    pub use crate::generated::xray::*;
+    pub use crate::rest::{CONTENT_TYPE, decode, reply};
+
+    routed!();
+}
+
 /// Amazon EventBridge: AWS JSON 1.1 over `POST /`.
 pub mod events {
     use crate::json_rpc;

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
-use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler};
+use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler, xray};
 use tokio::net::TcpListener;
 
 use crate::backup::{Ask, Backups};
@@ -29,6 +29,7 @@ use crate::rest::{self, RestService};
 use crate::streaming::ReplyBody;
 use crate::test_state::Tests;
 use crate::unserved::{Endpoints, Unserved};
+use crate::xray::XrayOperations;
 use crate::{caller, events, gateway, iam, probes, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
@@ -44,6 +45,9 @@ const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
 /// Where the operations are whose replies come as a function writes them.
 const STREAMED: &str = "/2021-11-15/functions/";
 
+/// What SDKs ask the daemon of X-Ray for.
+const DAEMON_PATHS: [&str; 2] = ["/GetSamplingRules", "/SamplingTargets"];
+
 /// Operations that wait for functions.
 const RUN_FUNCTIONS: [&str; 2] = [".StartSyncExecution", ".TestState"];
 
@@ -51,6 +55,7 @@ const RUN_FUNCTIONS: [&str; 2] = [".StartSyncExecution", ".TestState"];
 pub(crate) struct Services {
     pub(crate) functions: Functions,
     pub(crate) logs: LogOperations,
+    pub(crate) xray: XrayOperations,
     pub(crate) tests: Tests,
     pub(crate) room: Room,
     pub(crate) apis: ReadApis,
@@ -75,6 +80,7 @@ impl Services {
     pub(crate) fn new(
         functions: Functions,
         logs: LogOperations,
+        xray: XrayOperations,
         endpoints: Endpoints,
         address: SocketAddr,
         commits: Arc<Commits>,
@@ -87,6 +93,7 @@ impl Services {
         Services {
             functions,
             logs,
+            xray,
             tests: Tests::default(),
             room: Room::new(in_memory(limits.body_bytes)),
             apis: ReadApis::default(),
@@ -166,6 +173,25 @@ pub(crate) async fn answer(
     let reply = route(services, request, &request_id).await;
     let error = prometheus::error_of(&reply);
     requests.answered(&called, error.as_deref(), began.elapsed());
+    response(reply)
+}
+
+/// Answers what an SDK asks the daemon of X-Ray: sampling rules and targets, and nothing else.
+pub(crate) async fn answer_daemon(
+    services: &Services,
+    request: Request<Incoming>,
+    place: Place,
+) -> Response<ReplyBody> {
+    let request_id = shard::uuid();
+    let path = request.uri().path();
+    if !DAEMON_PATHS.contains(&path) {
+        let text = format!("the daemon of X-Ray does not serve {path}");
+        return response(error(404, "UnknownOperationException", &text, &request_id));
+    }
+    if let Err(reply) = admit(services, place, &request_id).await {
+        return response(reply);
+    }
+    let reply = route(services, request, &request_id).await;
     response(reply)
 }
 
@@ -338,6 +364,10 @@ async fn other_rest(
                 };
                 gateway::answer_http(handle, &endpoint, &routed, &header, body, request_id).await
             }
+            Err(error) => error.reply(request_id),
+        },
+        RestService::Xray => match xray::route(method, target) {
+            Ok(routed) => services.xray.answer(&routed, body, request_id).await,
             Err(error) => error.reply(request_id),
         },
         RestService::Lambda => not_implemented("Lambda at this path", request_id),

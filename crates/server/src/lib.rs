@@ -42,8 +42,10 @@ mod states;
 mod streaming;
 mod test_state;
 mod trace_daemon;
+mod trace_writer;
 mod unserved;
 mod validation;
+mod xray;
 
 pub use console::Asset;
 pub use endpoints::check_endpoint;

@@ -512,6 +512,6 @@ fn unavailable(text: &str) -> logs::Error {
     logs::Error::service_unavailable_exception(text)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

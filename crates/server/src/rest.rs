@@ -1,5 +1,7 @@
 //! Which of the services that are bound to paths a request is for.
 
+use stepwell_api::xray;
+
 /// A service whose operations are told apart by method and path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RestService {
@@ -9,6 +11,8 @@ pub(crate) enum RestService {
     RestApis,
     /// API Gateway, HTTP APIs.
     HttpApis,
+    /// X-Ray: an operation's own path, one segment long.
+    Xray,
 }
 
 /// The service that a path belongs to; Lambda where it belongs to none.
@@ -29,9 +33,15 @@ pub(crate) fn service_of(path: &str) -> RestService {
         | "usageplans"
         | "vpclinks" => RestService::RestApis,
         "schedules" | "schedule-groups" => RestService::Scheduler,
+        _ if is_xray(path) => RestService::Xray,
         "tags" => tagged(segments.next().unwrap_or_default()),
         _ => RestService::Lambda,
     }
+}
+
+/// X-Ray names its operations by paths of one segment that begins with a capital.
+fn is_xray(path: &str) -> bool {
+    xray::route("POST", path).is_ok()
 }
 
 /// - `arn`: as it stands in the path; its colons may be escaped.
@@ -66,6 +76,9 @@ mod tests {
             ),
             ("/2015-03-31/functions/", RestService::Lambda),
             ("/2017-03-31/tags/arn%3Aaws%3Alambda", RestService::Lambda),
+            ("/TraceSegments", RestService::Xray),
+            ("/Traces", RestService::Xray),
+            ("/TagResource", RestService::Xray),
             ("/tags", RestService::Lambda),
             ("/", RestService::Lambda),
             ("", RestService::Lambda),

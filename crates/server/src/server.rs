@@ -10,7 +10,7 @@ use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
 use stepwell_integrations::{Credentials, Integrations};
 use stepwell_service::{Quotas, Settings, Shard, retention};
 use stepwell_store::Embedded;
-use stepwell_telemetry::Logs;
+use stepwell_telemetry::{Logs, TraceLimits, Traces};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -31,7 +31,9 @@ use crate::observers::{Observer, Observers};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::Instruments;
 use crate::shard::{Handle, Run, Thread, now};
-use crate::trace_daemon::TraceDaemon;
+use crate::trace_daemon::{Receiving, TraceDaemon};
+use crate::trace_writer::{TraceQueue, TraceThread};
+use crate::xray::XrayOperations;
 
 /// Threads that serve connections and wait for functions.
 const WORKER_THREADS: usize = 2;
@@ -80,6 +82,8 @@ pub struct Options {
     pub inspection: Option<Inspection>,
     /// The files of the console; none where it was not built.
     pub console: &'static [Asset],
+    /// Where segments of X-Ray are taken, on the loopback interface; `None`: 2000, or another one if that is in use.
+    pub trace_port: Option<u16>,
 }
 
 /// What happens to a task whose outcome a crash has made unknown.
@@ -120,6 +124,8 @@ pub struct Server {
     runtime: Runtime,
     thread: Thread,
     log_thread: LogThread,
+    trace_thread: TraceThread,
+    receiving: Receiving,
     handle: Handle,
     pool: Pool,
     in_flight: Arc<InFlight>,
@@ -183,14 +189,11 @@ impl Server {
             cause,
         })?;
         let logs = Arc::new(LogQueue::default());
-        let traces = runtime
-            .block_on(TraceDaemon::bind(address.ip()))
-            .map_err(|cause| Error::System {
-                action: "take segments of X-Ray".to_string(),
-                cause,
-            })?;
-        let pool = runtime.block_on(async { pool(&options, &logs, traces.address()) })?;
-        runtime.spawn(traces.run());
+        let traces = Arc::new(TraceQueue::default());
+        let daemon = TraceDaemon::bind(address.ip(), options.trace_port).map_err(no_daemon)?;
+        let pool = runtime.block_on(async { pool(&options, &logs, daemon.address()) })?;
+        let trace_thread = trace_thread(&options.data, &traces)?;
+        let (receiving, asked) = daemon.start(Arc::clone(&traces)).map_err(no_daemon)?;
         let (effects, released) = mpsc::channel(EFFECTS_MAX);
         let in_flight = Arc::new(InFlight::default());
         let observers = Observers::new(vec![
@@ -236,6 +239,7 @@ impl Server {
                 handle: handle.clone(),
                 queue: logs,
             },
+            XrayOperations { queue: traces },
             options.endpoints,
             address,
             commits,
@@ -246,6 +250,7 @@ impl Server {
             options.console,
         ));
         let connections = Arc::clone(&services.connections);
+        serve_daemon(&runtime, asked, &services, is_stopping.clone()).map_err(no_daemon)?;
         // Before the recovery: probes are answered during it, and everybody else waits.
         runtime.spawn(connections::serve(
             listener,
@@ -267,6 +272,8 @@ impl Server {
             runtime,
             thread,
             log_thread,
+            trace_thread,
+            receiving,
             handle,
             pool,
             in_flight,
@@ -345,6 +352,8 @@ impl Server {
         });
         // Last: the shard's last commit is logged too.
         self.log_thread.stop();
+        self.receiving.stop();
+        self.trace_thread.stop();
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }
 }
@@ -406,6 +415,45 @@ fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<Log
         action: "start the thread that writes logs".to_string(),
         cause,
     })
+}
+
+/// Answers what SDKs ask the daemon of X-Ray over TCP.
+fn serve_daemon(
+    runtime: &Runtime,
+    listener: std::net::TcpListener,
+    services: &Arc<Services>,
+    is_stopping: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let _inside = runtime.enter();
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let services = Arc::clone(services);
+    runtime.spawn(connections::serve(
+        listener,
+        Arc::clone(&services.connections),
+        is_stopping,
+        move |request, _, place| {
+            let services = Arc::clone(&services);
+            async move { http::answer_daemon(&services, request, place).await }
+        },
+    ));
+    Ok(())
+}
+
+/// Opens the traces and starts to write.
+fn trace_thread(data: &Path, queue: &Arc<TraceQueue>) -> Result<TraceThread, Error> {
+    let store = open_store(&data.join("traces"))?;
+    let traces = Traces::open(Box::new(store), TraceLimits::default())?;
+    TraceThread::start(Arc::clone(queue), traces).map_err(|cause| Error::System {
+        action: "start the thread that writes traces".to_string(),
+        cause,
+    })
+}
+
+fn no_daemon(cause: std::io::Error) -> Error {
+    Error::System {
+        action: "take segments of X-Ray".to_string(),
+        cause,
+    }
 }
 
 fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Result<Pool, Error> {

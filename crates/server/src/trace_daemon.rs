@@ -1,52 +1,225 @@
-//! Where functions send the segments of X-Ray. Traces are not built: segments are counted and dropped.
+//! The daemon of X-Ray: segments come over UDP, and SDKs ask for sampling rules over TCP, on one port.
+//!
+//! A datagram is a line that says its format, then a segment document. Nobody is answered, so what is malformed is
+//! counted and said in the server's own log, and that not too often.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
+use stepwell_telemetry::datagram;
+
+use crate::trace_writer::TraceQueue;
+
+/// AWS: the daemon listens here.
+pub(crate) const PORT: u16 = 2000;
 
 /// AWS: a segment document is at most 64 KB, and so is a datagram.
-const SEGMENT_BYTES_MAX: usize = 64 * 1024;
+const DATAGRAM_BYTES_MAX: usize = 64 * 1024;
 
-/// The socket that stands for the daemon of X-Ray.
+/// Bytes of datagrams that may wait in the kernel; it may allow less (`net.core.rmem_max`).
+const WAITING_BYTES: usize = 8 << 20;
+
+/// Ports that are tried when 2000 is taken: each must be free for both protocols.
+const PORTS_TRIED: u32 = 16;
+
+/// How often the receiver looks whether it should end, and what the kernel has dropped.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Malformed datagrams are said at most this often.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// Bytes of a malformed datagram that are said.
+const SAID_BYTES: usize = 120;
+
+/// The two sockets of the daemon.
 pub(crate) struct TraceDaemon {
-    socket: UdpSocket,
+    udp: UdpSocket,
+    tcp: TcpListener,
     address: SocketAddr,
 }
 
 impl TraceDaemon {
-    /// Takes a free port, on the loopback interface alone: only functions of this machine send here.
-    pub(crate) async fn bind(server: IpAddr) -> std::io::Result<TraceDaemon> {
+    /// Takes port 2000, or any other one if that is in use; on the loopback interface alone: only functions and programs
+    /// of this machine send here.
+    ///
+    /// - `port`: this one and no other.
+    pub(crate) fn bind(server: IpAddr, port: Option<u16>) -> std::io::Result<TraceDaemon> {
         let loopback = match server {
             IpAddr::V6(ip) if ip.is_loopback() => server,
             _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let socket = UdpSocket::bind((loopback, 0)).await?;
-        let address = socket.local_addr()?;
-        Ok(TraceDaemon { socket, address })
+        if let Some(port) = port {
+            return TraceDaemon::at(loopback, port);
+        }
+        let mut bound = TraceDaemon::at(loopback, PORT);
+        for _ in 0..PORTS_TRIED {
+            if bound.is_ok() {
+                break;
+            }
+            bound = TraceDaemon::at(loopback, 0);
+        }
+        bound
+    }
+
+    fn at(loopback: IpAddr, port: u16) -> std::io::Result<TraceDaemon> {
+        let tcp = TcpListener::bind((loopback, port))?;
+        let address = tcp.local_addr()?;
+        let udp = UdpSocket::bind(address)?;
+        tcp.set_nonblocking(true)?;
+        udp.set_read_timeout(Some(TICK))?;
+        if let Err(error) = rustix::net::sockopt::set_socket_recv_buffer_size(&udp, WAITING_BYTES) {
+            tracing::debug!(%error, "the kernel gives no larger buffer for segments");
+        }
+        Ok(TraceDaemon { udp, tcp, address })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Receives until the runtime ends. Says once that segments come and go nowhere; a burst is dropped by the kernel.
-    pub(crate) async fn run(self) {
-        let mut datagram = vec![0; SEGMENT_BYTES_MAX];
-        let mut count: u64 = 0;
+    /// Begins to receive; gives the listener for those who ask over TCP.
+    pub(crate) fn start(self, queue: Arc<TraceQueue>) -> std::io::Result<(Receiving, TcpListener)> {
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let mut receiver = Receiver {
+            socket: self.udp,
+            port: self.address.port(),
+            queue,
+            is_stopping: Arc::clone(&is_stopping),
+            kernel_dropped: 0,
+            looked_at: Instant::now(),
+            said_at: None,
+            unsaid: 0,
+        };
+        let thread = std::thread::Builder::new()
+            .name("xray-daemon".to_string())
+            .spawn(move || receiver.run())?;
+        let receiving = Receiving {
+            is_stopping,
+            thread,
+        };
+        Ok((receiving, self.tcp))
+    }
+}
+
+/// The thread that receives.
+pub(crate) struct Receiving {
+    is_stopping: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Receiving {
+    /// Takes what has come until now, and ends.
+    pub(crate) fn stop(self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        drop(self.thread.join());
+    }
+}
+
+struct Receiver {
+    socket: UdpSocket,
+    port: u16,
+    queue: Arc<TraceQueue>,
+    is_stopping: Arc<AtomicBool>,
+    /// Datagrams that the kernel had no room for, as far as they are counted.
+    kernel_dropped: u64,
+    looked_at: Instant,
+    said_at: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Receiver {
+    fn run(&mut self) {
+        let mut bytes = vec![0; DATAGRAM_BYTES_MAX];
         loop {
-            match self.socket.recv_from(&mut datagram).await {
-                Ok(_) => {
-                    count += 1;
-                    if count == 1 {
-                        tracing::warn!(
-                            "a function sends segments to X-Ray: traces are not built, they are counted and dropped"
-                        );
+            match self.socket.recv_from(&mut bytes) {
+                Ok((length, _)) => self.take(&bytes[..length]),
+                Err(error) if is_timeout(&error) => {
+                    if self.is_stopping.load(Ordering::Relaxed) {
+                        return;
                     }
-                    tracing::debug!(count, "segments of X-Ray dropped");
                 }
                 // One datagram that cannot be read says nothing of the next; without a pause an error that stays would spin.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+                Err(_) => std::thread::sleep(TICK),
+            }
+            if self.looked_at.elapsed() >= TICK {
+                self.looked_at = Instant::now();
+                self.count_dropped();
             }
         }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let rejected = match datagram(bytes) {
+            Ok(document) => match self.queue.segment(document.to_owned()) {
+                Ok(()) => return,
+                Err(rejected) => rejected.message,
+            },
+            Err(reason) => {
+                self.queue.malformed();
+                reason.to_owned()
+            }
+        };
+        self.unsaid += 1;
+        if self
+            .said_at
+            .is_none_or(|said_at| said_at.elapsed() >= SAY_EVERY)
+        {
+            let start = String::from_utf8_lossy(&bytes[..bytes.len().min(SAID_BYTES)]);
+            tracing::warn!(
+                count = self.unsaid,
+                "malformed segments came over UDP; the last: {rejected}; it begins with {start:?}"
+            );
+            self.said_at = Some(Instant::now());
+            self.unsaid = 0;
+        }
+    }
+
+    /// The kernel counts what it drops because nobody reads fast enough.
+    fn count_dropped(&mut self) {
+        let Ok(table) = std::fs::read_to_string("/proc/self/net/udp") else {
+            return;
+        };
+        let Some(dropped) = kernel_drops(&table, self.port) else {
+            return;
+        };
+        if dropped > self.kernel_dropped {
+            self.queue.lost(dropped - self.kernel_dropped);
+            tracing::warn!(dropped, "segments came over UDP faster than they were read");
+            self.kernel_dropped = dropped;
+        }
+    }
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+    )
+}
+
+/// The last column of the line of this port on the loopback interface.
+///
+/// Source: proc(5), `/proc/net/udp`.
+fn kernel_drops(table: &str, port: u16) -> Option<u64> {
+    let address = format!("0100007F:{port:04X}");
+    let line = table
+        .lines()
+        .find(|line| line.split_whitespace().nth(1) == Some(address.as_str()))?;
+    line.split_whitespace().next_back()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drops_of_a_port_are_read_from_the_table_of_the_kernel() {
+        let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
+            1: 00000000:07D0 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0000000000000000 9\n\
+            2: 0100007F:07D0 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0000000000000000 42\n";
+        assert_eq!(kernel_drops(table, 2000), Some(42));
+        assert_eq!(kernel_drops(table, 2001), None);
     }
 }

@@ -12,7 +12,7 @@ use stepwell_api::services::{self, Signs};
 use stepwell_api::{Form, Reply};
 
 /// Services with operations here; calls of theirs go on to the dispatch.
-const SERVED: [&str; 9] = [
+const SERVED: [&str; 10] = [
     "api_gateway",
     "apigatewayv2",
     "cloudwatch_logs",
@@ -22,6 +22,7 @@ const SERVED: [&str; 9] = [
     "scheduler",
     "sfn",
     "sts",
+    "xray",
 ];
 /// Longest signature that is looked at in a query.
 const QUERY_BYTES_MAX: usize = 16 * 1024;

@@ -308,6 +308,9 @@ pub struct Dev {
     pub template: Option<PathBuf>,
     #[command(flatten)]
     pub inspection: Inspect,
+    /// Port of the daemon of X-Ray on the loopback interface; without it 2000, or another one if that is in use
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub xray_port: Option<u16>,
     #[command(flatten)]
     pub stack: Stack,
     #[command(flatten)]
@@ -407,6 +410,9 @@ pub struct Serve {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub inspection: Inspect,
+    /// Port of the daemon of X-Ray on the loopback interface; without it 2000, or another one if that is in use
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub xray_port: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -47,6 +47,8 @@ pub struct Settings {
     pub endpoints: BTreeMap<String, String>,
     /// Whether and where functions can be debugged.
     pub inspection: Option<Inspection>,
+    /// Where segments of X-Ray are taken; `None`: 2000, or another one if that is in use.
+    pub trace_port: Option<u16>,
 }
 
 /// How functions can be debugged.
@@ -119,6 +121,7 @@ impl Embedded {
                     told: inspection.told,
                 }),
             console: console::ASSETS,
+            trace_port: settings.trace_port,
         })
         .map_err(|error| match next_step(&error, &data) {
             Some(next) => anyhow::anyhow!("{error}\nnext: {next}"),

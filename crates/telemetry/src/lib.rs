@@ -11,6 +11,7 @@ mod execution_log;
 mod exposition;
 mod filter_pattern;
 mod logs;
+mod traces;
 
 pub use execution_log::{
     Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,
@@ -18,3 +19,7 @@ pub use execution_log::{
 pub use exposition::{Distribution, Family, Format, Kind, Sample, Value, exposition};
 pub use filter_pattern::{FilterPattern, RefusedPattern};
 pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read, Scanned, Scope, Visited};
+pub use traces::{
+    Added, DOCUMENT_BYTES_MAX, Entry, Rejected, Segment, SegmentId, Trace, TraceId, TraceLimits,
+    TraceRead, Traces, TracesReader, datagram, name_of,
+};

@@ -47,7 +47,7 @@ pub struct Service {
 const STATES_NAMESPACE: &str = "com.amazonaws.swf.service.v2.model";
 
 /// The services, in order of generation.
-pub const SERVICES: [Service; 9] = [
+pub const SERVICES: [Service; 10] = [
     Service {
         model: "stepfunctions",
         package_folder: "stepfunctions/2016-11-23",
@@ -330,6 +330,17 @@ pub const SERVICES: [Service; 9] = [
             "UntagResource",
             "UpdateStage",
         ],
+    },
+    Service {
+        model: "xray",
+        package_folder: "xray/2016-04-12",
+        module: "xray",
+        said: "X-Ray",
+        protocol: Protocol::Rest,
+        content_type: "",
+        error_namespace: "",
+        violation: "InvalidRequestException",
+        served: &[],
     },
 ];
 

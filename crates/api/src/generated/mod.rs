@@ -9,3 +9,4 @@ pub mod logs;
 pub mod scheduler;
 pub mod states;
 pub mod sts;
+pub mod xray;

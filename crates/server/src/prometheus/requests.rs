@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::HeaderMap;
-use stepwell_api::{Reply, apigateway, apigatewayv2, lambda, scheduler};
+use stepwell_api::{Reply, apigateway, apigatewayv2, lambda, scheduler, xray};
 use stepwell_telemetry::{Family, Kind, Sample, Value};
 
 use super::instruments::{Counter, Histogram, REQUEST_BOUNDS, SECOND};
@@ -115,6 +115,10 @@ fn of_path(method: &str, path: &str, target: &str) -> (&'static str, &'static st
         RestService::HttpApis => (
             "apigatewayv2",
             apigatewayv2::route(method, target).map_or(OTHER, |routed| routed.operation.name()),
+        ),
+        RestService::Xray => (
+            "xray",
+            xray::route(method, target).map_or(OTHER, |routed| routed.operation.name()),
         ),
     }
 }

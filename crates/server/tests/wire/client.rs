@@ -29,6 +29,7 @@ pub fn options(data: &Path) -> Options {
         endpoints: BTreeMap::new(),
         inspection: None,
         console: &[],
+        trace_port: None,
     }
 }
 

@@ -65,6 +65,7 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         limits: configuration.limits,
         endpoints: configuration.endpoints,
         inspection: None,
+        trace_port: None,
     })?;
     let endpoint = server.endpoint();
     report.say(&format!(

@@ -92,6 +92,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         limits: configuration.limits,
         endpoints: configuration.endpoints,
         inspection: arguments.inspection.of_lines(is_json),
+        trace_port: arguments.xray_port,
     })?;
     server.inspect();
     let endpoint = server.endpoint();

@@ -47,6 +47,7 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         limits: configuration.limits,
         endpoints: configuration.endpoints,
         inspection: arguments.inspection.of_lines(is_json),
+        trace_port: arguments.xray_port,
     })?;
     if !arguments.listen.ip().is_loopback() {
         eprintln!(
