@@ -48,6 +48,11 @@ export async function open(browser: Browser, url: string, path: string, options:
   return { page, faults, close: () => context.close() };
 }
 
+/** Waits until nothing on the page says that it is being read. */
+export async function settled(page: Page): Promise<void> {
+  await expect.poll(() => page.locator(".waiting").count(), { timeout: 15_000 }).toBe(0);
+}
+
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 interface Violation {

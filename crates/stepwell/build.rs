@@ -19,12 +19,18 @@ fn main() {
         list(&dist, &mut files);
         files.sort();
     }
+    let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo says it"));
+    // Copies: the console may be built again while this is compiled.
+    let copies = out.join("console");
+    if copies.is_dir() {
+        fs::remove_dir_all(&copies).expect("the output directory is ours");
+    }
+    fs::create_dir_all(&copies).expect("the output directory takes a directory");
     let mut code = String::from("pub const ASSETS: &[stepwell_server::Asset] = &[\n");
-    for file in &files {
-        asset(&mut code, &dist, file);
+    for (number, file) in files.iter().enumerate() {
+        asset(&mut code, &dist, file, &copies.join(number.to_string()));
     }
     code.push_str("];\n");
-    let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo says it"));
     fs::write(out.join("console.rs"), code).expect("the output directory takes a file");
 }
 
@@ -55,7 +61,8 @@ fn content_type(file: &Path) -> Option<&'static str> {
     })
 }
 
-fn asset(code: &mut String, dist: &Path, file: &Path) {
+/// - `copy`: where the file and its compressed forms are put, with their suffixes.
+fn asset(code: &mut String, dist: &Path, file: &Path, copy: &Path) {
     let dist = dist.canonicalize().expect("it has files");
     let path = file.strip_prefix(&dist).expect("it was listed there");
     let bytes = fs::read(file).expect("the file can be read");
@@ -63,9 +70,10 @@ fn asset(code: &mut String, dist: &Path, file: &Path) {
     bytes.hash(&mut hash);
     let form = |suffix: &str| {
         let compressed = PathBuf::from(format!("{}{suffix}", file.display()));
-        match compressed.is_file() {
-            true => format!("include_bytes!({:?})", compressed.display().to_string()),
-            false => "&[]".to_string(),
+        let copied = PathBuf::from(format!("{}.file{suffix}", copy.display()));
+        match fs::copy(&compressed, &copied) {
+            Ok(_) => format!("include_bytes!({:?})", copied.display().to_string()),
+            Err(_) => "&[]".to_string(),
         }
     };
     writeln!(

@@ -2404,6 +2404,12 @@ export namespace Logs {
     logStreamName?: string;
     searchedCompletely?: boolean;
   }
+  export interface SessionStreamingException {
+    message?: string;
+  }
+  export interface SessionTimeoutException {
+    message?: string;
+  }
   export type StandardUnit = "Seconds" | "Microseconds" | "Milliseconds" | "Bytes" | "Kilobytes" | "Megabytes" | "Gigabytes" | "Terabytes" | "Bits" | "Kilobits" | "Megabits" | "Gigabits" | "Terabits" | "Percent" | "Count" | "Bytes/Second" | "Kilobytes/Second" | "Megabytes/Second" | "Gigabytes/Second" | "Terabytes/Second" | "Bits/Second" | "Kilobits/Second" | "Megabits/Second" | "Gigabits/Second" | "Terabits/Second" | "Count/Second" | "None";
   export interface StartLiveTailRequest {
     logGroupIdentifiers: string[];

@@ -36,17 +36,23 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     let gathered = new Map<string, ExecutionChange>();
     let gathering: ReturnType<typeof setTimeout> | undefined;
 
-    const readAll = (): void => void queries.invalidateQueries();
+    // What is being read for the first time may have been read before the change: it is read again after that.
+    const readAgain = (queryKey?: readonly unknown[]): void => {
+      const filter = queryKey === undefined ? {} : { queryKey };
+      const begun = queries.getQueryCache().findAll({ ...filter, fetchStatus: "fetching", predicate: (query) => query.state.data === undefined });
+      void Promise.allSettled(begun.map((query) => query.promise)).then(() => queries.invalidateQueries(filter));
+    };
+    const readAll = (): void => readAgain();
     const readChanged = (): void => {
       gathering = undefined;
       const changes = [...gathered.values()];
       gathered = new Map();
       for (const change of changes) {
-        void queries.invalidateQueries({ queryKey: ["execution", change.executionArn] });
-        void queries.invalidateQueries({ queryKey: ["history", change.executionArn] });
+        readAgain(["execution", change.executionArn]);
+        readAgain(["history", change.executionArn]);
       }
       for (const machine of new Set(changes.map((change) => change.stateMachineArn))) {
-        void queries.invalidateQueries({ queryKey: ["executions", machine] });
+        readAgain(["executions", machine]);
       }
     };
     const take = (event: MessageEvent<string>): void => {
@@ -68,8 +74,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       source.addEventListener("changes", take);
       source.addEventListener("reset", take);
       source.addEventListener("open", () => {
-        // What changed while nobody listened and the server did not keep is found by reading.
-        if (tries > 0) readAll();
+        // What changed before somebody listened is found by reading.
+        if (tries > 0 || lastId === "") readAll();
         tries = 0;
         setState("live");
       });
@@ -80,8 +86,17 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         tries += 1;
       });
     };
-    open();
+    // A browser has six connections to a server, for all of its tabs: one that nobody sees gives its own back.
+    const onVisibility = (): void => {
+      clearTimeout(reconnect);
+      source?.close();
+      if (document.hidden) return setState("connecting");
+      open();
+    };
+    document.addEventListener("visibilitychange", onVisibility);
+    if (!document.hidden) open();
     return () => {
+      document.removeEventListener("visibilitychange", onVisibility);
       source?.close();
       clearTimeout(reconnect);
       clearTimeout(gathering);

@@ -105,6 +105,9 @@ export function eventSummary(event: HistoryEvent): string {
   const text = (name: string): string => (typeof details[name] === "string" ? (details[name] as string) : "");
   const error = text("error");
   if (error || text("cause")) return [error, firstLine(text("cause"))].filter(Boolean).join(": ");
+  const type = event.type as string;
+  if (type.endsWith("StateEntered")) return firstLine(text("input"));
+  if (type.endsWith("StateExited")) return firstLine(text("output"));
   if (text("name")) return typeof details["index"] === "number" ? `${text("name")} [${details["index"]}]` : text("name");
   if (text("mapRunArn")) return text("mapRunArn").split("/").pop() ?? "";
   const resource = text("resource");

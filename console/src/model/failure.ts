@@ -27,6 +27,20 @@ export function readCause(cause: string): Cause {
   return { message, stack: stack !== null && stack.length > 0 ? stack.filter((line) => line.trim().startsWith("at ") || !line.includes(message)) : null };
 }
 
+/** A line of a stack trace, and whether it is of the handler's own code. */
+export interface Frame {
+  readonly text: string;
+  readonly isOwn: boolean;
+}
+
+/** The lines of a trace, with what is of no use to a reader left out: the directory that a package was unpacked to. */
+export function framesOf(stack: readonly string[]): Frame[] {
+  return stack.map((line) => ({
+    text: line.trim().replace(/(?:file:\/\/)?[^\s(]*?\/functions\/packages\/[0-9a-f]{64}\//, "").replace(/(?:file:\/\/)?\/var\/task\//, ""),
+    isOwn: !/node_modules|node:|\/functions\/runtime\/|\/var\/runtime\//.test(line),
+  }));
+}
+
 /** `3 attempts: failed after 120 ms, again 1 s later, again 2 s later`; empty for a single one. */
 export function retryStory(visit: Visit): string {
   if (visit.attempts.length < 2) return "";

@@ -138,18 +138,29 @@ test("what runs or failed stands before what is done", () => {
   expect(standings(run("redriven-task")).get("Charge")?.retries).toBe(5);
 });
 
-test("a history of 25,000 events is read in far less than a second", () => {
+/** The shortest of some tries, in milliseconds. */
+function fastest(work: () => void): number {
+  const once = (): number => {
+    const begun = performance.now();
+    work();
+    return performance.now() - begun;
+  };
+  return Math.min(...Array.from({ length: 4 }, once));
+}
+
+test("the time to read a history grows as its events do", () => {
   const events: HistoryEvent[] = [{ id: 1, timestamp: 1, type: "ExecutionStarted", previousEventId: 0 }];
   while (events.length < 25_000) {
     const id = events.length + 1;
-    const details = { name: `S${id % 7}` };
     events.push(
       id % 2 === 0
-        ? { id, timestamp: id, type: "PassStateEntered", previousEventId: id - 1, stateEnteredEventDetails: { ...details, name: `S${id}` } }
+        ? { id, timestamp: id, type: "PassStateEntered", previousEventId: id - 1, stateEnteredEventDetails: { name: `S${id}` } }
         : { id, timestamp: id, type: "PassStateExited", previousEventId: id - 1, stateExitedEventDetails: { name: `S${id - 1}` } },
     );
   }
-  const begun = performance.now();
-  expect(readHistory(events).visits).toHaveLength(12_500);
-  expect(performance.now() - begun).toBeLessThan(700);
+  const { visits } = readHistory(events);
+  expect(visits.length).toBe(12_500);
+  const part = events.slice(0, 2_500);
+  // Ten times the events; a square would take a hundred times as long.
+  expect(fastest(() => readHistory(events)) / fastest(() => readHistory(part))).toBeLessThan(40);
 });

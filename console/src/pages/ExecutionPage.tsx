@@ -106,7 +106,8 @@ function Views(props: {
     number !== null ? run.visits[Number(number)] : chosenName === null ? undefined : run.visits.findLast((one) => one.name === chosenName);
   const state = graph?.states.find((one) => one.name === (visit?.name ?? chosenName));
   const choose = (name: string | null): void => set({ state: name, visit: null, event: null });
-  const hasPanel = visit !== undefined || state !== undefined;
+  const event = view === "events" && get("event") !== null ? events[Number(get("event")) - 1] : undefined;
+  const hasPanel = visit !== undefined || state !== undefined || event !== undefined;
   if (error) return <ErrorNote error={error} />;
   if (isPending && events.length === 0) return <Waiting what="the history" />;
   return (
@@ -140,7 +141,8 @@ function Views(props: {
           state={state}
           run={run}
           events={events}
-          onChoose={(index) => set({ visit: String(index), state: null })}
+          event={event}
+          onChoose={(index) => set({ visit: String(index), state: null, event: null })}
           onClose={() => set({ visit: null, state: null, event: null })}
         />
       )}

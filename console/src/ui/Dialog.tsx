@@ -9,6 +9,8 @@ export function Dialog({ title, onClose, children, className = "" }: { title: st
   useEffect(() => {
     const shown = dialog.current;
     if (shown && !shown.open) shown.showModal();
+    // The browser chooses the first button, before what the dialog is for.
+    shown?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => shown?.close();
   }, []);
   return (

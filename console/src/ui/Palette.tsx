@@ -14,7 +14,7 @@ export interface Command extends Entry {
 }
 
 /** Finds everything that has a name, and does what has a key. An ARN that is put in is opened. */
-export default function Palette({ commands, onClose }: { commands: readonly Command[]; onClose: () => void }) {
+export function Palette({ commands, onClose }: { commands: readonly Command[]; onClose: () => void }) {
   const [, navigate] = useLocation();
   const [query, setQuery] = useState("");
   const [active, setActive] = useState(0);
@@ -59,7 +59,7 @@ export default function Palette({ commands, onClose }: { commands: readonly Comm
   return (
     <Dialog title="Find or do something" onClose={onClose} className="palette">
       <input
-        autoFocus
+        data-first
         type="text"
         role="combobox"
         aria-label="Find or do something"

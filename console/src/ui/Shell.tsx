@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useLive } from "../live/LiveProvider";
@@ -6,10 +6,9 @@ import { Dialog } from "./Dialog";
 import { Icon } from "./Icon";
 import type { IconName } from "./Icon";
 import { isTyping, KEYS } from "./keys";
+import { Palette } from "./Palette";
 import { applyTheme, chosenTheme, THEMES } from "./theme";
 import type { Theme } from "./theme";
-
-const Palette = lazy(() => import("./Palette"));
 
 const PLACES: readonly { path: string; label: string; icon: IconName; key: string }[] = [
   { path: "/machines", label: "State machines", icon: "machine", key: "m" },
@@ -37,7 +36,7 @@ export function Shell({ children }: { children: ReactNode }) {
     setTheme(next);
   };
   const onKey = useRef<(event: KeyboardEvent) => void>(() => {});
-  const sequence = useRef(0);
+  const sequence = useRef(-Infinity);
   onKey.current = (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();
@@ -46,7 +45,7 @@ export function Shell({ children }: { children: ReactNode }) {
     }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (event.timeStamp - sequence.current < SEQUENCE_MS) {
-      sequence.current = 0;
+      sequence.current = -Infinity;
       const place = PLACES.find((place) => place.key === event.key);
       if (place) navigate(place.path);
       return;
@@ -95,10 +94,10 @@ export function Shell({ children }: { children: ReactNode }) {
         </nav>
         <div className="bar-end">
           <LiveMark />
-          <button type="button" className="button find" onClick={() => setShows("palette")} aria-label="Find or do something">
+          <button type="button" className="button find" onClick={() => setShows("palette")} title="Find or do something (Ctrl K)">
             <Icon name="search" size={14} />
             <span className="find-label">Find</span>
-            <kbd>Ctrl K</kbd>
+            <kbd aria-hidden="true">Ctrl K</kbd>
           </button>
           <button type="button" className="icon-button is-wide-only" onClick={() => setShows("keys")} aria-label="Keys" title="Keys (?)">
             <Icon name="keyboard" />
@@ -112,16 +111,14 @@ export function Shell({ children }: { children: ReactNode }) {
         {children}
       </div>
       {shows === "palette" && (
-        <Suspense>
-          <Palette
-            onClose={() => setShows(null)}
-            commands={[
-              ...PLACES.map((place) => ({ id: place.path, title: place.label, kind: "Page", run: () => navigate(place.path) })),
-              { id: "theme", title: "Change the theme", kind: "Command", run: nextTheme },
-              { id: "keys", title: "Show all keys", kind: "Command", run: () => setShows("keys") },
-            ]}
-          />
-        </Suspense>
+        <Palette
+          onClose={() => setShows(null)}
+          commands={[
+            ...PLACES.map((place) => ({ id: place.path, title: place.label, kind: "Page", run: () => navigate(place.path) })),
+            { id: "theme", title: "Change the theme", kind: "Command", run: nextTheme },
+            { id: "keys", title: "Show all keys", kind: "Command", run: () => setShows("keys") },
+          ]}
+        />
       )}
       {shows === "keys" && (
         <Dialog title="Keys" onClose={() => setShows(null)}>

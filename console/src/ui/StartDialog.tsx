@@ -34,7 +34,7 @@ export function StartDialog({ machineArn, input: given, onClose }: { machineArn:
         <label>
           Input
           <textarea
-            autoFocus
+            data-first
             rows={12}
             spellCheck={false}
             value={input}

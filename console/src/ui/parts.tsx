@@ -164,7 +164,7 @@ export function Tabs({ items, chosen, onChoose, label }: { items: readonly TabIt
             else if (event.key === "ArrowLeft") move(-1);
           }}
         >
-          {item.label}
+          {item.label}{" "}
           {item.count === undefined ? null : <span className="count">{item.count.toLocaleString("en")}</span>}
         </button>
       ))}

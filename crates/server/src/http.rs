@@ -17,6 +17,7 @@ use crate::backup::{Ask, Backups};
 use crate::body::{Room, Share, Unreadable};
 use crate::commits::Commits;
 use crate::connections::{Connections, Place};
+use crate::console::live::{self, Live};
 use crate::console::{self, Asset};
 use crate::front::{self, ReadApis};
 use crate::functions::Functions;
@@ -70,6 +71,7 @@ pub(crate) struct Services {
     pub(crate) in_flight: Arc<InFlight>,
     backups: Backups,
     console: &'static [Asset],
+    live: Arc<Live>,
 }
 
 impl Services {
@@ -89,6 +91,7 @@ impl Services {
         in_flight: Arc<InFlight>,
         backups: Backups,
         console: &'static [Asset],
+        live: Arc<Live>,
     ) -> Services {
         Services {
             functions,
@@ -106,6 +109,7 @@ impl Services {
             in_flight,
             backups,
             console,
+            live,
         }
     }
 }
@@ -144,6 +148,9 @@ pub(crate) async fn answer(
     {
         if let Some(message) = caller::page_refusal(request.headers(), services.address) {
             return response(error(403, "AccessDeniedException", &message, &request_id));
+        }
+        if path == live::PATH && request.method() == Method::GET {
+            return live::answer(&services.live, request.headers(), request.uri().query()).await;
         }
         return console::answer(
             services.console,

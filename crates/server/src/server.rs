@@ -18,6 +18,7 @@ use crate::backup::{self, Backups};
 use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
 use crate::console::Asset;
+use crate::console::live::Live;
 use crate::disk_space::DiskSpace;
 use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
@@ -134,6 +135,7 @@ pub struct Server {
     drain_for: Duration,
     inspected: Option<(Functions, Inspection)>,
     stop_within: Duration,
+    live: Arc<Live>,
 }
 
 impl Server {
@@ -196,8 +198,10 @@ impl Server {
         let (receiving, asked) = daemon.start(Arc::clone(&traces)).map_err(no_daemon)?;
         let (effects, released) = mpsc::channel(EFFECTS_MAX);
         let in_flight = Arc::new(InFlight::default());
+        let live = Arc::new(Live::new());
         let observers = Observers::new(vec![
             // One line for each observer.
+            Arc::clone(&live) as Arc<dyn Observer>,
             Arc::clone(&logs) as Arc<dyn Observer>,
         ]);
         let run = Run::new(
@@ -248,6 +252,7 @@ impl Server {
             Arc::clone(&in_flight),
             Backups::new(&options.data),
             options.console,
+            Arc::clone(&live),
         ));
         let connections = Arc::clone(&services.connections);
         serve_daemon(&runtime, asked, &services, is_stopping.clone()).map_err(no_daemon)?;
@@ -261,6 +266,10 @@ impl Server {
                 async move { http::answer(&services, request, peer, place).await }
             },
         ));
+        live.start().map_err(|cause| Error::System {
+            action: "start the thread of the console's live stream".to_string(),
+            cause,
+        })?;
         let thread = run.start(|error| {
             tracing::error!(%error, "the store has failed: nothing more is acknowledged; restart to recover");
         })?;
@@ -282,6 +291,7 @@ impl Server {
             drain_for: options.drain_for,
             inspected,
             stop_within: options.stop_within,
+            live,
         })
     }
 
@@ -322,6 +332,8 @@ impl Server {
         });
         // The listener may have ended by itself; then there is nobody to tell.
         let _ = self.stopping.send(true);
+        // Streams that would never end by themselves.
+        self.live.close();
         self.handle.drain();
         let in_flight = Arc::clone(&self.in_flight);
         // The pool refuses at once what waits in it, and kills what runs when the same time is over.

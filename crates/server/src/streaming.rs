@@ -218,6 +218,20 @@ pub(crate) struct Parts {
     end: Option<oneshot::Receiver<Result<InvokeReply, Unrun>>>,
 }
 
+impl Parts {
+    /// A body of what comes from elsewhere than a function. It ends when the sender goes.
+    pub(crate) fn plain(parts: mpsc::Receiver<StreamPart>) -> Parts {
+        // Nobody tells its end but the parts.
+        let (_, end) = oneshot::channel();
+        Parts {
+            framing: Framing::Plain,
+            first: None,
+            parts,
+            end: Some(end),
+        }
+    }
+}
+
 /// How parts become bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
@@ -225,6 +239,8 @@ enum Framing {
     EventStream,
     /// The parts alone; an error breaks the body off.
     Raw,
+    /// The parts alone, and nobody says how they ended.
+    Plain,
 }
 
 impl Body for Parts {
@@ -246,12 +262,15 @@ impl Body for Parts {
             let bytes = match this.parts.poll_recv(context) {
                 Poll::Ready(Some(StreamPart::Start { .. })) => continue,
                 Poll::Ready(Some(StreamPart::Data(bytes))) => match this.framing {
-                    Framing::Raw => bytes,
+                    Framing::Raw | Framing::Plain => bytes,
                     Framing::EventStream => {
                         event_stream::event("PayloadChunk", "application/octet-stream", &bytes)
                             .into()
                     }
                 },
+                Poll::Ready(None) if this.framing == Framing::Plain => {
+                    return Poll::Ready(None);
+                }
                 Poll::Ready(None) => {
                     let Poll::Ready(ended) = Pin::new(end).poll(context) else {
                         return Poll::Pending;
@@ -261,7 +280,7 @@ impl Body for Parts {
                     match (this.framing, ended) {
                         (Framing::EventStream, ended) => complete(ended).into(),
                         (Framing::Raw, Ok(reply)) if reply.function_error.is_none() => continue,
-                        (Framing::Raw, _) => {
+                        (Framing::Raw | Framing::Plain, _) => {
                             let text = "the function failed in the middle of its response";
                             return Poll::Ready(Some(Err(std::io::Error::other(text))));
                         }

@@ -68,7 +68,7 @@ pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow
 pub use rows::log_group::LogGroup;
 pub use shard::Shard;
 pub use stepwell_engine::{
-    Definition, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,
+    Definition, Details, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,
 };
 pub use test_state::{OpenTest, Tested, test_state};
 pub use validation::validate_definition;

@@ -51,7 +51,7 @@ fn one(out: &mut String, service: &Service, namespace: &str, model: &Model) -> R
     writeln!(out, "export namespace {namespace} {{")?;
     for (name, shape) in &model.shapes {
         let is_reached = reached.inputs.contains(name) || reached.outputs.contains(name);
-        if !is_reached || shape.exception {
+        if !is_reached {
             continue;
         }
         if shape.kind == "structure" {

@@ -1,4 +1,4 @@
-import { readCause, retryStory } from "../../model/failure";
+import { framesOf, readCause, retryStory } from "../../model/failure";
 import type { Run, Visit } from "../../model/history";
 import { Icon } from "../../ui/Icon";
 
@@ -29,16 +29,31 @@ export function ErrorFirst({ run, culprit, onChoose }: { run: Run; culprit: Visi
         </h2>
         {cause.message && <p className="cause">{cause.message}</p>}
         {story && <p className="quiet">{story}.</p>}
-        {cause.stack !== null && cause.stack.length > 0 && (
-          <pre className="stack" tabIndex={0} aria-label="Stack trace">
-            {cause.stack.map((line, index) => (
-              <div key={index} className={/node_modules|node:internal|\/var\/runtime/.test(line) ? "quiet" : ""}>
-                {line}
-              </div>
-            ))}
-          </pre>
-        )}
+        {cause.stack !== null && <Stack stack={cause.stack} />}
       </div>
     </section>
+  );
+}
+
+/** The lines of the handler's own code; those of the runtime below it when they are asked for. */
+function Stack({ stack }: { stack: readonly string[] }) {
+  const frames = framesOf(stack);
+  const lastOwn = frames.findLastIndex((frame) => frame.isOwn);
+  const [own, others] = lastOwn < 0 ? [frames, []] : [frames.slice(0, lastOwn + 1), frames.slice(lastOwn + 1)];
+  if (frames.length === 0) return null;
+  return (
+    <>
+      <pre className="stack" tabIndex={0} aria-label="Stack trace">
+        {own.map((frame) => frame.text).join("\n")}
+      </pre>
+      {others.length > 0 && (
+        <details className="others">
+          <summary>{others.length} more of the runtime</summary>
+          <pre className="stack" tabIndex={0} aria-label="Rest of the stack trace">
+            {others.map((frame) => frame.text).join("\n")}
+          </pre>
+        </details>
+      )}
+    </>
   );
 }

@@ -1,9 +1,8 @@
 import { useMemo } from "react";
 import { eventSummary } from "../../model/dataFlow";
-import { detailsOf, instantOf } from "../../model/history";
+import { instantOf } from "../../model/history";
 import type { HistoryEvent, Run } from "../../model/history";
 import { clockText, durationText } from "../../model/time";
-import { Json } from "../../ui/Json";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { useQueryState } from "../../ui/useQueryState";
@@ -36,7 +35,7 @@ export function EventTable(props: {
   const columns = useMemo<Column<HistoryEvent>[]>(() => {
     const from = run.startedAt ?? 0;
     return [
-      { id: "id", title: "Id", width: "64px", isNumber: true, cell: (event) => event.id },
+      { id: "id", title: "Id", width: "52px", isNumber: true, cell: (event) => event.id },
       {
         id: "type",
         title: "Type",
@@ -57,7 +56,6 @@ export function EventTable(props: {
       { id: "at", title: "At", width: "112px", isMinor: true, isNumber: true, cell: (event) => clockText(instantOf(event)) },
     ];
   }, [run]);
-  const event = chosen === null ? undefined : events[chosen - 1];
   return (
     <>
       <div className="filters">
@@ -85,14 +83,6 @@ export function EventTable(props: {
         chosen={chosen}
         total={events.length}
       />
-      {event && (
-        <section className="event">
-          <h3>
-            {event.id} {event.type}
-          </h3>
-          <Json text={JSON.stringify(detailsOf(event))} label="the details of the event" />
-        </section>
-      )}
     </>
   );
 }

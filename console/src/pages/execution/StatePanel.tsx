@@ -5,6 +5,7 @@ import { dataFlow } from "../../model/dataFlow";
 import type { Pane } from "../../model/dataFlow";
 import type { StateNode } from "../../model/definition";
 import { readCause } from "../../model/failure";
+import { detailsOf } from "../../model/history";
 import type { HistoryEvent, Run, Visit } from "../../model/history";
 import { durationText } from "../../model/time";
 import { Icon } from "../../ui/Icon";
@@ -20,24 +21,35 @@ export function StatePanel(props: {
   state: StateNode | undefined;
   run: Run;
   events: readonly HistoryEvent[];
+  /** An event of the table that is chosen; it comes first. */
+  event: HistoryEvent | undefined;
   onChoose: (visit: number) => void;
   onClose: () => void;
 }) {
-  const { visit, state, run, events, onChoose, onClose } = props;
+  const { visit, state, run, events, event, onChoose, onClose } = props;
   const name = visit?.name ?? state?.name ?? "";
   const same = useMemo(() => run.visits.filter((one) => one.name === name).slice(0, STEPS_MAX), [run, name]);
   const at = same.findIndex((one) => one.index === visit?.index);
+  const isOfExecution = visit === undefined && state === undefined;
   return (
-    <aside className="panel" aria-label={`State ${name}`}>
+    <aside className="panel" aria-label={isOfExecution ? "Event" : `State ${name}`}>
       <header>
         <div>
-          <span className="quiet">{visit?.type ?? state?.type}</span>
-          <h2>{name}</h2>
+          <span className="quiet">{isOfExecution ? "Execution" : (visit?.type ?? state?.type)}</span>
+          <h2>{isOfExecution ? event?.type : name}</h2>
         </div>
-        <button type="button" className="icon-button" onClick={onClose} aria-label="Close the state">
+        <button type="button" className="icon-button" onClick={onClose} aria-label="Close the panel">
           <Icon name="cross" />
         </button>
       </header>
+      {event && (
+        <section>
+          <h3>
+            Event {event.id}, {event.type}
+          </h3>
+          <Json text={JSON.stringify(detailsOf(event))} label="the details of the event" />
+        </section>
+      )}
       {same.length > 1 && (
         <div className="steps" role="group" aria-label="Visits of this state">
           <button type="button" className="button" disabled={at <= 0} onClick={() => onChoose(same[at - 1]?.index ?? 0)} aria-label="Visit before">
@@ -52,7 +64,7 @@ export function StatePanel(props: {
           </button>
         </div>
       )}
-      {visit === undefined ? (
+      {isOfExecution ? null : visit === undefined ? (
         <>
           <p className="quiet">This state was not entered.</p>
           {state && <Json text={JSON.stringify(state.fields)} label="the definition of the state" />}

@@ -91,12 +91,19 @@ function BarRow({ bar, isCollapsed, onToggle, onChoose }: { bar: Bar; isCollapse
             title={spanTitle(span.kind, span.number, span.duration)}
           />
         ))}
-        <span className={`bar-time${bar.to > 0.82 ? " is-left" : ""}`} style={bar.to > 0.82 ? { right: `${(1 - bar.from) * 100}%` } : { left: `${bar.to * 100}%` }}>
+        <span className="bar-time" style={timePlace(bar)}>
           {durationText(bar.duration)}
         </span>
       </span>
     </>
   );
+}
+
+/** Behind the bar, else before it, else in it. */
+function timePlace(bar: Bar): CSSProperties {
+  if (bar.to <= 0.88) return { left: `${bar.to * 100}%` };
+  if (bar.from >= 0.12) return { right: `${(1 - bar.from) * 100}%` };
+  return { right: `${(1 - bar.to) * 100}%`, color: "var(--ink)" };
 }
 
 function spanTitle(kind: string, number: number, duration: number): string {

@@ -3,6 +3,8 @@
 //! The files come with [`crate::Options`], compressed when they were built. The page is a client of the AWS API like
 //! any other; what it may do is in its content security policy and in [`crate::caller`].
 
+pub(crate) mod live;
+
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::header::{

@@ -1,0 +1,88 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { executionPath } from "../src/model/arn";
+import { launch, open } from "./browser";
+import { flow } from "./machines";
+import { Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("what is shown survives a crash of the server", async () => {
+  const machine = await server.createMachine("Crashed", flow);
+  const execution = await server.start(machine, { items: [1], seconds: 4 }, "crashed");
+  const { page, faults, close } = await open(browser, server.url, executionPath(execution));
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.locator(".state.tone-busy", { hasText: "Short wait" }).waitFor();
+  await server.restart();
+  await page.getByText("Live", { exact: true }).waitFor();
+  // The wait goes on in the new process; its end comes by the new stream.
+  await page.getByRole("status", { name: "Status" }).getByText("Succeeded").waitFor();
+  await page.locator(".state.tone-good", { hasText: "Done" }).waitFor();
+  expect(faults).toEqual([]);
+  await close();
+});
+
+/** Messages of the stream, as they come. */
+async function* messages(url: string, headers: Record<string, string> = {}): AsyncGenerator<{ id: string; event: string; data: string }> {
+  const response = await fetch(url, { headers });
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    text += new TextDecoder().decode(chunk as Uint8Array);
+    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+      const fields = Object.fromEntries(text.slice(0, end).split("\n").map((line) => line.split(/: (.*)/s).slice(0, 2)));
+      text = text.slice(end + 2);
+      if (fields["id"]) yield { id: fields["id"], event: fields["event"] ?? "", data: fields["data"] ?? "" };
+    }
+  }
+}
+
+test("who comes back gets what it missed, once", async () => {
+  const machine = await server.createMachine("Streamed", flow);
+  const stream = `${server.url}/console/live`;
+  const started: string[] = [];
+  const begin = async (): Promise<void> => void started.push(await server.start(machine, { items: [], seconds: 0 }));
+  const first = messages(stream);
+  const firstMessage = first.next();
+  // The stream counts its client before it answers; until then nobody listens.
+  const waiting = setInterval(() => void begin(), 200);
+  const { value: seen } = await firstMessage;
+  clearInterval(waiting);
+  await first.return(undefined);
+  if (!seen) throw new Error("the stream told nothing");
+  // Nobody listens now but one client that keeps the messages coming.
+  const keeper = messages(stream);
+  const kept = keeper.next();
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  await begin();
+  const { value: missed } = await kept;
+  await keeper.return(undefined);
+  const back = messages(stream, { "last-event-id": seen.id });
+  const ids: string[] = [];
+  for await (const message of back) {
+    ids.push(message.id);
+    if (message.id === missed?.id) break;
+  }
+  const number = (id: string): number => Number(id.split("-").pop());
+  const from = number(seen.id);
+  expect(ids.map(number)).toEqual(Array.from({ length: number(missed?.id ?? "") - from }, (_, index) => from + index + 1));
+  // Of another run of the server: everything must be read again.
+  const other = messages(stream, { "last-event-id": "another-run-7" });
+  expect((await other.next()).value).toMatchObject({ event: "reset" });
+  await other.return(undefined);
+});
+
+test("no page of another origin listens", async () => {
+  const answered = await fetch(`${server.url}/console/live`, { headers: { origin: "http://page.example" } });
+  expect(answered.status).toBe(403);
+  await answered.body?.cancel();
+});
