@@ -4,8 +4,21 @@
 //! `AWS_ENDPOINT_URL_<ID>` but in lower case, the name in the scope of its signatures, and what its `X-Amz-Target`
 //! begins with.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// `ID SIGNING_NAME TARGET_PREFIX` a line, in the order of the ids; `-` for no prefix.
 const SERVICES: &str = include_str!("services.txt");
+
+/// Read once: every request asks which service it is for.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| SERVICES.lines().filter_map(row).collect());
+
+/// The first row of each prefix.
+static BY_TARGET: LazyLock<HashMap<&'static str, &'static Row>> = LazyLock::new(|| {
+    let rows = ROWS.iter().rev();
+    rows.filter_map(|row| Some((row.target_prefix?, row)))
+        .collect()
+});
 
 /// What a request tells of the service that it is for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,18 +33,20 @@ pub struct Signs<'a> {
 
 /// Whether a service has this id: lower case, `_` for blanks, such as `dynamodb` or `cloudwatch_logs`.
 pub fn is_id(id: &str) -> bool {
-    rows().any(|row| row.id == id)
+    ROWS.iter().any(|row| row.id == id)
 }
 
 /// The name in the scope of the signatures of a service.
 pub fn signing_name(id: &str) -> Option<&'static str> {
-    rows().find(|row| row.id == id).map(|row| row.signing_name)
+    let row = ROWS.iter().find(|row| row.id == id);
+    row.map(|row| row.signing_name)
 }
 
 /// The ids that are most like `id`, at most three, best first.
 pub fn similar_ids(id: &str) -> Vec<&'static str> {
-    let mut ranked: Vec<(usize, &'static str)> = rows()
-        .map(|row| (distance(id, &row), row.id))
+    let mut ranked: Vec<(usize, &'static str)> = ROWS
+        .iter()
+        .map(|row| (distance(id, row), row.id))
         .filter(|(distance, _)| *distance <= DISTANCE_MAX)
         .collect();
     ranked.sort_unstable();
@@ -43,18 +58,16 @@ pub fn similar_ids(id: &str) -> Vec<&'static str> {
 /// - Several services sign with one name (`ses`, `rds`): then what the SDK says of itself decides, else the service
 ///   that has the name for its id, else the shortest id.
 pub fn identify(signs: Signs<'_>) -> Option<&'static str> {
-    let by_target = signs
-        .target_prefix
-        .and_then(|prefix| rows().find(|row| row.target_prefix == Some(prefix)));
+    let by_target = signs.target_prefix.and_then(|prefix| BY_TARGET.get(prefix));
     if let Some(row) = by_target {
         return Some(row.id);
     }
     let name = signs.signing_name?;
-    let rank = |row: &Row| {
+    let rank = |row: &&Row| {
         let is_said = signs.api == Some(row.id);
         (!is_said, row.id != name, row.id.len())
     };
-    rows()
+    ROWS.iter()
         .filter(|row| row.signing_name == name)
         .min_by_key(rank)
         .map(|row| row.id)
@@ -66,14 +79,12 @@ struct Row {
     target_prefix: Option<&'static str>,
 }
 
-fn rows() -> impl Iterator<Item = Row> {
-    SERVICES.lines().filter_map(|line| {
-        let mut words = line.split(' ');
-        Some(Row {
-            id: words.next()?,
-            signing_name: words.next()?,
-            target_prefix: words.next().filter(|prefix| *prefix != "-"),
-        })
+fn row(line: &'static str) -> Option<Row> {
+    let mut words = line.split(' ');
+    Some(Row {
+        id: words.next()?,
+        signing_name: words.next()?,
+        target_prefix: words.next().filter(|prefix| *prefix != "-"),
     })
 }
 
