@@ -3,6 +3,7 @@
 mod lease;
 mod load;
 mod plan;
+mod processors;
 mod start;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ use lease::{Lease, WaitGuard};
 pub use load::Load;
 use load::{Counted, one};
 use plan::{Decision, Demand, EnvironmentId, Limits, Plan, Ticket};
+use processors::Processors;
 
 /// How a pool is made.
 pub struct PoolOptions {
@@ -144,6 +146,7 @@ struct Shared {
     waiting: BTreeMap<Ticket, oneshot::Sender<Grant>>,
     /// Runtimes whose mismatch with the Node.js on this machine has been told.
     told_runtimes: Vec<String>,
+    processors: Processors,
     sweeps: bool,
     /// When the plan is looked at next although nothing has changed.
     looks_at: Option<Duration>,
@@ -239,6 +242,7 @@ impl Pool {
             starting: BTreeMap::new(),
             waiting: BTreeMap::new(),
             told_runtimes: Vec::new(),
+            processors: Processors::default(),
             sweeps: false,
             looks_at: None,
             is_killed: false,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::load::Load;
 use crate::invocation::ThrottleReason;
-use group::{Environment, Function, Group, State, Waiting};
+use group::{Environment, Function, Group, Moment, State, Waiting};
 
 /// Names one environment for the life of the pool; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +105,8 @@ pub(crate) struct Plan<B> {
     /// Memory sizes of all environments.
     memory_mb: u64,
     next_id: u64,
+    /// No processor of the machine is free.
+    is_busy: bool,
     is_closed: bool,
 }
 
@@ -124,6 +126,7 @@ impl<B: Clone> Plan<B> {
             running: 0,
             memory_mb: 0,
             next_id: 1,
+            is_busy: false,
             is_closed: false,
         }
     }
@@ -149,8 +152,9 @@ impl<B: Clone> Plan<B> {
             .expect("a group has its function")
             .concurrency += 1;
         group.notice_demand(now, self.limits.idle_after);
+        let is_busy = self.is_busy;
         // The last used environment has the warmest caches, and lets the others grow old and end.
-        if !group.is_crowded(self.limits.crowd_max, now)
+        if !group.is_crowded(self.limits.crowd_max, Moment { now, is_busy })
             && let Some(id) = group.shared.pop().or_else(|| group.idle.pop())
         {
             self.run(id, now);
@@ -202,6 +206,10 @@ impl<B: Clone> Plan<B> {
         if is_healthy {
             group.learn(took);
         }
+        group.ended_at = now;
+        if group.running > self.limits.crowd_max {
+            group.spread_at = now;
+        }
         group.running -= 1;
         group.shared.retain(|shared| *shared != id);
         let capacity = group.capacity;
@@ -245,17 +253,33 @@ impl<B: Clone> Plan<B> {
             .observe(processor_time, now);
     }
 
+    /// Whether somebody waits, so that it matters whether a processor is free.
+    pub(crate) fn is_hungry(&self) -> bool {
+        !self.hungry.is_empty()
+    }
+
+    /// Whether a processor of the machine was free in the last moments. Taken to be so until it is said.
+    pub(crate) fn notice_machine(&mut self, is_busy: bool) {
+        self.is_busy = is_busy;
+    }
+
+    fn moment(&self, now: Duration) -> Moment {
+        let is_busy = self.is_busy;
+        Moment { now, is_busy }
+    }
+
     /// Waiting invocations that get an environment that is free after all: the short ones that they waited for have
     /// taken too long, or are over. Ask after every change, before [`Plan::starts`].
     pub(crate) fn grants(&mut self, now: Duration) -> Vec<(Ticket, EnvironmentId)> {
         let mut granted = Vec::new();
+        let moment = self.moment(now);
         for at in self.hungry.iter().copied().collect::<Vec<_>>() {
             loop {
                 let group = self.groups.get_mut(&at).expect("a hungry group is known");
-                if group.waiting.is_empty() || group.is_crowded(self.limits.crowd_max, now) {
+                if group.waiting.is_empty() || group.is_crowded(self.limits.crowd_max, moment) {
                     break;
                 }
-                group.widen(now);
+                group.widen(moment);
                 let Some(id) = group.shared.pop().or_else(|| group.idle.pop()) else {
                     break;
                 };

@@ -32,6 +32,11 @@ impl Inner {
             // Nothing has been asked for yet.
             return ended;
         };
+        if shared.plan.is_hungry()
+            && let Some(is_busy) = shared.processors.look(now)
+        {
+            shared.plan.notice_machine(is_busy);
+        }
         for (ticket, id) in shared.plan.grants(now) {
             let grant = shared.take(id);
             if let Some(grant) = shared.deliver(ticket, grant) {

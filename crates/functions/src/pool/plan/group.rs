@@ -3,8 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::need::BOUND_PATIENCE;
 use super::{Demand, EnvironmentId, GroupId, Plan, Release, Ticket};
+
+/// When, and what the machine is like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: Duration,
+    /// No processor is free: one more process would only take turns with the others.
+    pub(super) is_busy: bool,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Function {
@@ -50,6 +57,10 @@ pub(super) struct Group<B> {
     wide_until: Duration,
     /// How long the next such finding holds.
     wide_for: Duration,
+    /// When more ran at one time than there are turns for.
+    pub(super) spread_at: Duration,
+    /// When the last invocation ended.
+    pub(super) ended_at: Duration,
     /// Starts that failed one after the other.
     pub(super) failures: u32,
     /// Until then nothing is started for this group but what an invocation waits for.
@@ -135,9 +146,16 @@ impl<B> Group<B> {
     ///
     /// - Only those that take little of a processor: each switch from one process to another costs as much.
     ///   Their time says nothing: where many run at one time, each takes long because it takes turns with the others.
-    /// - Not if it was just seen that who waits then waits for long: they do something else than compute.
-    pub(super) fn is_narrow(&self, now: Duration) -> bool {
-        now >= self.wide_until && self.processor_time.is_some_and(|time| time < SHORT)
+    /// - Not if it was just seen that who waits then waits for long: they do something else than compute. Unless
+    ///   that is because no processor is free.
+    pub(super) fn is_narrow(&self, moment: Moment) -> bool {
+        let is_short = self.processor_time.is_some_and(|time| time < SHORT);
+        is_short && (self.is_held_up(moment) || moment.now >= self.wide_until)
+    }
+
+    /// Whether invocations that are over soon would be over sooner if a processor were free.
+    pub(super) fn is_held_up(&self, moment: Moment) -> bool {
+        moment.is_busy && self.mean_run.is_some_and(|mean| mean < BRIEF)
     }
 
     /// An environment was looked at.
@@ -151,9 +169,9 @@ impl<B> Group<B> {
     /// Nobody waits for a turn any more. Where that is because the first one has waited in vain, that holds for a time,
     /// longer each time it is found again; then few run for a moment once more. While processes start, everybody waits,
     /// and nothing is found.
-    pub(super) fn widen(&mut self, now: Duration) {
-        if self.starting == 0 && self.is_narrow(now) && self.has_waited(BOUND_PATIENCE, now) {
-            self.wide_until = now + self.wide_for;
+    pub(super) fn widen(&mut self, moment: Moment) {
+        if self.starting == 0 && self.is_narrow(moment) && self.waits_in_vain(moment) {
+            self.wide_until = moment.now + self.wide_for;
             self.wide_for = (self.wide_for * 2).min(WIDE_MAX);
         }
     }
@@ -221,6 +239,8 @@ impl<B: Clone> Plan<B> {
             processor_time: None,
             wide_until: Duration::ZERO,
             wide_for: WIDE_MIN,
+            spread_at: Duration::ZERO,
+            ended_at: Duration::ZERO,
             failures: 0,
             not_before: Duration::ZERO,
         };
@@ -407,6 +427,8 @@ impl<B: Clone> Plan<B> {
 
 /// Processor time of an invocation from which on a process of its own costs little beside it.
 const SHORT: Duration = Duration::from_millis(1);
+/// An invocation that takes longer than this waits for something else than a processor, however busy they are.
+const BRIEF: Duration = Duration::from_millis(10);
 /// Bounds of how long it holds that who waits for short invocations waits for long.
 const WIDE_MIN: Duration = Duration::from_secs(1);
 const WIDE_MAX: Duration = Duration::from_secs(32);

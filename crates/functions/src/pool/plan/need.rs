@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::group::{Group, State};
+use super::group::{Group, Moment, State};
 use super::{EnvironmentId, GroupId, Plan, Start, Ticket};
 
 impl<B: Clone> Plan<B> {
@@ -44,14 +44,19 @@ impl<B: Clone> Plan<B> {
         if self.hungry.is_empty() {
             return None;
         }
+        let (moment, crowd_max) = (self.moment(now), self.limits.crowd_max);
         let looks = self.hungry.iter().flat_map(|at| {
             let group = &self.groups[at];
-            let patience = if group.is_free() {
-                group.crowd_patience(now)
-            } else {
-                PATIENCE
-            };
-            let impatient = group.waiting.front().map(|first| first.since + patience);
+            let impatient = group.waiting.front().map(|first| {
+                if group.is_free() && group.is_narrow(moment) || group.is_enough(crowd_max, moment)
+                {
+                    group.in_vain_at(first.since, moment)
+                } else if group.is_free() {
+                    first.since + CROWD_PATIENCE
+                } else {
+                    first.since + PATIENCE
+                }
+            });
             let again = (group.environments < group.provisioned).then_some(group.not_before);
             [impatient, again].into_iter().flatten()
         });
@@ -80,7 +85,7 @@ impl<B: Clone> Plan<B> {
     pub(super) fn first_unserved(&self, now: Duration) -> Option<(Ticket, GroupId)> {
         let unserved = self.hungry.iter().filter_map(|at| {
             let group = &self.groups[at];
-            if group.is_free() {
+            if group.is_free() || group.is_enough(self.limits.crowd_max, self.moment(now)) {
                 // It waits for a turn: an environment is there.
                 return None;
             }
@@ -181,23 +186,39 @@ impl<B> Group<B> {
 
     /// Whether so many run already, and are so short, that one more would get its turn on a processor no earlier in an
     /// environment of its own than after one of them, and cost a switch between processes.
-    pub(super) fn is_crowded(&self, crowd_max: u32, now: Duration) -> bool {
+    pub(super) fn is_crowded(&self, crowd_max: u32, moment: Moment) -> bool {
         if self.running < crowd_max {
             return false;
         }
-        if self.is_narrow(now) {
-            return !self.has_waited(BOUND_PATIENCE, now);
+        if self.is_narrow(moment) {
+            return !self.waits_in_vain(moment);
         }
-        self.waiting.len() < self.served_within(CROWD_PATIENCE, now)
+        self.waiting.len() < self.served_within(CROWD_PATIENCE, moment.now)
     }
 
-    /// How long an invocation waits although an environment is free.
-    fn crowd_patience(&self, now: Duration) -> Duration {
-        if self.is_narrow(now) {
-            BOUND_PATIENCE
-        } else {
-            CROWD_PATIENCE
+    /// Whether there are as many environments as may run at one time, so that one more would only be crowded.
+    pub(super) fn is_enough(&self, crowd_max: u32, moment: Moment) -> bool {
+        self.running >= crowd_max && self.is_narrow(moment) && !self.waits_in_vain(moment)
+    }
+
+    /// Whether the first one waits for longer than turns of those that take little of a processor are worth.
+    pub(super) fn waits_in_vain(&self, moment: Moment) -> bool {
+        let first = self.waiting.front();
+        first.is_some_and(|first| moment.now >= self.in_vain_at(first.since, moment))
+    }
+
+    /// From when on one that waits since `since` waits in vain.
+    ///
+    /// Time in which more ran than there are turns for does not count. Where no processor is free and one after the
+    /// other ends, a long wait only says that many wait: it would last as long in a process of one's own.
+    fn in_vain_at(&self, since: Duration, moment: Moment) -> Duration {
+        let since = since.max(self.spread_at);
+        let bound = since + BOUND_PATIENCE;
+        if self.is_held_up(moment) {
+            let stuck = self.ended_at + BOUND_PATIENCE;
+            return bound.max(stuck).min(since + BUSY_PATIENCE);
         }
+        bound
     }
 
     /// None as soon as the first one has waited longer: what the others took says nothing then.
@@ -215,6 +236,8 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// How long an invocation waits for short ones while an environment is free, because the processors are busy.
 const CROWD_PATIENCE: Duration = Duration::from_millis(2);
 /// The same for invocations that take little of a processor.
-pub(super) const BOUND_PATIENCE: Duration = Duration::from_millis(20);
+const BOUND_PATIENCE: Duration = Duration::from_millis(20);
+/// The same where no processor is free.
+const BUSY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a start counts among those that go on: a function whose init takes long keeps nobody else from starting.
 const TURN: Duration = Duration::from_secs(1);

@@ -325,6 +325,8 @@ impl World {
                 if self.pick(4) == 0 {
                     let time = Duration::from_micros([50, 500, 5_000][self.pick(3)]);
                     self.plan.observe(id, time, self.now);
+                    let is_busy = self.pick(2) == 0;
+                    self.plan.notice_machine(is_busy);
                     // The look that was agreed on may come sooner now.
                     self.after_change();
                 }
@@ -407,8 +409,12 @@ impl World {
             // Nobody waits beside an environment that could take it, but for a turn of short invocations.
             if let (Some(first), true) = (group.waiting.front(), group.is_free()) {
                 assert!(group.running >= self.limits.crowd_max);
-                let most = if group.is_narrow(self.now) { 20 } else { 2 };
-                assert!(self.now - first.since <= Duration::from_millis(most));
+                let (since, most) = if group.is_narrow(self.plan.moment(self.now)) {
+                    (first.since.max(group.spread_at), 1000)
+                } else {
+                    (first.since, 2)
+                };
+                assert!(self.now - since <= Duration::from_millis(most));
             }
         }
         for ticket in self.waiting.keys() {

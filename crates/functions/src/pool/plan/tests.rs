@@ -334,6 +334,38 @@ fn who_has_waited_in_vain_for_those_that_take_little_ends_the_waiting() {
 }
 
 #[test]
+fn while_no_processor_is_free_they_wait_for_one_another_however_many_they_are() {
+    let (mut seen, ids) = three_after(Duration::from_millis(5), Some(Duration::from_micros(100)));
+    seen.plan.notice_machine(true);
+    assert_eq!(seen.request("f"), Decision::Run(ids[2]));
+    let turns: Vec<_> = (0..60).map(|_| seen.wait("f")).collect();
+    for turn in &turns[..50] {
+        seen.now += Duration::from_millis(4);
+        assert_eq!(seen.plan.grants(seen.now), []);
+        assert_eq!(seen.starts(), []);
+        assert_eq!(seen.release(ids[2]), Release::Run(vec![*turn]));
+    }
+    // Nothing ends any more: what runs now is not like those before.
+    let look = seen.now + Duration::from_millis(20);
+    assert_eq!(seen.plan.next_look(seen.now), Some(look));
+    seen.now = look;
+    let granted = [(turns[50], ids[1]), (turns[51], ids[0])];
+    assert_eq!(seen.plan.grants(seen.now), granted);
+}
+
+#[test]
+fn who_waits_for_something_else_than_a_processor_waits_no_longer_on_a_busy_machine() {
+    let (mut seen, ids) = three_after(Duration::from_millis(15), Some(Duration::from_micros(100)));
+    seen.plan.notice_machine(true);
+    assert_eq!(seen.request("f"), Decision::Run(ids[2]));
+    let turns = [seen.wait("f"), seen.wait("f")];
+    seen.now += Duration::from_millis(15);
+    assert_eq!(seen.release(ids[2]), Release::Run(vec![turns[0]]));
+    seen.now += Duration::from_millis(5);
+    assert_eq!(seen.plan.grants(seen.now), [(turns[1], ids[1])]);
+}
+
+#[test]
 fn a_rising_demand_starts_spares_ahead() {
     let mut seen = Seen::new(Limits {
         spare_memory_mb_max: 128 * 10,
