@@ -25,6 +25,8 @@ pub(crate) struct Endpoint {
     port: u16,
     /// Begins with `/`.
     path: String,
+    /// Path and query.
+    target: String,
 }
 
 impl Endpoint {
@@ -42,6 +44,9 @@ impl Endpoint {
                 .to_string(),
             port: authority.port_u16().unwrap_or(80),
             path: uri.path().to_string(),
+            target: uri
+                .path_and_query()
+                .map_or_else(|| "/".to_string(), ToString::to_string),
         })
     }
 
@@ -73,29 +78,6 @@ pub(crate) async fn post(
     post: &Post,
     headers: &[(&'static str, String)],
 ) -> Result<Reply, Failure> {
-    match tokio::time::timeout(PATIENCE, exchange(endpoint, post, headers)).await {
-        Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(cause)) => Err(unreached(format!(
-            "the endpoint http://{} cannot be reached: {cause}",
-            endpoint.authority
-        ))),
-        Err(_) => Err(unreached(format!(
-            "the endpoint http://{} did not answer within {} seconds",
-            endpoint.authority,
-            PATIENCE.as_secs()
-        ))),
-    }
-}
-
-async fn exchange(
-    endpoint: &Endpoint,
-    post: &Post,
-    headers: &[(&'static str, String)],
-) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let mut request = Request::post(&endpoint.path)
         .header("host", &endpoint.authority)
         .header("content-type", post.content_type);
@@ -105,7 +87,64 @@ async fn exchange(
     for (name, value) in headers {
         request = request.header(*name, value);
     }
-    let request = request.body(Full::new(Bytes::from(post.body.clone())))?;
+    let request = request.body(Full::new(Bytes::from(post.body.clone())));
+    send(endpoint, request, PATIENCE).await
+}
+
+/// - `headers`: names and values, beside `host`.
+pub(crate) async fn call(
+    endpoint: &Endpoint,
+    method: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    patience: Duration,
+) -> Result<Reply, Failure> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(&endpoint.target)
+        .header("host", &endpoint.authority);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::from(body.to_string())));
+    send(endpoint, request, patience).await
+}
+
+async fn send(
+    endpoint: &Endpoint,
+    request: Result<Request<Full<Bytes>>, hyper::http::Error>,
+    patience: Duration,
+) -> Result<Reply, Failure> {
+    let request = request.map_err(|error| Failure {
+        code: "InvalidRequest".to_string(),
+        message: format!(
+            "no request can be made for http://{}: {error}",
+            endpoint.authority
+        ),
+        is_retryable: false,
+    })?;
+    match tokio::time::timeout(patience, exchange(endpoint, request)).await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(cause)) => Err(unreached(format!(
+            "the endpoint http://{} cannot be reached: {cause}",
+            endpoint.authority
+        ))),
+        Err(_) => Err(unreached(format!(
+            "the endpoint http://{} did not answer within {} seconds",
+            endpoint.authority,
+            patience.as_secs()
+        ))),
+    }
+}
+
+async fn exchange(
+    endpoint: &Endpoint,
+    request: Request<Full<Bytes>>,
+) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let sent = async move {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();

@@ -1,7 +1,7 @@
 //! Calls of AWS services that Stepwell does not serve itself, at the endpoints that it was given.
 //!
 //! Lives here: the messages that deliveries send (SQS, SNS, EventBridge), their wire forms, their signature, the HTTP
-//! client, and where each service is.
+//! client, where each service is, and the calls of API destinations with their tokens.
 //!
 //! Never here: durable state, retries (the shard decides them), a default endpoint: what has none is never called.
 //!
@@ -10,16 +10,20 @@
 mod client;
 mod message;
 mod signature;
+mod webhook;
 
 use std::collections::BTreeMap;
 
 use client::Endpoint;
+
+pub use webhook::{TokenRequest, Webhook};
 
 /// Where services are, and who calls them.
 pub struct Integrations {
     endpoints: BTreeMap<String, String>,
     region: String,
     credentials: Credentials,
+    tokens: webhook::Tokens,
 }
 
 /// What requests are signed with.
@@ -67,6 +71,7 @@ impl Integrations {
             endpoints,
             region: region.to_string(),
             credentials,
+            tokens: webhook::Tokens::default(),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use stepwell_functions::{Invocation, InvokeError, InvokeReply};
-use stepwell_integrations::{Integrations, Outgoing};
+use stepwell_integrations::{Failure, Integrations, Outgoing, TokenRequest, Webhook};
 use stepwell_service::{
-    BusEvent, DeliveryAction, DeliveryCall, DeliveryOutcome, FunctionReply, Message, Timestamp,
+    Authorization, BusEvent, DeliveryAction, DeliveryCall, DeliveryOutcome, EventsRequest,
+    FunctionReply, HttpCall, Message, Request, Timestamp, TokenCall,
 };
 
 use crate::functions::{Functions, Unrun, unrun_error};
@@ -69,18 +70,53 @@ async fn perform(
                     .await,
             )
         }
+        DeliveryAction::Call(webhook) => {
+            let token = webhook.token.as_ref().map(token_of);
+            let request = webhook_of(&webhook.call);
+            delivered(integrations.call(&request, token.as_ref()).await)
+        }
         DeliveryAction::Send(message) => {
             let outgoing = outgoing(call.payload.text(), message);
             let now_ms = now().as_millis();
-            match integrations.send(&call.target, &outgoing, now_ms).await {
-                Ok(()) => DeliveryOutcome::Delivered,
-                Err(failure) => DeliveryOutcome::Failed {
-                    code: failure.code,
-                    message: failure.message,
-                    is_retryable: failure.is_retryable,
-                },
-            }
+            delivered(integrations.send(&call.target, &outgoing, now_ms).await)
         }
+    }
+}
+
+fn delivered(sent: Result<(), Failure>) -> DeliveryOutcome {
+    match sent {
+        Ok(()) => DeliveryOutcome::Delivered,
+        Err(failure) => DeliveryOutcome::Failed {
+            code: failure.code,
+            message: failure.message,
+            is_retryable: failure.is_retryable,
+        },
+    }
+}
+
+/// Asks for the token of a connection; what to tell the shard.
+pub(crate) async fn authorize(integrations: &Integrations, asked: Authorization) -> Request {
+    let refused = integrations.authorize(&token_of(&asked.token)).await.err();
+    Request::Events(EventsRequest::EndAuthorization {
+        connection: asked.connection,
+        modified_ms: asked.modified_ms,
+        refused: refused.map(|failure| failure.message),
+    })
+}
+
+fn webhook_of(call: &HttpCall) -> Webhook {
+    Webhook {
+        method: call.method.clone(),
+        url: call.url.clone(),
+        headers: call.headers.clone(),
+        body: call.body.clone(),
+    }
+}
+
+fn token_of(token: &TokenCall) -> TokenRequest {
+    TokenRequest {
+        key: token.key.clone(),
+        request: webhook_of(&token.call),
     }
 }
 

@@ -48,6 +48,25 @@ async fn dispatch(
         Operation::PutPermission => EventsRequest::PutPermission(events::decode(body)?),
         Operation::RemovePermission => EventsRequest::RemovePermission(events::decode(body)?),
         Operation::PutEvents => EventsRequest::PutEvents(events::decode(body)?),
+        Operation::CreateConnection => {
+            EventsRequest::CreateConnection(Box::new(events::decode(body)?))
+        }
+        Operation::UpdateConnection => {
+            EventsRequest::UpdateConnection(Box::new(events::decode(body)?))
+        }
+        Operation::DeauthorizeConnection => {
+            EventsRequest::DeauthorizeConnection(events::decode(body)?)
+        }
+        Operation::DeleteConnection => EventsRequest::DeleteConnection(events::decode(body)?),
+        Operation::CreateApiDestination => {
+            EventsRequest::CreateApiDestination(events::decode(body)?)
+        }
+        Operation::UpdateApiDestination => {
+            EventsRequest::UpdateApiDestination(events::decode(body)?)
+        }
+        Operation::DeleteApiDestination => {
+            EventsRequest::DeleteApiDestination(events::decode(body)?)
+        }
         Operation::TagResource => EventsRequest::TagResource(events::decode(body)?),
         Operation::UntagResource => EventsRequest::UntagResource(events::decode(body)?),
         operation => return read(&handle.reader(), operation, body),
@@ -66,6 +85,14 @@ fn read(reader: &Reader, operation: Operation, body: &[u8]) -> Result<Vec<u8>, e
         }
         Operation::ListTargetsByRule => found(reader.list_targets_by_rule(&events::decode(body)?)),
         Operation::ListTagsForResource => found(reader.list_event_tags(&events::decode(body)?)),
+        Operation::DescribeConnection => found(reader.describe_connection(&events::decode(body)?)),
+        Operation::ListConnections => found(reader.list_connections(&events::decode(body)?)),
+        Operation::DescribeApiDestination => {
+            found(reader.describe_api_destination(&events::decode(body)?))
+        }
+        Operation::ListApiDestinations => {
+            found(reader.list_api_destinations(&events::decode(body)?))
+        }
         Operation::TestEventPattern => {
             Reader::test_event_pattern(&events::decode(body)?).map(rendered)
         }

@@ -104,6 +104,14 @@ pub(crate) async fn run(
                     in_flight.end_delivery(number);
                 });
             }
+            Effect::AuthorizeConnection(asked) => {
+                let integrations = Arc::clone(&integrations);
+                let handle = functions.handle.clone();
+                tokio::spawn(async move {
+                    let request = deliveries::authorize(&integrations, *asked).await;
+                    handle.report(request);
+                });
+            }
             Effect::DeliveryGivenUp {
                 target,
                 origin,

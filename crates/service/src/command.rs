@@ -161,6 +161,21 @@ pub enum EventsRequest {
     PutEvents(events::PutEventsRequest),
     TagResource(events::TagResourceRequest),
     UntagResource(events::UntagResourceRequest),
+    CreateConnection(Box<events::CreateConnectionRequest>),
+    UpdateConnection(Box<events::UpdateConnectionRequest>),
+    DeauthorizeConnection(events::DeauthorizeConnectionRequest),
+    DeleteConnection(events::DeleteConnectionRequest),
+    CreateApiDestination(events::CreateApiDestinationRequest),
+    UpdateApiDestination(events::UpdateApiDestinationRequest),
+    DeleteApiDestination(events::DeleteApiDestinationRequest),
+    /// What became of an [`Authorization`]; nobody waits for the answer.
+    EndAuthorization {
+        /// Name of the connection.
+        connection: String,
+        modified_ms: i64,
+        /// Why there is no token.
+        refused: Option<String>,
+    },
 }
 
 /// The changes of schedules and their groups.
@@ -333,6 +348,8 @@ pub enum Effect {
     CallService(Box<ServiceCall>),
     /// Give the outcome back as [`Request::EndDelivery`].
     Deliver(Box<DeliveryCall>),
+    /// Ask for a token, and give the outcome back as [`EventsRequest::EndAuthorization`].
+    AuthorizeConnection(Box<Authorization>),
     /// A delivery has ended without success: for people.
     DeliveryGivenUp {
         target: String,
@@ -409,6 +426,53 @@ pub enum DeliveryAction {
     },
     /// Send it to a queue, a topic or an event bus.
     Send(Message),
+    /// Call an API destination.
+    Call(Box<WebhookCall>),
+}
+
+/// An HTTP request of an API destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookCall {
+    pub call: HttpCall,
+    /// The request lacks a token, which this gets.
+    pub token: Option<TokenCall>,
+}
+
+/// An HTTP request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpCall {
+    pub method: String,
+    /// `http://` or `https://`.
+    pub url: String,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+/// Without what may be secret.
+impl std::fmt::Debug for HttpCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let url = self.url.split('?').next().unwrap_or_default();
+        write!(f, "{} {url}", self.method)
+    }
+}
+
+/// A request whose reply has an OAuth access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenCall {
+    /// What the token is for: a connection as it is now.
+    pub key: String,
+    pub call: HttpCall,
+}
+
+/// A connection whose client is to be authorised.
+#[derive(Debug)]
+pub struct Authorization {
+    /// Name of the connection.
+    pub connection: String,
+    /// Which of its changes asks.
+    pub modified_ms: i64,
+    pub token: TokenCall,
 }
 
 /// What a queue, a topic or an event bus needs beside the payload.

@@ -1,12 +1,13 @@
 //! From the engine's effects to those of the shard.
 
-use stepwell_engine::{Call, CallPattern, Effect as EngineEffect, Input, Timestamp};
+use stepwell_engine::{Call, CallPattern, Effect as EngineEffect, Input, Ticket, Timestamp};
 
 use crate::command::{Effect, FunctionCall};
 use crate::deliveries::unawaited;
+use crate::events::put_call;
 use crate::integration;
 use crate::shard::{Done, Shard};
-use crate::tasks;
+use crate::tasks::{self, Refused};
 
 impl Shard {
     /// Turns an effect of the engine into one of the shard.
@@ -60,6 +61,14 @@ impl Shard {
         if call.pattern == CallPattern::Activity {
             return self.queue_task(now, number, ticket, &call.resource);
         }
+        match put_call(number, &call) {
+            None => {}
+            Some(Ok(call)) => {
+                self.queue_put_task(call);
+                return Ok(());
+            }
+            Some(Err(refused)) => return self.fail_call(now, number, ticket, refused),
+        }
         let service_call = integration::service_call(&self.catalogue, number, &call);
         let effect = match service_call {
             Some(prepared) => prepared.map(|call| Effect::CallService(Box::new(call))),
@@ -79,15 +88,22 @@ impl Shard {
                 self.release_effect(effect);
                 Ok(())
             }
-            Err(refused) => self.advance(
-                now,
-                number,
-                Input::Failed {
-                    ticket,
-                    error: Some(refused.error.to_string()),
-                    cause: Some(refused.cause),
-                },
-            ),
+            Err(refused) => self.fail_call(now, number, ticket, refused),
         }
+    }
+
+    fn fail_call(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+        ticket: Ticket,
+        refused: Refused,
+    ) -> Done<()> {
+        let failed = Input::Failed {
+            ticket,
+            error: Some(refused.error.to_string()),
+            cause: Some(refused.cause),
+        };
+        self.advance(now, number, failed)
     }
 }

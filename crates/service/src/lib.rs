@@ -48,11 +48,12 @@ mod validation;
 mod versions;
 
 pub use command::{
-    Answer, Answered, BusEvent, CallStyle, Command, Committed, DeliveryAction, DeliveryCall,
-    DeliveryOutcome, Effect, EventInvocation, EventsRequest, ExecutionFacts, FunctionCall,
-    FunctionCode, FunctionReply, IamRequest, LambdaRequest, LiveEvents, LogTarget, LogsRequest,
-    LostTask, MachineFacts, MapRunPlace, Message, Refusal, Request, RequestId, SchedulerRequest,
-    Settings, TakenTask, TaskOutcome, UnknownRole,
+    Answer, Answered, Authorization, BusEvent, CallStyle, Command, Committed, DeliveryAction,
+    DeliveryCall, DeliveryOutcome, Effect, EventInvocation, EventsRequest, ExecutionFacts,
+    FunctionCall, FunctionCode, FunctionReply, HttpCall, IamRequest, LambdaRequest, LiveEvents,
+    LogTarget, LogsRequest, LostTask, MachineFacts, MapRunPlace, Message, Refusal, Request,
+    RequestId, SchedulerRequest, Settings, TakenTask, TaskOutcome, TokenCall, UnknownRole,
+    WebhookCall,
 };
 pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
 pub use fsck::{FINDINGS_MAX, Finding, KindCount, Report as FsckReport, fsck};

@@ -4,6 +4,7 @@ use stepwell_engine::{Identity, Input, Payload, Ticket, Timestamp};
 use stepwell_store::{Direction, Error};
 
 use crate::command::LostTask;
+use crate::events::is_put;
 use crate::integration;
 use crate::rows::history::text_at;
 use crate::rows::index::next_key;
@@ -106,8 +107,10 @@ impl Shard {
             return Ok(links.last().map(|(key, _)| next_key(key)));
         }
         self.answer_event_tasks(now)?;
+        self.answer_put_tasks(now)?;
         self.settle_all_nested(now)?;
         self.forget_returned()?;
+        self.recover_connections()?;
         Ok(None)
     }
 
@@ -146,6 +149,7 @@ impl Shard {
             let resource = self.resource_of(number, ticket)?;
             // What a crash cut off of our own operations has done nothing.
             let is_undone = integration::is_atomic(&resource)
+                || is_put(&resource)
                 || self.is_event_task(number, ticket, &resource)?;
             if retries || was_returned || is_undone {
                 called_again.push(ticket);

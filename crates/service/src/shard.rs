@@ -12,7 +12,7 @@ use crate::command::{
     Answer, Answered, Command, Committed, Effect, LiveEvents, Refusal, Request, RequestId, Settings,
 };
 use crate::deliveries::{self, Deliveries};
-use crate::events::Compiled;
+use crate::events::{Compiled, PutCall};
 use crate::facts::KnownFacts;
 use crate::map_runs::MapRuns;
 use crate::polls::Polls;
@@ -69,6 +69,8 @@ pub struct Shard {
     pub(crate) deliveries: Deliveries,
     pub(crate) dues: Dues,
     pub(crate) compiled: Compiled,
+    /// Task states that put events and have not been answered.
+    pub(crate) put_tasks: VecDeque<PutCall>,
     pub(crate) map_runs: MapRuns,
     pub(crate) facts: KnownFacts,
     /// State machines as their rows are, by name.
@@ -141,6 +143,7 @@ impl Shard {
             deliveries,
             dues: Dues::unread(),
             compiled: Compiled::default(),
+            put_tasks: VecDeque::new(),
             map_runs: MapRuns::default(),
             facts: KnownFacts::default(),
             machines: BTreeMap::new(),
@@ -355,6 +358,7 @@ impl Shard {
         }
         let settled = self
             .answer_event_tasks(now)
+            .and_then(|()| self.answer_put_tasks(now))
             .and_then(|()| self.settle_all_nested(now));
         if let Err(Stop::Store(error)) = settled {
             self.failure = Some(error);
@@ -403,7 +407,7 @@ impl Shard {
 
     /// The instant of the next [`Shard::tick`] that has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        if self.map_runs.has_work() || self.counts.has_work() || !self.unsettled.is_empty() {
+        if self.map_runs.has_work() || self.counts.has_work() || self.has_tasks_to_settle() {
             return Some(Timestamp::from_millis(0));
         }
         let due = [
@@ -420,6 +424,10 @@ impl Shard {
     pub fn next_timer(&self) -> Option<Timestamp> {
         let due = self.timers.next_due().filter(|due| *due > 0);
         due.map(Timestamp::from_millis)
+    }
+
+    fn has_tasks_to_settle(&self) -> bool {
+        !self.unsettled.is_empty() || !self.put_tasks.is_empty()
     }
 
     /// Moves an execution's timer, in its row and in memory.

@@ -325,6 +325,8 @@ pub type Error = error::Error<ErrorCode>;
 /// Every error of the service: those its model names, then the platform's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorCode {
+    /// `AccessDeniedException`, HTTP 400.
+    AccessDeniedException,
     /// `ConcurrentModificationException`, HTTP 400.
     ConcurrentModificationException,
     /// `InternalException`, HTTP 400.
@@ -345,8 +347,8 @@ pub enum ErrorCode {
     ResourceAlreadyExistsException,
     /// `ResourceNotFoundException`, HTTP 400.
     ResourceNotFoundException,
-    /// `com.amazon.coral.service#AccessDeniedException`, HTTP 400.
-    AccessDeniedException,
+    /// `ThrottlingException`, HTTP 400.
+    ThrottlingException,
     /// `com.amazon.coral.validate#ValidationException`, HTTP 400.
     ConstraintViolation,
     /// `com.amazon.coral.service#InternalFailure`, HTTP 500.
@@ -357,8 +359,6 @@ pub enum ErrorCode {
     SerializationException,
     /// `com.amazon.coral.service#ServiceUnavailable`, HTTP 503.
     ServiceUnavailable,
-    /// `com.amazon.coral.availability#ThrottlingException`, HTTP 400.
-    ThrottlingException,
     /// `com.amazon.coral.service#UnknownOperationException`, HTTP 400.
     UnknownOperationException,
 }
@@ -370,6 +370,13 @@ impl Code for ErrorCode {
 
     fn fault(self) -> &'static Fault {
         match self {
+            Self::AccessDeniedException => &Fault {
+                name: "AccessDeniedException",
+                namespace: "",
+                status: 400,
+                modelled: true,
+                message_member: "message",
+            },
             Self::ConcurrentModificationException => &Fault {
                 name: "ConcurrentModificationException",
                 namespace: "",
@@ -440,11 +447,11 @@ impl Code for ErrorCode {
                 modelled: true,
                 message_member: "message",
             },
-            Self::AccessDeniedException => &Fault {
-                name: "AccessDeniedException",
+            Self::ThrottlingException => &Fault {
+                name: "ThrottlingException",
                 namespace: "",
                 status: 400,
-                modelled: false,
+                modelled: true,
                 message_member: "message",
             },
             Self::ConstraintViolation => &Fault {
@@ -482,13 +489,6 @@ impl Code for ErrorCode {
                 modelled: false,
                 message_member: "message",
             },
-            Self::ThrottlingException => &Fault {
-                name: "ThrottlingException",
-                namespace: "",
-                status: 400,
-                modelled: false,
-                message_member: "message",
-            },
             Self::UnknownOperationException => &Fault {
                 name: "UnknownOperationException",
                 namespace: "",
@@ -505,6 +505,11 @@ impl Code for ErrorCode {
 }
 
 impl Error {
+    /// `AccessDeniedException` with this message.
+    pub fn access_denied_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::AccessDeniedException, message)
+    }
+
     /// `ConcurrentModificationException` with this message.
     pub fn concurrent_modification_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::ConcurrentModificationException, message)
@@ -555,9 +560,9 @@ impl Error {
         Self::new(ErrorCode::ResourceNotFoundException, message)
     }
 
-    /// `AccessDeniedException` with this message.
-    pub fn access_denied_exception(message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::AccessDeniedException, message)
+    /// `ThrottlingException` with this message.
+    pub fn throttling_exception(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::ThrottlingException, message)
     }
 
     /// `ConstraintViolation` with this message.
@@ -585,19 +590,34 @@ impl Error {
         Self::new(ErrorCode::ServiceUnavailable, message)
     }
 
-    /// `ThrottlingException` with this message.
-    pub fn throttling_exception(message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::ThrottlingException, message)
-    }
-
     /// `UnknownOperationException` with this message.
     pub fn unknown_operation_exception(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::UnknownOperationException, message)
     }
 }
 
+impl Input for CreateApiDestinationRequest {
+    const SHAPE: &'static Shape = &SHAPE_CREATE_API_DESTINATION_REQUEST;
+}
+
+impl Input for CreateConnectionRequest {
+    const SHAPE: &'static Shape = &SHAPE_CREATE_CONNECTION_REQUEST;
+}
+
 impl Input for CreateEventBusRequest {
     const SHAPE: &'static Shape = &SHAPE_CREATE_EVENT_BUS_REQUEST;
+}
+
+impl Input for DeauthorizeConnectionRequest {
+    const SHAPE: &'static Shape = &SHAPE_DEAUTHORIZE_CONNECTION_REQUEST;
+}
+
+impl Input for DeleteApiDestinationRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_API_DESTINATION_REQUEST;
+}
+
+impl Input for DeleteConnectionRequest {
+    const SHAPE: &'static Shape = &SHAPE_DELETE_CONNECTION_REQUEST;
 }
 
 impl Input for DeleteEventBusRequest {
@@ -606,6 +626,14 @@ impl Input for DeleteEventBusRequest {
 
 impl Input for DeleteRuleRequest {
     const SHAPE: &'static Shape = &SHAPE_DELETE_RULE_REQUEST;
+}
+
+impl Input for DescribeApiDestinationRequest {
+    const SHAPE: &'static Shape = &SHAPE_DESCRIBE_API_DESTINATION_REQUEST;
+}
+
+impl Input for DescribeConnectionRequest {
+    const SHAPE: &'static Shape = &SHAPE_DESCRIBE_CONNECTION_REQUEST;
 }
 
 impl Input for DescribeEventBusRequest {
@@ -622,6 +650,14 @@ impl Input for DisableRuleRequest {
 
 impl Input for EnableRuleRequest {
     const SHAPE: &'static Shape = &SHAPE_ENABLE_RULE_REQUEST;
+}
+
+impl Input for ListApiDestinationsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_API_DESTINATIONS_REQUEST;
+}
+
+impl Input for ListConnectionsRequest {
+    const SHAPE: &'static Shape = &SHAPE_LIST_CONNECTIONS_REQUEST;
 }
 
 impl Input for ListEventBusesRequest {
@@ -680,6 +716,14 @@ impl Input for UntagResourceRequest {
     const SHAPE: &'static Shape = &SHAPE_UNTAG_RESOURCE_REQUEST;
 }
 
+impl Input for UpdateApiDestinationRequest {
+    const SHAPE: &'static Shape = &SHAPE_UPDATE_API_DESTINATION_REQUEST;
+}
+
+impl Input for UpdateConnectionRequest {
+    const SHAPE: &'static Shape = &SHAPE_UPDATE_CONNECTION_REQUEST;
+}
+
 impl Input for UpdateEventBusRequest {
     const SHAPE: &'static Shape = &SHAPE_UPDATE_EVENT_BUS_REQUEST;
 }
@@ -694,6 +738,37 @@ static SHAPE_ACTION: Shape = Shape::Text(Text {
 #[rustfmt::skip]
 pub(crate) static PATTERN_ACTION: Pattern =
     Pattern { source: "events:[a-zA-Z]+", node: Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z')] }, min: 1, max: u32::MAX }]) };
+
+static SHAPE_API_DESTINATION_DESCRIPTION: Shape = Shape::Text(Text {
+    max: 512,
+    pattern: Some(&PATTERN_API_DESTINATION_DESCRIPTION),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_API_DESTINATION_DESCRIPTION: Pattern =
+    Pattern { source: ".*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_API_DESTINATION_HTTP_METHOD: Shape = Shape::Text(Text {
+    values: &["POST", "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"],
+    ..Text::ANY
+});
+
+static SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND: Shape = Shape::Integer {
+    min: 1,
+    max: i32::MAX as i64,
+};
+
+static SHAPE_API_DESTINATION_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 64,
+    pattern: Some(&PATTERN_API_DESTINATION_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_API_DESTINATION_NAME: Pattern =
+    Pattern { source: "[\\.\\-_A-Za-z0-9]+", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('.', '.'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 1, max: u32::MAX } };
 
 static SHAPE_APP_SYNC_PARAMETERS: Shape = Shape::Structure(&[Member {
     name: "GraphQLOperation",
@@ -714,6 +789,29 @@ static SHAPE_ASSIGN_PUBLIC_IP: Shape = Shape::Text(Text {
     values: &["ENABLED", "DISABLED"],
     ..Text::ANY
 });
+
+static SHAPE_AUTH_HEADER_PARAMETERS: Shape = Shape::Text(Text {
+    min: 1,
+    max: 512,
+    pattern: Some(&PATTERN_AUTH_HEADER_PARAMETERS),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_AUTH_HEADER_PARAMETERS: Pattern =
+    Pattern { source: "^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$", node: Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\0', '\u{1f}'), Item::Range(':', ':'), Item::Range('\u{7f}', '\u{7f}')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\0', '\u{1f}'), Item::Range(':', ':'), Item::Range('\u{7f}', '\u{7f}')] }, min: 1, max: u32::MAX }]), min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::End]) };
+
+static SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE: Shape = Shape::Text(Text {
+    min: 1,
+    max: 512,
+    sensitive: true,
+    pattern: Some(&PATTERN_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_AUTH_HEADER_PARAMETERS_SENSITIVE: Pattern =
+    Pattern { source: "^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$", node: Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\0', '\u{1f}'), Item::Range(':', ':'), Item::Range('\u{7f}', '\u{7f}')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\0', '\u{1f}'), Item::Range(':', ':'), Item::Range('\u{7f}', '\u{7f}')] }, min: 1, max: u32::MAX }]), min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::End]) };
 
 static SHAPE_AWS_VPC_CONFIGURATION: Shape = Shape::Structure(&[
     Member {
@@ -870,6 +968,444 @@ static SHAPE_CONDITION: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_CONNECTION_ARN: Shape = Shape::Text(Text {
+    min: 1,
+    max: 1600,
+    pattern: Some(&PATTERN_CONNECTION_ARN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_CONNECTION_ARN: Pattern =
+    Pattern { source: "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:connection\\/[\\.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$", node: Node::Sequence(&[Node::Start, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('w', 'w')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Repeat { node: &Node::Alternatives(&[Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Alternatives(&[Node::Class { negated: false, items: &[Item::Range('a', 'z')] }, Node::Class { negated: false, items: &[Item::Range('0', '9')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }]), min: 0, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, min: 0, max: 1 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('.', '.'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('-', '-'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 1, max: u32::MAX }, Node::End]) };
+
+static SHAPE_CONNECTION_AUTHORIZATION_TYPE: Shape = Shape::Text(Text {
+    values: &["BASIC", "OAUTH_CLIENT_CREDENTIALS", "API_KEY"],
+    ..Text::ANY
+});
+
+static SHAPE_CONNECTION_BODY_PARAMETER: Shape = Shape::Structure(&[
+    Member {
+        name: "Key",
+        path: "key",
+        wire_name: "Key",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_STRING,
+    },
+    Member {
+        name: "Value",
+        path: "value",
+        wire_name: "Value",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_SENSITIVE_STRING,
+    },
+    Member {
+        name: "IsValueSecret",
+        path: "isValueSecret",
+        wire_name: "IsValueSecret",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BOOLEAN,
+    },
+]);
+
+static SHAPE_CONNECTION_BODY_PARAMETERS_LIST: Shape = Shape::List {
+    min: 0,
+    max: 100,
+    member: &SHAPE_CONNECTION_BODY_PARAMETER,
+};
+
+static SHAPE_CONNECTION_DESCRIPTION: Shape = Shape::Text(Text {
+    max: 512,
+    pattern: Some(&PATTERN_CONNECTION_DESCRIPTION),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_CONNECTION_DESCRIPTION: Pattern =
+    Pattern { source: ".*", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\n', '\n'), Item::Range('\r', '\r')] }, min: 0, max: u32::MAX } };
+
+static SHAPE_CONNECTION_HEADER_PARAMETER: Shape = Shape::Structure(&[
+    Member {
+        name: "Key",
+        path: "key",
+        wire_name: "Key",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_HEADER_KEY,
+    },
+    Member {
+        name: "Value",
+        path: "value",
+        wire_name: "Value",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_HEADER_VALUE_SENSITIVE,
+    },
+    Member {
+        name: "IsValueSecret",
+        path: "isValueSecret",
+        wire_name: "IsValueSecret",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BOOLEAN,
+    },
+]);
+
+static SHAPE_CONNECTION_HEADER_PARAMETERS_LIST: Shape = Shape::List {
+    min: 0,
+    max: 100,
+    member: &SHAPE_CONNECTION_HEADER_PARAMETER,
+};
+
+static SHAPE_CONNECTION_HTTP_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "HeaderParameters",
+        path: "headerParameters",
+        wire_name: "HeaderParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_HEADER_PARAMETERS_LIST,
+    },
+    Member {
+        name: "QueryStringParameters",
+        path: "queryStringParameters",
+        wire_name: "QueryStringParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_QUERY_STRING_PARAMETERS_LIST,
+    },
+    Member {
+        name: "BodyParameters",
+        path: "bodyParameters",
+        wire_name: "BodyParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_BODY_PARAMETERS_LIST,
+    },
+]);
+
+static SHAPE_CONNECTION_NAME: Shape = Shape::Text(Text {
+    min: 1,
+    max: 64,
+    pattern: Some(&PATTERN_CONNECTION_NAME),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_CONNECTION_NAME: Pattern =
+    Pattern { source: "[\\.\\-_A-Za-z0-9]+", node: Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('.', '.'), Item::Range('-', '-'), Item::Range('_', '_'), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }, min: 1, max: u32::MAX } };
+
+static SHAPE_CONNECTION_O_AUTH_HTTP_METHOD: Shape = Shape::Text(Text {
+    values: &["GET", "POST", "PUT"],
+    ..Text::ANY
+});
+
+static SHAPE_CONNECTION_QUERY_STRING_PARAMETER: Shape = Shape::Structure(&[
+    Member {
+        name: "Key",
+        path: "key",
+        wire_name: "Key",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_STRING_KEY,
+    },
+    Member {
+        name: "Value",
+        path: "value",
+        wire_name: "Value",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_QUERY_STRING_VALUE_SENSITIVE,
+    },
+    Member {
+        name: "IsValueSecret",
+        path: "isValueSecret",
+        wire_name: "IsValueSecret",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_BOOLEAN,
+    },
+]);
+
+static SHAPE_CONNECTION_QUERY_STRING_PARAMETERS_LIST: Shape = Shape::List {
+    min: 0,
+    max: 100,
+    member: &SHAPE_CONNECTION_QUERY_STRING_PARAMETER,
+};
+
+static SHAPE_CONNECTION_STATE: Shape = Shape::Text(Text {
+    values: &[
+        "CREATING",
+        "UPDATING",
+        "DELETING",
+        "AUTHORIZED",
+        "DEAUTHORIZED",
+        "AUTHORIZING",
+        "DEAUTHORIZING",
+        "ACTIVE",
+        "FAILED_CONNECTIVITY",
+    ],
+    ..Text::ANY
+});
+
+static SHAPE_CONNECTIVITY_RESOURCE_CONFIGURATION_ARN: Shape = Shape::Structure(&[Member {
+    name: "ResourceConfigurationArn",
+    path: "resourceConfigurationArn",
+    wire_name: "ResourceConfigurationArn",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_RESOURCE_CONFIGURATION_ARN,
+}]);
+
+static SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS: Shape = Shape::Structure(&[Member {
+    name: "ResourceParameters",
+    path: "resourceParameters",
+    wire_name: "ResourceParameters",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_CONNECTIVITY_RESOURCE_CONFIGURATION_ARN,
+}]);
+
+static SHAPE_CREATE_API_DESTINATION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_API_DESTINATION_NAME,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_API_DESTINATION_DESCRIPTION,
+    },
+    Member {
+        name: "ConnectionArn",
+        path: "connectionArn",
+        wire_name: "ConnectionArn",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_CONNECTION_ARN,
+    },
+    Member {
+        name: "InvocationEndpoint",
+        path: "invocationEndpoint",
+        wire_name: "InvocationEndpoint",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_HTTPS_ENDPOINT,
+    },
+    Member {
+        name: "HttpMethod",
+        path: "httpMethod",
+        wire_name: "HttpMethod",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_API_DESTINATION_HTTP_METHOD,
+    },
+    Member {
+        name: "InvocationRateLimitPerSecond",
+        path: "invocationRateLimitPerSecond",
+        wire_name: "InvocationRateLimitPerSecond",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+    },
+]);
+
+static SHAPE_CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "ApiKeyName",
+        path: "apiKeyName",
+        wire_name: "ApiKeyName",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS,
+    },
+    Member {
+        name: "ApiKeyValue",
+        path: "apiKeyValue",
+        wire_name: "ApiKeyValue",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE,
+    },
+]);
+
+static SHAPE_CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "BasicAuthParameters",
+        path: "basicAuthParameters",
+        wire_name: "BasicAuthParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "OAuthParameters",
+        path: "oAuthParameters",
+        wire_name: "OAuthParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "ApiKeyAuthParameters",
+        path: "apiKeyAuthParameters",
+        wire_name: "ApiKeyAuthParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "InvocationHttpParameters",
+        path: "invocationHttpParameters",
+        wire_name: "InvocationHttpParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_HTTP_PARAMETERS,
+    },
+    Member {
+        name: "ConnectivityParameters",
+        path: "connectivityParameters",
+        wire_name: "ConnectivityParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS,
+    },
+]);
+
+static SHAPE_CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "Username",
+        path: "username",
+        wire_name: "Username",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS,
+    },
+    Member {
+        name: "Password",
+        path: "password",
+        wire_name: "Password",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE,
+    },
+]);
+
+static SHAPE_CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "ClientID",
+        path: "clientID",
+        wire_name: "ClientID",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS,
+    },
+    Member {
+        name: "ClientSecret",
+        path: "clientSecret",
+        wire_name: "ClientSecret",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE,
+    },
+]);
+
+static SHAPE_CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "ClientParameters",
+        path: "clientParameters",
+        wire_name: "ClientParameters",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "AuthorizationEndpoint",
+        path: "authorizationEndpoint",
+        wire_name: "AuthorizationEndpoint",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_HTTPS_ENDPOINT,
+    },
+    Member {
+        name: "HttpMethod",
+        path: "httpMethod",
+        wire_name: "HttpMethod",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_CONNECTION_O_AUTH_HTTP_METHOD,
+    },
+    Member {
+        name: "OAuthHttpParameters",
+        path: "oAuthHttpParameters",
+        wire_name: "OAuthHttpParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_HTTP_PARAMETERS,
+    },
+]);
+
+static SHAPE_CREATE_CONNECTION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_CONNECTION_NAME,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_DESCRIPTION,
+    },
+    Member {
+        name: "AuthorizationType",
+        path: "authorizationType",
+        wire_name: "AuthorizationType",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_CONNECTION_AUTHORIZATION_TYPE,
+    },
+    Member {
+        name: "AuthParameters",
+        path: "authParameters",
+        wire_name: "AuthParameters",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "InvocationConnectivityParameters",
+        path: "invocationConnectivityParameters",
+        wire_name: "InvocationConnectivityParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS,
+    },
+    Member {
+        name: "KmsKeyIdentifier",
+        path: "kmsKeyIdentifier",
+        wire_name: "KmsKeyIdentifier",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KMS_KEY_IDENTIFIER,
+    },
+]);
+
 static SHAPE_CREATE_EVENT_BUS_REQUEST: Shape = Shape::Structure(&[
     Member {
         name: "Name",
@@ -950,6 +1486,33 @@ static SHAPE_DEAD_LETTER_CONFIG: Shape = Shape::Structure(&[Member {
     shape: &SHAPE_RESOURCE_ARN,
 }]);
 
+static SHAPE_DEAUTHORIZE_CONNECTION_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "Name",
+    path: "name",
+    wire_name: "Name",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_CONNECTION_NAME,
+}]);
+
+static SHAPE_DELETE_API_DESTINATION_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "Name",
+    path: "name",
+    wire_name: "Name",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_API_DESTINATION_NAME,
+}]);
+
+static SHAPE_DELETE_CONNECTION_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "Name",
+    path: "name",
+    wire_name: "Name",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_CONNECTION_NAME,
+}]);
+
 static SHAPE_DELETE_EVENT_BUS_REQUEST: Shape = Shape::Structure(&[Member {
     name: "Name",
     path: "name",
@@ -985,6 +1548,24 @@ static SHAPE_DELETE_RULE_REQUEST: Shape = Shape::Structure(&[
         shape: &SHAPE_BOOLEAN,
     },
 ]);
+
+static SHAPE_DESCRIBE_API_DESTINATION_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "Name",
+    path: "name",
+    wire_name: "Name",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_API_DESTINATION_NAME,
+}]);
+
+static SHAPE_DESCRIBE_CONNECTION_REQUEST: Shape = Shape::Structure(&[Member {
+    name: "Name",
+    path: "name",
+    wire_name: "Name",
+    location: Location::Body,
+    required: true,
+    shape: &SHAPE_CONNECTION_NAME,
+}]);
 
 static SHAPE_DESCRIBE_EVENT_BUS_REQUEST: Shape = Shape::Structure(&[Member {
     name: "Name",
@@ -1266,6 +1847,17 @@ static SHAPE_HEADER_VALUE: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_HEADER_VALUE: Pattern =
     Pattern { source: "^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$", node: Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', '~')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', '~')] }, min: 1, max: u32::MAX }]), min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::End]) };
 
+static SHAPE_HEADER_VALUE_SENSITIVE: Shape = Shape::Text(Text {
+    max: 512,
+    sensitive: true,
+    pattern: Some(&PATTERN_HEADER_VALUE_SENSITIVE),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_HEADER_VALUE_SENSITIVE: Pattern =
+    Pattern { source: "^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$", node: Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', '~')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Sequence(&[Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', '~')] }, min: 1, max: u32::MAX }]), min: 0, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(' ', ' '), Item::Range('\t', '\t')] }, min: 0, max: u32::MAX }, Node::End]) };
+
 static SHAPE_HTTP_PARAMETERS: Shape = Shape::Structure(&[
     Member {
         name: "PathParameterValues",
@@ -1292,6 +1884,17 @@ static SHAPE_HTTP_PARAMETERS: Shape = Shape::Structure(&[
         shape: &SHAPE_QUERY_STRING_PARAMETERS_MAP,
     },
 ]);
+
+static SHAPE_HTTPS_ENDPOINT: Shape = Shape::Text(Text {
+    min: 1,
+    max: 2048,
+    pattern: Some(&PATTERN_HTTPS_ENDPOINT),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_HTTPS_ENDPOINT: Pattern =
+    Pattern { source: "^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$", node: Node::Sequence(&[Node::Start, Node::Repeat { node: &Node::Alternatives(&[Node::Sequence(&[Node::Class { negated: false, items: &[Item::Range('%', '%')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('A', 'F'), Item::Range('a', 'f')] }, min: 2, max: 2 }]), Node::Class { negated: false, items: &[Item::Range('-', '-'), Item::Range('(', '('), Item::Range(')', ')'), Item::Range('_', '_'), Item::Range('.', '.'), Item::Range('!', '!'), Item::Range('~', '~'), Item::Range('*', '*'), Item::Range('\'', '\''), Item::Range(';', ';'), Item::Range('/', '/'), Item::Range('?', '?'), Item::Range(':', ':'), Item::Range('@', '@'), Item::Range('&', '&'), Item::Range('=', '='), Item::Range('+', '+'), Item::Range('$', '$'), Item::Range(',', ','), Item::Range('A', 'Z'), Item::Range('a', 'z'), Item::Range('0', '9')] }]), min: 1, max: u32::MAX }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range(')', ')'), Item::Range('.', '.'), Item::Range('!', '!'), Item::Range('\'', '\''), Item::Range(';', ';'), Item::Range('/', '/'), Item::Range('?', '?'), Item::Range(':', ':'), Item::Range(',', ',')] }, min: 0, max: 1 }, Node::End]) };
 
 static SHAPE_INCLUDE_DETAIL: Shape = Shape::Text(Text {
     values: &["NONE", "FULL"],
@@ -1368,6 +1971,76 @@ static SHAPE_LIMIT_MIN1: Shape = Shape::Integer {
     min: 1,
     max: i32::MAX as i64,
 };
+
+static SHAPE_LIST_API_DESTINATIONS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "NamePrefix",
+        path: "namePrefix",
+        wire_name: "NamePrefix",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_API_DESTINATION_NAME,
+    },
+    Member {
+        name: "ConnectionArn",
+        path: "connectionArn",
+        wire_name: "ConnectionArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_ARN,
+    },
+    Member {
+        name: "NextToken",
+        path: "nextToken",
+        wire_name: "NextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NEXT_TOKEN,
+    },
+    Member {
+        name: "Limit",
+        path: "limit",
+        wire_name: "Limit",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LIMIT_MAX100,
+    },
+]);
+
+static SHAPE_LIST_CONNECTIONS_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "NamePrefix",
+        path: "namePrefix",
+        wire_name: "NamePrefix",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_NAME,
+    },
+    Member {
+        name: "ConnectionState",
+        path: "connectionState",
+        wire_name: "ConnectionState",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_STATE,
+    },
+    Member {
+        name: "NextToken",
+        path: "nextToken",
+        wire_name: "NextToken",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_NEXT_TOKEN,
+    },
+    Member {
+        name: "Limit",
+        path: "limit",
+        wire_name: "Limit",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_LIMIT_MAX100,
+    },
+]);
 
 static SHAPE_LIST_EVENT_BUSES_REQUEST: Shape = Shape::Structure(&[
     Member {
@@ -1933,6 +2606,17 @@ static SHAPE_QUERY_STRING_VALUE: Shape = Shape::Text(Text {
 pub(crate) static PATTERN_QUERY_STRING_VALUE: Pattern =
     Pattern { source: "[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\0', '\t'), Item::Range('\u{b}', '\u{b}'), Item::Range('\u{c}', '\u{c}'), Item::Range('\u{e}', '\u{1f}'), Item::Range('\u{7f}', '\u{7f}')] }, min: 1, max: u32::MAX } };
 
+static SHAPE_QUERY_STRING_VALUE_SENSITIVE: Shape = Shape::Text(Text {
+    max: 512,
+    sensitive: true,
+    pattern: Some(&PATTERN_QUERY_STRING_VALUE_SENSITIVE),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_QUERY_STRING_VALUE_SENSITIVE: Pattern =
+    Pattern { source: "[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+", node: Node::Repeat { node: &Node::Class { negated: true, items: &[Item::Range('\0', '\t'), Item::Range('\u{b}', '\u{b}'), Item::Range('\u{c}', '\u{c}'), Item::Range('\u{e}', '\u{1f}'), Item::Range('\u{7f}', '\u{7f}')] }, min: 1, max: u32::MAX } };
+
 static SHAPE_REDSHIFT_DATA_PARAMETERS: Shape = Shape::Structure(&[
     Member {
         name: "SecretManagerArn",
@@ -2075,6 +2759,16 @@ static SHAPE_RESOURCE_ARN: Shape = Shape::Text(Text {
     max: 1600,
     ..Text::ANY
 });
+
+static SHAPE_RESOURCE_CONFIGURATION_ARN: Shape = Shape::Text(Text {
+    max: 2048,
+    pattern: Some(&PATTERN_RESOURCE_CONFIGURATION_ARN),
+    ..Text::ANY
+});
+
+#[rustfmt::skip]
+pub(crate) static PATTERN_RESOURCE_CONFIGURATION_ARN: Pattern =
+    Pattern { source: "^(?:^arn:[a-z0-9\\-]+:vpc-lattice:[a-zA-Z0-9\\-]+:\\d{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)", node: Node::Sequence(&[Node::Start, Node::Alternatives(&[Node::Sequence(&[Node::Start, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('v', 'v')] }, Node::Class { negated: false, items: &[Item::Range('p', 'p')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Class { negated: false, items: &[Item::Range('l', 'l')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('a', 'z'), Item::Range('A', 'Z'), Item::Range('0', '9'), Item::Range('-', '-')] }, min: 1, max: u32::MAX }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9')] }, min: 12, max: 12 }, Node::Class { negated: false, items: &[Item::Range(':', ':')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('s', 's')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('e', 'e')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('u', 'u')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('a', 'a')] }, Node::Class { negated: false, items: &[Item::Range('t', 't')] }, Node::Class { negated: false, items: &[Item::Range('i', 'i')] }, Node::Class { negated: false, items: &[Item::Range('o', 'o')] }, Node::Class { negated: false, items: &[Item::Range('n', 'n')] }, Node::Class { negated: false, items: &[Item::Range('/', '/')] }, Node::Class { negated: false, items: &[Item::Range('r', 'r')] }, Node::Class { negated: false, items: &[Item::Range('c', 'c')] }, Node::Class { negated: false, items: &[Item::Range('f', 'f')] }, Node::Class { negated: false, items: &[Item::Range('g', 'g')] }, Node::Class { negated: false, items: &[Item::Range('-', '-')] }, Node::Repeat { node: &Node::Class { negated: false, items: &[Item::Range('0', '9'), Item::Range('a', 'z')] }, min: 17, max: 17 }, Node::End]), Node::Sequence(&[Node::Start, Node::End])])]) };
 
 static SHAPE_RETRY_POLICY: Shape = Shape::Structure(&[
     Member {
@@ -2235,6 +2929,11 @@ static SHAPE_SAGE_MAKER_PIPELINE_PARAMETERS: Shape = Shape::Structure(&[Member {
 
 static SHAPE_SCHEDULE_EXPRESSION: Shape = Shape::Text(Text {
     max: 256,
+    ..Text::ANY
+});
+
+static SHAPE_SENSITIVE_STRING: Shape = Shape::Text(Text {
+    sensitive: true,
     ..Text::ANY
 });
 
@@ -2584,6 +3283,243 @@ static SHAPE_UNTAG_RESOURCE_REQUEST: Shape = Shape::Structure(&[
     },
 ]);
 
+static SHAPE_UPDATE_API_DESTINATION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_API_DESTINATION_NAME,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_API_DESTINATION_DESCRIPTION,
+    },
+    Member {
+        name: "ConnectionArn",
+        path: "connectionArn",
+        wire_name: "ConnectionArn",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_ARN,
+    },
+    Member {
+        name: "InvocationEndpoint",
+        path: "invocationEndpoint",
+        wire_name: "InvocationEndpoint",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_HTTPS_ENDPOINT,
+    },
+    Member {
+        name: "HttpMethod",
+        path: "httpMethod",
+        wire_name: "HttpMethod",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_API_DESTINATION_HTTP_METHOD,
+    },
+    Member {
+        name: "InvocationRateLimitPerSecond",
+        path: "invocationRateLimitPerSecond",
+        wire_name: "InvocationRateLimitPerSecond",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+    },
+]);
+
+static SHAPE_UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "ApiKeyName",
+        path: "apiKeyName",
+        wire_name: "ApiKeyName",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS,
+    },
+    Member {
+        name: "ApiKeyValue",
+        path: "apiKeyValue",
+        wire_name: "ApiKeyValue",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE,
+    },
+]);
+
+static SHAPE_UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "BasicAuthParameters",
+        path: "basicAuthParameters",
+        wire_name: "BasicAuthParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "OAuthParameters",
+        path: "oAuthParameters",
+        wire_name: "OAuthParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "ApiKeyAuthParameters",
+        path: "apiKeyAuthParameters",
+        wire_name: "ApiKeyAuthParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "InvocationHttpParameters",
+        path: "invocationHttpParameters",
+        wire_name: "InvocationHttpParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_HTTP_PARAMETERS,
+    },
+    Member {
+        name: "ConnectivityParameters",
+        path: "connectivityParameters",
+        wire_name: "ConnectivityParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS,
+    },
+]);
+
+static SHAPE_UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "Username",
+        path: "username",
+        wire_name: "Username",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS,
+    },
+    Member {
+        name: "Password",
+        path: "password",
+        wire_name: "Password",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE,
+    },
+]);
+
+static SHAPE_UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "ClientID",
+        path: "clientID",
+        wire_name: "ClientID",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS,
+    },
+    Member {
+        name: "ClientSecret",
+        path: "clientSecret",
+        wire_name: "ClientSecret",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_AUTH_HEADER_PARAMETERS_SENSITIVE,
+    },
+]);
+
+static SHAPE_UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Shape = Shape::Structure(&[
+    Member {
+        name: "ClientParameters",
+        path: "clientParameters",
+        wire_name: "ClientParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "AuthorizationEndpoint",
+        path: "authorizationEndpoint",
+        wire_name: "AuthorizationEndpoint",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_HTTPS_ENDPOINT,
+    },
+    Member {
+        name: "HttpMethod",
+        path: "httpMethod",
+        wire_name: "HttpMethod",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_O_AUTH_HTTP_METHOD,
+    },
+    Member {
+        name: "OAuthHttpParameters",
+        path: "oAuthHttpParameters",
+        wire_name: "OAuthHttpParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_HTTP_PARAMETERS,
+    },
+]);
+
+static SHAPE_UPDATE_CONNECTION_REQUEST: Shape = Shape::Structure(&[
+    Member {
+        name: "Name",
+        path: "name",
+        wire_name: "Name",
+        location: Location::Body,
+        required: true,
+        shape: &SHAPE_CONNECTION_NAME,
+    },
+    Member {
+        name: "Description",
+        path: "description",
+        wire_name: "Description",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_DESCRIPTION,
+    },
+    Member {
+        name: "AuthorizationType",
+        path: "authorizationType",
+        wire_name: "AuthorizationType",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTION_AUTHORIZATION_TYPE,
+    },
+    Member {
+        name: "AuthParameters",
+        path: "authParameters",
+        wire_name: "AuthParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS,
+    },
+    Member {
+        name: "InvocationConnectivityParameters",
+        path: "invocationConnectivityParameters",
+        wire_name: "InvocationConnectivityParameters",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_CONNECTIVITY_RESOURCE_PARAMETERS,
+    },
+    Member {
+        name: "KmsKeyIdentifier",
+        path: "kmsKeyIdentifier",
+        wire_name: "KmsKeyIdentifier",
+        location: Location::Body,
+        required: false,
+        shape: &SHAPE_KMS_KEY_IDENTIFIER,
+    },
+]);
+
 static SHAPE_UPDATE_EVENT_BUS_REQUEST: Shape = Shape::Structure(&[
     Member {
         name: "Name",
@@ -2626,6 +3562,70 @@ static SHAPE_UPDATE_EVENT_BUS_REQUEST: Shape = Shape::Structure(&[
         shape: &SHAPE_LOG_CONFIG,
     },
 ]);
+
+/// `ApiDestination` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ApiDestination {
+    /// `ApiDestinationArn`; 1 to 1600 characters.
+    #[serde(rename = "ApiDestinationArn", skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// `Name`; 1 to 64 characters.
+    #[serde(rename = "Name", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `ApiDestinationState`; see [`api_destination_state`].
+    #[serde(
+        rename = "ApiDestinationState",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_destination_state: Option<String>,
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `InvocationEndpoint`; 1 to 2048 characters.
+    #[serde(rename = "InvocationEndpoint", skip_serializing_if = "Option::is_none")]
+    pub invocation_endpoint: Option<String>,
+    /// `HttpMethod`; see [`api_destination_http_method`].
+    #[serde(rename = "HttpMethod", skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// `InvocationRateLimitPerSecond`; at least 1 as value.
+    #[serde(
+        rename = "InvocationRateLimitPerSecond",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_rate_limit_per_second: Option<i32>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+}
+
+/// Values of `ApiDestinationHttpMethod` in the service model.
+pub mod api_destination_http_method {
+    /// `POST`.
+    pub const POST: &str = "POST";
+    /// `GET`.
+    pub const GET: &str = "GET";
+    /// `HEAD`.
+    pub const HEAD: &str = "HEAD";
+    /// `OPTIONS`.
+    pub const OPTIONS: &str = "OPTIONS";
+    /// `PUT`.
+    pub const PUT: &str = "PUT";
+    /// `PATCH`.
+    pub const PATCH: &str = "PATCH";
+    /// `DELETE`.
+    pub const DELETE: &str = "DELETE";
+}
+
+/// Values of `ApiDestinationState` in the service model.
+pub mod api_destination_state {
+    /// `ACTIVE`.
+    pub const ACTIVE: &str = "ACTIVE";
+    /// `INACTIVE`.
+    pub const INACTIVE: &str = "INACTIVE";
+}
 
 /// `AppSyncParameters` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -2718,6 +3718,405 @@ pub struct Condition {
     pub value: String,
 }
 
+/// `Connection` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `Name`; 1 to 64 characters.
+    #[serde(rename = "Name", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `ConnectionState`; see [`connection_state`].
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// `StateReason`; at most 512 characters.
+    #[serde(rename = "StateReason", skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// `AuthorizationType`; see [`connection_authorization_type`].
+    #[serde(rename = "AuthorizationType", skip_serializing_if = "Option::is_none")]
+    pub authorization_type: Option<String>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+    /// `LastAuthorizedTime`.
+    #[serde(rename = "LastAuthorizedTime", skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<EpochSeconds>,
+}
+
+/// `ConnectionApiKeyAuthResponseParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionApiKeyAuthResponseParameters {
+    /// `ApiKeyName`; 1 to 512 characters.
+    #[serde(rename = "ApiKeyName", skip_serializing_if = "Option::is_none")]
+    pub api_key_name: Option<String>,
+}
+
+/// `ConnectionAuthResponseParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionAuthResponseParameters {
+    /// `BasicAuthParameters`.
+    #[serde(
+        rename = "BasicAuthParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub basic_auth_parameters: Option<ConnectionBasicAuthResponseParameters>,
+    /// `OAuthParameters`.
+    #[serde(rename = "OAuthParameters", skip_serializing_if = "Option::is_none")]
+    pub o_auth_parameters: Option<ConnectionOAuthResponseParameters>,
+    /// `ApiKeyAuthParameters`.
+    #[serde(
+        rename = "ApiKeyAuthParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_key_auth_parameters: Option<ConnectionApiKeyAuthResponseParameters>,
+    /// `InvocationHttpParameters`.
+    #[serde(
+        rename = "InvocationHttpParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// `ConnectivityParameters`.
+    #[serde(
+        rename = "ConnectivityParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+}
+
+/// Values of `ConnectionAuthorizationType` in the service model.
+pub mod connection_authorization_type {
+    /// `BASIC`.
+    pub const BASIC: &str = "BASIC";
+    /// `OAUTH_CLIENT_CREDENTIALS`.
+    pub const OAUTH_CLIENT_CREDENTIALS: &str = "OAUTH_CLIENT_CREDENTIALS";
+    /// `API_KEY`.
+    pub const API_KEY: &str = "API_KEY";
+}
+
+/// `ConnectionBasicAuthResponseParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionBasicAuthResponseParameters {
+    /// `Username`; 1 to 512 characters.
+    #[serde(rename = "Username", skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
+/// `ConnectionBodyParameter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionBodyParameter {
+    /// `Key`.
+    #[serde(rename = "Key", skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `Value`.
+    #[serde(rename = "Value", skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `IsValueSecret`.
+    #[serde(rename = "IsValueSecret", skip_serializing_if = "Option::is_none")]
+    pub is_value_secret: Option<bool>,
+}
+
+/// `ConnectionHeaderParameter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionHeaderParameter {
+    /// `Key`; at most 512 characters.
+    #[serde(rename = "Key", skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `Value`; at most 512 characters.
+    #[serde(rename = "Value", skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `IsValueSecret`.
+    #[serde(rename = "IsValueSecret", skip_serializing_if = "Option::is_none")]
+    pub is_value_secret: Option<bool>,
+}
+
+/// `ConnectionHttpParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionHttpParameters {
+    /// `HeaderParameters`; 0 to 100 elements.
+    #[serde(rename = "HeaderParameters", skip_serializing_if = "Option::is_none")]
+    pub header_parameters: Option<Vec<ConnectionHeaderParameter>>,
+    /// `QueryStringParameters`; 0 to 100 elements.
+    #[serde(
+        rename = "QueryStringParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub query_string_parameters: Option<Vec<ConnectionQueryStringParameter>>,
+    /// `BodyParameters`; 0 to 100 elements.
+    #[serde(rename = "BodyParameters", skip_serializing_if = "Option::is_none")]
+    pub body_parameters: Option<Vec<ConnectionBodyParameter>>,
+}
+
+/// `ConnectionOAuthClientResponseParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionOAuthClientResponseParameters {
+    /// `ClientID`; 1 to 512 characters.
+    #[serde(rename = "ClientID", skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// Values of `ConnectionOAuthHttpMethod` in the service model.
+pub mod connection_o_auth_http_method {
+    /// `GET`.
+    pub const GET: &str = "GET";
+    /// `POST`.
+    pub const POST: &str = "POST";
+    /// `PUT`.
+    pub const PUT: &str = "PUT";
+}
+
+/// `ConnectionOAuthResponseParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionOAuthResponseParameters {
+    /// `ClientParameters`.
+    #[serde(rename = "ClientParameters", skip_serializing_if = "Option::is_none")]
+    pub client_parameters: Option<ConnectionOAuthClientResponseParameters>,
+    /// `AuthorizationEndpoint`; 1 to 2048 characters.
+    #[serde(
+        rename = "AuthorizationEndpoint",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub authorization_endpoint: Option<String>,
+    /// `HttpMethod`; see [`connection_o_auth_http_method`].
+    #[serde(rename = "HttpMethod", skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// `OAuthHttpParameters`.
+    #[serde(
+        rename = "OAuthHttpParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+/// `ConnectionQueryStringParameter` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionQueryStringParameter {
+    /// `Key`; at most 512 characters.
+    #[serde(rename = "Key", skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `Value`; at most 512 characters.
+    #[serde(rename = "Value", skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `IsValueSecret`.
+    #[serde(rename = "IsValueSecret", skip_serializing_if = "Option::is_none")]
+    pub is_value_secret: Option<bool>,
+}
+
+/// Values of `ConnectionState` in the service model.
+pub mod connection_state {
+    /// `CREATING`.
+    pub const CREATING: &str = "CREATING";
+    /// `UPDATING`.
+    pub const UPDATING: &str = "UPDATING";
+    /// `DELETING`.
+    pub const DELETING: &str = "DELETING";
+    /// `AUTHORIZED`.
+    pub const AUTHORIZED: &str = "AUTHORIZED";
+    /// `DEAUTHORIZED`.
+    pub const DEAUTHORIZED: &str = "DEAUTHORIZED";
+    /// `AUTHORIZING`.
+    pub const AUTHORIZING: &str = "AUTHORIZING";
+    /// `DEAUTHORIZING`.
+    pub const DEAUTHORIZING: &str = "DEAUTHORIZING";
+    /// `ACTIVE`.
+    pub const ACTIVE: &str = "ACTIVE";
+    /// `FAILED_CONNECTIVITY`.
+    pub const FAILED_CONNECTIVITY: &str = "FAILED_CONNECTIVITY";
+}
+
+/// `ConnectivityResourceConfigurationArn` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectivityResourceConfigurationArn {
+    /// `ResourceConfigurationArn`, required; 0 to 2048 characters.
+    #[serde(rename = "ResourceConfigurationArn")]
+    pub resource_configuration_arn: String,
+}
+
+/// `ConnectivityResourceParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectivityResourceParameters {
+    /// `ResourceParameters`, required.
+    #[serde(rename = "ResourceParameters")]
+    pub resource_parameters: ConnectivityResourceConfigurationArn,
+}
+
+/// `CreateApiDestinationRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateApiDestinationRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// `Description`; at most 512 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `ConnectionArn`, required; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn")]
+    pub connection_arn: String,
+    /// `InvocationEndpoint`, required; 1 to 2048 characters.
+    #[serde(rename = "InvocationEndpoint")]
+    pub invocation_endpoint: String,
+    /// `HttpMethod`, required; see [`api_destination_http_method`].
+    #[serde(rename = "HttpMethod")]
+    pub http_method: String,
+    /// `InvocationRateLimitPerSecond`; at least 1 as value.
+    #[serde(
+        rename = "InvocationRateLimitPerSecond",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_rate_limit_per_second: Option<i32>,
+}
+
+/// `CreateApiDestinationResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateApiDestinationResponse {
+    /// `ApiDestinationArn`; 1 to 1600 characters.
+    #[serde(rename = "ApiDestinationArn", skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// `ApiDestinationState`; see [`api_destination_state`].
+    #[serde(
+        rename = "ApiDestinationState",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_destination_state: Option<String>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+}
+
+/// `CreateConnectionApiKeyAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateConnectionApiKeyAuthRequestParameters {
+    /// `ApiKeyName`, required; 1 to 512 characters.
+    #[serde(rename = "ApiKeyName")]
+    pub api_key_name: String,
+    /// `ApiKeyValue`, required; 1 to 512 characters.
+    #[serde(rename = "ApiKeyValue")]
+    pub api_key_value: String,
+}
+
+/// `CreateConnectionAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateConnectionAuthRequestParameters {
+    /// `BasicAuthParameters`.
+    #[serde(
+        rename = "BasicAuthParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub basic_auth_parameters: Option<CreateConnectionBasicAuthRequestParameters>,
+    /// `OAuthParameters`.
+    #[serde(rename = "OAuthParameters", skip_serializing_if = "Option::is_none")]
+    pub o_auth_parameters: Option<CreateConnectionOAuthRequestParameters>,
+    /// `ApiKeyAuthParameters`.
+    #[serde(
+        rename = "ApiKeyAuthParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_key_auth_parameters: Option<CreateConnectionApiKeyAuthRequestParameters>,
+    /// `InvocationHttpParameters`.
+    #[serde(
+        rename = "InvocationHttpParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// `ConnectivityParameters`.
+    #[serde(
+        rename = "ConnectivityParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+/// `CreateConnectionBasicAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateConnectionBasicAuthRequestParameters {
+    /// `Username`, required; 1 to 512 characters.
+    #[serde(rename = "Username")]
+    pub username: String,
+    /// `Password`, required; 1 to 512 characters.
+    #[serde(rename = "Password")]
+    pub password: String,
+}
+
+/// `CreateConnectionOAuthClientRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateConnectionOAuthClientRequestParameters {
+    /// `ClientID`, required; 1 to 512 characters.
+    #[serde(rename = "ClientID")]
+    pub client_id: String,
+    /// `ClientSecret`, required; 1 to 512 characters.
+    #[serde(rename = "ClientSecret")]
+    pub client_secret: String,
+}
+
+/// `CreateConnectionOAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateConnectionOAuthRequestParameters {
+    /// `ClientParameters`, required.
+    #[serde(rename = "ClientParameters")]
+    pub client_parameters: CreateConnectionOAuthClientRequestParameters,
+    /// `AuthorizationEndpoint`, required; 1 to 2048 characters.
+    #[serde(rename = "AuthorizationEndpoint")]
+    pub authorization_endpoint: String,
+    /// `HttpMethod`, required; see [`connection_o_auth_http_method`].
+    #[serde(rename = "HttpMethod")]
+    pub http_method: String,
+    /// `OAuthHttpParameters`.
+    #[serde(
+        rename = "OAuthHttpParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+/// `CreateConnectionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateConnectionRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// `Description`; at most 512 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `AuthorizationType`, required; see [`connection_authorization_type`].
+    #[serde(rename = "AuthorizationType")]
+    pub authorization_type: String,
+    /// `AuthParameters`, required.
+    #[serde(rename = "AuthParameters")]
+    pub auth_parameters: CreateConnectionAuthRequestParameters,
+    /// `InvocationConnectivityParameters`.
+    #[serde(
+        rename = "InvocationConnectivityParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    /// `KmsKeyIdentifier`; at most 2048 characters.
+    #[serde(rename = "KmsKeyIdentifier", skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+}
+
+/// `CreateConnectionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CreateConnectionResponse {
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`; see [`connection_state`].
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+}
+
 /// `CreateEventBusRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CreateEventBusRequest {
@@ -2772,6 +4171,74 @@ pub struct DeadLetterConfig {
     pub arn: Option<String>,
 }
 
+/// `DeauthorizeConnectionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeauthorizeConnectionRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+}
+
+/// `DeauthorizeConnectionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeauthorizeConnectionResponse {
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`; see [`connection_state`].
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+    /// `LastAuthorizedTime`.
+    #[serde(rename = "LastAuthorizedTime", skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<EpochSeconds>,
+}
+
+/// `DeleteApiDestinationRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteApiDestinationRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+}
+
+/// `DeleteApiDestinationResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteApiDestinationResponse {}
+
+/// `DeleteConnectionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteConnectionRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+}
+
+/// `DeleteConnectionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteConnectionResponse {
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`; see [`connection_state`].
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+    /// `LastAuthorizedTime`.
+    #[serde(rename = "LastAuthorizedTime", skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<EpochSeconds>,
+}
+
 /// `DeleteEventBusRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteEventBusRequest {
@@ -2792,6 +4259,129 @@ pub struct DeleteRuleRequest {
     /// `Force`.
     #[serde(rename = "Force", skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
+}
+
+/// `DescribeApiDestinationRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeApiDestinationRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+}
+
+/// `DescribeApiDestinationResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeApiDestinationResponse {
+    /// `ApiDestinationArn`; 1 to 1600 characters.
+    #[serde(rename = "ApiDestinationArn", skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// `Name`; 1 to 64 characters.
+    #[serde(rename = "Name", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `Description`; at most 512 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `ApiDestinationState`; see [`api_destination_state`].
+    #[serde(
+        rename = "ApiDestinationState",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_destination_state: Option<String>,
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `InvocationEndpoint`; 1 to 2048 characters.
+    #[serde(rename = "InvocationEndpoint", skip_serializing_if = "Option::is_none")]
+    pub invocation_endpoint: Option<String>,
+    /// `HttpMethod`; see [`api_destination_http_method`].
+    #[serde(rename = "HttpMethod", skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// `InvocationRateLimitPerSecond`; at least 1 as value.
+    #[serde(
+        rename = "InvocationRateLimitPerSecond",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_rate_limit_per_second: Option<i32>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+}
+
+/// `DescribeConnectionConnectivityParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeConnectionConnectivityParameters {
+    /// `ResourceParameters`, required.
+    #[serde(rename = "ResourceParameters")]
+    pub resource_parameters: DescribeConnectionResourceParameters,
+}
+
+/// `DescribeConnectionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeConnectionRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+}
+
+/// `DescribeConnectionResourceParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeConnectionResourceParameters {
+    /// `ResourceConfigurationArn`, required; 0 to 2048 characters.
+    #[serde(rename = "ResourceConfigurationArn")]
+    pub resource_configuration_arn: String,
+    /// `ResourceAssociationArn`, required; 17 to 2048 characters.
+    #[serde(rename = "ResourceAssociationArn")]
+    pub resource_association_arn: String,
+}
+
+/// `DescribeConnectionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeConnectionResponse {
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `Name`; 1 to 64 characters.
+    #[serde(rename = "Name", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `Description`; at most 512 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `InvocationConnectivityParameters`.
+    #[serde(
+        rename = "InvocationConnectivityParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+    /// `ConnectionState`; see [`connection_state`].
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// `StateReason`; at most 512 characters.
+    #[serde(rename = "StateReason", skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// `AuthorizationType`; see [`connection_authorization_type`].
+    #[serde(rename = "AuthorizationType", skip_serializing_if = "Option::is_none")]
+    pub authorization_type: Option<String>,
+    /// `SecretArn`; 20 to 2048 characters.
+    #[serde(rename = "SecretArn", skip_serializing_if = "Option::is_none")]
+    pub secret_arn: Option<String>,
+    /// `KmsKeyIdentifier`; at most 2048 characters.
+    #[serde(rename = "KmsKeyIdentifier", skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+    /// `AuthParameters`.
+    #[serde(rename = "AuthParameters", skip_serializing_if = "Option::is_none")]
+    pub auth_parameters: Option<ConnectionAuthResponseParameters>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+    /// `LastAuthorizedTime`.
+    #[serde(rename = "LastAuthorizedTime", skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<EpochSeconds>,
 }
 
 /// `DescribeEventBusRequest` of the service model.
@@ -3060,6 +4650,62 @@ pub mod level {
     pub const INFO: &str = "INFO";
     /// `TRACE`.
     pub const TRACE: &str = "TRACE";
+}
+
+/// `ListApiDestinationsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListApiDestinationsRequest {
+    /// `NamePrefix`; 1 to 64 characters.
+    #[serde(rename = "NamePrefix", skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `NextToken`; 1 to 2048 characters.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `Limit`; 1 to 100 as value.
+    #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+}
+
+/// `ListApiDestinationsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListApiDestinationsResponse {
+    /// `ApiDestinations`.
+    #[serde(rename = "ApiDestinations", skip_serializing_if = "Option::is_none")]
+    pub api_destinations: Option<Vec<ApiDestination>>,
+    /// `NextToken`; 1 to 2048 characters.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// `ListConnectionsRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListConnectionsRequest {
+    /// `NamePrefix`; 1 to 64 characters.
+    #[serde(rename = "NamePrefix", skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// `ConnectionState`; see [`connection_state`].
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// `NextToken`; 1 to 2048 characters.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `Limit`; 1 to 100 as value.
+    #[serde(rename = "Limit", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+}
+
+/// `ListConnectionsResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListConnectionsResponse {
+    /// `Connections`.
+    #[serde(rename = "Connections", skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Vec<Connection>>,
+    /// `NextToken`; 1 to 2048 characters.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 /// `ListEventBusesRequest` of the service model.
@@ -3734,6 +5380,186 @@ pub struct UntagResourceRequest {
 /// `UntagResourceResponse` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UntagResourceResponse {}
+
+/// `UpdateApiDestinationRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateApiDestinationRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// `Description`; at most 512 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `InvocationEndpoint`; 1 to 2048 characters.
+    #[serde(rename = "InvocationEndpoint", skip_serializing_if = "Option::is_none")]
+    pub invocation_endpoint: Option<String>,
+    /// `HttpMethod`; see [`api_destination_http_method`].
+    #[serde(rename = "HttpMethod", skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// `InvocationRateLimitPerSecond`; at least 1 as value.
+    #[serde(
+        rename = "InvocationRateLimitPerSecond",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_rate_limit_per_second: Option<i32>,
+}
+
+/// `UpdateApiDestinationResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateApiDestinationResponse {
+    /// `ApiDestinationArn`; 1 to 1600 characters.
+    #[serde(rename = "ApiDestinationArn", skip_serializing_if = "Option::is_none")]
+    pub api_destination_arn: Option<String>,
+    /// `ApiDestinationState`; see [`api_destination_state`].
+    #[serde(
+        rename = "ApiDestinationState",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_destination_state: Option<String>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+}
+
+/// `UpdateConnectionApiKeyAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateConnectionApiKeyAuthRequestParameters {
+    /// `ApiKeyName`; 1 to 512 characters.
+    #[serde(rename = "ApiKeyName", skip_serializing_if = "Option::is_none")]
+    pub api_key_name: Option<String>,
+    /// `ApiKeyValue`; 1 to 512 characters.
+    #[serde(rename = "ApiKeyValue", skip_serializing_if = "Option::is_none")]
+    pub api_key_value: Option<String>,
+}
+
+/// `UpdateConnectionAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateConnectionAuthRequestParameters {
+    /// `BasicAuthParameters`.
+    #[serde(
+        rename = "BasicAuthParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub basic_auth_parameters: Option<UpdateConnectionBasicAuthRequestParameters>,
+    /// `OAuthParameters`.
+    #[serde(rename = "OAuthParameters", skip_serializing_if = "Option::is_none")]
+    pub o_auth_parameters: Option<UpdateConnectionOAuthRequestParameters>,
+    /// `ApiKeyAuthParameters`.
+    #[serde(
+        rename = "ApiKeyAuthParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub api_key_auth_parameters: Option<UpdateConnectionApiKeyAuthRequestParameters>,
+    /// `InvocationHttpParameters`.
+    #[serde(
+        rename = "InvocationHttpParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    /// `ConnectivityParameters`.
+    #[serde(
+        rename = "ConnectivityParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+/// `UpdateConnectionBasicAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateConnectionBasicAuthRequestParameters {
+    /// `Username`; 1 to 512 characters.
+    #[serde(rename = "Username", skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// `Password`; 1 to 512 characters.
+    #[serde(rename = "Password", skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// `UpdateConnectionOAuthClientRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateConnectionOAuthClientRequestParameters {
+    /// `ClientID`; 1 to 512 characters.
+    #[serde(rename = "ClientID", skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// `ClientSecret`; 1 to 512 characters.
+    #[serde(rename = "ClientSecret", skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+}
+
+/// `UpdateConnectionOAuthRequestParameters` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateConnectionOAuthRequestParameters {
+    /// `ClientParameters`.
+    #[serde(rename = "ClientParameters", skip_serializing_if = "Option::is_none")]
+    pub client_parameters: Option<UpdateConnectionOAuthClientRequestParameters>,
+    /// `AuthorizationEndpoint`; 1 to 2048 characters.
+    #[serde(
+        rename = "AuthorizationEndpoint",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub authorization_endpoint: Option<String>,
+    /// `HttpMethod`; see [`connection_o_auth_http_method`].
+    #[serde(rename = "HttpMethod", skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// `OAuthHttpParameters`.
+    #[serde(
+        rename = "OAuthHttpParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+/// `UpdateConnectionRequest` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateConnectionRequest {
+    /// `Name`, required; 1 to 64 characters.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// `Description`; at most 512 characters.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `AuthorizationType`; see [`connection_authorization_type`].
+    #[serde(rename = "AuthorizationType", skip_serializing_if = "Option::is_none")]
+    pub authorization_type: Option<String>,
+    /// `AuthParameters`.
+    #[serde(rename = "AuthParameters", skip_serializing_if = "Option::is_none")]
+    pub auth_parameters: Option<UpdateConnectionAuthRequestParameters>,
+    /// `InvocationConnectivityParameters`.
+    #[serde(
+        rename = "InvocationConnectivityParameters",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    /// `KmsKeyIdentifier`; at most 2048 characters.
+    #[serde(rename = "KmsKeyIdentifier", skip_serializing_if = "Option::is_none")]
+    pub kms_key_identifier: Option<String>,
+}
+
+/// `UpdateConnectionResponse` of the service model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateConnectionResponse {
+    /// `ConnectionArn`; 1 to 1600 characters.
+    #[serde(rename = "ConnectionArn", skip_serializing_if = "Option::is_none")]
+    pub connection_arn: Option<String>,
+    /// `ConnectionState`; see [`connection_state`].
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<String>,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochSeconds>,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time: Option<EpochSeconds>,
+    /// `LastAuthorizedTime`.
+    #[serde(rename = "LastAuthorizedTime", skip_serializing_if = "Option::is_none")]
+    pub last_authorized_time: Option<EpochSeconds>,
+}
 
 /// `UpdateEventBusRequest` of the service model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -240,7 +240,7 @@ fn destination(arn: Option<String>) -> Result<Option<String>, lambda::Error> {
         )));
     }
     match Target::parse(&arn) {
-        Some(Target::StateMachine) | None => {
+        Some(Target::StateMachine | Target::ApiDestination | Target::Url) | None => {
             Err(lambda::Error::invalid_parameter_value_exception(format!(
                 "The destination {arn} is invalid: it must be a Lambda function, an SQS queue, an SNS topic or an event bus"
             )))

@@ -6,6 +6,7 @@
 //!
 //! AWS: "it's possible for it to receive the same event from Lambda multiple times".
 
+mod destination;
 mod event_invoke;
 mod in_flight;
 mod outcome;
@@ -31,6 +32,7 @@ use crate::rows::{Kind, VERSION, decode, encode, index};
 use crate::shard::{Done, Shard, Stop};
 use crate::staging::Rows;
 use crate::timers::Timers;
+use destination::Paces;
 use in_flight::InFlight;
 
 pub(crate) use event_invoke::{config_of, configs_of, no_config, refusal};
@@ -51,7 +53,8 @@ const RELEASED_PER_TICK_MAX: usize = 1_024;
 /// Something to bring to a target.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// ARN of a function (with or without a qualifier), a state machine, a queue, a topic or an event bus.
+    /// ARN of a function (with or without a qualifier), a state machine, a queue, a topic, an event bus or an API
+    /// destination, or a URL.
     pub target: String,
     /// JSON text, at most [`PAYLOAD_BYTES_MAX`] bytes: a function's event, an execution's input, a message.
     pub payload: String,
@@ -103,7 +106,7 @@ impl std::fmt::Display for NotTaken {
             NotTaken::Unsupported(arn) => write!(
                 f,
                 "Stepwell does not deliver to {arn}: a target is a Lambda function, a state machine, an SQS queue, \
-                 an SNS topic or an event bus"
+                 an SNS topic, an event bus or an API destination"
             ),
             NotTaken::TooLarge(bytes) => write!(
                 f,
@@ -125,11 +128,17 @@ pub(crate) enum Target {
     Queue,
     Topic,
     EventBus,
+    ApiDestination,
+    /// An `http://` or `https://` URL: the webhook of an alarm. No service of AWS takes one.
+    Url,
 }
 
 impl Target {
     /// The target that an ARN names; `None` if nothing can be brought there.
     pub(crate) fn parse(arn: &str) -> Option<Target> {
+        if arn.starts_with("http://") || arn.starts_with("https://") {
+            return Some(Target::Url);
+        }
         let mut parts = arn.splitn(6, ':').skip(2);
         let (service, resource) = (parts.next()?, parts.nth(2)?);
         if resource.is_empty() || !arn.starts_with("arn:") {
@@ -141,6 +150,7 @@ impl Target {
             "sqs" => Some(Target::Queue),
             "sns" => Some(Target::Topic),
             "events" if resource.starts_with("event-bus/") => Some(Target::EventBus),
+            "events" if resource.starts_with("api-destination/") => Some(Target::ApiDestination),
             _ => None,
         }
     }
@@ -151,6 +161,7 @@ pub(crate) struct Deliveries {
     counters: Counters,
     due: Timers,
     in_flight: InFlight,
+    paces: Paces,
     /// Task states that invoke a function asynchronously and have not been answered.
     tasks: VecDeque<FunctionCall>,
 }
@@ -166,6 +177,7 @@ impl Deliveries {
             counters,
             due: Timers::unread(Kind::DeliveryDue),
             in_flight: InFlight::default(),
+            paces: Paces::default(),
             tasks: VecDeque::new(),
         })
     }
@@ -366,6 +378,10 @@ impl Shard {
                     None => self.release_delivery(number, &row)?,
                 }
             }
+            (Stage::Bring { .. }, Some(Target::ApiDestination)) => {
+                self.call_destination(now, number, &mut row)?
+            }
+            (Stage::Bring { .. }, Some(Target::Url)) => self.call_url(number, &row)?,
             (Stage::Invoke { .. }, Some(Target::Function(arn))) if self.is_shut(&arn)? => {
                 return self.give_up(now, number, &row, outcome::Exhausted::shut());
             }
@@ -381,10 +397,6 @@ impl Shard {
     }
 
     fn release_delivery(&mut self, number: u64, row: &DeliveryRow) -> Result<(), Error> {
-        let payload = self.payload_of(number)?;
-        self.deliveries
-            .in_flight
-            .begin(number, &row.target, row.payload_bytes);
         let action = match &row.stage {
             Stage::Invoke { request_id } => DeliveryAction::Invoke {
                 request_id: request_id.clone(),
@@ -396,13 +408,27 @@ impl Shard {
             },
             Stage::Bring { .. } => DeliveryAction::Send(message_of(&row.message)),
         };
+        let payload = self.payload_of(number)?;
+        self.release_action(number, row, payload, action);
+        Ok(())
+    }
+
+    fn release_action(
+        &mut self,
+        number: u64,
+        row: &DeliveryRow,
+        payload: String,
+        action: DeliveryAction,
+    ) {
+        self.deliveries
+            .in_flight
+            .begin(number, &row.target, row.payload_bytes);
         self.release_effect(Effect::Deliver(Box::new(DeliveryCall {
             number,
             target: row.target.clone(),
             payload: Payload::from_text(payload),
             action,
         })));
-        Ok(())
     }
 
     /// PutEvents on a bus of ours, in the commit that ends the delivery.

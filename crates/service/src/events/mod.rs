@@ -1,13 +1,17 @@
 //! EventBridge: buses, rules and what their targets get.
 
 mod buses;
+mod connections;
+mod destinations;
 pub(crate) mod pattern;
 mod permissions;
 mod publish;
 mod rules;
 mod status;
 mod targets;
+mod task;
 pub(crate) mod transform;
+mod webhook;
 mod wildcard;
 
 use std::collections::BTreeMap;
@@ -21,9 +25,18 @@ use crate::shard::{Done, Shard};
 pub(crate) use buses::{
     DEFAULT_BUS, bus_arn, bus_in, bus_named, dead_letter_config, find_bus, missing_bus,
 };
+pub(crate) use connections::{
+    connection_arn, connection_at, find_connection, missing_connection, shown as shown_auth,
+};
+pub(crate) use destinations::{
+    RATE_DEFAULT, api_destination_arn, api_destination_at, find_api_destination,
+    missing_api_destination, state_of as api_destination_state,
+};
 pub(crate) use publish::{Compiled, OnItsWay, PublishedEvent, derived};
 pub(crate) use rules::{check_pattern, find_rule, missing_rule, rule_arn, rule_in};
 pub(crate) use status::StatusChange;
+pub(crate) use task::{PutCall, is_put, put_call};
+pub(crate) use webhook::call_of as webhook_call;
 
 /// Tags on one resource. Source: TagResource of EventBridge.
 const TAGS_MAX: usize = 50;
@@ -53,6 +66,20 @@ impl Shard {
             EventsRequest::PutPermission(input) => self.put_bus_permission(now, input),
             EventsRequest::RemovePermission(input) => self.remove_bus_permission(now, &input),
             EventsRequest::PutEvents(input) => self.put_events(now, entropy, input),
+            EventsRequest::CreateConnection(input) => self.create_connection(now, entropy, *input),
+            EventsRequest::UpdateConnection(input) => self.update_connection(now, *input),
+            EventsRequest::DeauthorizeConnection(input) => self.deauthorize_connection(now, &input),
+            EventsRequest::DeleteConnection(input) => self.delete_connection(&input),
+            EventsRequest::EndAuthorization {
+                connection,
+                modified_ms,
+                refused,
+            } => self.end_authorization(now, &connection, modified_ms, refused),
+            EventsRequest::CreateApiDestination(input) => {
+                self.create_api_destination(now, entropy, input)
+            }
+            EventsRequest::UpdateApiDestination(input) => self.update_api_destination(now, input),
+            EventsRequest::DeleteApiDestination(input) => self.delete_api_destination(&input),
             EventsRequest::TagResource(input) => {
                 self.tag_events(now, &input.resource_arn, |tags| {
                     tags.extend(tag_map(input.tags.clone()));

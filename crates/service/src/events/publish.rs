@@ -15,7 +15,7 @@ use stepwell_store::{Direction, Error};
 
 use super::pattern::Pattern;
 use super::transform::{self, Origin};
-use super::{body, bus_in, bus_named, find_bus, rule_arn, targets};
+use super::{body, bus_in, bus_named, find_bus, rule_arn, targets, webhook};
 use crate::command::{Answered, BusEvent, Settings};
 use crate::rows::event::{EventRuleRow, event_rules_of};
 use crate::rows::schedule::Ticking;
@@ -341,7 +341,9 @@ impl Shard {
                 resources: event.resources.clone(),
             };
             let trace_header = event.trace_header.clone();
-            let delivery = targets::delivery(target, &arn, payload, on_bus, trace_header);
+            let parameters = webhook::attributes(target, &value);
+            let delivery =
+                targets::delivery(target, &arn, payload, parameters, on_bus, trace_header);
             let entropy = derived(&[2; 32], format!("{arn} {way}").as_bytes());
             self.deliver_or_tell(now, &entropy, delivery)?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stepwell_api::events;
 
-use super::{bus_in, invalid};
+use super::{bus_in, invalid, webhook};
 use crate::command::Settings;
 use crate::command::{BusEvent, Message};
 use crate::deliveries::{Delivery, RetryPolicy, Target};
@@ -26,24 +26,26 @@ pub(super) fn check(target: &events::Target, settings: &Settings) -> Result<(), 
     match Target::parse(arn) {
         None => Err(events::Error::not_implemented(format!(
             "Stepwell does not implement the target {arn} yet: a target is a state machine, a Lambda function, an SQS \
-             queue, an SNS topic or an event bus"
+             queue, an SNS topic, an event bus or an API destination"
         ))),
-        // AWS: an execution is started with a role.
-        Some(Target::StateMachine) if target.role_arn.is_none() => {
+        // AWS: an execution is started, and a destination called, with a role.
+        Some(Target::StateMachine | Target::ApiDestination) if target.role_arn.is_none() => {
             Err(invalid(format!("RoleArn is required for target {arn}.")))
         }
-        Some(_) => Ok(()),
+        Some(_) => webhook::check_parameters(target).map_err(invalid),
     }
 }
 
 /// What is brought to a target for one event.
 ///
 /// - `payload`: what the target gets, as text.
+/// - `parameters`: for an API destination.
 /// - `event`: for a bus of somebody else.
 pub(super) fn delivery(
     target: &events::Target,
     rule_arn: &str,
     payload: String,
+    parameters: BTreeMap<String, String>,
     event: BusEvent,
     trace_header: Option<String>,
 ) -> Delivery {
@@ -63,12 +65,12 @@ pub(super) fn delivery(
         retry: retry_policy(target.retry_policy.as_ref()),
         dead_letter,
         message: Message {
+            attributes: parameters,
             group_id: target
                 .sqs_parameters
                 .as_ref()
                 .and_then(|parameters| parameters.message_group_id.clone()),
             event: Some(event),
-            ..Message::default()
         },
         trace_header,
     }

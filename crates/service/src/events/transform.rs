@@ -213,7 +213,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// A path of the small dialect that EventBridge reads.
-struct Path(Vec<Step>);
+pub(super) struct Path(Vec<Step>);
 
 enum Step {
     Name(String),
@@ -224,7 +224,7 @@ enum Step {
 
 impl Path {
     /// `$.detail.items[0].sku`, `$['detail']`, `$.resources[*]`.
-    fn parse(text: &str) -> Option<Path> {
+    pub(super) fn parse(text: &str) -> Option<Path> {
         let mut rest = text.strip_prefix('$')?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
@@ -257,7 +257,7 @@ impl Path {
         Some(Path(steps))
     }
 
-    fn find(&self, event: &Value) -> Option<Value> {
+    pub(super) fn find(&self, event: &Value) -> Option<Value> {
         find(&self.0, event)
     }
 }

@@ -34,6 +34,7 @@ use crate::rows::schedule::{
     ScheduleGroupRow, ScheduleRow, Ticking, due_key, due_parts, schedule_group_key, schedule_key,
 };
 use crate::rows::version::{Alias, Numbering, Version, alias_key, numbering_key, version_key};
+use crate::rows::webhook::{ApiDestinationRow, ConnectionRow, api_destination_key, connection_key};
 use crate::rows::{Kind, index};
 use crate::shard::hex;
 
@@ -134,6 +135,16 @@ impl Check<'_> {
             Kind::EventBus => {
                 if let Some(row) = self.read_json::<EventBusRow>(key, value) {
                     self.check_key(key, &event_bus_key(&row.name));
+                }
+            }
+            Kind::Connection => {
+                if let Some(row) = self.read_json::<ConnectionRow>(key, value) {
+                    self.check_key(key, &connection_key(&row.name));
+                }
+            }
+            Kind::ApiDestination => {
+                if let Some(row) = self.read_json::<ApiDestinationRow>(key, value) {
+                    self.check_key(key, &api_destination_key(&row.name));
                 }
             }
             Kind::EventRule | Kind::ScheduleGroup | Kind::Schedule | Kind::ScheduleDue => {

@@ -271,7 +271,7 @@ impl Reader {
     }
 
     /// A page of a list that is bounded anyway; its token says at which place the next one begins.
-    fn page<T>(
+    pub(super) fn page<T>(
         &self,
         mut all: Vec<T>,
         limit: Option<i32>,

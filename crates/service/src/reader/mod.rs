@@ -2,6 +2,7 @@
 
 mod activities;
 mod event_invokes;
+mod event_webhooks;
 mod events;
 mod executions;
 mod function_settings;

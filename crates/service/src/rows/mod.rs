@@ -21,6 +21,7 @@ pub(crate) mod role;
 pub(crate) mod schedule;
 mod snapshot;
 pub(crate) mod version;
+pub(crate) mod webhook;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,6 +81,8 @@ pub(crate) enum Kind {
     Erasure = 50,
     LayerVersion = 35,
     PackageUse = 36,
+    Connection = 55,
+    ApiDestination = 56,
 }
 
 impl Kind {
@@ -136,6 +139,8 @@ impl Kind {
             48 => Kind::DeliveryPayload,
             49 => Kind::DeliveryCounters,
             50 => Kind::Erasure,
+            55 => Kind::Connection,
+            56 => Kind::ApiDestination,
             _ => return None,
         })
     }

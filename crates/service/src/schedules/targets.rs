@@ -87,7 +87,8 @@ pub(super) fn check(
         )));
     }
     let takes_json = match Target::parse(arn) {
-        None => {
+        // AWS: the Scheduler calls no API destinations.
+        Some(Target::ApiDestination | Target::Url) | None => {
             return Err(scheduler::Error::not_implemented(format!(
                 "Stepwell does not implement the target {arn} yet: a target is a state machine, a Lambda function, an \
                  SQS queue, an SNS topic, an event bus, or sfn:startExecution, lambda:invoke, sqs:sendMessage or \

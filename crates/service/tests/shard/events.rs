@@ -31,6 +31,13 @@ pub fn ask(world: &mut World, operation: &str, input: Value) -> String {
         "PutTargets" => EventsRequest::PutTargets(decoded!()),
         "RemoveTargets" => EventsRequest::RemoveTargets(decoded!()),
         "PutEvents" => EventsRequest::PutEvents(decoded!()),
+        "CreateConnection" => EventsRequest::CreateConnection(Box::new(decoded!())),
+        "UpdateConnection" => EventsRequest::UpdateConnection(Box::new(decoded!())),
+        "DeauthorizeConnection" => EventsRequest::DeauthorizeConnection(decoded!()),
+        "DeleteConnection" => EventsRequest::DeleteConnection(decoded!()),
+        "CreateApiDestination" => EventsRequest::CreateApiDestination(decoded!()),
+        "UpdateApiDestination" => EventsRequest::UpdateApiDestination(decoded!()),
+        "DeleteApiDestination" => EventsRequest::DeleteApiDestination(decoded!()),
         "TagResource" => EventsRequest::TagResource(decoded!()),
         other => panic!("{other} is not an operation of this script"),
     };
@@ -317,7 +324,7 @@ fn what_is_not_valid_is_refused_in_words() {
         "PutTargets",
         json!({ "Rule": "large", "Targets": [{ "Id": "t", "Arn": "arn:aws:kinesis:us-east-1:123456789012:stream/s" }] }),
         "! NotImplemented: Stepwell does not implement the target arn:aws:kinesis:us-east-1:123456789012:stream/s yet: \
-         a target is a state machine, a Lambda function, an SQS queue, an SNS topic or an event bus",
+         a target is a state machine, a Lambda function, an SQS queue, an SNS topic, an event bus or an API destination",
     );
     let six: Vec<Value> = (0..6).map(|at| target(&format!("t{at}"), "m")).collect();
     refuse(

@@ -26,4 +26,5 @@ mod status_changes;
 mod tasks;
 mod timers;
 mod versions;
+mod webhooks;
 mod world;

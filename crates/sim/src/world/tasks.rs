@@ -134,6 +134,7 @@ impl World<'_> {
                 Ok(())
             }
             Effect::DeliveryGivenUp { .. }
+            | Effect::AuthorizeConnection(_)
             | Effect::ValidateLogDelivery { .. }
             | Effect::RetireFunction { .. }
             | Effect::ProvisionFunction { .. } => Ok(()),

@@ -72,7 +72,7 @@ fn run(cut: Option<(u64, Option<Fault>)>) -> (BTreeMap<String, u32>, u64, String
             let attempt = seen.entry(number).or_default();
             *attempt += 1;
             let outcome = match &call.action {
-                DeliveryAction::Send(_) => {
+                DeliveryAction::Send(_) | DeliveryAction::Call(_) => {
                     *successes.entry(call.target.clone()).or_default() += 1;
                     DeliveryOutcome::Delivered
                 }

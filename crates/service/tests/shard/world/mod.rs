@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use stepwell_api::states;
 use stepwell_service::{
-    Answer, Answered, Command, Committed, DeliveryCall, Effect, FunctionCall, LostTask, Reader,
-    Refusal, Request, RequestId, ServiceCall, Settings, Shard, TaskOutcome, Ticket, Timestamp,
-    UnknownRole,
+    Answer, Answered, Authorization, Command, Committed, DeliveryCall, Effect, FunctionCall,
+    LostTask, Reader, Refusal, Request, RequestId, ServiceCall, Settings, Shard, TaskOutcome,
+    Ticket, Timestamp, UnknownRole,
 };
 use stepwell_store::{Batch, Direction, Disk, Error, Fault, Memory, Snapshot, Store as _};
 
@@ -52,6 +52,8 @@ pub struct World {
     pub asked: Vec<ServiceCall>,
     /// Attempts to deliver that were released and have no outcome yet, oldest first.
     pub deliveries: Vec<DeliveryCall>,
+    /// Tokens that connections ask for.
+    pub authorizations: Vec<Authorization>,
     /// Deliveries that were given up: target and reason.
     pub given_up: Vec<String>,
     /// Everything that was ever released: function and payload.
@@ -104,6 +106,7 @@ impl World {
             open: Vec::new(),
             asked: Vec::new(),
             deliveries: Vec::new(),
+            authorizations: Vec::new(),
             given_up: Vec::new(),
             calls: Vec::new(),
             events: BTreeMap::new(),
@@ -127,6 +130,7 @@ impl World {
         self.polls.clear();
         self.asked.clear();
         self.deliveries.clear();
+        self.authorizations.clear();
         self.shard =
             Shard::open(Box::new(self.disk.crash()), self.settings.clone()).expect("a shard opens");
         self.recover();
@@ -221,6 +225,7 @@ impl World {
                 }
                 Effect::CallService(call) => self.asked.push(*call),
                 Effect::Deliver(call) => self.deliveries.push(*call),
+                Effect::AuthorizeConnection(asked) => self.authorizations.push(*asked),
                 Effect::DeliveryGivenUp { target, reason, .. } => {
                     self.given_up.push(format!("{target} {reason}"));
                 }
