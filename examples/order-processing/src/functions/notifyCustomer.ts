@@ -1,4 +1,5 @@
 import { Mailer, type Template } from '../services/notification';
+import { Spans } from '../telemetry/openTelemetry';
 import type { Notification, OrderProgress } from '../types/order';
 
 interface NotifyCustomer {
@@ -6,8 +7,11 @@ interface NotifyCustomer {
   order: OrderProgress;
 }
 
+const spans = Spans.ofEnvironment();
+
 export const handler = async ({ template, order }: NotifyCustomer): Promise<Notification> => {
-  const notification = await new Mailer().send(template, order);
+  const attributes = { 'order.id': order.orderId, 'mail.template': template };
+  const notification = await spans.around('send mail', attributes, () => new Mailer().send(template, order));
   console.log('Told', order.customerId, 'about', order.orderId, JSON.stringify(notification.text));
   return notification;
 };

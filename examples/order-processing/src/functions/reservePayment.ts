@@ -1,4 +1,6 @@
+import { PaymentDeclinedError } from '../errors';
 import { PaymentGateway } from '../services/payment';
+import { emit } from '../telemetry/embeddedMetrics';
 import type { Order, PaymentReservation } from '../types/order';
 
 interface ReservePayment {
@@ -9,10 +11,21 @@ interface ReservePayment {
 
 export const handler = async ({ order, attempt }: ReservePayment): Promise<PaymentReservation> => {
   console.log('Reserving', order.totalAmount, 'for', order.orderId, 'attempt', attempt + 1);
-  return new PaymentGateway(order.simulate?.paymentOutages).reserve({
-    orderId: order.orderId,
-    amount: order.totalAmount,
-    card: order.card,
-    attempt,
-  });
+  const about = { orderId: order.orderId, amount: order.totalAmount };
+  try {
+    const reservation = await new PaymentGateway(order.simulate?.paymentOutages).reserve({
+      orderId: order.orderId,
+      amount: order.totalAmount,
+      card: order.card,
+      attempt,
+    });
+    emit([{ name: 'PaymentsReserved', value: 1, unit: 'Count' }], about);
+    return reservation;
+  } catch (error) {
+    // An outage is tried again; a refusal is final.
+    if (error instanceof PaymentDeclinedError) {
+      emit([{ name: 'PaymentFailures', value: 1, unit: 'Count' }], about);
+    }
+    throw error;
+  }
 };
