@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import ROLE, Server, wait_until
+from harness import ROLE, Server, stepwell, wait_until
 
 FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Declined"}}}
 
@@ -204,3 +204,51 @@ def test_a_task_puts_events_on_a_local_bus(server, events, name):
     [execution] = wait_until(executions, "the follower")
     described = server.states.describe_execution(executionArn=execution["executionArn"])
     assert json.loads(described["input"]) == {"total": 7}
+
+
+TEMPLATE = """
+Resources:
+  Connection:
+    Type: AWS::Events::Connection
+    Properties:
+      Name: alerts
+      AuthorizationType: API_KEY
+      AuthParameters: {ApiKeyAuthParameters: {ApiKeyName: X-Key, ApiKeyValue: KEY}}
+  Alerts:
+    Type: AWS::Events::ApiDestination
+    Properties:
+      Name: alerts
+      ConnectionArn: !GetAtt Connection.Arn
+      HttpMethod: POST
+      InvocationEndpoint: URL
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: 'sts:AssumeRole'}]
+  Failed:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [shop]}
+      Targets: [{Id: alerts, Arn: !GetAtt Alerts.Arn, RoleArn: !GetAtt Role.Arn, InputPath: $.detail}]
+"""
+
+
+def test_a_template_has_connections_and_destinations(tmp_path, hook):
+    template = tmp_path / "template.yaml"
+
+    def deploy(server, key, text=TEMPLATE):
+        template.write_text(text.replace("URL", hook.url + "/deployed").replace("KEY", key))
+        deployed = stepwell("deploy", template, "--stack-name", "hooks", endpoint=server.endpoint)
+        assert deployed.returncode == 0, deployed.stderr + deployed.stdout
+
+    with Server(tmp_path / "data") as server:
+        events = server.client("events")
+        for number, key in enumerate(["one", "two"], 1):
+            deploy(server, key)
+            put(events, "shop", {"n": number})
+            wait_until(lambda: len(hook.requests) == number, "the call")
+            headers = {name.lower(): value for name, value in hook.requests[-1][2].items()}
+            assert headers["x-key"] == key
+        deploy(server, "two", TEMPLATE[: TEMPLATE.index("  Connection:")] + TEMPLATE[TEMPLATE.index("  Role:") : TEMPLATE.index("  Failed:")])
+        assert events.list_connections()["Connections"] == events.list_api_destinations()["ApiDestinations"] == []

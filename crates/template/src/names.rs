@@ -262,7 +262,15 @@ const KINDS: &[Kind] = &[
         "events",
         "connection/",
         Form::Name,
-        &[("Arn", Form::Arn)],
+        &[("Arn", Form::Deferred), ("SecretArn", Form::Deferred)],
+    ),
+    kind(
+        "AWS::Events::ApiDestination",
+        "Name",
+        "events",
+        "api-destination/",
+        Form::Name,
+        &[("Arn", Form::Deferred)],
     ),
     kind(
         "AWS::SecretsManager::Secret",

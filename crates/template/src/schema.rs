@@ -321,6 +321,18 @@ const COMPANIONS: &[Companion] = &[
         &[],
     ),
     beside(
+        "AWS::Events::Connection",
+        &["AuthParameters", "AuthorizationType"],
+        &["Description", "KmsKeyIdentifier", "Name"],
+        &["InvocationConnectivityParameters"],
+    ),
+    beside(
+        "AWS::Events::ApiDestination",
+        &["ConnectionArn", "HttpMethod", "InvocationEndpoint"],
+        &["Description", "InvocationRateLimitPerSecond", "Name"],
+        &[],
+    ),
+    beside(
         "AWS::Events::EventBus",
         &["Name"],
         &["Description", "Tags"],

@@ -1,6 +1,6 @@
 //! The kinds of resources, and which file knows each.
 
-use super::{State, Wanted, events, gateway, iam, lambda, logs, states};
+use super::{State, Wanted, events, gateway, iam, lambda, logs, states, webhooks};
 use crate::client::{Client, Error};
 
 /// A kind of resource, in the order in which kinds are deleted.
@@ -13,6 +13,8 @@ pub enum Kind {
     HttpApi,
     Schedule,
     Rule,
+    ApiDestination,
+    Connection,
     MachineAlias,
     MachineVersion,
     StateMachine,
@@ -33,7 +35,7 @@ pub enum Kind {
 }
 
 /// CloudFormation's type, and what a reader calls it.
-const KINDS: [(Kind, &str, &str); 24] = [
+const KINDS: [(Kind, &str, &str); 26] = [
     (Kind::RestStage, "AWS::ApiGateway::Stage", "stage"),
     (
         Kind::RestDeployment,
@@ -45,6 +47,12 @@ const KINDS: [(Kind, &str, &str); 24] = [
     (Kind::HttpApi, "AWS::ApiGatewayV2::Api", "http api"),
     (Kind::Schedule, "AWS::Scheduler::Schedule", "schedule"),
     (Kind::Rule, "AWS::Events::Rule", "rule"),
+    (
+        Kind::ApiDestination,
+        "AWS::Events::ApiDestination",
+        "api destination",
+    ),
+    (Kind::Connection, "AWS::Events::Connection", "connection"),
     (
         Kind::MachineAlias,
         "AWS::StepFunctions::StateMachineAlias",
@@ -141,6 +149,8 @@ impl Kind {
                 | Kind::RestStage
                 | Kind::HttpStage
                 | Kind::InlinePolicy
+                | Kind::ApiDestination
+                | Kind::Connection
         )
     }
 
@@ -172,6 +182,8 @@ impl Kind {
             Kind::MachineAlias => states::read_alias(client, wanted),
             Kind::EventBus => events::read_bus(client, wanted),
             Kind::Rule => events::read_rule(client, wanted),
+            Kind::Connection => webhooks::read_connection(client, wanted),
+            Kind::ApiDestination => webhooks::read_destination(client, wanted),
             Kind::ScheduleGroup => events::read_group(client, wanted),
             Kind::Schedule => events::read_schedule(client, wanted),
             Kind::RestApi => gateway::read_rest(client, wanted),
@@ -208,6 +220,8 @@ impl Kind {
             Kind::MachineAlias => states::bring_alias(client, from, wanted),
             Kind::EventBus => events::bring_bus(client, from, wanted),
             Kind::Rule => events::bring_rule(client, from, wanted),
+            Kind::Connection => webhooks::bring(client, "Connection", from, wanted),
+            Kind::ApiDestination => webhooks::bring(client, "ApiDestination", from, wanted),
             Kind::ScheduleGroup => events::bring_group(client, from, wanted),
             Kind::Schedule => events::bring_schedule(client, from, wanted),
             Kind::RestApi => gateway::bring_rest(client, from, wanted, changed),
@@ -250,6 +264,8 @@ impl Kind {
             ),
             Kind::EventBus => events::delete_bus(client, identity),
             Kind::Rule => events::delete_rule(client, identity),
+            Kind::Connection => webhooks::delete(client, "Connection", identity),
+            Kind::ApiDestination => webhooks::delete(client, "ApiDestination", identity),
             Kind::ScheduleGroup => events::delete_group(client, identity),
             Kind::Schedule => events::delete_schedule(client, identity),
             Kind::RestApi => gateway::delete(client, "DeleteRestApi", "/restapis", identity),

@@ -16,6 +16,7 @@ mod planning;
 mod rollout;
 mod states;
 mod steps;
+mod webhooks;
 mod xml;
 
 use std::{collections::BTreeMap, sync::Arc};
