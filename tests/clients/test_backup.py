@@ -84,7 +84,7 @@ def test_a_backup_under_load_has_everything_that_was_acknowledged_before_it(serv
     load.stop()
     assert done.returncode == 0, done.stderr
     manifest = json.loads(done.stdout)["manifest"]
-    assert [store["name"] for store in manifest["stores"]] == ["store", "telemetry"]
+    assert [store["name"] for store in manifest["stores"]] == ["store", "telemetry", "traces"]
 
     # Starts went on meanwhile; how many is the business of a benchmark.
     quiet = load.count(quiet_from, before) / (before - quiet_from)

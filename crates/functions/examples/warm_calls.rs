@@ -68,6 +68,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                             function_arn: configuration.function_arn.clone(),
                             payload: payload.clone(),
                             trace_id: None,
+                            has_segment: false,
                             client_context: None,
                             log_tail: false,
                             stream: None,

@@ -15,6 +15,8 @@ pub struct Invocation {
     pub payload: Bytes,
     /// `X-Amzn-Trace-Id` for the handler.
     pub trace_id: Option<String>,
+    /// Whether the parent in `trace_id` is the segment of this invocation, which its report then names.
+    pub has_segment: bool,
     /// Base64 of a JSON object, as `X-Amz-Client-Context` carries it.
     pub client_context: Option<String>,
     /// Whether the reply carries the last [`LOG_TAIL_BYTES_MAX`] bytes of the log.

@@ -27,13 +27,14 @@ pub struct Target {
 
 impl Target {
     /// Every target, in the order of the summary.
-    pub const ALL: [&'static Target; 6] = [
+    pub const ALL: [&'static Target; 7] = [
         &targets::definition::TARGET,
         &targets::path::TARGET,
         &targets::intrinsic::TARGET,
         &targets::jsonata::TARGET,
         &targets::api::TARGET,
         &targets::front::TARGET,
+        &targets::segments::TARGET,
     ];
 
     /// The target with this name.

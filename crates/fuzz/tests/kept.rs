@@ -58,6 +58,11 @@ fn the_front_is_read() {
 }
 
 #[test]
+fn segments_are_read() {
+    read_all("segments");
+}
+
+#[test]
 fn every_operation_of_step_functions_is_among_the_requests() {
     assert_eq!(targets::api::states_left_out(), Vec::<&str>::new());
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! DIRECTORY/store.rows      rows of the shard
 //! DIRECTORY/telemetry.rows  rows of the logs
+//! DIRECTORY/traces.rows     rows of the traces
 //! DIRECTORY/manifest.json   formats, counts and checksums; written last, so that a half-made backup has none
 //! ```
 
@@ -32,7 +33,7 @@ const MANIFEST_NEW: &str = "manifest.json.new";
 const MANIFEST_BYTES_MAX: u64 = 64 << 10;
 
 /// Stores of a data directory, in the order in which a restore puts them in place: the shard's is last.
-const STORES: [&str; 2] = ["telemetry", "store"];
+const STORES: [&str; 3] = ["telemetry", "traces", "store"];
 
 /// Where a restore works until everything is there. A server refuses a directory that has it.
 const RESTORING: &str = "restoring";
@@ -94,7 +95,7 @@ pub struct StoreEntry {
 }
 
 /// What is to be copied: the name of a store, and its rows.
-type Source = (&'static str, Arc<dyn Snapshot>);
+pub(crate) type Source = (&'static str, Arc<dyn Snapshot>);
 
 /// Makes a backup of a data directory that no server has open.
 ///

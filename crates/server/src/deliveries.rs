@@ -56,6 +56,7 @@ async fn perform(
                 function_arn: call.target.clone(),
                 payload: call.payload.text().to_string().into(),
                 trace_id: trace_header.clone(),
+                has_segment: false,
                 client_context: client_context.clone(),
                 log_tail: false,
                 stream: None,

@@ -417,6 +417,7 @@ async fn operation(
                     services.rates.as_ref(),
                     "",
                     body,
+                    header_text(&parts.headers, "x-amzn-trace-id"),
                     request_id,
                 )
                 .await
@@ -431,6 +432,7 @@ async fn operation(
                 services.rates.as_ref(),
                 target,
                 body,
+                header_text(&parts.headers, "x-amzn-trace-id"),
                 request_id,
             )
             .await
@@ -471,7 +473,11 @@ async fn backup(
     // The logs after the shard: who finds an execution finds what it has logged.
     let store = services.functions.handle.snapshot();
     let logs = services.logs.queue.reader().await.ok();
-    claim.start(store, logs.map(|logs| logs.snapshot()));
+    let traces = services.xray.queue.reader().await.ok();
+    let mut sources = vec![("store", store)];
+    sources.extend(logs.map(|logs| ("telemetry", logs.snapshot())));
+    sources.extend(traces.map(|traces| ("traces", traces.snapshot())));
+    claim.start(sources);
     json(202, &backups.shown(), request_id)
 }
 

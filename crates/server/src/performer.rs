@@ -271,6 +271,7 @@ fn invocation(call: &FunctionCall, request_id: &str) -> Invocation {
         function_arn: call.function.clone(),
         payload: call.payload.text().to_string().into(),
         trace_id: call.trace_header.clone(),
+        has_segment: false,
         client_context,
         log_tail,
         stream: None,

@@ -31,6 +31,7 @@ use crate::logs::LogOperations;
 use crate::observers::{Observer, Observers};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::Instruments;
+use crate::sampling_targets::SamplingTargets;
 use crate::shard::{Handle, Run, Thread, now};
 use crate::trace_daemon::{Receiving, TraceDaemon};
 use crate::trace_writer::{TraceQueue, TraceThread};
@@ -127,6 +128,7 @@ pub struct Server {
     log_thread: LogThread,
     trace_thread: TraceThread,
     receiving: Receiving,
+    trace_address: SocketAddr,
     handle: Handle,
     pool: Pool,
     in_flight: Arc<InFlight>,
@@ -194,7 +196,7 @@ impl Server {
         let traces = Arc::new(TraceQueue::default());
         let daemon = TraceDaemon::bind(address.ip(), options.trace_port).map_err(no_daemon)?;
         let pool = runtime.block_on(async { pool(&options, &logs, daemon.address()) })?;
-        let trace_thread = trace_thread(&options.data, &traces)?;
+        let trace_address = daemon.address();
         let (receiving, asked) = daemon.start(Arc::clone(&traces)).map_err(no_daemon)?;
         let (effects, released) = mpsc::channel(EFFECTS_MAX);
         let in_flight = Arc::new(InFlight::default());
@@ -203,6 +205,7 @@ impl Server {
             // One line for each observer.
             Arc::clone(&live) as Arc<dyn Observer>,
             Arc::clone(&logs) as Arc<dyn Observer>,
+            Arc::clone(&traces) as Arc<dyn Observer>,
         ]);
         let run = Run::new(
             shard,
@@ -219,6 +222,7 @@ impl Server {
         let disk = DiskSpace::new(options.data.clone(), options.limits.free_disk_bytes);
         disk.look(handle.standing());
         let log_thread = log_thread(&options.data, &logs, &handle)?;
+        let trace_thread = trace_thread(&options.data, &traces, &handle)?;
         let integrations = integrations(&options, address);
         let functions = Functions {
             handle: handle.clone(),
@@ -226,6 +230,7 @@ impl Server {
             endpoint_url: format!("http://{address}"),
             prepared: Arc::default(),
             observers,
+            function_sampler: Arc::default(),
         };
         let inspected = options
             .inspection
@@ -243,7 +248,11 @@ impl Server {
                 handle: handle.clone(),
                 queue: logs,
             },
-            XrayOperations { queue: traces },
+            XrayOperations {
+                handle: handle.clone(),
+                queue: traces,
+                targets: SamplingTargets::default(),
+            },
             options.endpoints,
             address,
             commits,
@@ -283,6 +292,7 @@ impl Server {
             log_thread,
             trace_thread,
             receiving,
+            trace_address,
             handle,
             pool,
             in_flight,
@@ -298,6 +308,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where segments of X-Ray are taken.
+    pub fn trace_address(&self) -> SocketAddr {
+        self.trace_address
     }
 
     /// Opens the ports of functions for debuggers, if the options say so, and tells them from now on.
@@ -452,10 +467,14 @@ fn serve_daemon(
 }
 
 /// Opens the traces and starts to write.
-fn trace_thread(data: &Path, queue: &Arc<TraceQueue>) -> Result<TraceThread, Error> {
+fn trace_thread(
+    data: &Path,
+    queue: &Arc<TraceQueue>,
+    handle: &Handle,
+) -> Result<TraceThread, Error> {
     let store = open_store(&data.join("traces"))?;
     let traces = Traces::open(Box::new(store), TraceLimits::default())?;
-    TraceThread::start(Arc::clone(queue), traces).map_err(|cause| Error::System {
+    TraceThread::start(Arc::clone(queue), traces, handle.clone()).map_err(|cause| Error::System {
         action: "start the thread that writes traces".to_string(),
         cause,
     })

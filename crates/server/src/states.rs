@@ -21,6 +21,7 @@ pub(crate) async fn answer(
     rates: Option<&Rates>,
     target: &str,
     body: &[u8],
+    trace_header: Option<String>,
     request_id: &str,
 ) -> Reply {
     let operation = match states::operation(Some(target)) {
@@ -34,7 +35,7 @@ pub(crate) async fn answer(
     if is_throttled {
         return states::Error::throttling_exception(RATE_EXCEEDED).reply(request_id);
     }
-    match dispatch(functions, tests, operation, body).await {
+    match dispatch(functions, tests, operation, body, trace_header).await {
         Ok(body) => Reply {
             status: 200,
             headers: vec![
@@ -62,6 +63,7 @@ async fn dispatch(
     tests: &Tests,
     operation: Operation,
     body: &[u8],
+    trace_header: Option<String>,
 ) -> Result<Vec<u8>, states::Error> {
     let handle = &functions.handle;
     if operation == Operation::TestState {
@@ -69,10 +71,26 @@ async fn dispatch(
         return Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"));
     }
     match change(operation, body)? {
-        Some(request) => send(handle, request).await,
+        Some(request) => send(handle, traced(request, trace_header)).await,
         None => read(handle, operation, body),
     }
 }
+
+/// AWS: the header `X-Amzn-Trace-Id` beats the member `traceHeader`.
+fn traced(mut request: Request, trace_header: Option<String>) -> Request {
+    let trace_header = trace_header.filter(|header| header.len() <= TRACE_HEADER_BYTES_MAX);
+    if let Some(header) = trace_header {
+        match &mut request {
+            Request::StartExecution(input) => input.trace_header = Some(header),
+            Request::StartSyncExecution(input) => input.trace_header = Some(header),
+            _ => {}
+        }
+    }
+    request
+}
+
+/// Source: the model of StartExecution.
+const TRACE_HEADER_BYTES_MAX: usize = 256;
 
 /// Does what a task asks of Step Functions; what to tell the shard.
 pub(crate) async fn call(handle: &Handle, call: Box<ServiceCall>) -> Request {

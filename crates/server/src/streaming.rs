@@ -105,6 +105,7 @@ impl Functions {
             function_arn: input.function_name.clone(),
             payload: Bytes::from(input.payload),
             trace_id,
+            has_segment: false,
             client_context: input.client_context,
             log_tail: input.log_type.as_deref() == Some("Tail"),
             stream: None,

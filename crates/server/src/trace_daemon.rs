@@ -185,7 +185,7 @@ impl Receiver {
             return;
         };
         if dropped > self.kernel_dropped {
-            self.queue.lost(dropped - self.kernel_dropped);
+            self.queue.lose(dropped - self.kernel_dropped);
             tracing::warn!(dropped, "segments came over UDP faster than they were read");
             self.kernel_dropped = dropped;
         }

@@ -1,61 +1,75 @@
-//! The thread that writes traces: segment documents of the daemon, of PutTraceSegments, of executions and functions.
+//! The thread that writes traces: segment documents of the daemon and of PutTraceSegments, and what executions and
+//! functions emit.
 //!
-//! Whoever has a document puts it into a bounded queue and goes on: nothing ever waits for its trace. What finds no
-//! room is counted and said.
+//! Whoever has something to tell puts it into a bounded queue and goes on: nothing ever waits for its trace. What finds
+//! no room is counted and said.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use stepwell_api::xray;
 use stepwell_store::Error;
 use stepwell_telemetry::{Added, Rejected, Segment, Traces, TracesReader};
-use tokio::sync::oneshot;
 
 use crate::log_writer::lock;
-use crate::shard::now;
+use crate::observers::{Commit, InvocationReport, Mailbox, Observer};
+use crate::shard::{Handle, now};
+use crate::trace_emission::{Emission, is_emitted, is_segment_of};
 
-/// Documents that may wait.
+/// Documents, commits and reports that may wait.
 const WAITING_MAX: usize = 100_000;
 
-/// Bytes of the documents that may wait.
+/// Bytes of what may wait.
 const WAITING_BYTES_MAX: usize = 64 << 20;
 
-/// Documents wait for others this long, so that many share one fsync; a reader of traces ends the wait.
+/// What waits, waits for others this long, so that many share one fsync; a reader of traces ends the wait.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// Traces over their time are looked for this often when nothing comes.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+/// How often the thread looks for executions that are still open and have changed, and for traces over their time.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// About what a report of an invocation takes.
+const REPORT_BYTES: usize = 512;
+
+/// Something to be written.
+enum Delivery {
+    Segment(Segment),
+    Commit(Arc<Commit>),
+    Invocation(Arc<InvocationReport>),
+}
 
 /// The way to the thread. Cheap to share.
-#[derive(Default)]
 pub(crate) struct TraceQueue {
-    waiting: Mutex<Waiting>,
-    has_changed: Condvar,
+    mailbox: Mailbox<Delivery>,
     /// What is committed; `None` before the thread has started.
     reader: Mutex<Option<Arc<TracesReader>>>,
     received: AtomicU64,
     rejected: AtomicU64,
-    dropped: AtomicU64,
+    lost: AtomicU64,
 }
 
-#[derive(Default)]
-struct Waiting {
-    segments: VecDeque<Segment>,
-    bytes: usize,
-    asked: Vec<oneshot::Sender<()>>,
-    is_stopping: bool,
+impl Default for TraceQueue {
+    fn default() -> TraceQueue {
+        TraceQueue {
+            mailbox: Mailbox::new("segments of X-Ray", WAITING_MAX, WAITING_BYTES_MAX, GATHER),
+            reader: Mutex::default(),
+            received: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        }
+    }
 }
 
 /// What has become of documents since the start. The numbers only grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "for whoever shows them")]
 pub(crate) struct TraceCounts {
     /// Documents that came, good and bad.
     pub(crate) received: u64,
     /// Documents that are none: the daemon's malformed datagrams too.
     pub(crate) rejected: u64,
-    /// Good documents that found no room in the queue or in their trace.
+    /// What found no room: in the kernel, in the queue, in its trace.
     pub(crate) dropped: u64,
 }
 
@@ -67,7 +81,8 @@ impl TraceQueue {
         self.received.fetch_add(1, Ordering::Relaxed);
         match Segment::parse(document, now().as_millis()) {
             Ok(segment) => {
-                self.deliver(segment);
+                let bytes = segment.text.len();
+                self.mailbox.put(Delivery::Segment(segment), bytes);
                 Ok(())
             }
             Err(rejected) => {
@@ -83,96 +98,44 @@ impl TraceQueue {
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts documents that were lost before they came here.
-    pub(crate) fn lost(&self, count: u64) {
-        self.dropped.fetch_add(count, Ordering::Relaxed);
+    /// Counts documents that were lost on the way here, or behind.
+    pub(crate) fn lose(&self, count: u64) {
+        self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
     /// What has become of documents since the start.
-    #[expect(dead_code, reason = "for `/metrics`, which is being built")]
+    #[allow(dead_code, reason = "for whoever shows them")]
     pub(crate) fn counts(&self) -> TraceCounts {
         TraceCounts {
             received: self.received.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
-            dropped: self.dropped.load(Ordering::Relaxed),
+            dropped: self.lost.load(Ordering::Relaxed) + self.mailbox.dropped(),
         }
     }
 
     /// Reads that see everything taken before.
     pub(crate) async fn reader(&self) -> Result<Arc<TracesReader>, xray::Error> {
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut waiting = lock(&self.waiting);
-            if !waiting.is_stopping {
-                waiting.asked.push(sender);
-                self.has_changed.notify_one();
-            }
-        }
         // A writer that has ended commits nothing; what is committed can be read all the same.
-        let _ = receiver.await;
+        self.mailbox.flush().await;
         lock(&self.reader)
             .clone()
             .ok_or_else(|| xray::Error::service_unavailable("the trace writer has not started"))
     }
+}
 
-    fn deliver(&self, segment: Segment) {
-        let bytes = segment.text.len();
-        let mut waiting = lock(&self.waiting);
-        let has_room =
-            waiting.segments.len() < WAITING_MAX && waiting.bytes + bytes <= WAITING_BYTES_MAX;
-        if !has_room {
-            drop(waiting);
-            self.drop_one("segments come faster than they can be written");
-            return;
-        }
-        waiting.bytes += bytes;
-        waiting.segments.push_back(segment);
-        if waiting.segments.len() == 1 {
-            self.has_changed.notify_one();
+impl Observer for TraceQueue {
+    fn committed(&self, commit: &Arc<Commit>) {
+        if commit.has_traces && commit.live.iter().any(|live| is_emitted(&live.execution)) {
+            self.mailbox
+                .put(Delivery::Commit(Arc::clone(commit)), commit.bytes);
         }
     }
 
-    fn drop_one(&self, why: &str) {
-        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-        if dropped.is_power_of_two() {
-            tracing::warn!(dropped, "{why}; some are dropped");
+    fn invoked(&self, report: &Arc<InvocationReport>) {
+        if is_segment_of(report) {
+            self.mailbox
+                .put(Delivery::Invocation(Arc::clone(report)), REPORT_BYTES);
         }
-    }
-
-    /// What waits; blocks until there is something, or `None` once everything is written and the thread should end.
-    fn take(&self) -> Option<(VecDeque<Segment>, Vec<oneshot::Sender<()>>)> {
-        let mut waiting = lock(&self.waiting);
-        let mut gathered_by: Option<Instant> = None;
-        loop {
-            if !waiting.asked.is_empty() || waiting.is_stopping {
-                break;
-            }
-            let patience = match (waiting.segments.is_empty(), gathered_by) {
-                (true, None) => TIDY_EVERY,
-                (false, None) => {
-                    gathered_by = Some(Instant::now() + GATHER);
-                    GATHER
-                }
-                (_, Some(by)) => by.saturating_duration_since(Instant::now()),
-            };
-            if patience.is_zero() {
-                break;
-            }
-            let (guard, timeout) = self
-                .has_changed
-                .wait_timeout(waiting, patience)
-                .unwrap_or_else(PoisonError::into_inner);
-            waiting = guard;
-            if timeout.timed_out() {
-                break;
-            }
-        }
-        if waiting.is_stopping && waiting.segments.is_empty() && waiting.asked.is_empty() {
-            return None;
-        }
-        waiting.bytes = 0;
-        let segments = std::mem::take(&mut waiting.segments);
-        Some((segments, std::mem::take(&mut waiting.asked)))
     }
 }
 
@@ -184,11 +147,16 @@ pub(crate) struct TraceThread {
 
 impl TraceThread {
     /// Starts to write what the queue gets.
-    pub(crate) fn start(queue: Arc<TraceQueue>, traces: Traces) -> std::io::Result<TraceThread> {
+    pub(crate) fn start(
+        queue: Arc<TraceQueue>,
+        traces: Traces,
+        handle: Handle,
+    ) -> std::io::Result<TraceThread> {
         *lock(&queue.reader) = Some(Arc::new(traces.reader()));
         let mut writer = Writer {
             queue: Arc::clone(&queue),
             traces,
+            emission: Emission::new(handle),
         };
         let thread = std::thread::Builder::new()
             .name("traces".to_string())
@@ -198,8 +166,7 @@ impl TraceThread {
 
     /// Writes what waits and ends the thread.
     pub(crate) fn stop(self) {
-        lock(&self.queue.waiting).is_stopping = true;
-        self.queue.has_changed.notify_one();
+        self.queue.mailbox.close();
         // A thread that panicked has said so on standard error; there is nothing to add here.
         drop(self.thread.join());
     }
@@ -208,39 +175,67 @@ impl TraceThread {
 struct Writer {
     queue: Arc<TraceQueue>,
     traces: Traces,
+    emission: Emission,
 }
 
 impl Writer {
     /// A store that fails ends the writing of traces, and nothing else.
     fn run(&mut self) {
         let mut has_failed = false;
-        while let Some((segments, asked)) = self.queue.take() {
-            let lost = segments.len() as u64;
+        while let Some(taken) = self.queue.mailbox.take(LOOK_EVERY) {
+            let count = taken.items.len() as u64;
             if has_failed {
-                self.queue.lost(lost);
-            } else if let Err(error) = self.write(segments) {
+                self.queue.lose(count);
+            } else if let Err(error) = self.write(taken.items, !taken.flushes.is_empty()) {
                 tracing::error!(%error, "the store of traces has failed: no more traces are kept until a restart");
                 has_failed = true;
             }
-            for sender in asked {
-                let _ = sender.send(());
+            for flush in taken.flushes {
+                let _ = flush.send(());
             }
+        }
+        // What is open is shown as far as it has come.
+        if !has_failed && let Err(error) = self.write([], true) {
+            tracing::error!(%error, "the store of traces has failed");
         }
     }
 
-    fn write(&mut self, segments: VecDeque<Segment>) -> Result<(), Error> {
+    /// - `is_asked`: somebody reads: what is open is written as it is now.
+    fn write(
+        &mut self,
+        items: impl IntoIterator<Item = Delivery>,
+        is_asked: bool,
+    ) -> Result<(), Error> {
         let now_ms = now().as_millis();
-        for segment in segments {
-            if self.traces.add(segment, now_ms)? == Added::TraceFull {
-                self.queue
-                    .drop_one("a trace has as many segments as a trace may have");
-            }
-            if self.traces.is_full() {
-                self.traces.commit(now_ms)?;
+        for item in items {
+            match item {
+                Delivery::Segment(segment) => self.add(segment, now_ms)?,
+                Delivery::Commit(commit) => {
+                    self.emission.commit(&commit);
+                }
+                Delivery::Invocation(report) => {
+                    for segment in self.emission.invocation(&report) {
+                        self.add(segment, now_ms)?;
+                    }
+                }
             }
         }
+        for segment in self.emission.due(is_asked) {
+            self.add(segment, now_ms)?;
+        }
+        self.queue.lose(self.emission.take_left_out());
         self.traces.commit(now_ms)?;
         *lock(&self.queue.reader) = Some(Arc::new(self.traces.reader()));
+        Ok(())
+    }
+
+    fn add(&mut self, segment: Segment, now_ms: i64) -> Result<(), Error> {
+        if self.traces.add(segment, now_ms)? == Added::TraceFull {
+            self.queue.lose(1);
+        }
+        if self.traces.is_full() {
+            self.traces.commit(now_ms)?;
+        }
         Ok(())
     }
 }

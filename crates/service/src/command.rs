@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stepwell_api::catalogue::Naming;
 
-use stepwell_api::{events, iam, lambda, logs, scheduler, states, sts};
+use stepwell_api::{events, iam, lambda, logs, scheduler, states, sts, xray};
 use stepwell_engine::{Event, Identity, Mode, Payload, Redrives, Ticket};
 
 use crate::deliveries::Delivery;
@@ -70,6 +70,7 @@ pub enum Request {
     },
     Lambda(LambdaRequest),
     Logs(LogsRequest),
+    Xray(XrayRequest),
     Events(EventsRequest),
     Scheduler(SchedulerRequest),
     Iam(IamRequest),
@@ -190,6 +191,19 @@ pub enum SchedulerRequest {
     UntagResource(scheduler::UntagResourceInput),
 }
 
+/// The changes that X-Ray makes to the rows of a shard.
+#[derive(Debug)]
+pub enum XrayRequest {
+    CreateSamplingRule(Box<xray::CreateSamplingRuleRequest>),
+    UpdateSamplingRule(Box<xray::UpdateSamplingRuleRequest>),
+    DeleteSamplingRule(xray::DeleteSamplingRuleRequest),
+    CreateGroup(Box<xray::CreateGroupRequest>),
+    UpdateGroup(Box<xray::UpdateGroupRequest>),
+    DeleteGroup(xray::DeleteGroupRequest),
+    TagResource(xray::TagResourceRequest),
+    UntagResource(xray::UntagResourceRequest),
+}
+
 /// The changes that CloudWatch Logs makes to the rows of a shard.
 #[derive(Debug)]
 pub enum LogsRequest {
@@ -249,6 +263,8 @@ pub enum Answered {
     Lambda(Vec<u8>),
     /// The JSON body of an operation of CloudWatch Logs; may be empty.
     Logs(Vec<u8>),
+    /// The JSON body of an operation of X-Ray.
+    Xray(Vec<u8>),
     /// The JSON body of an operation of EventBridge; may be empty.
     Events(Vec<u8>),
     /// The JSON body of an operation of EventBridge Scheduler.
@@ -275,6 +291,7 @@ pub enum Refusal {
     States(states::Error),
     Lambda(lambda::Error),
     Logs(logs::Error),
+    Xray(xray::Error),
     Events(events::Error),
     Scheduler(scheduler::Error),
     Iam(iam::Error),
@@ -289,6 +306,7 @@ impl Refusal {
             Refusal::States(error) => (error.name(), error.message.clone()),
             Refusal::Lambda(error) => (error.name(), error.message.clone()),
             Refusal::Logs(error) => (error.name(), error.message.clone()),
+            Refusal::Xray(error) => (error.name(), error.message.clone()),
             Refusal::Events(error) => (error.name(), error.message.clone()),
             Refusal::Scheduler(error) => (error.name(), error.message.clone()),
             Refusal::Iam(error) => (error.name(), error.message.clone()),
@@ -331,6 +349,12 @@ impl From<events::Error> for Refusal {
 impl From<scheduler::Error> for Refusal {
     fn from(error: scheduler::Error) -> Refusal {
         Refusal::Scheduler(error)
+    }
+}
+
+impl From<xray::Error> for Refusal {
+    fn from(error: xray::Error) -> Refusal {
+        Refusal::Xray(error)
     }
 }
 

@@ -69,10 +69,16 @@ impl Shard {
             }
             Some(Err(refused)) => return self.fail_call(now, number, ticket, refused),
         }
+        let trace_header = trace_header.map(|header| self.call_header(number, ticket, header));
         let service_call = integration::service_call(&self.catalogue, number, &call);
         let effect = match service_call {
-            Some(prepared) => prepared.map(|call| Effect::CallService(Box::new(call))),
-            None => tasks::function_call(number, call, trace_header)
+            Some(prepared) => prepared.map(|mut call| {
+                if let Some(header) = &trace_header {
+                    call.trace(header);
+                }
+                Effect::CallService(Box::new(call))
+            }),
+            None => tasks::function_call(number, call, trace_header.as_deref())
                 .map(|call| FunctionCall {
                     is_recovered,
                     ..call

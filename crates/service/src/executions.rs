@@ -206,12 +206,18 @@ impl Shard {
             started_ms,
             seed: drawn.draw(),
         };
+        let trace_header = self.trace_header(now, machine, start.trace_header, || {
+            let [first, ..] = *drawn.draw().as_chunks::<8>().0 else {
+                unreachable!("32 bytes are four numbers");
+            };
+            u64::from_be_bytes(first)
+        })?;
         let execution = Execution::new(identity, definition, start.input, timeout);
         let row = ExecutionRow {
             revision_id: machine.revision_id.clone(),
             version_arn: start.target.version_arn,
             alias_arn: start.target.alias_arn,
-            ..ExecutionRow::fresh(execution, machine.definition.clone(), start.trace_header)
+            ..ExecutionRow::fresh(execution, machine.definition.clone(), trace_header)
         };
         if mode == Mode::Standard {
             self.staging

@@ -12,6 +12,7 @@ use crate::command::{Answered, Refusal, Request, TaskOutcome};
 use crate::shard::{Done, Shard, Stop};
 use crate::target;
 use crate::tasks::Refused;
+use crate::tracing::put_header;
 
 /// A call of one of our own operations that a Task state asks for.
 #[derive(Debug, Clone)]
@@ -23,6 +24,18 @@ pub struct ServiceCall {
     pub body: String,
     naming: Naming,
     pattern: Pattern,
+}
+
+impl ServiceCall {
+    /// An execution that is started belongs to the trace of the task.
+    pub(crate) fn trace(&mut self, header: &str) {
+        if matches!(
+            self.operation,
+            Operation::StartExecution | Operation::StartSyncExecution
+        ) {
+            put_header(&mut self.body, header);
+        }
+    }
 }
 
 /// The operation of ours that a resource calls, and how the task words it.

@@ -44,6 +44,7 @@ mod target;
 mod tasks;
 mod test_state;
 mod timers;
+mod tracing;
 mod validation;
 mod versions;
 
@@ -53,7 +54,7 @@ pub use command::{
     FunctionCall, FunctionCode, FunctionReply, HttpCall, IamRequest, LambdaRequest, LiveEvents,
     LogTarget, LogsRequest, LostTask, MachineFacts, MapRunPlace, Message, Refusal, Request,
     RequestId, SchedulerRequest, Settings, TakenTask, TaskOutcome, TokenCall, UnknownRole,
-    WebhookCall,
+    WebhookCall, XrayRequest,
 };
 pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
 pub use fsck::{FINDINGS_MAX, Finding, KindCount, Report as FsckReport, fsck};
@@ -67,11 +68,14 @@ pub use reader::{KnownTexts, Read, Reader};
 pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
 pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow, StageRow};
 pub use rows::log_group::LogGroup;
+pub use rows::tracing::SamplingRuleRow;
 pub use shard::Shard;
 pub use stepwell_engine::{
-    Definition, Details, Diagnostic, MachineKind, Payload, Severity, Ticket, Timestamp,
+    Body, Definition, Details, Diagnostic, Event, EventId, MachineKind, Payload, Severity,
+    StateKind, Ticket, Timestamp,
 };
 pub use test_state::{OpenTest, Tested, test_state};
+pub use tracing::{Asked, DEFAULT_RULE, Sampler, default_rule, segment_id};
 pub use validation::validate_definition;
 
 /// A random (version 4) UUID from 32 bytes of entropy.

@@ -21,10 +21,12 @@ use crate::residents::Resident;
 use crate::retention::Retention;
 use crate::rows::machine::Machine;
 use crate::rows::meta::{Meta, meta_key};
+use crate::rows::tracing::SamplingRuleRow;
 use crate::rows::{Kind, decode, encode, index, machine};
 use crate::schedules::Dues;
 use crate::staging::{Rows, Staging};
 use crate::timers::{Timer, Timers};
+use crate::tracing::Sampler;
 
 /// Parsed definitions kept in memory.
 const DEFINITIONS_MAX: usize = 512;
@@ -76,6 +78,9 @@ pub struct Shard {
     /// State machines as their rows are, by name.
     pub(crate) machines: BTreeMap<String, Arc<Machine>>,
     pub(crate) polls: Polls,
+    pub(crate) sampler: Sampler,
+    /// In the order in which they are asked; read when an execution asks for them.
+    pub(crate) sampling_rules: Option<Vec<SamplingRuleRow>>,
     pub(crate) retention: Retention,
     /// What our own operations take and give, for tasks that call them.
     pub(crate) catalogue: Service,
@@ -148,6 +153,8 @@ impl Shard {
             facts: KnownFacts::default(),
             machines: BTreeMap::new(),
             polls: Polls::default(),
+            sampler: Sampler::default(),
+            sampling_rules: None,
             catalogue: Service::find("sfn").expect("the catalogue has our own service"),
             nested: BTreeSet::new(),
             unsettled: VecDeque::new(),
@@ -260,6 +267,7 @@ impl Shard {
             Request::Scheduler(request) => self.change_schedules(now, request).map(Some),
             Request::Lambda(request) => self.change_functions(now, &entropy, request).map(Some),
             Request::Logs(request) => self.change_logs(now, &entropy, request).map(Some),
+            Request::Xray(request) => self.change_xray(now, &entropy, request).map(Some),
             Request::Iam(request) => self.change_iam(now, &entropy, request).map(Some),
             Request::Gateway(request) => self.change_gateway(now, &entropy, *request).map(Some),
             Request::FunctionUrl(request) => self.change_url(now, &entropy, request).map(Some),

@@ -62,6 +62,8 @@ pub enum Command {
     Start(Start),
     /// Show the history of an execution
     History(History),
+    /// Show the trace of an execution: states, attempts, functions and their calls, over time
+    Trace(Trace),
     /// Show the log of a function or a state machine
     Logs(Logs),
     /// Invoke a function
@@ -484,6 +486,17 @@ pub struct History {
     /// Show every event instead of one line a state
     #[arg(long, short)]
     pub events: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell trace OrderProcessing:7f9c         machine and execution name\n  stepwell trace OrderProcessing              its latest execution\n  stepwell trace 1-6553f100-0123456789abcdef01234567\n  stepwell trace OrderProcessing --json       the tree as one JSON document"
+)]
+pub struct Trace {
+    /// The execution: its ARN, MACHINE:NAME, or a state machine for its latest execution; or the id of a trace
+    pub execution: String,
     #[command(flatten)]
     pub connection: Connection,
 }

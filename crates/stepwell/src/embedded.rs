@@ -139,6 +139,11 @@ impl Embedded {
         format!("http://{}", self.server.address())
     }
 
+    /// Where segments of X-Ray are taken: `HOST:PORT`.
+    pub fn daemon(&self) -> String {
+        self.server.trace_address().to_string()
+    }
+
     /// An error once the server has failed: nothing is acknowledged any more, and only a restart helps.
     ///
     /// To be asked every [`HEALTH_CHECK`].

@@ -30,6 +30,7 @@ mod timeline;
 mod type_checks;
 mod variables;
 mod watch;
+mod waterfall;
 
 #[cfg(test)]
 #[path = "../tests/fake/mod.rs"]
@@ -94,6 +95,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         Command::Deploy(deploy) => commands::deploy::run(deploy, is_json),
         Command::Start(start) => commands::start::run(start, is_json),
         Command::History(history) => commands::history::run(history, is_json),
+        Command::Trace(trace) => commands::trace::run(trace, is_json),
         Command::Logs(logs) => commands::logs::run(logs, is_json),
         Command::Invoke(invoke) => commands::invoke::run(invoke, is_json),
         Command::Validate(validate) => commands::validate::run(validate, is_json),

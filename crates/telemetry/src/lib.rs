@@ -20,6 +20,8 @@ pub use exposition::{Distribution, Family, Format, Kind, Sample, Value, expositi
 pub use filter_pattern::{FilterPattern, RefusedPattern};
 pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read, Scanned, Scope, Visited};
 pub use traces::{
-    Added, DOCUMENT_BYTES_MAX, Entry, Rejected, Segment, SegmentId, Trace, TraceId, TraceLimits,
-    TraceRead, Traces, TracesReader, datagram, name_of,
+    Added, Callee, DOCUMENT_BYTES_MAX, Entry, ExecutionTrace, Failing, GroupFilters, Happening,
+    InvocationOutcome, Rejected, Segment, SegmentId, Trace, TraceFilter, TraceHeader, TraceId,
+    TraceLimits, TraceRead, TracedExecution, TracedInvocation, Traces, TracesReader, What,
+    datagram, filter_of, invocation_segments, name_of,
 };

@@ -14,7 +14,7 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("asl", &[]),
     ("engine", &["asl"]),
     ("functions", &[]),
-    ("fuzz", &["asl", "api", "gateway"]),
+    ("fuzz", &["asl", "api", "gateway", "telemetry"]),
     ("gateway", &[]),
     ("integrations", &["api"]),
     (

@@ -114,6 +114,7 @@ impl Host {
             processor_time: None,
             looked_at: None,
             request_id: Arc::from(""),
+            traced: None,
             user_agent: None,
             debugger,
             is_ready: false,

@@ -70,6 +70,8 @@ pub(crate) struct Environment {
     /// When memory was looked at last.
     looked_at: Option<Instant>,
     request_id: Arc<str>,
+    /// The trace header of the running invocation, if it has a segment.
+    traced: Option<String>,
     user_agent: Option<String>,
     debugger: Option<Arc<Debugger>>,
     /// How long the first init may take.
@@ -138,6 +140,10 @@ impl Environment {
     /// Writes START and attributes the log to the invocation from here on.
     pub(crate) fn begin(&mut self, invocation: &Invocation) {
         self.request_id = Arc::from(invocation.request_id.as_str());
+        self.traced = invocation
+            .trace_id
+            .clone()
+            .filter(|_| invocation.has_segment);
         self.capture.begin(&self.request_id, invocation.log_tail);
         if let Some(line) = report::start(&self.configuration, &self.request_id) {
             self.capture.line(line);
@@ -527,6 +533,7 @@ impl Environment {
             .min(memory_mb);
         let report = Report {
             request_id: &self.request_id,
+            traced: self.traced.as_deref(),
             elapsed,
             memory_mb,
             peak_mb,

@@ -80,6 +80,8 @@ fn event(
 /// The figures of one invocation.
 pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
+    /// The trace header, if the invocation has a segment: its parent is that segment.
+    pub(crate) traced: Option<&'a str>,
     pub(crate) elapsed: Duration,
     pub(crate) memory_mb: u32,
     pub(crate) peak_mb: u32,
@@ -116,6 +118,11 @@ impl Report<'_> {
                 json!({ "requestId": self.request_id, "metrics": metrics, "status": status });
             if let Some(error_type) = error_type {
                 record["errorType"] = error_type.into();
+            }
+            if let Some(header) = self.traced {
+                let segment = member(header, "Parent=");
+                record["tracing"] =
+                    json!({ "spanId": segment, "type": "X-Amzn-Trace-Id", "value": header });
             }
             record
         };
@@ -182,8 +189,22 @@ impl Report<'_> {
                 report.push_str(&format!("\tStatus: error\tError Type: {error_type}"))
             }
         }
+        if let Some(header) = self.traced {
+            let (trace, segment) = (member(header, "Root="), member(header, "Parent="));
+            report.push_str(&format!(
+                "\t\nXRAY TraceId: {trace}\tSegmentId: {segment}\tSampled: true"
+            ));
+        }
         vec![format!("END RequestId: {request_id}"), report]
     }
+}
+
+/// The value of one part of a trace header.
+fn member<'h>(header: &'h str, name: &str) -> &'h str {
+    let mut parts = header.split(';').map(str::trim);
+    parts
+        .find_map(|part| part.strip_prefix(name))
+        .unwrap_or_default()
 }
 
 /// Milliseconds with two digits after the point.
@@ -204,6 +225,7 @@ mod tests {
     fn report_lines_read_as_on_aws() {
         let report = Report {
             request_id: "r-1",
+            traced: Some("Root=1-a-b;Parent=c;Sampled=1"),
             elapsed: Duration::from_micros(1230),
             memory_mb: 128,
             peak_mb: 64,
@@ -213,7 +235,7 @@ mod tests {
         expect_test::expect![[r#"
             [
                 "END RequestId: r-1",
-                "REPORT RequestId: r-1\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 64 MB\tInit Duration: 100.00 ms\tStatus: error\tError Type: Runtime.ExitError",
+                "REPORT RequestId: r-1\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 64 MB\tInit Duration: 100.00 ms\tStatus: error\tError Type: Runtime.ExitError\t\nXRAY TraceId: 1-a-b\tSegmentId: c\tSampled: true",
             ]
         "#]]
         .assert_debug_eq(&report.lines(Logging::default()));
@@ -223,6 +245,7 @@ mod tests {
         let kinds = |system_level, status| {
             let report = Report {
                 request_id: "r-1",
+                traced: None,
                 elapsed: Duration::from_micros(1234),
                 memory_mb: 128,
                 peak_mb: 64,

@@ -170,6 +170,7 @@ pub fn invocation(payload: &str, request_id: &str) -> Invocation {
         function_arn: FUNCTION_ARN.to_owned(),
         payload: Bytes::from(payload.to_owned()),
         trace_id: None,
+        has_segment: false,
         client_context: None,
         log_tail: true,
         stream: None,

@@ -6,6 +6,7 @@ pub mod front;
 pub mod intrinsic;
 pub mod jsonata;
 pub mod path;
+pub mod segments;
 
 use std::sync::LazyLock;
 

@@ -78,57 +78,66 @@ pub fn check(directory: &Path, repair: Repair) -> Result<Checked, Error> {
         log_rows: 0,
         log_bytes: 0,
     };
-    if let Some((_, logs)) = stores.iter().find(|(name, _)| *name == "telemetry") {
-        checked.read_logs(logs.as_ref());
+    for (name, rows) in stores.iter().filter(|(name, _)| *name != "store") {
+        checked.read_beside(name, rows.as_ref());
     }
     Ok(checked)
 }
 
 impl Checked {
-    /// Rows of logs stand for themselves: each is read, and counted.
-    fn read_logs(&mut self, logs: &dyn Snapshot) {
+    /// Rows of logs and traces stand for themselves: each is read, and those of logs are counted.
+    fn read_beside(&mut self, name: &str, rows: &dyn Snapshot) {
+        let kind = if name == "telemetry" { "logs" } else { name };
         let end = [u8::MAX; stepwell_store::KEY_BYTES_MAX];
         let mut from = Vec::new();
         loop {
-            let page = match logs.page(&from, &end, PAGE_ROWS_MAX, PAGE_BYTES_MAX) {
+            let page = match rows.page(&from, &end, PAGE_ROWS_MAX, PAGE_BYTES_MAX) {
                 Ok(page) => page,
                 Err(stepwell_store::Error::Corrupt { key }) => {
-                    self.find("row-checksum", &key, "its bytes do not match its checksum");
-                    let before = logs.page(&from, &key, PAGE_ROWS_MAX, PAGE_BYTES_MAX);
-                    self.count(&before.unwrap_or_default());
+                    self.find(
+                        kind,
+                        "row-checksum",
+                        &key,
+                        "its bytes do not match its checksum",
+                    );
+                    let before = rows.page(&from, &key, PAGE_ROWS_MAX, PAGE_BYTES_MAX);
+                    self.count(kind, &before.unwrap_or_default());
                     from = key;
                     from.push(0);
                     continue;
                 }
                 Err(error) => {
                     let text = format!("rows from here on cannot be read: {error}");
-                    self.find("store-unreadable", &from, &text);
+                    self.find(kind, "store-unreadable", &from, &text);
                     return;
                 }
             };
             let Some((last, _)) = page.last() else {
                 return;
             };
-            self.count(&page);
+            self.count(kind, &page);
             from.clone_from(last);
             from.push(0);
         }
     }
 
-    fn count(&mut self, page: &[(Vec<u8>, stepwell_store::Value)]) {
+    fn count(&mut self, kind: &str, page: &[(Vec<u8>, stepwell_store::Value)]) {
+        if kind != "logs" {
+            return;
+        }
         self.log_rows += page.len() as u64;
         let bytes = page.iter().map(|(key, value)| key.len() + value.len());
         self.log_bytes += bytes.sum::<usize>() as u64;
     }
 
-    fn find(&mut self, rule: &'static str, key: &[u8], text: &str) {
+    fn find(&mut self, kind: &str, rule: &'static str, key: &[u8], text: &str) {
         self.findings_total += 1;
         if self.findings.len() >= FINDINGS_MAX {
             return;
         }
         self.findings.push(Finding {
             rule,
-            kind: "logs".to_owned(),
+            kind: kind.to_owned(),
             key: key.escape_ascii().to_string(),
             text: text.to_owned(),
         });
@@ -181,7 +190,7 @@ mod tests {
             log_rows: 0,
             log_bytes: 0,
         };
-        checked.read_logs(&Unreadable(FINDINGS_MAX + 5));
+        checked.read_beside("telemetry", &Unreadable(FINDINGS_MAX + 5));
         assert_eq!(checked.findings.len(), FINDINGS_MAX);
         assert_eq!(checked.findings_total, FINDINGS_MAX as u64 + 5);
     }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_service::Timestamp;
-use stepwell_store::Snapshot;
 
 use super::{DEFAULT_RATE, Manifest, Source, absolute, back_up};
 
@@ -107,18 +106,18 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Makes the backup on a thread of its own.
-    pub(crate) fn start(self, store: Arc<dyn Snapshot>, logs: Option<Arc<dyn Snapshot>>) {
+    ///
+    /// - `sources`: the shard's store and those beside it that can be read.
+    pub(crate) fn start(self, sources: Vec<Source>) {
         let spawned = std::thread::Builder::new()
             .name("backup".to_string())
-            .spawn(move || self.run(store, logs));
+            .spawn(move || self.run(sources));
         if let Err(error) = spawned {
             tracing::warn!(%error, "cannot start the thread of a backup");
         }
     }
 
-    fn run(mut self, store: Arc<dyn Snapshot>, logs: Option<Arc<dyn Snapshot>>) {
-        let mut sources: Vec<Source> = vec![("store", store)];
-        sources.extend(logs.map(|logs| ("telemetry", logs)));
+    fn run(mut self, sources: Vec<Source>) {
         let last = Arc::clone(&self.backups.last);
         let mut told = |rows, bytes| {
             let mut last = lock(&last);
@@ -173,7 +172,7 @@ mod tests {
         let to = directory.path().join("backup").display().to_string();
         let mut claim = backups.claim(&Ask { to, rate: None }).expect("it is free");
         claim.instant = Timestamp::from_millis(7);
-        claim.run(Memory::new().snapshot(), None);
+        claim.run(vec![("store", Memory::new().snapshot())]);
         let shown = backups.shown();
         assert_eq!(shown["status"], "SUCCEEDED", "{shown}");
         assert_eq!(shown["manifest"]["instantMs"], 7);

@@ -31,6 +31,7 @@ pub(super) async fn perform(
                     services.rates.as_ref(),
                     &target,
                     &body,
+                    request.header("x-amzn-trace-id").map(str::to_string),
                     request_id,
                 )
                 .await;
@@ -79,6 +80,7 @@ pub(super) fn invocation(
         function_arn: function.to_string(),
         payload: Bytes::from(payload),
         trace_id: request.header("x-amzn-trace-id").map(str::to_string),
+        has_segment: false,
         client_context: None,
         log_tail: false,
         stream: None,

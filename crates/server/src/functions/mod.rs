@@ -5,10 +5,12 @@ mod invoke;
 mod operations;
 mod prepared;
 mod task;
+mod tracing;
 mod urls;
 
 pub(crate) use invoke::unrun_error;
 pub(crate) use task::Unanswered;
+pub(crate) use tracing::FunctionSampler;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,7 @@ pub(crate) struct Functions {
     pub(crate) endpoint_url: String,
     pub(crate) prepared: Arc<PreparedFunctions>,
     pub(crate) observers: Observers,
+    pub(crate) function_sampler: Arc<FunctionSampler>,
 }
 
 /// Packages as the store has them.
@@ -107,8 +110,12 @@ impl Functions {
         revoked: impl Future<Output = ()> + Send,
     ) -> Result<InvokeReply, Unrun> {
         let asked = now();
-        let (request_id, trace_header) =
-            (invocation.request_id.clone(), invocation.trace_id.clone());
+        let request_id = invocation.request_id.clone();
+        let attempt = asynchronous.map(|asynchronous| asynchronous.attempt);
+        let trace = self.trace(prepared, invocation.trace_id.take(), &request_id, attempt);
+        invocation.trace_id = trace.of_handler;
+        invocation.has_segment = trace.has_segments;
+        let trace_header = trace.of_caller;
         // What the caller named may be a name alone.
         invocation.function_arn = prepared.invoked_arn.clone();
         let packages = Arc::clone(&prepared.packages);

@@ -33,6 +33,7 @@ use crate::rows::role::{Policy, Role, policy_key, role_key};
 use crate::rows::schedule::{
     ScheduleGroupRow, ScheduleRow, Ticking, due_key, due_parts, schedule_group_key, schedule_key,
 };
+use crate::rows::tracing::{SamplingRuleRow, TraceGroupRow, group_key, is_rule_key, rule_key};
 use crate::rows::version::{Alias, Numbering, Version, alias_key, numbering_key, version_key};
 use crate::rows::webhook::{ApiDestinationRow, ConnectionRow, api_destination_key, connection_key};
 use crate::rows::{Kind, index};
@@ -78,6 +79,16 @@ impl Check<'_> {
             while let Some((key, value)) = self.next(&mut walk) {
                 self.check_row(kind, &key, &value);
             }
+        }
+    }
+
+    fn check_tracing(&mut self, key: &[u8], value: &[u8]) {
+        if is_rule_key(key) {
+            if let Some(row) = self.read_json::<SamplingRuleRow>(key, value) {
+                self.check_key(key, &rule_key(&row.name));
+            }
+        } else if let Some(row) = self.read_json::<TraceGroupRow>(key, value) {
+            self.check_key(key, &group_key(&row.name));
         }
     }
 
@@ -127,6 +138,7 @@ impl Check<'_> {
                     self.check_key(key, &log_group_key(&row.name));
                 }
             }
+            Kind::Tracing => self.check_tracing(key, value),
             Kind::LogResourcePolicy => {
                 if let Some(row) = self.read_json::<LogResourcePolicy>(key, value) {
                     self.check_key(key, &resource_policy_key(&row.name));

@@ -82,7 +82,11 @@ impl Shard {
         let Some(parent) = self.resident(run.parent)? else {
             return Ok(());
         };
-        let trace_header = parent.row.trace_header.clone();
+        let trace_header = parent
+            .row
+            .trace_header
+            .as_deref()
+            .map(crate::tracing::untraced);
         let identity = child_identity(
             now,
             run,

@@ -17,6 +17,7 @@ mod map_runs;
 mod page;
 mod schedules;
 mod sessions;
+mod tracing;
 mod versions;
 
 use std::sync::Arc;

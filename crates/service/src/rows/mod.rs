@@ -20,6 +20,7 @@ mod pack;
 pub(crate) mod role;
 pub(crate) mod schedule;
 mod snapshot;
+pub(crate) mod tracing;
 pub(crate) mod version;
 pub(crate) mod webhook;
 
@@ -83,6 +84,7 @@ pub(crate) enum Kind {
     PackageUse = 36,
     Connection = 55,
     ApiDestination = 56,
+    Tracing = 53,
 }
 
 impl Kind {
@@ -141,6 +143,7 @@ impl Kind {
             50 => Kind::Erasure,
             55 => Kind::Connection,
             56 => Kind::ApiDestination,
+            53 => Kind::Tracing,
             _ => return None,
         })
     }

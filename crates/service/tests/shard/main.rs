@@ -25,6 +25,7 @@ mod schedules;
 mod status_changes;
 mod tasks;
 mod timers;
+mod tracing;
 mod versions;
 mod webhooks;
 mod world;

@@ -70,6 +70,7 @@ async fn run(
                     function_arn: configuration.function_arn.clone(),
                     payload: "{}".into(),
                     trace_id: None,
+                    has_segment: false,
                     client_context: None,
                     log_tail: false,
                     stream: None,

@@ -13,4 +13,5 @@ pub mod logs;
 mod orders;
 pub mod serve;
 pub mod start;
+pub mod trace;
 pub mod validate;

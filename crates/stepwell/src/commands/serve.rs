@@ -61,7 +61,11 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         );
     }
     if is_json {
-        terminal::put_json(&json!({ "event": "listening", "endpoint": server.endpoint() }));
+        terminal::put_json(&json!({
+            "event": "listening",
+            "endpoint": server.endpoint(),
+            "xrayDaemon": server.daemon(),
+        }));
     } else {
         terminal::put_line(&format!("listening on {}", server.endpoint()));
     }

@@ -72,6 +72,13 @@ fn follow_text(client: &Client, arn: &str) -> anyhow::Result<Ended> {
     })?;
     live.draw(&[]);
     put_result(&ended.description, style);
+    let header = ended.description["traceHeader"]
+        .as_str()
+        .unwrap_or_default();
+    if header.contains("Sampled=1") {
+        let program = terminal::program();
+        terminal::put_line(&style.dim(&format!("trace: {program} trace {arn}")));
+    }
     Ok(ended)
 }
 

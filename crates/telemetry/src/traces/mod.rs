@@ -1,9 +1,16 @@
 //! Traces: one writer, any number of readers.
 
+mod analysis;
+mod causes;
 mod datagram;
 mod document;
+mod emission;
+mod filter;
+mod graph;
+mod header;
 mod operations;
 mod rows;
+mod summary;
 mod tree;
 
 use std::collections::HashMap;
@@ -13,7 +20,13 @@ use stepwell_store::{Batch, Direction, Error, Snapshot, Store};
 
 pub use datagram::datagram;
 pub use document::{DOCUMENT_BYTES_MAX, Rejected, Segment, SegmentId, TraceId, name_of};
-pub use operations::TraceRead;
+pub use emission::{
+    Callee, ExecutionTrace, Failing, Happening, InvocationOutcome, TracedExecution,
+    TracedInvocation, What, invocation_segments,
+};
+pub use filter::TraceFilter;
+pub use header::TraceHeader;
+pub use operations::{GroupFilters, TraceRead, filter_of};
 use rows::{
     DocumentRow, Place, TraceRow, after, decode, document_key, document_of, documents_of, encode,
     index, index_key, place_of, trace_key,

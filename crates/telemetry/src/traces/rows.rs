@@ -153,7 +153,7 @@ mod tests {
         let key = index_key(place);
         assert_eq!(
             hex(&key),
-            "0180000155384df03b5759e988bd862e3fe1be46a994272793"
+            "018000015537383bbb5759e988bd862e3fe1be46a994272793"
         );
         assert_eq!(place_of(&key), Some(place));
         let key = document_key(trace_id, SegmentId(0x53995c3f42cd8ad8));

@@ -10,7 +10,7 @@ use super::rows::{DocumentRow, TraceRow};
 use super::{DOCUMENT_BYTES, TracesReader};
 
 /// Subsegments that were sent alone are put into each other at most this deep; those below stand for themselves.
-const DEPTH_MAX: usize = 64;
+const DEPTH_MAX: usize = 48;
 
 /// A trace put together.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,6 +139,10 @@ impl Attachment {
             return;
         };
         let has_new = !own.is_empty();
+        // One that was sent alone and is inside as well is newer alone.
+        if has_new {
+            inside.retain(|child| !own.iter().any(|alone| alone.get("id") == child.get("id")));
+        }
         inside.extend(own.into_iter().map(|mut members| {
             // What only a subsegment needs that is sent alone.
             members.remove("trace_id");

@@ -483,7 +483,9 @@ pub fn answer_text(answer: Answer) -> String {
             String::from_utf8(body).expect("an answer is JSON")
         }
         Ok(answered @ (Answered::Gateway(_) | Answered::FunctionUrl(_))) => format!("{answered:?}"),
-        Ok(Answered::Logs(body)) => String::from_utf8(body).expect("an answer is JSON"),
+        Ok(Answered::Logs(body) | Answered::Xray(body)) => {
+            String::from_utf8(body).expect("an answer is JSON")
+        }
         Err(refusal) => refusal_text(refusal),
     }
 }
@@ -493,6 +495,7 @@ pub fn refusal_text(refusal: Refusal) -> String {
         Refusal::States(error) => error_text(error.name(), &error.message),
         Refusal::Lambda(error) => error_text(error.name(), &error.message),
         Refusal::Logs(error) => error_text(error.name(), &error.message),
+        Refusal::Xray(error) => error_text(error.name(), &error.message),
         Refusal::Events(error) => error_text(error.name(), &error.message),
         Refusal::Scheduler(error) => error_text(error.name(), &error.message),
         Refusal::Iam(error) => error_text(error.name(), &error.message),

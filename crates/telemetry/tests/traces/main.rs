@@ -1,0 +1,6 @@
+//! Traces, through documents in and the operations of X-Ray out.
+
+mod emission;
+mod filters;
+mod kept;
+mod world;
