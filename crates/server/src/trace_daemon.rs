@@ -19,7 +19,7 @@ pub(crate) const PORT: u16 = 2000;
 const DATAGRAM_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of datagrams that may wait in the kernel; it may allow less (`net.core.rmem_max`).
-const WAITING_BYTES: usize = 8 << 20;
+const WAITING_BYTES: usize = 16 << 20;
 
 /// Ports that are tried when 2000 is taken: each must be free for both protocols.
 const PORTS_TRIED: u32 = 16;
@@ -69,7 +69,11 @@ impl TraceDaemon {
         let udp = UdpSocket::bind(address)?;
         tcp.set_nonblocking(true)?;
         udp.set_read_timeout(Some(TICK))?;
-        if let Err(error) = rustix::net::sockopt::set_socket_recv_buffer_size(&udp, WAITING_BYTES) {
+        use rustix::net::sockopt;
+        // Who may, takes more than `net.core.rmem_max`.
+        let asked = sockopt::set_socket_recv_buffer_size_force(&udp, WAITING_BYTES)
+            .or_else(|_| sockopt::set_socket_recv_buffer_size(&udp, WAITING_BYTES));
+        if let Err(error) = asked {
             tracing::debug!(%error, "the kernel gives no larger buffer for segments");
         }
         Ok(TraceDaemon { udp, tcp, address })
