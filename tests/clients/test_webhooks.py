@@ -213,7 +213,7 @@ Resources:
     Properties:
       Name: alerts
       AuthorizationType: API_KEY
-      AuthParameters: {ApiKeyAuthParameters: {ApiKeyName: X-Key, ApiKeyValue: KEY}}
+      AuthParameters: {ApiKeyAuthParameters: {ApiKeyName: X-Key, ApiKeyValue: SECRET-VALUE}}
   Alerts:
     Type: AWS::Events::ApiDestination
     Properties:
@@ -238,8 +238,8 @@ def test_a_template_has_connections_and_destinations(tmp_path, hook):
     template = tmp_path / "template.yaml"
 
     def deploy(server, key, text=TEMPLATE):
-        template.write_text(text.replace("URL", hook.url + "/deployed").replace("KEY", key))
-        deployed = stepwell("deploy", template, "--stack-name", "hooks", endpoint=server.endpoint)
+        template.write_text(text.replace("URL", hook.url + "/deployed").replace("SECRET-VALUE", key))
+        deployed = stepwell("deploy", template, "--stack-name", "hooks", endpoint=server.url)
         assert deployed.returncode == 0, deployed.stderr + deployed.stdout
 
     with Server(tmp_path / "data") as server:
@@ -251,4 +251,5 @@ def test_a_template_has_connections_and_destinations(tmp_path, hook):
             headers = {name.lower(): value for name, value in hook.requests[-1][2].items()}
             assert headers["x-key"] == key
         deploy(server, "two", TEMPLATE[: TEMPLATE.index("  Connection:")] + TEMPLATE[TEMPLATE.index("  Role:") : TEMPLATE.index("  Failed:")])
-        assert events.list_connections()["Connections"] == events.list_api_destinations()["ApiDestinations"] == []
+        assert events.list_api_destinations()["ApiDestinations"] == []
+        assert events.list_connections()["Connections"] == []

@@ -203,6 +203,7 @@ fn identity(resource: &Resource, stack_name: &str, known: &Known) -> Option<Stri
         }
         Kind::MachineAlias => text("Arn").to_owned(),
         Kind::Schedule => format!("{} {}", text("GroupName"), text("Name")),
+        Kind::Connection | Kind::ApiDestination => text("Name").to_owned(),
         Kind::RestStage => format!("{} {}", text("RestApiId"), text("StageName")),
         Kind::HttpStage => format!("{} {}", text("ApiId"), text("StageName")),
         Kind::InlinePolicy => {

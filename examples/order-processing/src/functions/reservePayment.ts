@@ -1,6 +1,7 @@
 import { PaymentDeclinedError } from '../errors';
 import { PaymentGateway } from '../services/payment';
 import { emit } from '../telemetry/embeddedMetrics';
+import { traced } from '../telemetry/xray';
 import type { Order, PaymentReservation } from '../types/order';
 
 interface ReservePayment {
@@ -13,12 +14,9 @@ export const handler = async ({ order, attempt }: ReservePayment): Promise<Payme
   console.log('Reserving', order.totalAmount, 'for', order.orderId, 'attempt', attempt + 1);
   const about = { orderId: order.orderId, amount: order.totalAmount };
   try {
-    const reservation = await new PaymentGateway(order.simulate?.paymentOutages).reserve({
-      orderId: order.orderId,
-      amount: order.totalAmount,
-      card: order.card,
-      attempt,
-    });
+    const gateway = new PaymentGateway(order.simulate?.paymentOutages);
+    const request = { orderId: order.orderId, amount: order.totalAmount, card: order.card, attempt };
+    const reservation = await traced('Payment gateway', { orderId: order.orderId }, () => gateway.reserve(request));
     emit([{ name: 'PaymentsReserved', value: 1, unit: 'Count' }], about);
     return reservation;
   } catch (error) {
