@@ -207,8 +207,6 @@ impl Shard {
 
     /// Puts an event on a bus: once this commit is durable, the targets of all rules that it matches get it.
     ///
-    /// Events of this server's own services (status changes of executions and the like) come in here too.
-    ///
     /// - `bus`: the name of a bus.
     pub(crate) fn publish_event(&mut self, now: Timestamp, bus: &str, event: PublishedEvent) {
         let ticking = Ticking::Event(bus.to_string(), event.id.clone());
