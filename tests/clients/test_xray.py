@@ -368,6 +368,9 @@ def test_the_daemon_takes_datagrams_and_counts_what_is_none(server, xray, name):
             sender.sendto(header + json.dumps(segment(trace, number)).encode(), (host, port))
     wait_until(lambda: len(documents(xray, trace)) == 100, "all segments that came over UDP")
     assert "malformed segments came over UDP" in server.process.stderr
+    _, _, page = server.http("GET", "/metrics")
+    counted = re.search(rb'stepwell_trace_segments_total\{result="rejected"\} (\d+)', page)
+    assert int(counted[1]) >= 6, page
 
 
 def test_sdks_ask_the_daemon_for_rules_and_targets(server, name):

@@ -473,6 +473,7 @@ fn trace_thread(
     handle: &Handle,
 ) -> Result<TraceThread, Error> {
     let store = open_store(&data.join("traces"))?;
+    handle.instruments().watch_store("traces", store.watch());
     let traces = Traces::open(Box::new(store), TraceLimits::default())?;
     TraceThread::start(Arc::clone(queue), traces, handle.clone()).map_err(|cause| Error::System {
         action: "start the thread that writes traces".to_string(),

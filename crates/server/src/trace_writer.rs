@@ -63,7 +63,6 @@ impl Default for TraceQueue {
 
 /// What has become of documents since the start. The numbers only grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "for whoever shows them")]
 pub(crate) struct TraceCounts {
     /// Documents that came, good and bad.
     pub(crate) received: u64,
@@ -104,7 +103,6 @@ impl TraceQueue {
     }
 
     /// What has become of documents since the start.
-    #[allow(dead_code, reason = "for whoever shows them")]
     pub(crate) fn counts(&self) -> TraceCounts {
         TraceCounts {
             received: self.received.load(Ordering::Relaxed),

@@ -243,7 +243,20 @@ fn pool(services: &Services) -> Vec<Family> {
 fn telemetry(services: &Services) -> Vec<Family> {
     let logs = services.logs.queue.load();
     let queues = [("logs", logs)];
+    let traces = services.xray.queue.counts();
     vec![
+        family(
+            "stepwell_trace_segments",
+            "Segments of X-Ray by what became of them: received, and of these rejected; dropped for want of room.",
+            Kind::Counter,
+            [
+                ("received", traces.received),
+                ("rejected", traces.rejected),
+                ("dropped", traces.dropped),
+            ]
+            .map(|(result, count)| sample("result", result, count as f64))
+            .into(),
+        ),
         family(
             "stepwell_telemetry_queue_depth",
             "What waits to be written, by kind.",
