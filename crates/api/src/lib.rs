@@ -1,7 +1,7 @@
 //! The AWS wire of Stepwell: what a request must look like and what a reply looks like, to the byte.
 //!
 //! Lives here: the operations, shapes, constraints and errors of AWS Step Functions, AWS Lambda and their
-//! small companions (IAM, STS, CloudWatch Logs, EventBridge and its Scheduler, API Gateway), generated from the public service models
+//! small companions (IAM, STS, CloudWatch and its Logs, EventBridge and its Scheduler, API Gateway), generated from the public service models
 //! (`model/*.json`, `cargo xtask codegen`); the catalogue of what tasks may call; decoding of requests
 //! and building of replies; ARNs and resource names.
 //!
@@ -9,6 +9,8 @@
 //!
 //! Read first: [`states::decode`].
 
+pub mod cbor;
+pub mod cloudwatch;
 mod constraint;
 mod error;
 mod generated;
@@ -18,6 +20,7 @@ mod query;
 mod reply;
 mod rest;
 mod scalar;
+mod tree;
 
 pub mod arn;
 pub mod catalogue;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::constraint::{self, Shape};
 use crate::error::{Code, Error};
-use crate::{Input, Reply, rest};
+use crate::{DateTime, Input, Reply, rest};
 
 /// `Content-Type` of every reply.
 const CONTENT_TYPE: &str = "text/xml";
@@ -69,6 +69,11 @@ pub(crate) fn operation<O, C: Code>(
 
 /// The input of an operation, with every constraint of the model checked.
 pub(crate) fn decode<T: Input, C: Code>(form: &Form) -> Result<T, Error<C>> {
+    constraint::checked(value::<T>(form))
+}
+
+/// The input of an operation as JSON would give it, unchecked.
+pub(crate) fn value<T: Input>(form: &Form) -> Value {
     let mut root = Tree::default();
     let fields = form
         .fields
@@ -81,8 +86,7 @@ pub(crate) fn decode<T: Input, C: Code>(form: &Form) -> Result<T, Error<C>> {
         }
         tree.text = Some(value);
     }
-    let value = value_of(T::SHAPE, &root).unwrap_or(Value::Object(Map::new()));
-    constraint::checked(value)
+    value_of(T::SHAPE, &root).unwrap_or(Value::Object(Map::new()))
 }
 
 /// What a tree holds, read as a shape. The shape bounds the depth.
@@ -111,10 +115,23 @@ fn value_of(shape: &Shape, tree: &Tree) -> Option<Value> {
                 .filter_map(|(_, element)| value_of(member, element));
             Some(Value::Array(elements.collect()))
         }
-        // No input of the services that speak this protocol has a map.
-        Shape::Map { .. } => None,
+        Shape::Map { value, .. } => {
+            let entries = tree.below.get("entry")?.below.values();
+            let entries = entries.filter_map(|entry| {
+                let key = entry.below.get("key")?.text?;
+                Some((key.to_owned(), value_of(value, entry.below.get("value")?)?))
+            });
+            Some(Value::Object(entries.collect()))
+        }
+        Shape::Timestamp => tree.text.map(instant),
         scalar => tree.text.map(|text| scalar.value_of_text(text.to_owned())),
     }
+}
+
+/// Seconds since 1970 of an instant in ISO 8601; what is none stays a text, which the type check refuses.
+fn instant(text: &str) -> Value {
+    let ms = DateTime::parse(text).map(|instant| instant.ms());
+    ms.map_or(Value::from(text), |ms| Value::from(ms as f64 / 1000.0))
 }
 
 /// HTTP 200: `<ActionResponse>` around `<ActionResult>`, which is left out where there is no output.
@@ -137,19 +154,25 @@ pub(crate) fn error_reply<C: Code>(
     request_id: &str,
 ) -> Reply {
     let fault = error.code.fault();
-    let who = if fault.status < 500 {
-        "Sender"
-    } else {
-        "Receiver"
-    };
+    let named = (fault.name, fault.status, error.message.as_str());
+    named_error_reply(named, xml_namespace, request_id)
+}
+
+/// The error reply with this code, status and text.
+pub(crate) fn named_error_reply(
+    (code, status, message): (&str, u16, &str),
+    xml_namespace: &str,
+    request_id: &str,
+) -> Reply {
+    let who = if status < 500 { "Sender" } else { "Receiver" };
     let body = serde_json::json!({
-        "Error": { "Type": who, "Code": fault.name, "Message": error.message },
+        "Error": { "Type": who, "Code": code, "Message": message },
         "RequestId": request_id,
     });
     let mut xml = format!("<ErrorResponse xmlns=\"{xml_namespace}\">");
     members(&mut xml, &body);
     xml.push_str("</ErrorResponse>");
-    Reply::new(fault.status, CONTENT_TYPE, request_id, xml.into_bytes())
+    Reply::new(status, CONTENT_TYPE, request_id, xml.into_bytes())
 }
 
 fn element(xml: &mut String, name: &str, value: &Value) {

@@ -17,6 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct EpochSeconds(i64);
 
 impl EpochSeconds {
+    /// What serializers are told: CBOR and XML write an instant in ways of their own.
+    pub(crate) const NAME: &'static str = "EpochSeconds";
+
     /// The instant `ms` milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
@@ -32,7 +35,7 @@ impl Serialize for EpochSeconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // The shortest decimal that reads back as this double has at most three fraction digits
         // for every instant before the year 287,396.
-        serializer.serialize_f64(self.0 as f64 / 1000.0)
+        serializer.serialize_newtype_struct(EpochSeconds::NAME, &(self.0 as f64 / 1000.0))
     }
 }
 
@@ -61,6 +64,51 @@ impl DateTime {
         Self(ms)
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// Reads ISO 8601 as clients write it: `2026-01-31`, `2026-01-31T10:00Z`, `2026-01-31T10:00:00.123+01:00`.
+    ///
+    /// - Without an offset it is UTC. Fractions of a millisecond are dropped.
+    ///
+    /// ```
+    /// use stepwell_api::DateTime;
+    /// let ms = |text| DateTime::parse(text).map(DateTime::ms);
+    /// assert_eq!(ms("2023-11-14T22:13:20.123Z"), Some(1_700_000_000_123));
+    /// assert_eq!(ms("2023-11-14T23:13:20+01:00"), Some(1_700_000_000_000));
+    /// assert_eq!(ms("20231114T221320Z"), Some(1_700_000_000_000));
+    /// assert_eq!(ms("2000-02-29"), Some(951_782_400_000));
+    /// assert_eq!(ms("2001-02-29"), None);
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, time) = match text.split_once(['T', 't', ' ']) {
+            Some((date, time)) => (date, Some(time)),
+            None => (text, None),
+        };
+        let (year, month, day) = triple(date, '-', 4)?;
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 => 28 + i64::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        if !(1..=days).contains(&day) {
+            return None;
+        }
+        // Days since 1970, of years that begin in March.
+        let from_march = (month + 9) % 12;
+        let year = year - i64::from(month <= 2);
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * from_march + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let midnight_ms = (era * 146_097 + day_of_era - 719_468) * 86_400_000;
+        let time_ms = time.map_or(Some(0), time_of_day_ms)?;
+        Some(Self(midnight_ms + time_ms))
+    }
+
     /// Year, month, day, hour and minute (UTC).
     pub fn minute(self) -> (i64, i64, i64, i64, i64) {
         let minutes = self.0.div_euclid(60_000);
@@ -81,6 +129,55 @@ impl DateTime {
         let year = era * 400 + year_of_era + i64::from(month <= 2);
         (year, month, day, minute_of_day / 60, minute_of_day % 60)
     }
+}
+
+/// Three numbers, with or without marks between them; the first has `digits` digits, the others two.
+fn triple(text: &str, mark: char, digits: usize) -> Option<(i64, i64, i64)> {
+    let plain: String = text.chars().filter(|c| *c != mark).collect();
+    let marks = text.len() - plain.len();
+    let is_number = plain.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || plain.len() != digits + 4 || !matches!(marks, 0 | 2) {
+        return None;
+    }
+    let number = |from: usize, to: usize| plain.get(from..to)?.parse().ok();
+    let parts = (
+        number(0, digits)?,
+        number(digits, digits + 2)?,
+        number(digits + 2, digits + 4)?,
+    );
+    Some(parts)
+}
+
+/// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fff`, then nothing, `Z` or an offset.
+fn time_of_day_ms(text: &str) -> Option<i64> {
+    let sign_at = text.find(['Z', 'z', '+', '-']).unwrap_or(text.len());
+    let (clock, offset) = text.split_at(sign_at);
+    let (clock, fraction) = clock.split_once(['.', ',']).unwrap_or((clock, ""));
+    let seconds = seconds_of(clock)?;
+    if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let fraction_ms: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
+    let offset_s = match offset {
+        "" | "Z" | "z" => 0,
+        _ => {
+            let size = seconds_of(&offset[1..])?;
+            if offset.starts_with('-') { -size } else { size }
+        }
+    };
+    Some((seconds - offset_s) * 1000 + fraction_ms)
+}
+
+fn seconds_of(clock: &str) -> Option<i64> {
+    let plain = clock.replace(':', "");
+    let full = format!("{plain:0<6}");
+    if !plain.len().is_multiple_of(2) || plain.is_empty() {
+        return None;
+    }
+    let (hours, minutes, seconds) = triple(&full, ':', 2)?;
+    // A leap second is the last one of its minute.
+    let is_time = hours <= 23 && minutes <= 59 && seconds <= 60;
+    is_time.then_some(hours * 3_600 + minutes * 60 + seconds.min(59))
 }
 
 impl std::fmt::Display for DateTime {

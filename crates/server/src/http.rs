@@ -10,11 +10,13 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use stepwell_api::cloudwatch::{self as cloudwatch_api, Call, Protocol};
 use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler, xray};
 use tokio::net::TcpListener;
 
 use crate::backup::{Ask, Backups};
 use crate::body::{Room, Share, Unreadable};
+use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::Commits;
 use crate::connections::{Connections, Place};
 use crate::console::live::{self, Live};
@@ -57,6 +59,7 @@ pub(crate) struct Services {
     pub(crate) functions: Functions,
     pub(crate) logs: LogOperations,
     pub(crate) xray: XrayOperations,
+    pub(crate) metrics: CloudWatchOperations,
     pub(crate) tests: Tests,
     pub(crate) room: Room,
     pub(crate) apis: ReadApis,
@@ -83,6 +86,7 @@ impl Services {
         functions: Functions,
         logs: LogOperations,
         xray: XrayOperations,
+        metrics: CloudWatchOperations,
         endpoints: Endpoints,
         address: SocketAddr,
         commits: Arc<Commits>,
@@ -97,6 +101,7 @@ impl Services {
             functions,
             logs,
             xray,
+            metrics,
             tests: Tests::default(),
             room: Room::new(in_memory(limits.body_bytes)),
             apis: ReadApis::default(),
@@ -287,6 +292,18 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         let _share = held(share, runs_functions);
         return operation(services, &parts, target.as_deref(), &body, request_id).await;
     }
+    if let Some(operation) = cloudwatch_operation(path)
+        && parts.method == Method::POST
+    {
+        let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+        let (body, _share) = match read {
+            Ok(read) => read,
+            Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+        };
+        let call = Call::of_path(operation, &body);
+        let metrics = &services.metrics;
+        return metrics.answer(Protocol::Cbor, call, request_id).await;
+    }
     if path == "/backup" {
         return backup(services, &parts.method, incoming, request_id).await;
     }
@@ -405,6 +422,10 @@ async fn operation(
         {
             called.say(prometheus::service_of_version(form.version()), action);
         }
+        if let Some(call) = Call::of_form(&form) {
+            let metrics = &services.metrics;
+            return metrics.answer(Protocol::Query, call, request_id).await;
+        }
         if let Some(reply) = iam::answer(handle, &form, request_id).await {
             return reply;
         }
@@ -438,9 +459,20 @@ async fn operation(
             .await
         }
         Some(("AWSEvents", _)) => events::answer(handle, target, body, request_id).await,
+        Some((cloudwatch_api::SERVICE, operation)) => {
+            let call = Call::of_target(operation, body);
+            let metrics = &services.metrics;
+            metrics.answer(Protocol::Json, call, request_id).await
+        }
         Some(("Logs_20140328", _)) => services.logs.answer(target, body, request_id).await,
         Some(_) => Unserved::of_any(parts).reply(&services.endpoints, request_id),
     }
+}
+
+/// The operation of a path of RPC v2 CBOR: `/service/SERVICE/operation/NAME`.
+fn cloudwatch_operation(path: &str) -> Option<&str> {
+    let (service, operation) = path.strip_prefix("/service/")?.split_once("/operation/")?;
+    (service == cloudwatch_api::SERVICE).then_some(operation)
 }
 
 /// `POST` begins a backup of what is durable now, `GET` tells how far the last one is.

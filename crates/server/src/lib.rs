@@ -9,6 +9,7 @@ mod asynchronous;
 pub mod backup;
 mod body;
 mod caller;
+mod cloudwatch;
 mod commits;
 mod connections;
 mod console;
@@ -27,6 +28,8 @@ mod inspection;
 mod limits;
 mod log_writer;
 mod logs;
+#[allow(dead_code, reason = "its users come one by one")]
+mod metric_writer;
 #[allow(dead_code, reason = "the observers that read all of it follow")]
 mod observers;
 mod performer;

@@ -10,11 +10,13 @@ use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
 use stepwell_integrations::{Credentials, Integrations};
 use stepwell_service::{Quotas, Settings, Shard, retention};
 use stepwell_store::Embedded;
+use stepwell_telemetry::metrics::{self, Metrics};
 use stepwell_telemetry::{Logs, TraceLimits, Traces};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::backup::{self, Backups};
+use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
 use crate::console::Asset;
@@ -28,6 +30,7 @@ use crate::inspection::{self, Inspection};
 use crate::limits::{Limits, in_memory};
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
+use crate::metric_writer::{MetricQueue, MetricThread, Tick};
 use crate::observers::{Observer, Observers};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::Instruments;
@@ -129,6 +132,7 @@ pub struct Server {
     trace_thread: TraceThread,
     receiving: Receiving,
     trace_address: SocketAddr,
+    metric_thread: MetricThread,
     handle: Handle,
     pool: Pool,
     in_flight: Arc<InFlight>,
@@ -193,6 +197,7 @@ impl Server {
             cause,
         })?;
         let logs = Arc::new(LogQueue::default());
+        let metrics = Arc::new(MetricQueue::default());
         let traces = Arc::new(TraceQueue::default());
         let daemon = TraceDaemon::bind(address.ip(), options.trace_port).map_err(no_daemon)?;
         let pool = runtime.block_on(async { pool(&options, &logs, daemon.address()) })?;
@@ -223,6 +228,7 @@ impl Server {
         disk.look(handle.standing());
         let log_thread = log_thread(&options.data, &logs, &handle)?;
         let trace_thread = trace_thread(&options.data, &traces, &handle)?;
+        let metric_thread = metric_thread(&options.data, &metrics, Vec::new())?;
         let integrations = integrations(&options, address);
         let functions = Functions {
             handle: handle.clone(),
@@ -253,6 +259,7 @@ impl Server {
                 queue: traces,
                 targets: SamplingTargets::default(),
             },
+            CloudWatchOperations { queue: metrics },
             options.endpoints,
             address,
             commits,
@@ -293,6 +300,7 @@ impl Server {
             trace_thread,
             receiving,
             trace_address,
+            metric_thread,
             handle,
             pool,
             in_flight,
@@ -381,6 +389,7 @@ impl Server {
         self.log_thread.stop();
         self.receiving.stop();
         self.trace_thread.stop();
+        self.metric_thread.stop();
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }
 }
@@ -477,6 +486,22 @@ fn trace_thread(
     let traces = Traces::open(Box::new(store), TraceLimits::default())?;
     TraceThread::start(Arc::clone(queue), traces, handle.clone()).map_err(|cause| Error::System {
         action: "start the thread that writes traces".to_string(),
+        cause,
+    })
+}
+
+/// Opens the metrics and starts to write.
+///
+/// - `ticks`: what goes on by itself beside them.
+fn metric_thread(
+    data: &Path,
+    queue: &Arc<MetricQueue>,
+    ticks: Vec<Box<dyn Tick>>,
+) -> Result<MetricThread, Error> {
+    let store = open_store(&data.join("metrics"))?;
+    let metrics = Metrics::open(Box::new(store), metrics::Limits::default())?;
+    MetricThread::start(Arc::clone(queue), metrics, ticks).map_err(|cause| Error::System {
+        action: "start the thread that writes metrics".to_string(),
         cause,
     })
 }

@@ -12,9 +12,10 @@ use stepwell_api::services::{self, Signs};
 use stepwell_api::{Form, Reply};
 
 /// Services with operations here; calls of theirs go on to the dispatch.
-const SERVED: [&str; 10] = [
+const SERVED: [&str; 11] = [
     "api_gateway",
     "apigatewayv2",
+    "cloudwatch",
     "cloudwatch_logs",
     "eventbridge",
     "iam",

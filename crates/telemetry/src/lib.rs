@@ -11,6 +11,7 @@ mod execution_log;
 mod exposition;
 mod filter_pattern;
 mod logs;
+pub mod metrics;
 mod traces;
 
 pub use execution_log::{

@@ -42,7 +42,7 @@ impl PlatformError {
     /// Name and HTTP status in a protocol.
     fn answer(&self, protocol: Protocol) -> (&'static str, u16) {
         match protocol {
-            Protocol::Json => (self.name, self.json_status),
+            Protocol::Json | Protocol::Rpc => (self.name, self.json_status),
             Protocol::Rest => (self.name, self.rest_status),
             Protocol::Query => self.query,
         }
@@ -183,7 +183,7 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
             .to_owned();
         fault(
             out,
-            (name, shape.error_code.as_deref().unwrap_or(name)),
+            (name, modelled_name(service, name, shape)),
             service.error_namespace,
             shape.http_status_code.unwrap_or(400),
             Some(&message),
@@ -204,7 +204,7 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
         "fn reply(error: &error::Error<Self>, request_id: &str) -> Reply {{"
     )?;
     let reply = match service.protocol {
-        Protocol::Json => format!(
+        Protocol::Json | Protocol::Rpc => format!(
             "json_rpc::error_reply(error, {:?}, request_id)",
             service.content_type
         ),
@@ -212,7 +212,40 @@ pub fn emit(out: &mut String, service: &Service, model: &Model) -> Result<()> {
         Protocol::Query => "query::error_reply(error, XML_NAMESPACE, request_id)".to_owned(),
     };
     writeln!(out, "{reply} }} }}\n")?;
+    if service.protocol == Protocol::Rpc {
+        query_codes(out, &modelled, &platform)?;
+    }
     constructors(out, &modelled, &platform)
+}
+
+/// What clients see. The query protocol has codes of its own, which the others carry in a header.
+fn modelled_name<'a>(service: &Service, name: &'a str, shape: &'a Shape) -> &'a str {
+    match service.protocol {
+        Protocol::Rpc => name,
+        _ => shape.error_code.as_deref().unwrap_or(name),
+    }
+}
+
+fn query_codes(
+    out: &mut String,
+    modelled: &[(&String, &Shape)],
+    platform: &[&PlatformError],
+) -> Result<()> {
+    writeln!(out, "impl ErrorCode {{")?;
+    writeln!(out, "/// The code in the query protocol.")?;
+    writeln!(
+        out,
+        "pub fn query_code(self) -> &'static str {{ match self {{"
+    )?;
+    for (name, shape) in modelled {
+        let code = shape.error_code.as_deref().unwrap_or(name);
+        writeln!(out, "Self::{name} => {code:?},")?;
+    }
+    for error in platform {
+        writeln!(out, "Self::{} => {:?},", error.variant, error.query.0)?;
+    }
+    writeln!(out, "}} }} }}\n")?;
+    Ok(())
 }
 
 fn fault(

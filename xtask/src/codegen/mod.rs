@@ -47,7 +47,7 @@ pub struct Service {
 const STATES_NAMESPACE: &str = "com.amazonaws.swf.service.v2.model";
 
 /// The services, in order of generation.
-pub const SERVICES: [Service; 10] = [
+pub const SERVICES: [Service; 11] = [
     Service {
         model: "stepfunctions",
         package_folder: "stepfunctions/2016-11-23",
@@ -352,6 +352,38 @@ pub const SERVICES: [Service; 10] = [
         error_namespace: "",
         violation: "InvalidRequestException",
         served: &[],
+    },
+    Service {
+        model: "cloudwatch",
+        package_folder: "cloudwatch/2010-08-01",
+        module: "cloudwatch",
+        said: "CloudWatch",
+        protocol: Protocol::Rpc,
+        content_type: "application/x-amz-json-1.0",
+        error_namespace: "com.amazonaws.cloudwatch",
+        violation: "ConstraintViolation",
+        served: &[
+            "DeleteAlarms",
+            "DeleteDashboards",
+            "DescribeAlarmHistory",
+            "DescribeAlarms",
+            "DescribeAlarmsForMetric",
+            "DisableAlarmActions",
+            "EnableAlarmActions",
+            "GetDashboard",
+            "GetMetricData",
+            "GetMetricStatistics",
+            "ListDashboards",
+            "ListMetrics",
+            "ListTagsForResource",
+            "PutCompositeAlarm",
+            "PutDashboard",
+            "PutMetricAlarm",
+            "PutMetricData",
+            "SetAlarmState",
+            "TagResource",
+            "UntagResource",
+        ],
     },
 ];
 

@@ -15,6 +15,8 @@ pub enum Protocol {
     Rest,
     /// AWS query: operation and members in a form, XML back.
     Query,
+    /// RPC v2 CBOR, AWS JSON and AWS query, as the request chooses.
+    Rpc,
 }
 
 /// A service model without its documentation.

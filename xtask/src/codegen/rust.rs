@@ -77,7 +77,7 @@ fn imports(
     names.extend(instants);
     match service.protocol {
         Protocol::Rest => names.extend(["Blob", "Output", "rest", "rest::Operations"]),
-        Protocol::Json => names.push("json_rpc"),
+        Protocol::Json | Protocol::Rpc => names.push("json_rpc"),
         Protocol::Query => names.push("query"),
     }
     // Not every model has expressions or bytes.
@@ -170,6 +170,9 @@ fn operations(out: &mut String, service: &Service, model: &Model) -> Result<()> 
         }
     }
     writeln!(out, "}}\n")?;
+    if service.protocol == Protocol::Rpc {
+        namespace(out, model)?;
+    }
     Ok(())
 }
 

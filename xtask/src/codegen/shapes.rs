@@ -163,7 +163,7 @@ fn facts(model: &Model, member: &Member, required: bool) -> Result<String> {
 pub fn timestamp_type(protocol: Protocol, name: &str) -> &'static str {
     match protocol {
         Protocol::Rest if name.ends_with("Iso8601") => "DateTime",
-        Protocol::Json | Protocol::Rest => "EpochSeconds",
+        Protocol::Json | Protocol::Rest | Protocol::Rpc => "EpochSeconds",
         Protocol::Query => "DateTime",
     }
 }

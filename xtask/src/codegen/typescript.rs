@@ -77,7 +77,7 @@ fn one(out: &mut String, service: &Service, namespace: &str, model: &Model) -> R
     }
     writeln!(out, "  }}\n}}")?;
     match service.protocol {
-        Protocol::Json => {
+        Protocol::Json | Protocol::Rpc => {
             let prefix = metadata(model, "targetPrefix")?;
             writeln!(
                 out,

@@ -2,6 +2,7 @@
 
 pub mod apigateway;
 pub mod apigatewayv2;
+pub mod cloudwatch;
 pub mod events;
 pub mod iam;
 pub mod lambda;

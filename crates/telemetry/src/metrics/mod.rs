@@ -1,0 +1,21 @@
+//! Metrics: values of series over time, in rollups that become coarser with age.
+//!
+//! Read first: [`Metrics::add`], then [`MetricsReader::buckets`].
+
+mod distribution;
+#[allow(dead_code, reason = "its users come one by one")]
+mod maintenance;
+#[allow(dead_code, reason = "its users come one by one")]
+mod reader;
+#[allow(dead_code, reason = "its users come one by one")]
+mod rows;
+mod sample;
+mod statistic;
+#[allow(dead_code, reason = "its users come one by one")]
+mod store;
+
+pub use distribution::{BINS_MAX, Distribution};
+pub use reader::{Bucket, MetricsReader, Row};
+pub use sample::{Metric, Sample, Unit};
+pub use statistic::{Bounds, Statistic};
+pub use store::{Dropped, FUTURE_MAX_MS, Limits, Metrics, PAST_MAX_MS};
