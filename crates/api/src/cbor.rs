@@ -263,7 +263,7 @@ fn put(bytes: &mut Vec<u8>, tree: &Tree) {
             bytes.push(0xfb);
             bytes.extend_from_slice(&number.to_be_bytes());
         }
-        Tree::Instant(seconds) => {
+        Tree::Moment(seconds) => {
             head(bytes, 6, EPOCH_SECONDS);
             put(bytes, &Tree::Float(*seconds));
         }
@@ -405,7 +405,7 @@ mod tests {
         let tree = Tree::Map(vec![
             ("small".into(), Tree::Int(-25)),
             ("large".into(), Tree::Int(i64::MAX)),
-            ("when".into(), Tree::Instant(1.5)),
+            ("when".into(), Tree::Moment(1.5)),
             (
                 "list".into(),
                 Tree::List(vec![Tree::Null, Tree::Bool(true), Tree::Float(0.1)]),

@@ -228,7 +228,7 @@ fn xml_value(tree: Tree) -> Value {
         Tree::Int(number) => Value::from(number),
         Tree::Float(number) => Value::from(number),
         Tree::Text(text) => Value::String(text),
-        Tree::Instant(seconds) => {
+        Tree::Moment(seconds) => {
             let ms = (seconds * 1000.0).round() as i64;
             let mut text = DateTime::from_ms(ms).to_string();
             let fraction = ms.rem_euclid(1000);

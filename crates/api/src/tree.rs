@@ -14,7 +14,7 @@ pub(crate) enum Tree {
     Int(i64),
     Float(f64),
     /// Seconds since 1970.
-    Instant(f64),
+    Moment(f64),
     Text(String),
     List(Vec<Tree>),
     Map(Vec<(String, Tree)>),
@@ -151,7 +151,7 @@ impl Serializer for Writer {
         value: &T,
     ) -> Result<Tree, Unknown> {
         match (name, value.serialize(Writer)?) {
-            (EpochSeconds::NAME, Tree::Float(seconds)) => Ok(Tree::Instant(seconds)),
+            (EpochSeconds::NAME, Tree::Float(seconds)) => Ok(Tree::Moment(seconds)),
             (_, tree) => Ok(tree),
         }
     }

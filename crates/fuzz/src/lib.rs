@@ -1,6 +1,6 @@
 //! Bad input on purpose: generators, mutations, and a run whose inputs are bounded in time and memory.
 //!
-//! Lives here: the six targets, their corpora, the supervisor that survives what its worker does not, minimising.
+//! Lives here: the seven targets, their corpora, the supervisor that survives what its worker does not, minimising.
 //! Never here: anything that ships; expectations about single inputs, which belong to the tests of their crate.
 //! Read first: [`Target`], then [`supervise::run`].
 
@@ -35,6 +35,7 @@ impl Target {
         &targets::api::TARGET,
         &targets::front::TARGET,
         &targets::segments::TARGET,
+        &targets::cbor::TARGET,
     ];
 
     /// The target with this name.

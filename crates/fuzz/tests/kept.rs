@@ -53,6 +53,11 @@ fn requests_are_read() {
 }
 
 #[test]
+fn cbor_is_read() {
+    read_all("cbor");
+}
+
+#[test]
 fn the_front_is_read() {
     read_all("front");
 }

@@ -1,5 +1,7 @@
 //! The listener and the way of a request to its service.
 
+use std::borrow::Cow;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -290,19 +292,29 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             .as_deref()
             .is_some_and(|target| RUN_FUNCTIONS.iter().any(|name| target.ends_with(name)));
         let _share = held(share, runs_functions);
+        let body = match unpacked(&parts.headers, &body) {
+            Ok(body) => body,
+            Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+        };
         return operation(services, &parts, target.as_deref(), &body, request_id).await;
     }
     if let Some(operation) = cloudwatch_operation(path)
         && parts.method == Method::POST
     {
         let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
-        let (body, _share) = match read {
+        let (sent, _share) = match read {
             Ok(read) => read,
+            Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+        };
+        let body = match unpacked(&parts.headers, &sent) {
+            Ok(body) => body,
             Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
         };
         let call = Call::of_path(operation, &body);
         let metrics = &services.metrics;
-        return metrics.answer(Protocol::Cbor, call, request_id).await;
+        return metrics
+            .answer(Protocol::Cbor, call, sent.len(), request_id)
+            .await;
     }
     if path == "/backup" {
         return backup(services, &parts.method, incoming, request_id).await;
@@ -424,7 +436,9 @@ async fn operation(
         }
         if let Some(call) = Call::of_form(&form) {
             let metrics = &services.metrics;
-            return metrics.answer(Protocol::Query, call, request_id).await;
+            return metrics
+                .answer(Protocol::Query, call, body.len(), request_id)
+                .await;
         }
         if let Some(reply) = iam::answer(handle, &form, request_id).await {
             return reply;
@@ -460,12 +474,34 @@ async fn operation(
         }
         Some(("AWSEvents", _)) => events::answer(handle, target, body, request_id).await,
         Some((cloudwatch_api::SERVICE, operation)) => {
-            let call = Call::of_target(operation, body);
             let metrics = &services.metrics;
-            metrics.answer(Protocol::Json, call, request_id).await
+            let call = Call::of_target(operation, body);
+            metrics
+                .answer(Protocol::Json, call, body.len(), request_id)
+                .await
         }
         Some(("Logs_20140328", _)) => services.logs.answer(target, body, request_id).await,
         Some(_) => Unserved::of_any(parts).reply(&services.endpoints, request_id),
+    }
+}
+
+/// The body without its packing. SDKs pack the larger requests of PutMetricData with gzip.
+fn unpacked<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Unreadable> {
+    let is_packed = headers
+        .get("content-encoding")
+        .is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"));
+    if !is_packed {
+        return Ok(Cow::Borrowed(body));
+    }
+    let mut unpacked = Vec::new();
+    let most = REQUEST_BYTES_MAX as u64 + 1;
+    flate2::read::MultiGzDecoder::new(body)
+        .take(most)
+        .read_to_end(&mut unpacked)
+        .map_err(|error| Unreadable::Broken(format!("it is no gzip: {error}")))?;
+    match unpacked.len() > REQUEST_BYTES_MAX {
+        true => Err(Unreadable::TooLarge),
+        false => Ok(Cow::Owned(unpacked)),
     }
 }
 

@@ -259,7 +259,10 @@ impl Server {
                 queue: traces,
                 targets: SamplingTargets::default(),
             },
-            CloudWatchOperations { queue: metrics },
+            CloudWatchOperations {
+                queue: metrics,
+                account: options.account.clone(),
+            },
             options.endpoints,
             address,
             commits,

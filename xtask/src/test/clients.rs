@@ -52,6 +52,8 @@ pub fn python(stepwell: &Path) -> Result<Vec<String>> {
     let python = environment("venv", "tests/clients/requirements.txt")?;
     // The SAM CLI pins another boto3 than the tests do.
     let sam = environment("venv-sam", "tests/clients/requirements-sam.txt")?;
+    // The last boto3 line that speaks the query protocol to CloudWatch.
+    let old = environment("venv-old", "tests/clients/requirements-old.txt")?;
     npm_ci(&root().join("tests/clients/handlers"))?;
     let prometheus = prometheus()?;
     let mut pytest = Command::new(&python);
@@ -67,6 +69,7 @@ pub fn python(stepwell: &Path) -> Result<Vec<String>> {
         .current_dir(root())
         .env("STEPWELL_BIN", stepwell)
         .env("STEPWELL_SAM_PYTHON", sam)
+        .env("STEPWELL_OLD_PYTHON", old)
         .env("STEPWELL_PROMETHEUS", prometheus)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     run_and_summarise(pytest)

@@ -1,6 +1,7 @@
 //! What reads, and what it is given.
 
 pub mod api;
+pub mod cbor;
 pub mod definition;
 pub mod front;
 pub mod intrinsic;

@@ -3,15 +3,13 @@
 //! Read first: [`Metrics::add`], then [`MetricsReader::buckets`].
 
 mod distribution;
-#[allow(dead_code, reason = "its users come one by one")]
 mod maintenance;
-#[allow(dead_code, reason = "its users come one by one")]
+pub mod math;
+pub mod operations;
 mod reader;
-#[allow(dead_code, reason = "its users come one by one")]
 mod rows;
 mod sample;
 mod statistic;
-#[allow(dead_code, reason = "its users come one by one")]
 mod store;
 
 pub use distribution::{BINS_MAX, Distribution};

@@ -13,6 +13,12 @@ use super::reader::Row;
 use super::rows::{self, Counters, NameRow};
 use super::{Distribution, Metric, MetricsReader, Sample, Unit};
 
+/// Bytes of rows, where nothing else is said.
+const BYTES_MAX: u64 = 2 << 30;
+
+/// Series, where nothing else is said.
+const SERIES_MAX: u64 = 1_000_000;
+
 /// What the store of metrics may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -25,8 +31,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            bytes_max: 2 << 30,
-            series_max: 1_000_000,
+            bytes_max: BYTES_MAX,
+            series_max: SERIES_MAX,
         }
     }
 }
