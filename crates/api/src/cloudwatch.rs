@@ -204,13 +204,13 @@ fn not_finite(shape: &Shape, value: &Value, path: &str, refused: &mut Vec<String
             }
         }
         (Shape::Float { .. }, Value::String(text)) => {
-            let text = text.as_str();
-            if matches!(
-                text,
-                "NaN" | "Infinity" | "-Infinity" | "inf" | "-inf" | "nan"
-            ) {
-                refused.push(format!("The value {text} for parameter {path} is invalid."));
-            }
+            let said = match text.parse::<f64>() {
+                Ok(number) if number.is_nan() => "NaN",
+                Ok(number) if number > 0.0 => "Infinity",
+                Ok(_) => "-Infinity",
+                Err(_) => return,
+            };
+            refused.push(format!("The value {said} for parameter {path} is invalid."));
         }
         _ => {}
     }

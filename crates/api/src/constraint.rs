@@ -195,9 +195,11 @@ impl Shape {
     pub(crate) fn value_of_text(&self, text: String) -> Value {
         match self {
             Self::Integer { .. } => text.parse::<i64>().map_or(Value::String(text), Value::from),
-            Self::Float { .. } | Self::Timestamp => {
-                text.parse::<f64>().map_or(Value::String(text), Value::from)
-            }
+            Self::Float { .. } | Self::Timestamp => match text.parse::<f64>() {
+                // NaN and the infinities have no place in JSON.
+                Ok(number) if number.is_finite() => Value::from(number),
+                _ => Value::String(text),
+            },
             Self::Boolean => text
                 .parse::<bool>()
                 .map_or(Value::String(text), Value::from),

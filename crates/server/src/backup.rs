@@ -4,6 +4,7 @@
 //! DIRECTORY/store.rows      rows of the shard
 //! DIRECTORY/telemetry.rows  rows of the logs
 //! DIRECTORY/traces.rows     rows of the traces
+//! DIRECTORY/metrics.rows    rows of metrics, dashboards and alarms
 //! DIRECTORY/manifest.json   formats, counts and checksums; written last, so that a half-made backup has none
 //! ```
 
@@ -33,7 +34,7 @@ const MANIFEST_NEW: &str = "manifest.json.new";
 const MANIFEST_BYTES_MAX: u64 = 64 << 10;
 
 /// Stores of a data directory, in the order in which a restore puts them in place: the shard's is last.
-const STORES: [&str; 3] = ["telemetry", "traces", "store"];
+const STORES: [&str; 4] = ["telemetry", "traces", "metrics", "store"];
 
 /// Where a restore works until everything is there. A server refuses a directory that has it.
 const RESTORING: &str = "restoring";

@@ -542,9 +542,11 @@ async fn backup(
     let store = services.functions.handle.snapshot();
     let logs = services.logs.queue.reader().await.ok();
     let traces = services.xray.queue.reader().await.ok();
+    let metrics = services.metrics.queue.reader().await.ok();
     let mut sources = vec![("store", store)];
     sources.extend(logs.map(|logs| ("telemetry", logs.snapshot())));
     sources.extend(traces.map(|traces| ("traces", traces.snapshot())));
+    sources.extend(metrics.map(|metrics| ("metrics", metrics.snapshot())));
     claim.start(sources);
     json(202, &backups.shown(), request_id)
 }
