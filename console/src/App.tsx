@@ -6,6 +6,7 @@ import { FunctionPage } from "./pages/FunctionPage";
 import { FunctionsPage } from "./pages/FunctionsPage";
 import { MachinePage } from "./pages/MachinePage";
 import { MachinesPage } from "./pages/MachinesPage";
+import { MapRunPage } from "./pages/MapRunPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ErrorBorder } from "./ui/ErrorBorder";
 import { Shell } from "./ui/Shell";
@@ -27,6 +28,7 @@ export function App() {
               <Route path="/executions/:arn">
                 {({ arn }) => <ExecutionPage key={arn} arn={decodeURIComponent(arn)} />}
               </Route>
+              <Route path="/map-runs/:arn">{({ arn }) => <MapRunPage key={arn} arn={decodeURIComponent(arn)} />}</Route>
               <Route path="/functions" component={FunctionsPage} />
               <Route path="/functions/:name">
                 {({ name }) => <FunctionPage key={name} name={decodeURIComponent(name)} />}

@@ -3,6 +3,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { QueryClient } from "@tanstack/react-query";
 import type { HistoryEvent } from "../model/history";
+import { machineOfRun } from "../model/arn";
 import { lambda, states } from "./call";
 import type { States } from "./generated";
 
@@ -80,6 +81,31 @@ export const executionsQuery = (stateMachineArn: string, status: States.Executio
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.nextToken ?? null,
     enabled: stateMachineArn !== "",
+  });
+
+/** The children of a map run, and how the run stands. */
+export const mapRunQuery = (mapRunArn: string) =>
+  queryOptions({
+    queryKey: ["mapRun", mapRunArn],
+    queryFn: ({ signal }) => states("DescribeMapRun", { mapRunArn }, signal),
+  });
+
+export const childrenQuery = (mapRunArn: string, status: States.ExecutionStatus | null) =>
+  infiniteQueryOptions({
+    queryKey: ["executions", machineOfRun(mapRunArn), "children", mapRunArn, status],
+    queryFn: ({ signal, pageParam }) =>
+      states(
+        "ListExecutions",
+        {
+          mapRunArn,
+          maxResults: 200,
+          ...(status === null ? {} : { statusFilter: status }),
+          ...(pageParam === null ? {} : { nextToken: pageParam }),
+        },
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextToken ?? null,
   });
 
 export const executionQuery = (executionArn: string) =>

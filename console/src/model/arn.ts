@@ -13,10 +13,9 @@ export function machineOf(executionArn: string): string {
   return [...parts.slice(0, 5), "stateMachine", (parts[6] ?? "").split("/")[0]].join(":");
 }
 
-/** The region and the account of an ARN. */
-export function placeOf(arn: string): { region: string; account: string } {
-  const parts = arn.split(":");
-  return { region: parts[3] ?? "", account: parts[4] ?? "" };
+/** The ARN of the state machine of a map run: `...:mapRun:machine/label:id`. */
+export function machineOfRun(mapRunArn: string): string {
+  return machineOf(mapRunArn);
 }
 
 /** An ARN in a path: colons stay readable. */
@@ -24,6 +23,7 @@ const inPath = (arn: string): string => encodeURIComponent(arn).replaceAll("%3A"
 
 export const machinePath = (arn: string): string => `/machines/${inPath(arn)}`;
 export const executionPath = (arn: string): string => `/executions/${inPath(arn)}`;
+export const mapRunPath = (arn: string): string => `/map-runs/${inPath(arn)}`;
 export const functionPath = (name: string): string => `/functions/${inPath(name)}`;
 
 /** A path with what is chosen on the page; empty values are left out. */

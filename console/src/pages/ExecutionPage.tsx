@@ -5,7 +5,7 @@ import { ApiError, states } from "../api/call";
 import type { States } from "../api/generated";
 import { definitionQuery, executionQuery, historyQuery } from "../api/queries";
 import { usePolling } from "../live/LiveProvider";
-import { machineOf, machinePath, nameOf, withQuery } from "../model/arn";
+import { machineOf, machinePath, mapRunPath, nameOf, withQuery } from "../model/arn";
 import { describeLine } from "../model/commands";
 import { readDefinition, takenEdges } from "../model/definition";
 import type { Graph } from "../model/definition";
@@ -223,6 +223,11 @@ function Head({ execution, run }: { execution: States.DescribeExecutionOutput; r
         </Fact>
         <Fact name="States">{run.visits.length.toLocaleString("en")}</Fact>
         {(execution.redriveCount ?? 0) > 0 && <Fact name="Redrives">{execution.redriveCount}</Fact>}
+        {execution.mapRunArn && (
+          <Fact name="Child of">
+            <Link href={mapRunPath(execution.mapRunArn)}>a map run</Link>
+          </Fact>
+        )}
         {execution.stateMachineVersionArn && <Fact name="Version">{execution.stateMachineVersionArn.split(":").pop()}</Fact>}
         {execution.stateMachineAliasArn && <Fact name="Alias">{execution.stateMachineAliasArn.split(":").pop()}</Fact>}
         <Fact name="ARN"><Arn arn={arn} /></Fact>

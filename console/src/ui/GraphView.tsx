@@ -1,4 +1,4 @@
-import { Background, Controls, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { Background, Controls, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow, useStore } from "@xyflow/react";
 import type { Edge as FlowEdge, Node as FlowNode, NodeProps } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { memo, useEffect, useMemo } from "react";
@@ -37,6 +37,7 @@ export default function GraphView(props: {
   );
 }
 
+const FIT = { padding: 0.08, maxZoom: 1.1 };
 const NODE_TYPES = { state: memo(StateBox) };
 
 function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeof GraphView>[0]) {
@@ -88,10 +89,12 @@ function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeo
     [graph, taken],
   );
   const flow = useReactFlow();
+  const width = useStore((store) => store.width);
+  // A panel beside it makes it narrower: it is shown whole again.
   useEffect(() => {
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.08, maxZoom: 1.1 }));
+    const frame = requestAnimationFrame(() => void flow.fitView(FIT));
     return () => cancelAnimationFrame(frame);
-  }, [flow, layout]);
+  }, [flow, layout, width]);
   return (
     <div className="graph" role="group" aria-label="Graph of the states">
       <ReactFlow
@@ -115,7 +118,7 @@ function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeo
         onlyRenderVisibleElements={graph.states.length > 80}
         proOptions={{ hideAttribution: true }}
         fitView
-        fitViewOptions={{ padding: 0.08, maxZoom: 1.1 }}
+        fitViewOptions={FIT}
       >
         <Background gap={22} size={1} />
         <Controls showInteractive={false} />

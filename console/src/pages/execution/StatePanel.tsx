@@ -1,6 +1,6 @@
 import { useMemo, useState } from "react";
 import { Link } from "wouter";
-import { executionPath } from "../../model/arn";
+import { executionPath, mapRunPath } from "../../model/arn";
 import { dataFlow } from "../../model/dataFlow";
 import type { Pane } from "../../model/dataFlow";
 import type { StateNode } from "../../model/definition";
@@ -93,7 +93,7 @@ function Visited({ visit, state, events }: { visit: Visit; state: StateNode | un
       {visit.startedArn && (
         <p>
           <Icon name="link" size={13} />{" "}
-          {visit.startedArn.includes(":execution:") ? <Link href={executionPath(visit.startedArn)}>The execution that it started</Link> : <code>{visit.startedArn}</code>}
+          {visit.startedArn.includes(":execution:") ? <Link href={executionPath(visit.startedArn)}>The execution that it started</Link> : <Link href={mapRunPath(visit.startedArn)}>Its map run, with every child</Link>}
         </p>
       )}
       {visit.attempts.length > 1 && (

@@ -1,0 +1,115 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { Link } from "wouter";
+import type { States } from "../api/generated";
+import { childrenQuery, mapRunQuery } from "../api/queries";
+import { usePolling } from "../live/LiveProvider";
+import { executionPath, machineOfRun, machinePath, nameOf } from "../model/arn";
+import { Filters, Found } from "../ui/ExecutionList";
+import { Icon } from "../ui/Icon";
+import { Arn, Duration, Empty, ErrorNote, Fact, StatusPill, Time, useTitle, Waiting } from "../ui/parts";
+import { useQueryState } from "../ui/useQueryState";
+
+/** How often the counts of a run are read while it runs: its children change far more often than anybody looks. */
+const COUNTS_MS = 1_000;
+
+/** One run of a distributed Map: how many items stand how, and every child execution. */
+export function MapRunPage({ arn }: { arn: string }) {
+  useTitle("Map run");
+  const [get] = useQueryState();
+  const status = get("status") as States.ExecutionStatus | null;
+  const polling = usePolling(true);
+  const found = useQuery({
+    ...mapRunQuery(arn),
+    refetchInterval: (query) => (query.state.data?.status === "RUNNING" ? COUNTS_MS : false),
+  });
+  const list = useInfiniteQuery({ ...childrenQuery(arn, status), refetchInterval: polling });
+  const children = useMemo(() => list.data?.pages.flatMap((page) => page.executions) ?? [], [list.data]);
+  if (found.error) {
+    return (
+      <main className="page">
+        <h1>Map run</h1>
+        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
+      </main>
+    );
+  }
+  const run = found.data;
+  if (!run) return <main className="page"><Waiting what="the map run" /></main>;
+  const machine = machineOfRun(arn);
+  return (
+    <main className="page">
+      <nav className="crumbs" aria-label="Where this is">
+        <Link href="/machines">State machines</Link>
+        <Icon name="right" size={12} />
+        <Link href={machinePath(machine)}>{nameOf(machine)}</Link>
+        <Icon name="right" size={12} />
+        <Link href={executionPath(run.executionArn)}>{nameOf(run.executionArn)}</Link>
+      </nav>
+      <div className="page-head">
+        <h1 className="with-status">
+          Map run
+          <span role="status" aria-label="Status">
+            <StatusPill status={run.status} />
+          </span>
+        </h1>
+      </div>
+      <Progress counts={run.itemCounts} />
+      <dl className="facts">
+        <Fact name="Started"><Time at={run.startDate * 1000} /></Fact>
+        <Fact name="Duration"><Duration from={run.startDate * 1000} to={run.stopDate === undefined ? null : run.stopDate * 1000} /></Fact>
+        <Fact name="At one time">{run.maxConcurrency === 0 ? "no limit" : run.maxConcurrency.toLocaleString("en")}</Fact>
+        <Fact name="May fail">
+          {run.toleratedFailureCount.toLocaleString("en")} items, {run.toleratedFailurePercentage} %
+        </Fact>
+        <Fact name="ARN"><Arn arn={arn} /></Fact>
+      </dl>
+      <section>
+        <Filters />
+        {list.error ? (
+          <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
+        ) : !list.data ? (
+          <Waiting what="child executions" />
+        ) : (
+          <Found
+            executions={children}
+            none={<Empty title={status ? "No child passes the filters" : "No child executions"} icon="list" />}
+            onEnd={list.hasNextPage && !list.isFetchingNextPage ? () => void list.fetchNextPage() : undefined}
+            isWhole={!list.hasNextPage}
+            showsMachine={false}
+          />
+        )}
+      </section>
+    </main>
+  );
+}
+
+const PARTS = [
+  ["succeeded", "Succeeded", "good"],
+  ["failed", "Failed", "bad"],
+  ["timedOut", "Timed out", "bad"],
+  ["aborted", "Aborted", "quiet"],
+  ["running", "Running", "busy"],
+  ["pending", "Waiting", "still"],
+] as const;
+
+/** How many items stand how, as a bar and in numbers. */
+function Progress({ counts }: { counts: States.MapRunItemCounts }) {
+  const shown = PARTS.filter(([name]) => counts[name] > 0);
+  return (
+    <div className="progress">
+      <div className="progress-bar" role="img" aria-label={shown.map(([name, title]) => `${counts[name]} ${title.toLowerCase()}`).join(", ")}>
+        {shown.map(([name, , tone]) => (
+          <i key={name} className={`tone-${tone === "still" ? "quiet" : tone} progress-${name}`} style={{ flexGrow: counts[name] }} />
+        ))}
+      </div>
+      <ul>
+        {shown.map(([name, title]) => (
+          <li key={name}>
+            <strong className="number">{counts[name].toLocaleString("en")}</strong> {title.toLowerCase()}
+          </li>
+        ))}
+        <li className="quiet">of {counts.total.toLocaleString("en")}</li>
+      </ul>
+    </div>
+  );
+}
