@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { executionPath, machinePath, withQuery } from "../src/model/arn";
 import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
-import { charge, CHARGE_SOURCE, failingBranch, flow, loop } from "./machines";
+import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
 import { Server } from "./server";
 
 let server: Server;
@@ -132,6 +132,68 @@ test("graph and text of a definition choose the same state", async () => {
   expect(await page.locator(".code .chosen").first().textContent()).toContain("Notify");
   await page.locator(".code .cm-line", { hasText: '"Tax"' }).last().click();
   await page.locator(".state.is-chosen", { hasText: "Tax" }).waitFor();
+});
+
+test("a map run shows its children, and leads to each and back", async () => {
+  const machine = await server.createMachine("Spread", distributed);
+  const execution = await server.start(machine, { items: Array.from({ length: 230 }, (_, index) => index) }, "spread");
+  await server.ended(execution);
+  const page = await visit(withQuery(executionPath(execution), { state: "Spread" }));
+  await page.getByRole("link", { name: "Its map run, with every child" }).click();
+  await page.getByRole("heading", { name: "Map run" }).waitFor();
+  await page.getByRole("img", { name: "230 succeeded" }).waitFor();
+  // The second page of the list comes as the first is scrolled through.
+  await page.locator(".rows-body").evaluate((body) => (body.scrollTop = body.scrollHeight));
+  await page.getByText(/^230 executions/).waitFor();
+  await page.getByRole("link").filter({ hasText: /^[0-9a-f-]{36}$/ }).first().click();
+  await page.getByRole("link", { name: "a map run" }).click();
+  await page.getByRole("heading", { name: "Map run" }).waitFor();
+});
+
+test("a list is filtered by status, time and name, and its address says how", async () => {
+  const [good, bad] = await Promise.all([server.createMachine("Sorted", flow), server.createMachine("Unsorted", failingBranch)]);
+  await server.ended(await server.start(good, { items: [], seconds: 0 }, "sorted-one"));
+  await server.ended(await server.start(bad, {}, "unsorted-one"));
+  const page = await visit("/executions");
+  await page.getByRole("link", { name: "unsorted-one" }).waitFor();
+  await page.getByRole("button", { name: "Succeeded" }).click();
+  await page.getByLabel("Search executions by name").fill("sorted");
+  await page.getByLabel("Started within").selectOption("1h");
+  await page.getByRole("link", { name: "unsorted-one" }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "sorted-one", exact: true }).waitFor();
+  expect(page.url()).toMatch(/\?status=SUCCEEDED&q=sorted&within=1h$/);
+  await page.reload();
+  await page.getByRole("link", { name: "sorted-one", exact: true }).waitFor();
+  expect(await page.getByRole("row").count()).toBe(2);
+});
+
+test("versions and aliases are shown with their weights", async () => {
+  const machine = await server.createMachine("Published", flow);
+  const { stateMachineVersionArn: first } = await server.states("PublishStateMachineVersion", { stateMachineArn: machine });
+  await server.states("UpdateStateMachine", { stateMachineArn: machine, definition: JSON.stringify(failingBranch) });
+  const { stateMachineVersionArn: second } = await server.states("PublishStateMachineVersion", { stateMachineArn: machine });
+  await server.states("CreateStateMachineAlias", {
+    name: "live",
+    routingConfiguration: [
+      { stateMachineVersionArn: first, weight: 90 },
+      { stateMachineVersionArn: second, weight: 10 },
+    ],
+  });
+  const page = await visit(withQuery(machinePath(machine), { view: "versions" }));
+  await page.getByText("90 % to version 1").waitFor();
+  await page.getByText("10 % to version 2").waitFor();
+});
+
+test("the data of a task is shown from its input to its output", async () => {
+  const machine = await server.createMachine("Charged", charge(await server.createFunction("ChargeOnce", CHARGE_SOURCE)));
+  const execution = await server.start(machine, { customer: "Ada", amount: 41 });
+  await server.ended(execution);
+  const page = await visit(withQuery(executionPath(execution), { state: "Charge" }));
+  const state = page.getByRole("complementary", { name: "State Charge" });
+  expect(await state.getByLabel("State input", { exact: true }).textContent()).toContain('"amount": 41');
+  await state.getByText("Result", { exact: true }).click();
+  expect(await state.getByLabel("Result", { exact: true }).textContent()).toContain('"charged": 41');
+  expect(await state.getByLabel("State output", { exact: true }).textContent()).toContain('"charge"');
 });
 
 test("a function is invoked, and its log is shown", async () => {

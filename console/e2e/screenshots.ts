@@ -4,9 +4,9 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, test } from "vitest";
-import { executionPath, machinePath, withQuery } from "../src/model/arn";
-import { launch, open } from "./browser";
-import { charge, CHARGE_SOURCE, failingBranch, flow, loop } from "./machines";
+import { executionPath, machinePath, mapRunPath, withQuery } from "../src/model/arn";
+import { launch, open, settled } from "./browser";
+import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
 import { Server } from "./server";
 
 const folder = process.env["SCREENSHOTS"] ?? join(import.meta.dirname, "../../target/screenshots");
@@ -37,9 +37,11 @@ test("pictures of every page", async () => {
     for (const viewport of WIDTHS) {
       for (const colorScheme of ["light", "dark"] as const) {
         const { page, close } = await open(browser, (from ?? server).url, path, { viewport, colorScheme });
-        await page.waitForLoadState("networkidle").catch(() => {});
-        await page.locator(".waiting").waitFor({ state: "detached", timeout: 5_000 }).catch(() => {});
-        await page.waitForTimeout(350);
+        await page.getByRole("heading").first().waitFor();
+        await settled(page);
+        // The live stream has told where it stands, and the graph has found its place.
+        await page.getByText("Live", { exact: true }).waitFor({ state: "attached" });
+        await page.waitForTimeout(250);
         await page.screenshot({ path: join(folder, `${name}-${viewport.width}-${colorScheme}.png`) });
         await close();
       }
@@ -62,6 +64,11 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
   const done = await server.start(orders, { items: [1, 2, 3, 4], seconds: 1 }, "order-done");
   const long = await server.start(loops, { left: 400 }, "long");
   await Promise.all([failed, done, long].map((one) => server.ended(one)));
+  const maps = await server.createMachine("Spread", distributed);
+  const spread = await server.start(maps, { items: Array.from({ length: 40 }, (_, index) => index) }, "spread");
+  await server.ended(spread);
+  const { mapRuns } = await server.states("ListMapRuns", { executionArn: spread });
+  const run = mapRuns[0]?.mapRunArn ?? "";
   return [
     ["first-start", "/machines", empty],
     ["machines", "/machines"],
@@ -75,6 +82,7 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
     ["execution-timeline", withQuery(executionPath(failed), { view: "timeline" })],
     ["execution-timeline-map", withQuery(executionPath(done), { view: "timeline", visit: "5" })],
     ["execution-events", withQuery(executionPath(long), { view: "events", event: "8" })],
+    ["map-run", mapRunPath(run)],
     ["execution-data", withQuery(executionPath(done), { view: "data" })],
     ["functions", "/functions"],
     ["function", "/functions/ChargeCard"],

@@ -101,12 +101,13 @@ function Views(props: {
   const taken = useMemo(() => (graph ? takenEdges(graph, run.visits) : undefined), [graph, run]);
   const number = get("visit");
   const chosenName = get("state");
-  // A state that is named shows its latest visit.
+  const event = view === "events" && get("event") !== null ? events[Number(get("event")) - 1] : undefined;
+  // An event shows the visit that it belongs to, a state that is named its latest one.
+  const index = number !== null ? Number(number) : event === undefined ? undefined : run.visitOfEvent.get(event.id);
   const visit =
-    number !== null ? run.visits[Number(number)] : chosenName === null ? undefined : run.visits.findLast((one) => one.name === chosenName);
+    index !== undefined ? run.visits[index] : chosenName === null ? undefined : run.visits.findLast((one) => one.name === chosenName);
   const state = graph?.states.find((one) => one.name === (visit?.name ?? chosenName));
   const choose = (name: string | null): void => set({ state: name, visit: null, event: null });
-  const event = view === "events" && get("event") !== null ? events[Number(get("event")) - 1] : undefined;
   const hasPanel = visit !== undefined || state !== undefined || event !== undefined;
   if (error) return <ErrorNote error={error} />;
   if (isPending && events.length === 0) return <Waiting what="the history" />;

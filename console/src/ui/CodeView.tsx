@@ -61,12 +61,11 @@ export default function CodeView({ text, label, chosen, onChoose }: { text: stri
     const editor = view.current;
     if (editor === null) return;
     const range = chosen ? rangeOf(editor.state, chosen) : null;
-    editor.dispatch({
-      effects: [
-        choose.of(range),
-        ...(range === null ? [] : [EditorView.scrollIntoView(range.from, { y: "center" })]),
-      ],
-    });
+    editor.dispatch({ effects: choose.of(range) });
+    if (range === null) return;
+    // Within the editor alone: `scrollIntoView` would move the page too.
+    const block = editor.lineBlockAt(range.from);
+    editor.scrollDOM.scrollTop = block.top - editor.scrollDOM.clientHeight / 3;
   }, [chosen, text]);
   return <div className="code" ref={place} />;
 }
