@@ -418,7 +418,9 @@ def node_function(server, function, body, **configuration):
         Runtime="nodejs22.x",
         Role=ROLE,
         Handler="index.handler",
-        Timeout=30,
+        # Two SDKs are loaded, and the machine may be busy.
+        Timeout=120,
+        MemorySize=512,
         Environment={"Variables": {"NODE_PATH": str(PACKAGES)}},
         TracingConfig={"Mode": "Active"},
         **configuration,

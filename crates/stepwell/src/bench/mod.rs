@@ -1,5 +1,8 @@
 //! What the benchmarks are made of: servers, load generators, the machine's own limits, and a file a workload.
 
+#[allow(dead_code, reason = "the workload of all telemetry calls it")]
+pub mod traces;
+
 pub mod bare;
 pub mod costs;
 pub mod definitions;

@@ -46,6 +46,8 @@ pub struct Server {
     /// Of the process.
     id: String,
     endpoint: String,
+    /// Where it takes segments of X-Ray.
+    daemon: Option<String>,
     /// From the start of the process to the line that says that it answers.
     pub started_in: Duration,
 }
@@ -79,7 +81,8 @@ impl Server {
         }
         let started_in = began.elapsed();
         let said: Option<Value> = serde_json::from_str(&line).ok();
-        let endpoint = said.and_then(|said| Some(said["endpoint"].as_str()?.to_owned()));
+        let member = |name: &str| Some(said.as_ref()?[name].as_str()?.to_owned());
+        let (endpoint, daemon) = (member("endpoint"), member("xrayDaemon"));
         let Some(endpoint) = endpoint else {
             drop(place.clear());
             let log = fs::read_to_string(&log_path).unwrap_or_default();
@@ -89,12 +92,19 @@ impl Server {
             place: place.clone(),
             id,
             endpoint,
+            daemon,
             started_in,
         })
     }
 
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Where it takes segments of X-Ray; a release that does not say has none.
+    #[allow(dead_code, reason = "the workload of all telemetry asks for it")]
+    pub fn daemon(&self) -> Option<&str> {
+        self.daemon.as_deref()
     }
 
     /// `kill -9`, and waits until the process is gone.
