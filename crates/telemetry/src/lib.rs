@@ -7,6 +7,7 @@
 //!
 //! Read first: [`execution_log`], then [`Logs::append`].
 
+pub mod alarms;
 mod execution_log;
 mod exposition;
 mod filter_pattern;
