@@ -8,6 +8,7 @@ use stepwell_api::catalogue::Naming;
 use stepwell_api::{events, iam, lambda, logs, scheduler, states, sts, xray};
 use stepwell_engine::{Event, Identity, Mode, Payload, Redrives, Ticket};
 
+use crate::alarms::AlarmTransition;
 use crate::deliveries::Delivery;
 use crate::gateway::urls::UrlRequest;
 use crate::gateway::{GatewayAnswer, GatewayRefusal, GatewayRequest};
@@ -60,6 +61,8 @@ pub enum Request {
     TakeEvent(Box<EventInvocation>),
     /// Answered once the delivery is durable.
     Deliver(Box<Delivery>),
+    /// Answered once the event of the transition and its actions are durable.
+    TakeTransition(Box<AlarmTransition>),
     PutFunctionEventInvokeConfig(lambda::PutFunctionEventInvokeConfigRequest),
     UpdateFunctionEventInvokeConfig(lambda::UpdateFunctionEventInvokeConfigRequest),
     DeleteFunctionEventInvokeConfig(lambda::DeleteFunctionEventInvokeConfigRequest),
@@ -256,6 +259,8 @@ pub enum Answered {
     FunctionDeleted,
     /// An event for a function, or a delivery, is durable.
     EventTaken,
+    /// A transition was taken, now or before: for each of its actions why it cannot be delivered.
+    Alarm(Vec<Option<String>>),
     EventInvokeConfig(Box<lambda::FunctionEventInvokeConfig>),
     EventInvokeConfigDeleted,
     LayerVersion(Box<LayerVersionRow>),

@@ -7,6 +7,7 @@
 //! Read first: [`Shard::apply`].
 
 mod activities;
+mod alarms;
 mod aliases;
 pub mod audit;
 mod command;
@@ -48,6 +49,7 @@ mod tracing;
 mod validation;
 mod versions;
 
+pub use alarms::{AlarmAction, AlarmEvent, AlarmTransition};
 pub use command::{
     Answer, Answered, Authorization, BusEvent, CallStyle, Command, Committed, DeliveryAction,
     DeliveryCall, DeliveryOutcome, Effect, EventInvocation, EventsRequest, ExecutionFacts,

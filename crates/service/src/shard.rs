@@ -250,6 +250,9 @@ impl Shard {
                 Ok(()) => Ok(Some(Answered::EventTaken)),
                 Err(refused) => Err(deliveries::refusal(&refused).into()),
             },
+            Request::TakeTransition(transition) => {
+                self.take_transition(now, &entropy, *transition).map(Some)
+            }
             Request::PutFunctionEventInvokeConfig(input) => {
                 self.put_event_invoke(now, input.into()).map(Some)
             }

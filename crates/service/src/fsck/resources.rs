@@ -10,6 +10,7 @@ use super::expected::{Expected, Found};
 use crate::events::OnItsWay;
 use crate::functions::{latest_owner, layer_owner, packages_of, version_owner};
 use crate::rows::activity::{Activity, QueuedTask, activity_key, queue_key, queued};
+use crate::rows::alarm::TransitionRow;
 use crate::rows::delivery::{
     Counters, DeliveryRow, EventInvokeRow, counters_key, delivery_key, payload_key,
 };
@@ -165,6 +166,7 @@ impl Check<'_> {
             Kind::Delivery | Kind::DeliveryPayload | Kind::DeliveryCounters => {
                 self.check_delivery(kind, key, value);
             }
+            Kind::AlarmTransition => drop(self.read::<TransitionRow>(key, value)),
             Kind::Api | Kind::ApiPart | Kind::FunctionUrl => self.check_gateway(kind, key, value),
         }
     }

@@ -4,6 +4,7 @@
 //! version. Hot rows are `postcard` (append fields and variants only, with a new version), cold rows JSON.
 
 pub(crate) mod activity;
+pub(crate) mod alarm;
 pub(crate) mod delivery;
 pub(crate) mod event;
 mod events;
@@ -80,6 +81,7 @@ pub(crate) enum Kind {
     DeliveryPayload = 48,
     DeliveryCounters = 49,
     Erasure = 50,
+    AlarmTransition = 52,
     LayerVersion = 35,
     PackageUse = 36,
     Connection = 55,
@@ -144,6 +146,7 @@ impl Kind {
             55 => Kind::Connection,
             56 => Kind::ApiDestination,
             53 => Kind::Tracing,
+            52 => Kind::AlarmTransition,
             _ => return None,
         })
     }

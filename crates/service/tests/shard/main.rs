@@ -1,6 +1,7 @@
 //! One shard through its face: commands and time in, answers, effects and rows out.
 
 mod activities;
+mod alarms;
 mod crashes;
 mod deliveries;
 mod events;

@@ -470,6 +470,7 @@ pub fn answer_text(answer: Answer) -> String {
         }
         Ok(Answered::FunctionDeleted | Answered::EventInvokeConfigDeleted) => "deleted".to_string(),
         Ok(Answered::EventTaken) => "taken".to_string(),
+        Ok(Answered::Alarm(outcomes)) => serde_json::json!(outcomes).to_string(),
         Ok(Answered::EventInvokeConfig(config)) => {
             serde_json::to_string(&config).expect("a configuration is JSON")
         }
