@@ -8,6 +8,7 @@ use stepwell_api::{Input, Reply};
 use stepwell_telemetry::metrics::MetricsReader;
 use stepwell_telemetry::metrics::operations::{self, Dashboard};
 
+use crate::alarms::AlarmBook;
 use crate::metric_writer::{MetricQueue, Unavailable};
 use crate::shard::now;
 
@@ -18,6 +19,7 @@ const PUT_BYTES_MAX: usize = 1 << 20;
 pub(crate) struct CloudWatchOperations {
     pub(crate) queue: Arc<MetricQueue>,
     pub(crate) account: String,
+    pub(crate) alarms: AlarmBook,
 }
 
 /// What an operation gives.
@@ -62,6 +64,9 @@ impl CloudWatchOperations {
     }
 
     async fn dispatch(&self, call: &Call<'_>, request_id: &str) -> Result<Answer, Error> {
+        if let Some(reply) = self.alarms.answer(call, request_id).await? {
+            return Ok(Answer::Reply(reply));
+        }
         let asked = Asked { call, request_id };
         match call.operation {
             Operation::PutMetricData => {

@@ -5,6 +5,7 @@
 //! Never here: a decision that changes durable state (that is the service's), what a definition means.
 //! Read first: [`Server::start`].
 
+mod alarms;
 mod asynchronous;
 pub mod backup;
 mod body;

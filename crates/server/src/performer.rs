@@ -16,6 +16,7 @@ use stepwell_service::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::alarms::AlarmBook;
 use crate::deliveries;
 use crate::functions::{Functions, Unanswered, Unrun, unrun_error};
 use crate::in_flight::InFlight;
@@ -35,6 +36,7 @@ pub(crate) async fn run(
     mut effects: mpsc::Receiver<Effect>,
     in_flight: Arc<InFlight>,
     integrations: Arc<Integrations>,
+    alarms: AlarmBook,
 ) {
     let recovered = Arc::new(Semaphore::new(RECOVERED_AT_ONCE));
     while let Some(effect) = effects.recv().await {
@@ -118,6 +120,7 @@ pub(crate) async fn run(
                 reason,
             } => {
                 functions.handle.instruments().deliveries.given_up.add(1);
+                alarms.given_up(&origin, &target, &reason);
                 tracing::warn!(%target, %origin, "a delivery was given up: {reason}");
             }
             Effect::CancelTask { execution, ticket } => in_flight.end((execution, ticket)),

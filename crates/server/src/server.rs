@@ -10,11 +10,13 @@ use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
 use stepwell_integrations::{Credentials, Integrations};
 use stepwell_service::{Quotas, Settings, Shard, retention};
 use stepwell_store::Embedded;
+use stepwell_telemetry::alarms::Owner;
 use stepwell_telemetry::metrics::{self, Metrics};
 use stepwell_telemetry::{Logs, TraceLimits, Traces};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use crate::alarms::AlarmBook;
 use crate::backup::{self, Backups};
 use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::{Commits, Counted};
@@ -30,12 +32,12 @@ use crate::inspection::{self, Inspection};
 use crate::limits::{Limits, in_memory};
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
-use crate::metric_writer::{MetricQueue, MetricThread, Tick};
+use crate::metric_writer::{MetricQueue, MetricThread};
 use crate::observers::{Observer, Observers};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::Instruments;
 use crate::sampling_targets::SamplingTargets;
-use crate::shard::{Handle, Run, Thread, now};
+use crate::shard::{Handle, Run, Thread, entropy, now};
 use crate::trace_daemon::{Receiving, TraceDaemon};
 use crate::trace_writer::{TraceQueue, TraceThread};
 use crate::xray::XrayOperations;
@@ -228,7 +230,8 @@ impl Server {
         disk.look(handle.standing());
         let log_thread = log_thread(&options.data, &logs, &handle)?;
         let trace_thread = trace_thread(&options.data, &traces, &handle)?;
-        let metric_thread = metric_thread(&options.data, &metrics, Vec::new())?;
+        let (metric_thread, alarms) = metric_thread(&options, &metrics)?;
+        runtime.spawn(alarms.clone().hand_over(handle.clone()));
         let integrations = integrations(&options, address);
         let functions = Functions {
             handle: handle.clone(),
@@ -246,6 +249,7 @@ impl Server {
             released,
             Arc::clone(&in_flight),
             Arc::new(integrations),
+            alarms.clone(),
         ));
         let (stopping, is_stopping) = watch::channel(false);
         let services = Arc::new(Services::new(
@@ -262,6 +266,7 @@ impl Server {
             CloudWatchOperations {
                 queue: metrics,
                 account: options.account.clone(),
+                alarms,
             },
             options.endpoints,
             address,
@@ -493,20 +498,29 @@ fn trace_thread(
     })
 }
 
-/// Opens the metrics and starts to write.
-///
-/// - `ticks`: what goes on by itself beside them.
+/// Opens the metrics and the alarms, and starts to write.
 fn metric_thread(
-    data: &Path,
+    options: &Options,
     queue: &Arc<MetricQueue>,
-    ticks: Vec<Box<dyn Tick>>,
-) -> Result<MetricThread, Error> {
-    let store = open_store(&data.join("metrics"))?;
+) -> Result<(MetricThread, AlarmBook), Error> {
+    let store = open_store(&options.data.join("metrics"))?;
     let metrics = Metrics::open(Box::new(store), metrics::Limits::default())?;
-    MetricThread::start(Arc::clone(queue), metrics, ticks).map_err(|cause| Error::System {
-        action: "start the thread that writes metrics".to_string(),
-        cause,
-    })
+    let owner = Owner {
+        region: options.region.clone(),
+        account: options.account.clone(),
+    };
+    let [a, b, c, d, e, f, g, h, ..] = entropy();
+    let name = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    let now_ms = now().as_millis();
+    let alarms = AlarmBook::open(&metrics, Arc::clone(queue), owner, name, now_ms)?;
+    // What goes on by itself beside the metrics.
+    let ticks = vec![alarms.evaluation()];
+    let thread =
+        MetricThread::start(Arc::clone(queue), metrics, ticks).map_err(|cause| Error::System {
+            action: "start the thread that writes metrics".to_string(),
+            cause,
+        })?;
+    Ok((thread, alarms))
 }
 
 fn no_daemon(cause: std::io::Error) -> Error {
