@@ -236,7 +236,23 @@ def cdk(server, outputs):
     assert requested(server, outputs["RestApiId"], "/prod/prices/tea")[::2] == (200, b"tea")
 
 
+def alarms(server, outputs):
+    cloudwatch = server.client("cloudwatch")
+    [failures] = cloudwatch.describe_alarms(AlarmNames=[outputs["FailuresName"]])["MetricAlarms"]
+    assert (failures["Period"], failures["Threshold"], failures["ActionsEnabled"]) == (10, 1.0, True)
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=failures["AlarmArn"])["Tags"]
+    assert {"Key": "team", "Value": "shop"} in tags
+    for which in (outputs["FailuresName"], outputs["RateName"]):
+        cloudwatch.set_alarm_state(AlarmName=which, StateValue="ALARM", StateReason="a test")
+    both = outputs["BothArn"].rsplit(":", 1)[1]
+    described = cloudwatch.describe_alarms(AlarmNames=[both], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert [alarm["StateValue"] for alarm in described] == ["ALARM"]
+    executions = lambda: server.states.list_executions(stateMachineArn=outputs["MachineArn"])["executions"]
+    wait_until(executions, "what the rule starts")
+
+
 APPLICATIONS = {
+    "alarms.yaml": alarms,
     "functions.yaml": functions,
     "definition-uri.yaml": definition_uri,
     "plain.json": plain,
@@ -300,6 +316,8 @@ def names_of_everything(server):
     yield from (rule["Name"] for rule in events.list_rules()["Rules"])
     yield from (schedule["Name"] for schedule in server.client("scheduler").list_schedules()["Schedules"])
     yield from (layer["LayerName"] for layer in server.functions.list_layers()["Layers"])
+    alarms = server.client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    yield from (alarm["AlarmName"] for alarm in alarms["MetricAlarms"] + alarms["CompositeAlarms"])
 
 
 # Templates that cannot be deployed.

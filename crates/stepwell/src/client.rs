@@ -165,6 +165,17 @@ impl Client {
         )
     }
 
+    /// One CloudWatch operation (AWS JSON 1.0).
+    pub fn cloudwatch(&self, operation: &str, input: &Value) -> Result<Value, Error> {
+        self.json(
+            operation,
+            &format!("GraniteServiceVersion20100801.{operation}"),
+            "application/x-amz-json-1.0",
+            input,
+            CALL_TIMEOUT,
+        )
+    }
+
     /// One IAM operation (AWS query): the answer is XML.
     pub fn iam(&self, operation: &str, parameters: &[(&str, &str)]) -> Result<String, Error> {
         let mut body = format!("Action={operation}&Version=2010-05-08");

@@ -48,14 +48,7 @@ pub(crate) fn resolve(resource: &Resource, scope: &Scope<'_>, stack: &mut Stack)
         return;
     }
     let Some(known) = schema::companion(kind) else {
-        let message = match kind {
-            "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" => {
-                format!(
-                    "resource type {kind} is not built yet: the alarm is not created and watches nothing"
-                )
-            }
-            _ => format!("resource type {kind} is not supported and is skipped"),
-        };
+        let message = format!("resource type {kind} is not supported and is skipped");
         return scope.problems.warning(resource.kind_at, &place, message);
     };
     let node = evaluate(resource, known, scope);

@@ -1,6 +1,10 @@
 //! The kinds of resources, and which file knows each.
 
-use super::{State, Wanted, events, gateway, iam, lambda, logs, states, webhooks};
+use super::{
+    State, Wanted, cloudwatch,
+    cloudwatch::AlarmKind::{Composite, Metric},
+    events, gateway, iam, lambda, logs, states, webhooks, xray,
+};
 use crate::client::{Client, Error};
 
 /// A kind of resource, in the order in which kinds are deleted.
@@ -15,6 +19,14 @@ pub enum Kind {
     Rule,
     ApiDestination,
     Connection,
+    CompositeAlarm,
+    Alarm,
+    Dashboard,
+    MetricFilter,
+    SubscriptionFilter,
+    QueryDefinition,
+    TraceGroup,
+    SamplingRule,
     MachineAlias,
     MachineVersion,
     StateMachine,
@@ -35,7 +47,7 @@ pub enum Kind {
 }
 
 /// CloudFormation's type, and what a reader calls it.
-const KINDS: [(Kind, &str, &str); 26] = [
+const KINDS: [(Kind, &str, &str); 34] = [
     (Kind::RestStage, "AWS::ApiGateway::Stage", "stage"),
     (
         Kind::RestDeployment,
@@ -53,6 +65,30 @@ const KINDS: [(Kind, &str, &str); 26] = [
         "api destination",
     ),
     (Kind::Connection, "AWS::Events::Connection", "connection"),
+    (
+        Kind::CompositeAlarm,
+        "AWS::CloudWatch::CompositeAlarm",
+        "alarm",
+    ),
+    (Kind::Alarm, "AWS::CloudWatch::Alarm", "alarm"),
+    (Kind::Dashboard, "AWS::CloudWatch::Dashboard", "dashboard"),
+    (
+        Kind::MetricFilter,
+        "AWS::Logs::MetricFilter",
+        "metric filter",
+    ),
+    (
+        Kind::SubscriptionFilter,
+        "AWS::Logs::SubscriptionFilter",
+        "subscription",
+    ),
+    (Kind::QueryDefinition, "AWS::Logs::QueryDefinition", "query"),
+    (Kind::TraceGroup, "AWS::XRay::Group", "trace group"),
+    (
+        Kind::SamplingRule,
+        "AWS::XRay::SamplingRule",
+        "sampling rule",
+    ),
     (
         Kind::MachineAlias,
         "AWS::StepFunctions::StateMachineAlias",
@@ -122,6 +158,8 @@ impl Kind {
             Kind::RestApi
                 | Kind::HttpApi
                 | Kind::Rule
+                | Kind::CompositeAlarm
+                | Kind::Alarm
                 | Kind::StateMachine
                 | Kind::Function
                 | Kind::Activity
@@ -151,6 +189,12 @@ impl Kind {
                 | Kind::InlinePolicy
                 | Kind::ApiDestination
                 | Kind::Connection
+                | Kind::Dashboard
+                | Kind::MetricFilter
+                | Kind::SubscriptionFilter
+                | Kind::QueryDefinition
+                | Kind::TraceGroup
+                | Kind::SamplingRule
         )
     }
 
@@ -184,6 +228,14 @@ impl Kind {
             Kind::Rule => events::read_rule(client, wanted),
             Kind::Connection => webhooks::read_connection(client, wanted),
             Kind::ApiDestination => webhooks::read_destination(client, wanted),
+            Kind::Alarm => cloudwatch::read_alarm(client, Metric, wanted),
+            Kind::CompositeAlarm => cloudwatch::read_alarm(client, Composite, wanted),
+            Kind::Dashboard => cloudwatch::read_dashboard(client, wanted),
+            Kind::MetricFilter => logs::read_metric_filter(client, wanted),
+            Kind::SubscriptionFilter => logs::read_subscription_filter(client, wanted),
+            Kind::QueryDefinition => logs::read_query_definition(client, wanted),
+            Kind::TraceGroup => xray::read_group(client, wanted),
+            Kind::SamplingRule => xray::read_rule(client, wanted),
             Kind::ScheduleGroup => events::read_group(client, wanted),
             Kind::Schedule => events::read_schedule(client, wanted),
             Kind::RestApi => gateway::read_rest(client, wanted),
@@ -222,6 +274,14 @@ impl Kind {
             Kind::Rule => events::bring_rule(client, from, wanted),
             Kind::Connection => webhooks::bring(client, "Connection", from, wanted),
             Kind::ApiDestination => webhooks::bring(client, "ApiDestination", from, wanted),
+            Kind::Alarm => cloudwatch::bring_alarm(client, Metric, from, wanted),
+            Kind::CompositeAlarm => cloudwatch::bring_alarm(client, Composite, from, wanted),
+            Kind::Dashboard => cloudwatch::bring_dashboard(client, wanted),
+            Kind::MetricFilter => logs::bring_metric_filter(client, wanted),
+            Kind::SubscriptionFilter => logs::bring_subscription_filter(client, wanted),
+            Kind::QueryDefinition => logs::bring_query_definition(client, from, wanted),
+            Kind::TraceGroup => xray::bring_group(client, from, wanted),
+            Kind::SamplingRule => xray::bring_rule(client, from, wanted),
             Kind::ScheduleGroup => events::bring_group(client, from, wanted),
             Kind::Schedule => events::bring_schedule(client, from, wanted),
             Kind::RestApi => gateway::bring_rest(client, from, wanted, changed),
@@ -266,6 +326,13 @@ impl Kind {
             Kind::Rule => events::delete_rule(client, identity),
             Kind::Connection => webhooks::delete(client, "Connection", identity),
             Kind::ApiDestination => webhooks::delete(client, "ApiDestination", identity),
+            Kind::Alarm | Kind::CompositeAlarm => cloudwatch::delete_alarm(client, identity),
+            Kind::Dashboard => cloudwatch::delete_dashboard(client, identity),
+            Kind::MetricFilter => logs::delete_metric_filter(client, identity),
+            Kind::SubscriptionFilter => logs::delete_subscription_filter(client, identity),
+            Kind::QueryDefinition => logs::delete_query_definition(client, identity),
+            Kind::TraceGroup => xray::delete_group(client, identity),
+            Kind::SamplingRule => xray::delete_rule(client, identity),
             Kind::ScheduleGroup => events::delete_group(client, identity),
             Kind::Schedule => events::delete_schedule(client, identity),
             Kind::RestApi => gateway::delete(client, "DeleteRestApi", "/restapis", identity),

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Kind, LOGICAL_ID_TAG, RETAIN_TAG, STACK_NAME_TAG, events, gateway, iam, lambda, logs, states,
+    Kind, LOGICAL_ID_TAG, RETAIN_TAG, STACK_NAME_TAG, cloudwatch, events, gateway, iam, lambda,
+    logs, states,
 };
 use crate::client::{Client, Error};
 
@@ -73,6 +74,13 @@ pub fn belonging(client: &Client, stack: &str) -> Result<Vec<Belonging>, Error> 
             identity,
             &tags,
         );
+    }
+    for (name, tags, kind) in cloudwatch::tagged(client, stack)? {
+        let kind = match kind {
+            cloudwatch::AlarmKind::Metric => Kind::Alarm,
+            cloudwatch::AlarmKind::Composite => Kind::CompositeAlarm,
+        };
+        add(kind, name, &tags);
     }
     for (name, tags) in events::tagged_groups(client, stack)? {
         add(Kind::ScheduleGroup, name, &tags);

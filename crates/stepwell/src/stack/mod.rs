@@ -4,6 +4,7 @@
 //! for what there is. A deployment compares the two and brings one to the other; putting back what was before is
 //! the same with the sides changed.
 
+mod cloudwatch;
 mod document;
 mod events;
 mod gateway;
@@ -18,6 +19,7 @@ mod states;
 mod steps;
 mod webhooks;
 mod xml;
+mod xray;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    Kind, Known, Resource, STACK_NAME_TAG, Stack, State, Wanted,
+    Kind, Known, Resource, STACK_NAME_TAG, Stack, State, Wanted, cloudwatch,
     document::differences,
     events, gateway, iam, is_open, lambda,
     ledger::{self, Belonging},
-    states,
+    logs, states, xray,
 };
 use crate::client::{Client, Error};
 
@@ -131,6 +131,7 @@ fn is_findable(kind: Kind, wanted: &Wanted) -> bool {
         | Kind::FunctionUrl
         | Kind::EventInvoke => &["FunctionName", "Qualifier"],
         Kind::InlinePolicy => &["Roles"],
+        Kind::MetricFilter | Kind::SubscriptionFilter => &["LogGroupName"],
         _ => &[],
     };
     !members
@@ -162,6 +163,10 @@ pub fn wanted(resource: &Resource, stack_name: &str, known: &Known) -> Wanted {
         Kind::StateMachine => states::machine_document(&properties),
         Kind::MachineAlias => states::alias_document(&properties),
         Kind::Rule => events::rule_document(&properties),
+        Kind::Alarm | Kind::CompositeAlarm => cloudwatch::alarm_document(&properties),
+        Kind::Dashboard => cloudwatch::dashboard_document(&properties),
+        Kind::MetricFilter => logs::metric_filter_document(&properties),
+        Kind::SamplingRule => xray::rule_document(&properties),
         Kind::Schedule => events::schedule_document(&properties),
         Kind::RestApi | Kind::HttpApi => gateway::api_document(&properties),
         _ => iam::object(properties),

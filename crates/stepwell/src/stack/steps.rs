@@ -1,14 +1,18 @@
 //! Doing what a plan says, and putting everything back when a part of it fails.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use serde_json::Value;
 
 use super::{
-    Kind, Known, Resource, Stack, State, Wanted,
+    Kind, Known, Resource, Stack, State, Wanted, cloudwatch,
     document::{differences, shown},
     lambda,
     ledger::{self, Belonging},
+    logs,
     planning::{self, Action, Plan, Step},
     rollout::{self, Pace, Rollout},
 };
@@ -204,6 +208,11 @@ fn identity(resource: &Resource, stack_name: &str, known: &Known) -> Option<Stri
         Kind::MachineAlias => text("Arn").to_owned(),
         Kind::Schedule => format!("{} {}", text("GroupName"), text("Name")),
         Kind::Connection | Kind::ApiDestination => text("Name").to_owned(),
+        Kind::Dashboard => text("DashboardName").to_owned(),
+        Kind::MetricFilter | Kind::SubscriptionFilter => logs::filter_identity(&wanted),
+        Kind::QueryDefinition => text("Name").to_owned(),
+        Kind::TraceGroup => text("GroupName").to_owned(),
+        Kind::SamplingRule => text("RuleName").to_owned(),
         Kind::RestStage => format!("{} {}", text("RestApiId"), text("StageName")),
         Kind::HttpStage => format!("{} {}", text("ApiId"), text("StageName")),
         Kind::InlinePolicy => {
@@ -457,10 +466,23 @@ fn delete_all(
     report: &mut dyn FnMut(Change),
 ) -> Result<bool, Error> {
     let mut is_clean = true;
-    for one in deletions {
+    let mut waiting: VecDeque<&Belonging> = deletions.iter().collect();
+    // Each time round an alarm that nothing watches any more goes.
+    let mut rounds = deletions.len() * deletions.len();
+    while let Some(one) = waiting.pop_front() {
         let begun = Instant::now();
         let outcome = match one.kind.delete(client, &one.identity) {
             Ok(()) => Outcome::Deleted,
+            // One that watches it may be among those that go.
+            Err(error)
+                if matches!(one.kind, Kind::CompositeAlarm | Kind::Alarm)
+                    && rounds > 0
+                    && cloudwatch::is_depended_on(&error) =>
+            {
+                rounds -= 1;
+                waiting.push_back(one);
+                continue;
+            }
             Err(error @ Error::Service { .. }) => {
                 is_clean = false;
                 Outcome::Failed(error.to_string())
