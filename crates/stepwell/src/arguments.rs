@@ -66,6 +66,10 @@ pub enum Command {
     Trace(Trace),
     /// Show the log of a function or a state machine
     Logs(Logs),
+    /// List the metrics of a server, or show the values of one
+    Metrics(Metrics),
+    /// List alarms with their states, or show the history of one
+    Alarms(Alarms),
     /// Invoke a function
     Invoke(Invoke),
     /// Check a template or a state machine definition, without a server
@@ -517,6 +521,42 @@ pub struct Logs {
     /// Go on with what the function logs from now on, until Ctrl-C
     #[arg(long, short)]
     pub follow: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell metrics                       the metrics of all namespaces\n  stepwell metrics AWS/States            those of one, with their dimensions\n  stepwell metrics OrderProcessing PaymentFailures --stat Sum --period 10 --since 10m\n  stepwell metrics AWS/Lambda Duration --dimension FunctionName=pay --stat p99"
+)]
+pub struct Metrics {
+    /// Such as AWS/States, AWS/Lambda, or an application's own
+    pub namespace: Option<String>,
+    /// The metric whose values are shown
+    pub metric: Option<String>,
+    /// A dimension of the metric; all of them must be named, as with CloudWatch
+    #[arg(long, short, value_name = "NAME=VALUE")]
+    pub dimension: Vec<String>,
+    /// Sum, Average, Minimum, Maximum, SampleCount, p99 and the like
+    #[arg(long, default_value = "Sum")]
+    pub stat: String,
+    /// Seconds of one value: below 60 for metrics of high resolution
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub period: u32,
+    /// How far back: 90s, 10m, 2h, 1d [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = time_span)]
+    pub since: Option<Duration>,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell alarms\n  stepwell alarms PaymentFailures        its state, and what has happened to it"
+)]
+pub struct Alarms {
+    /// The alarm whose history is shown
+    pub alarm: Option<String>,
     #[command(flatten)]
     pub connection: Connection,
 }

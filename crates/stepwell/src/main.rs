@@ -97,6 +97,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         Command::History(history) => commands::history::run(history, is_json),
         Command::Trace(trace) => commands::trace::run(trace, is_json),
         Command::Logs(logs) => commands::logs::run(logs, is_json),
+        Command::Metrics(metrics) => commands::metrics::run(metrics, is_json),
+        Command::Alarms(alarms) => commands::alarms::run(alarms, is_json),
         Command::Invoke(invoke) => commands::invoke::run(invoke, is_json),
         Command::Validate(validate) => commands::validate::run(validate, is_json),
         Command::List(list) => commands::list::run(list, is_json),

@@ -1,5 +1,6 @@
 //! One file a command. Each reads its arguments, asks a server through [`crate::client`], and prints.
 
+pub mod alarms;
 pub mod backup;
 pub mod bench;
 pub mod demo;
@@ -10,6 +11,7 @@ pub mod history;
 pub mod invoke;
 pub mod list;
 pub mod logs;
+pub mod metrics;
 mod orders;
 pub mod serve;
 pub mod start;
