@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use stepwell_api::cloudwatch::Dimension;
+use stepwell_api::EpochSeconds;
+use stepwell_api::cloudwatch::{Dimension, GetMetricDataInput, MetricDataQuery};
 use stepwell_store::Error;
 
 use super::evaluation::Point;
 use super::{Watched, What};
+use crate::metrics::operations::get_metric_data;
 use crate::metrics::{Metric, MetricsReader, Statistic, Unit};
 
 /// The data points of what is watched, newest first, one a period.
@@ -25,7 +27,7 @@ pub fn points(reader: &MetricsReader, watched: Watched<'_>) -> Result<Vec<Point>
             let unit = unit.map(unit_of).transpose()?;
             of_metric(reader, watched, &metric, statistic, unit)
         }
-        What::Math(_) => Err("metric math of alarms is not built".to_owned()),
+        What::Math(queries) => of_math(reader, watched, queries),
     }
 }
 
@@ -66,6 +68,40 @@ fn of_metric(
         .filter_map(|(at_s, values)| Some((*at_s, (statistic.of(values)?, values.count()))))
         .collect();
     Ok(watched.starts_s().map(|at_s| point(at_s, &found)).collect())
+}
+
+/// The values of the query that returns data. Samples of an expression are not counted.
+fn of_math(
+    reader: &MetricsReader,
+    watched: Watched<'_>,
+    queries: &[MetricDataQuery],
+) -> Result<Vec<Point>, String> {
+    let (start_s, end_s) = watched.span_s();
+    let input = GetMetricDataInput {
+        metric_data_queries: queries.to_vec(),
+        start_time: EpochSeconds::from_ms(start_s * 1_000),
+        end_time: EpochSeconds::from_ms(end_s * 1_000),
+        ..GetMetricDataInput::default()
+    };
+    let output = get_metric_data(reader, &input, watched.end_ms).map_err(|error| error.message)?;
+    let result = output.metric_data_results.into_iter().flatten().next();
+    let result = result.unwrap_or_default();
+    let at = result.timestamps.into_iter().flatten();
+    let values = result.values.into_iter().flatten();
+    let found: BTreeMap<i64, (f64, f64)> = at
+        .zip(values)
+        .map(|(at, value)| (at.ms() / 1_000, (value, 0.0)))
+        .collect();
+    // A period is known by its beginning, which may be another one where windows slide.
+    let within = |at_s: i64| {
+        let mut there = found.range(at_s..at_s + watched.period_s);
+        there.next().map(|(_, value)| *value)
+    };
+    let points = watched.starts_s().map(|at_s| {
+        let there = within(at_s).map(|value| (at_s, value));
+        point(at_s, &there.into_iter().collect())
+    });
+    Ok(points.collect())
 }
 
 fn point(at_s: i64, found: &BTreeMap<i64, (f64, f64)>) -> Point {
