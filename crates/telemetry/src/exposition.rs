@@ -101,7 +101,7 @@ impl Format {
 }
 
 /// The page of some families. A family without samples still has its name and its help.
-pub fn exposition(families: &[Family], format: Format) -> String {
+pub fn page(families: &[Family], format: Format) -> String {
     let mut page = String::with_capacity(families.len() * 256);
     for family in families {
         write_family(&mut page, family, format);
@@ -261,7 +261,7 @@ mod tests {
             # HELP stepwell_idle Nothing yet.
             # TYPE stepwell_idle gauge
         "#]]
-        .assert_eq(&exposition(&families(), Format::Text));
+        .assert_eq(&page(&families(), Format::Text));
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
             stepwell_starts_total 12345678901
             # EOF
         "#]]
-        .assert_eq(&exposition(&families()[..1], Format::OpenMetrics));
+        .assert_eq(&page(&families()[..1], Format::OpenMetrics));
     }
 
     #[test]

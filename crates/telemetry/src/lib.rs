@@ -9,7 +9,7 @@
 
 pub mod alarms;
 mod execution_log;
-mod exposition;
+pub mod exposition;
 mod filter_pattern;
 mod logs;
 pub mod metrics;
@@ -18,7 +18,6 @@ mod traces;
 pub use execution_log::{
     Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,
 };
-pub use exposition::{Distribution, Family, Format, Kind, Sample, Value, exposition};
 pub use filter_pattern::{FilterPattern, RefusedPattern};
 pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read, Scanned, Scope, Visited};
 pub use traces::{

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use stepwell_telemetry::{Distribution, Value};
+use stepwell_telemetry::exposition::{Distribution, Value};
 
 /// Upper bounds of durations of requests, in nanoseconds: 0.5 ms to 30 s.
 pub(crate) const REQUEST_BOUNDS: &[u64] = &[

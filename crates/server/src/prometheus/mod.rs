@@ -14,7 +14,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use stepwell_api::Reply;
 use stepwell_store::Watch;
-use stepwell_telemetry::{Family, Format, Kind, Sample, Value, exposition};
+use stepwell_telemetry::exposition::{self, Family, Format, Kind, Sample, Value};
 
 use crate::http::Services;
 use instruments::{BATCH_BOUNDS, COMMIT_BOUNDS, Counter, Histogram, SECOND};
@@ -104,7 +104,7 @@ pub(crate) fn answer(services: &Services, headers: &HeaderMap, request_id: &str)
             ("x-amzn-requestid", request_id.to_string()),
             ("content-type", format.content_type().to_string()),
         ],
-        body: exposition(&families, format).into_bytes(),
+        body: exposition::page(&families, format).into_bytes(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the operating system says of this process. The names are those that all clients of Prometheus use.
 
 use rustix::process::{Resource, getrlimit};
-use stepwell_telemetry::{Family, Kind};
+use stepwell_telemetry::exposition::{Family, Kind};
 
 use super::number;
 

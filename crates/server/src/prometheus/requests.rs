@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::Method;
 use hyper::header::HeaderMap;
 use stepwell_api::{Reply, apigateway, apigatewayv2, lambda, scheduler, xray};
-use stepwell_telemetry::{Family, Kind, Sample, Value};
+use stepwell_telemetry::exposition::{Family, Kind, Sample, Value};
 
 use super::instruments::{Counter, Histogram, REQUEST_BOUNDS, SECOND};
 use crate::rest::{self, RestService};

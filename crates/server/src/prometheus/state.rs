@@ -1,6 +1,6 @@
 //! What the server is doing at the moment: readiness, queues, connections, disk, functions.
 
-use stepwell_telemetry::{Family, Kind};
+use stepwell_telemetry::exposition::{Family, Kind};
 
 use super::{family, number, sample};
 use crate::http::Services;
