@@ -14,6 +14,7 @@ mod filter_pattern;
 mod logs;
 pub mod metrics;
 mod traces;
+pub mod otlp;
 
 pub use execution_log::{
     Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,
