@@ -1,6 +1,6 @@
 //! Bad input on purpose: generators, mutations, and a run whose inputs are bounded in time and memory.
 //!
-//! Lives here: the eight targets, their corpora, the supervisor that survives what its worker does not, minimising.
+//! Lives here: the targets, their corpora, the supervisor that survives what its worker does not, minimising.
 //! Never here: anything that ships; expectations about single inputs, which belong to the tests of their crate.
 //! Read first: [`Target`], then [`supervise::run`].
 
@@ -27,7 +27,7 @@ pub struct Target {
 
 impl Target {
     /// Every target, in the order of the summary.
-    pub const ALL: [&'static Target; 8] = [
+    pub const ALL: [&'static Target; 9] = [
         &targets::definition::TARGET,
         &targets::path::TARGET,
         &targets::intrinsic::TARGET,
@@ -36,6 +36,7 @@ impl Target {
         &targets::front::TARGET,
         &targets::segments::TARGET,
         &targets::cbor::TARGET,
+        &targets::otlp::TARGET,
     ];
 
     /// The target with this name.

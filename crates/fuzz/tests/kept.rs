@@ -68,6 +68,11 @@ fn segments_are_read() {
 }
 
 #[test]
+fn requests_of_otlp_are_read() {
+    read_all("otlp");
+}
+
+#[test]
 fn every_operation_of_step_functions_is_among_the_requests() {
     assert_eq!(targets::api::states_left_out(), Vec::<&str>::new());
 }

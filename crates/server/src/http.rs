@@ -14,6 +14,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use stepwell_api::cloudwatch::{self as cloudwatch_api, Call, Protocol};
 use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler, xray};
+use stepwell_telemetry::otlp::{trace_header_of_w3c, w3c_of_trace_header};
 use tokio::net::TcpListener;
 
 use crate::backup::{Ask, Backups};
@@ -28,6 +29,7 @@ use crate::functions::Functions;
 use crate::in_flight::InFlight;
 use crate::limits::{Limits, in_memory};
 use crate::logs::LogOperations;
+use crate::otlp::{self, Receiver};
 use crate::prometheus::{self, Called as CalledOperation};
 use crate::quotas::Rates;
 use crate::rest::{self, RestService};
@@ -77,6 +79,7 @@ pub(crate) struct Services {
     backups: Backups,
     console: &'static [Asset],
     live: Arc<Live>,
+    pub(crate) receiver: Arc<Receiver>,
 }
 
 impl Services {
@@ -98,6 +101,7 @@ impl Services {
         backups: Backups,
         console: &'static [Asset],
         live: Arc<Live>,
+        receiver: Arc<Receiver>,
     ) -> Services {
         Services {
             functions,
@@ -117,6 +121,7 @@ impl Services {
             backups,
             console,
             live,
+            receiver,
         }
     }
 }
@@ -171,8 +176,13 @@ pub(crate) async fn answer(
     }
     let requests = &services.functions.handle.instruments().requests;
     let _in_flight = requests.begin();
+    bridge_trace_context(request.headers_mut());
     if let Some(called) = called {
         return front::answer(services, called, request, peer, &request_id).await;
+    }
+    if let Some(signal) = otlp::signal_of(request.method(), request.uri().path()) {
+        let reply = otlp::answer(services, signal, request, peer.ip(), &request_id).await;
+        return response(reply);
     }
     if request.uri().path().starts_with(STREAMED) {
         return match stream(services, request, &request_id).await {
@@ -184,9 +194,19 @@ pub(crate) async fn answer(
     let target = target.map_or("/", |target| target.as_str());
     let called = CalledOperation::of_head(request.method(), target, request.headers());
     request.extensions_mut().insert(called.clone());
+    let trace = header_text(request.headers(), "x-amzn-trace-id");
     let reply = route(services, request, &request_id).await;
     let error = prometheus::error_of(&reply);
-    requests.answered(&called, error.as_deref(), began.elapsed());
+    let took = began.elapsed();
+    requests.answered(&called, error.as_deref(), took);
+    log_answer(
+        &reply,
+        &called,
+        error.as_deref(),
+        took,
+        &request_id,
+        trace.as_deref(),
+    );
     response(reply)
 }
 
@@ -207,6 +227,59 @@ pub(crate) async fn answer_daemon(
     }
     let reply = route(services, request, &request_id).await;
     response(reply)
+}
+
+/// Says in the server's log what was answered: faults of the server as `info`, everything else as `debug`.
+fn log_answer(
+    reply: &Reply,
+    called: &CalledOperation,
+    error: Option<&str>,
+    took: Duration,
+    request_id: &str,
+    trace: Option<&str>,
+) {
+    let is_fault = reply.status >= 500 && reply.status != 501;
+    let is_logged = match is_fault {
+        true => tracing::enabled!(tracing::Level::INFO),
+        false => tracing::enabled!(tracing::Level::DEBUG),
+    };
+    if !is_logged {
+        return;
+    }
+    let (service, operation) = called.names();
+    let (trace_id, span_id) = trace.and_then(w3c_of_trace_header).unwrap_or_default();
+    macro_rules! say {
+        ($level:ident) => {
+            tracing::$level!(
+                service,
+                operation,
+                status = reply.status,
+                error,
+                duration_ms = took.as_secs_f64() * 1e3,
+                request_id,
+                trace_id,
+                span_id,
+                "answered"
+            )
+        };
+    }
+    if is_fault { say!(info) } else { say!(debug) }
+}
+
+/// A request of a client that speaks W3C Trace Context gets the header of X-Ray that says the same.
+///
+/// - `X-Amzn-Trace-Id`, if there is one, counts: AWS's own SDKs send it.
+fn bridge_trace_context(headers: &mut HeaderMap) {
+    const XRAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+    if headers.contains_key(&XRAY) {
+        return;
+    }
+    let header = header_text(headers, "traceparent")
+        .and_then(|traceparent| trace_header_of_w3c(&traceparent))
+        .and_then(|header| HeaderValue::from_str(&header).ok());
+    if let Some(header) = header {
+        headers.insert(XRAY, header);
+    }
 }
 
 /// Refuses what comes on a connection too many, and lets wait what comes before the recovery is done.

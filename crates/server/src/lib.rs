@@ -33,6 +33,7 @@ mod logs;
 mod metric_writer;
 #[allow(dead_code, reason = "the observers that read all of it follow")]
 mod observers;
+mod otlp;
 mod performer;
 mod probes;
 mod prometheus;
@@ -57,6 +58,7 @@ pub use console::Asset;
 pub use endpoints::check_endpoint;
 pub use inspection::{Inspection, Ports};
 pub use limits::Limits;
+pub use otlp::{OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders};
 pub use server::{Error, LostTask, Options, Server};
 pub use stepwell_service::retention;
 pub use validation::{Diagnostic, validate_definition};

@@ -366,6 +366,8 @@ impl Writer {
         let Some(group) = group else {
             return Ok(());
         };
+        let exports = &self.handle.instruments().exports;
+        exports.log(name, &line.log_stream, line.timestamp_ms, &line.text);
         let event = LogEvent {
             timestamp_ms: line.timestamp_ms,
             message: line.text,
@@ -444,9 +446,15 @@ impl Writer {
             &target.state_machine_arn,
             target.since_ms,
         );
-        let events = events.iter().map(|event| LogEvent {
-            timestamp_ms: event.timestamp.ms(),
-            message: execution_log(event, source),
+        let exports = &self.handle.instruments().exports;
+        let events = events.iter().map(|event| {
+            let message = execution_log(event, source);
+            let timestamp_ms = event.timestamp.ms();
+            exports.log(&group.name, &stream, timestamp_ms, &message);
+            LogEvent {
+                timestamp_ms,
+                message,
+            }
         });
         self.logs
             .append(&group.id, &stream, now().as_millis(), events)
@@ -486,6 +494,20 @@ impl Writer {
             }
             Change::DeleteStream(group, input) => {
                 empty(self.logs.delete_log_stream(group.view(), &input))?
+            }
+            Change::Put(group, input) if self.handle.instruments().exports.is_on() => {
+                let (name, stream) = (input.log_group_name.clone(), input.log_stream_name.clone());
+                let events = input.log_events.clone();
+                let put = self.logs.put_log_events(group.view(), input, now_ms)?;
+                if put.is_ok() {
+                    for event in &events {
+                        let exports = &self.handle.instruments().exports;
+                        exports.log(&name, &stream, event.timestamp, &event.message);
+                    }
+                }
+                put.map(|output| {
+                    serde_json::to_vec(&output).expect("a generated shape has text keys only")
+                })
             }
             Change::Put(group, input) => self
                 .logs

@@ -12,9 +12,11 @@ use stepwell_service::{Quotas, Settings, Shard, retention};
 use stepwell_store::Embedded;
 use stepwell_telemetry::alarms::Owner;
 use stepwell_telemetry::metrics::{self, Metrics};
+use stepwell_telemetry::otlp::Origin;
 use stepwell_telemetry::{Logs, TraceLimits, Traces};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::alarms::AlarmBook;
 use crate::backup::{self, Backups};
@@ -34,8 +36,9 @@ use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
 use crate::metric_writer::{MetricQueue, MetricThread};
 use crate::observers::{Observer, Observers};
+use crate::otlp::{Exporter, GrpcReceiver, OtlpOptions, OtlpSenders, Receiver, SegmentSink};
 use crate::performer::{self, EFFECTS_MAX};
-use crate::prometheus::Instruments;
+use crate::prometheus::{self, Instruments};
 use crate::sampling_targets::SamplingTargets;
 use crate::shard::{Handle, Run, Thread, entropy, now};
 use crate::trace_daemon::{Receiving, TraceDaemon};
@@ -57,6 +60,9 @@ const LEAVING_TICK: Duration = Duration::from_millis(100);
 
 /// How long calls that a stop has ended may take to tell the shard, and answers to leave.
 const REPORT_GRACE: Duration = Duration::from_secs(1);
+
+/// How long what waits to be exported may take to leave.
+const EXPORT_GRACE: Duration = Duration::from_secs(3);
 
 /// What a server is told when it starts.
 #[derive(Debug, Clone)]
@@ -87,6 +93,8 @@ pub struct Options {
     pub endpoints: BTreeMap<String, String>,
     /// Whether and where functions can be debugged.
     pub inspection: Option<Inspection>,
+    /// How OpenTelemetry is sent on and taken.
+    pub otlp: OtlpOptions,
     /// The files of the console; none where it was not built.
     pub console: &'static [Asset],
     /// Where segments of X-Ray are taken, on the loopback interface; `None`: 2000, or another one if that is in use.
@@ -144,6 +152,7 @@ pub struct Server {
     inspected: Option<(Functions, Inspection)>,
     stop_within: Duration,
     live: Arc<Live>,
+    exporter: Option<(watch::Sender<bool>, JoinHandle<()>)>,
 }
 
 impl Server {
@@ -202,7 +211,7 @@ impl Server {
         let metrics = Arc::new(MetricQueue::default());
         let traces = Arc::new(TraceQueue::default());
         let daemon = TraceDaemon::bind(address.ip(), options.trace_port).map_err(no_daemon)?;
-        let pool = runtime.block_on(async { pool(&options, &logs, daemon.address()) })?;
+        let pool = runtime.block_on(async { pool(&options, &logs, daemon.address(), address) })?;
         let trace_address = daemon.address();
         let (receiving, asked) = daemon.start(Arc::clone(&traces)).map_err(no_daemon)?;
         let (effects, released) = mpsc::channel(EFFECTS_MAX);
@@ -222,7 +231,7 @@ impl Server {
             Arc::clone(&logs),
             observers.clone(),
             in_memory(options.limits.requests_waiting),
-            instruments,
+            Arc::clone(&instruments),
         );
         let handle = run.handle();
         // Before anything is begun: a disk that is low at the start is known.
@@ -252,6 +261,18 @@ impl Server {
             alarms.clone(),
         ));
         let (stopping, is_stopping) = watch::channel(false);
+        let receiver = Arc::new(Receiver::new(
+            options.otlp.receive,
+            Arc::clone(&instruments),
+            Arc::clone(&logs),
+            segment_sink(&traces),
+            Box::new(|_| Err("Stepwell does not implement metrics over OTLP yet".to_string())),
+        ));
+        if let Some(address) = options.otlp.grpc {
+            let bound = runtime.block_on(GrpcReceiver::bind(address, Arc::clone(&receiver)));
+            let grpc = bound.map_err(|cause| Error::Listen { address, cause })?;
+            runtime.spawn(grpc.run());
+        }
         let services = Arc::new(Services::new(
             functions.clone(),
             LogOperations {
@@ -277,7 +298,23 @@ impl Server {
             Backups::new(&options.data),
             options.console,
             Arc::clone(&live),
+            receiver,
         ));
+        let exporter = options.otlp.export.map(|export| {
+            let origin = Origin {
+                region: options.region.clone(),
+                account: options.account.clone(),
+                version: env!("CARGO_PKG_VERSION").to_string(),
+            };
+            let exporter = Exporter::new(export, Arc::clone(&instruments), origin);
+            let (ends, is_ending) = watch::channel(false);
+            let services = Arc::clone(&services);
+            exporter.map(|exporter| {
+                let families = move || prometheus::families(&services);
+                (ends, runtime.spawn(exporter.run(is_ending, families)))
+            })
+        });
+        let exporter = exporter.transpose().map_err(Error::Setting)?;
         let connections = Arc::clone(&services.connections);
         serve_daemon(&runtime, asked, &services, is_stopping.clone()).map_err(no_daemon)?;
         // Before the recovery: probes are answered during it, and everybody else waits.
@@ -318,6 +355,7 @@ impl Server {
             inspected,
             stop_within: options.stop_within,
             live,
+            exporter,
         })
     }
 
@@ -398,6 +436,12 @@ impl Server {
         self.receiving.stop();
         self.trace_thread.stop();
         self.metric_thread.stop();
+        if let Some((ends, exporter)) = self.exporter {
+            let _ = ends.send(true);
+            self.runtime.block_on(async {
+                drop(tokio::time::timeout(EXPORT_GRACE, exporter).await);
+            });
+        }
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }
 }
@@ -483,6 +527,15 @@ fn serve_daemon(
     Ok(())
 }
 
+/// Where the spans of OTLP go.
+fn segment_sink(queue: &Arc<TraceQueue>) -> SegmentSink {
+    let queue = Arc::clone(queue);
+    Box::new(move |document| {
+        let taken = queue.segment(document);
+        taken.map_err(|rejected| rejected.message)
+    })
+}
+
 /// Opens the traces and starts to write.
 fn trace_thread(
     data: &Path,
@@ -530,7 +583,12 @@ fn no_daemon(cause: std::io::Error) -> Error {
     }
 }
 
-fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Result<Pool, Error> {
+fn pool(
+    options: &Options,
+    logs: &Arc<LogQueue>,
+    trace_daemon: SocketAddr,
+    address: SocketAddr,
+) -> Result<Pool, Error> {
     let data = &options.data;
     let logs = Arc::clone(logs);
     let mut pool_options = PoolOptions::new(
@@ -552,6 +610,14 @@ fn pool(options: &Options, logs: &Arc<LogQueue>, trace_daemon: SocketAddr) -> Re
         "AWS_XRAY_DAEMON_ADDRESS".to_owned(),
         trace_daemon.to_string(),
     );
+    if options.otlp.receive != OtlpSenders::Nobody {
+        for (name, value) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf".to_owned()),
+        ] {
+            pool_options.variables.insert(name.to_owned(), value);
+        }
+    }
     pool_options.inspection = options.inspection.map(|inspection| inspection.ports);
     pool_options.signed_endpoints = endpoints::by_signing_name(&options.endpoints);
     Pool::new(pool_options).map_err(|cause| Error::System {

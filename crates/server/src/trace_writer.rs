@@ -102,6 +102,11 @@ impl TraceQueue {
         self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// How many documents wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        self.mailbox.waiting()
+    }
+
     /// What has become of documents since the start.
     pub(crate) fn counts(&self) -> TraceCounts {
         TraceCounts {
@@ -154,7 +159,8 @@ impl TraceThread {
         let mut writer = Writer {
             queue: Arc::clone(&queue),
             traces,
-            emission: Emission::new(handle),
+            emission: Emission::new(handle.clone()),
+            handle,
         };
         let thread = std::thread::Builder::new()
             .name("traces".to_string())
@@ -174,6 +180,7 @@ struct Writer {
     queue: Arc<TraceQueue>,
     traces: Traces,
     emission: Emission,
+    handle: Handle,
 }
 
 impl Writer {
@@ -228,6 +235,8 @@ impl Writer {
     }
 
     fn add(&mut self, segment: Segment, now_ms: i64) -> Result<(), Error> {
+        let exports = &self.handle.instruments().exports;
+        exports.document(&segment.text);
         if self.traces.add(segment, now_ms)? == Added::TraceFull {
             self.queue.lose(1);
         }

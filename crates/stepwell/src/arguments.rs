@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     embedded::{Inspection, Retention},
+    server_log::LogFormat,
     terminal,
 };
 
@@ -414,6 +415,12 @@ pub struct Serve {
     /// Settings, such as limits, and where the services are that Stepwell does not serve [default: none]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// How the server's own log on stderr is written: for people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What the server logs: error, warn, info, debug, or as in stepwell_server=debug [default: STEPWELL_LOG, else warn]
+    #[arg(long, value_name = "LEVELS")]
+    pub log: Option<String>,
     #[command(flatten)]
     pub inspection: Inspect,
     /// Port of the daemon of X-Ray on the loopback interface; without it 2000, or another one if that is in use

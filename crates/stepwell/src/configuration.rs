@@ -8,7 +8,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::embedded::{self, Limits, Retention};
+use crate::embedded::{self, Limits, OtlpOptions, Retention};
+use crate::otlp;
 
 /// The file that is looked for in an application's directory.
 const FILE_NAME: &str = "stepwell.toml";
@@ -24,6 +25,8 @@ pub struct Configuration {
     pub retention: Option<Retention>,
     /// How much a server takes on: `[limits]`.
     pub limits: Limits,
+    /// How OpenTelemetry is sent on and taken: `[telemetry.otlp]`, and the variables of OpenTelemetry.
+    pub otlp: OtlpOptions,
 }
 
 impl Configuration {
@@ -63,11 +66,12 @@ impl Configuration {
                 "endpoints" => configuration.endpoints = endpoints(value)?,
                 "retention" => configuration.retention = retention(value)?,
                 "limits" => configuration.limits = limits(value)?,
+                "telemetry" => telemetry(value, &mut configuration)?,
                 unknown => {
                     return Err((
                         name.span().start,
                         format!(
-                            "unknown table or key {unknown:?}: [endpoints], [retention] and [limits] are known"
+                            "unknown table or key {unknown:?}: [endpoints], [retention], [limits] and [telemetry] are known"
                         ),
                     ));
                 }
@@ -148,6 +152,25 @@ fn limits(table: &Spanned<DeValue<'_>>) -> Result<Limits, (usize, String)> {
     Ok(limits)
 }
 
+fn telemetry(
+    table: &Spanned<DeValue<'_>>,
+    configuration: &mut Configuration,
+) -> Result<(), (usize, String)> {
+    let DeValue::Table(entries) = table.get_ref() else {
+        let reason = "telemetry is a table: [telemetry]".to_owned();
+        return Err((table.span().start, reason));
+    };
+    for (name, value) in entries {
+        let id = name.get_ref().as_ref();
+        if id != "otlp" {
+            let reason = format!("unknown key {id:?}: otlp is known in [telemetry]");
+            return Err((name.span().start, reason));
+        }
+        configuration.otlp = otlp::read(value)?;
+    }
+    Ok(())
+}
+
 /// The number of the line of a place, from 1.
 fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
@@ -204,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn a_collector_is_read() {
+        let text = "[telemetry.otlp]\nendpoint = 'http://c:4318'\nheaders = { x-key = 'a' }\nlogs = false\nreceive = 'off'\n";
+        let read = Configuration::parse(text).expect("it is right").otlp;
+        let export = read.export.expect("there is an endpoint");
+        assert_eq!(export.endpoint, "http://c:4318");
+        assert_eq!(export.headers, [("x-key".to_owned(), "a".to_owned())]);
+        assert!(export.traces && !export.logs);
+        assert_eq!(read.receive, embedded::OtlpSenders::Nobody);
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, says) in [
             ("\n[endpoint]\n", "2: unknown table or key \"endpoint\""),
@@ -233,6 +267,32 @@ mod tests {
             ("[retention]\nlogs = \"1d\"\n", "2: unknown key \"logs\""),
             ("retention = \"90d\"\n", "1: retention is a table"),
             ("limits = 1\n", "1: limits is a table"),
+            ("telemetry = 1\n", "1: telemetry is a table"),
+            (
+                "[telemetry]\notlp = 1\n",
+                "2: otlp is a table: [telemetry.otlp]",
+            ),
+            (
+                "[telemetry.otlp]\nprotocol = 'grpc'\n",
+                "2: protocol needs an endpoint",
+            ),
+            (
+                "[telemetry.otlp]\nendpoint = 'http://c'\nprotocol = 'udp'\n",
+                "3: the OTLP protocol is \"udp\"",
+            ),
+            (
+                "[telemetry.otlp]\nendpoint = 'http://c'\ntimeout_ms = 0\n",
+                "3: the OTLP timeout must be 1 to 120000 ms",
+            ),
+            (
+                "[telemetry.otlp]\nreceive = 'all'\n",
+                "2: receive is \"all\", and must be",
+            ),
+            (
+                "[telemetry.otlp]\ngrpc_listen = '4317'\n",
+                "2: grpc_listen is \"4317\"",
+            ),
+            ("[telemetry.otlp]\nport = 1\n", "2: unknown key \"port\""),
             (
                 "[limits]\nconnections = 'many'\n",
                 "2: the limit connections is a whole number",

@@ -10,8 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-pub use stepwell_server::Limits;
 use stepwell_server::{Error, LostTask, Options, Server};
+pub use stepwell_server::{Limits, OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders};
 
 /// The files of the console, if they were built before this binary was.
 mod console {
@@ -49,6 +49,8 @@ pub struct Settings {
     pub inspection: Option<Inspection>,
     /// Where segments of X-Ray are taken; `None`: 2000, or another one if that is in use.
     pub trace_port: Option<u16>,
+    /// How OpenTelemetry is sent on and taken.
+    pub otlp: OtlpOptions,
 }
 
 /// How functions can be debugged.
@@ -111,6 +113,7 @@ impl Embedded {
             stop_within: settings.stop_within,
             limits: settings.limits,
             endpoints: settings.endpoints,
+            otlp: settings.otlp,
             inspection: settings
                 .inspection
                 .map(|inspection| stepwell_server::Inspection {

@@ -13,8 +13,8 @@ pub mod exposition;
 mod filter_pattern;
 mod logs;
 pub mod metrics;
-mod traces;
 pub mod otlp;
+mod traces;
 
 pub use execution_log::{
     Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,

@@ -80,6 +80,12 @@ impl<T> Mailbox<T> {
         true
     }
 
+    /// How many items wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let waiting = self.lock();
+        (waiting.items.len(), waiting.bytes)
+    }
+
     /// Items that found no room since the start.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped

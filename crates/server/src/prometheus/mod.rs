@@ -15,9 +15,12 @@ use hyper::HeaderMap;
 use stepwell_api::Reply;
 use stepwell_store::Watch;
 use stepwell_telemetry::exposition::{self, Family, Format, Kind, Sample, Value};
+use stepwell_telemetry::otlp::Signal;
 
 use crate::http::Services;
-use instruments::{BATCH_BOUNDS, COMMIT_BOUNDS, Counter, Histogram, SECOND};
+use crate::otlp::{Counts, Exports};
+pub(crate) use instruments::Counter;
+use instruments::{BATCH_BOUNDS, COMMIT_BOUNDS, Histogram, SECOND};
 pub(crate) use requests::{Called, Requests, error_of, service_of_version};
 
 /// What is counted while the server works.
@@ -26,6 +29,8 @@ pub(crate) struct Instruments {
     pub(crate) requests: Requests,
     pub(crate) shard: ShardInstruments,
     pub(crate) deliveries: DeliveryInstruments,
+    /// What is sent on to a collector.
+    pub(crate) exports: Exports,
     stores: Mutex<Vec<(&'static str, Watch)>>,
 }
 
@@ -57,6 +62,7 @@ impl Default for Instruments {
                 executions: Counter::default(),
             },
             deliveries: DeliveryInstruments::default(),
+            exports: Exports::default(),
             stores: Mutex::default(),
         }
     }
@@ -116,6 +122,7 @@ pub(crate) fn families(services: &Services) -> Vec<Family> {
     families.extend(state::families(services));
     families.extend(deliveries(&instruments.deliveries));
     families.extend(stores(instruments));
+    families.extend(otlp(&instruments.exports));
     families.extend(process::families());
     families
 }
@@ -168,6 +175,73 @@ fn deliveries(deliveries: &DeliveryInstruments) -> Vec<Family> {
             "Deliveries that were given up after their last attempt, without a place for a dead letter.",
             Kind::Counter,
             deliveries.given_up.get() as f64,
+        ),
+    ]
+}
+
+fn otlp(exports: &Exports) -> Vec<Family> {
+    let of = |name, help, kind, value: &dyn Fn(Signal) -> f64| {
+        let samples = Signal::ALL.map(|signal| sample("signal", signal.name(), value(signal)));
+        family(name, help, kind, samples.into())
+    };
+    let counted = |value: fn(&Counts) -> &Counter| {
+        move |signal: Signal| value(exports.of(signal)).get() as f64
+    };
+    let mut dropped = Vec::new();
+    for signal in Signal::ALL {
+        let counts = exports.of(signal);
+        for (reason, count) in [
+            ("queue", exports.waiting(signal).1),
+            ("refused", counts.refused.get()),
+            ("unreached", counts.unreached.get()),
+        ] {
+            let mut dropped_for = sample("signal", signal.name(), count as f64);
+            dropped_for.labels.push(("reason", reason.to_string()));
+            dropped.push(dropped_for);
+        }
+    }
+    vec![
+        of(
+            "stepwell_otlp_queue_depth",
+            "What waits to be exported: segment documents, values, log events.",
+            Kind::Gauge,
+            &|signal| exports.waiting(signal).0 as f64,
+        ),
+        of(
+            "stepwell_otlp_exported",
+            "Spans, points and log records that a collector has taken.",
+            Kind::Counter,
+            &counted(|counts| &counts.exported),
+        ),
+        family(
+            "stepwell_otlp_export_dropped",
+            "What was not exported: no room in the queue, refused by the collector, or the collector not reached.",
+            Kind::Counter,
+            dropped,
+        ),
+        of(
+            "stepwell_otlp_export_retries",
+            "Requests to the collector that were sent again.",
+            Kind::Counter,
+            &counted(|counts| &counts.retries),
+        ),
+        of(
+            "stepwell_otlp_received",
+            "Spans, points and log records that were taken of others.",
+            Kind::Counter,
+            &counted(|counts| &counts.received),
+        ),
+        of(
+            "stepwell_otlp_rejected",
+            "Spans, points and log records of others that were not taken.",
+            Kind::Counter,
+            &counted(|counts| &counts.rejected),
+        ),
+        of(
+            "stepwell_otlp_malformed",
+            "Requests of others that were no OTLP.",
+            Kind::Counter,
+            &counted(|counts| &counts.malformed),
         ),
     ]
 }

@@ -50,6 +50,12 @@ impl Called {
         drop(self.0.set((service, operation.to_string())));
     }
 
+    /// Service and operation.
+    pub(crate) fn names(&self) -> (&'static str, &str) {
+        let named = self.0.get();
+        named.map_or((OTHER, OTHER), |(service, operation)| (*service, operation))
+    }
+
     /// What the head of a request names.
     pub(crate) fn of_head(method: &Method, target: &str, headers: &HeaderMap) -> Called {
         let called = Called::default();
@@ -132,10 +138,7 @@ impl Requests {
 
     /// A request was answered.
     pub(crate) fn answered(&self, called: &Called, error: Option<&str>, took: Duration) {
-        let (service, operation) = match called.0.get() {
-            Some((service, operation)) => (*service, operation.as_str()),
-            None => (OTHER, OTHER),
-        };
+        let (service, operation) = called.names();
         // A name that nobody knows must not become a series.
         let is_unknown = matches!(error, Some("UnknownOperationException" | "InvalidAction"));
         let operation = if is_unknown { OTHER } else { operation };

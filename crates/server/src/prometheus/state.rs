@@ -4,6 +4,7 @@ use stepwell_telemetry::exposition::{Family, Kind};
 
 use super::{family, number, sample};
 use crate::http::Services;
+use crate::log_writer::QueueLoad;
 use crate::shard;
 use crate::standing::Unready;
 
@@ -241,9 +242,14 @@ fn pool(services: &Services) -> Vec<Family> {
 }
 
 fn telemetry(services: &Services) -> Vec<Family> {
-    let logs = services.logs.queue.load();
-    let queues = [("logs", logs)];
+    let (waiting, bytes) = services.xray.queue.waiting();
     let traces = services.xray.queue.counts();
+    let queued = QueueLoad {
+        waiting,
+        bytes,
+        dropped: traces.dropped,
+    };
+    let queues = [("logs", services.logs.queue.load()), ("traces", queued)];
     vec![
         family(
             "stepwell_trace_segments",
@@ -275,7 +281,7 @@ fn telemetry(services: &Services) -> Vec<Family> {
         ),
         family(
             "stepwell_telemetry_dropped",
-            "What found no room in its queue and was dropped, by kind.",
+            "What found no room and was dropped, by kind.",
             Kind::Counter,
             queues
                 .map(|(queue, load)| sample("queue", queue, load.dropped as f64))

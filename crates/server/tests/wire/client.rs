@@ -30,6 +30,7 @@ pub fn options(data: &Path) -> Options {
         inspection: None,
         console: &[],
         trace_port: None,
+        otlp: stepwell_server::OtlpOptions::default(),
     }
 }
 

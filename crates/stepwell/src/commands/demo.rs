@@ -12,10 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::{
-    deploy, orders,
-    serve::{self, log_to_stderr},
-};
+use super::{deploy, orders, serve};
 use crate::{
     Verdict,
     arguments::{self, Demo},
@@ -26,6 +23,7 @@ use crate::{
     interrupt,
     packaging::Stop,
     report::Report,
+    server_log::{self, LogFormat},
     stack::Pace,
     terminal,
 };
@@ -36,7 +34,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 const DATA_DIRECTORIES_MAX: u32 = 100;
 
 pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
-    log_to_stderr();
+    server_log::start(LogFormat::Text, None)?;
     let begun = Instant::now();
     let report = Report::new(is_json);
     let directory = find_example(arguments.dir.as_deref())?;
@@ -64,6 +62,7 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         stop_within: STOP_WITHIN,
         limits: configuration.limits,
         endpoints: configuration.endpoints,
+        otlp: configuration.otlp,
         inspection: None,
         trace_port: None,
     })?;

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use stepwell_template::Code;
 
-use super::serve::log_to_stderr;
+use crate::server_log::{self, LogFormat};
 use crate::{
     Verdict,
     arguments::Dev,
@@ -52,7 +52,7 @@ enum Wake {
 }
 
 pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
-    log_to_stderr();
+    server_log::start(LogFormat::Text, None)?;
     let begun = Instant::now();
     let template = match &arguments.template {
         Some(template) => template.clone(),
@@ -91,6 +91,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         stop_within: STOP_WITHIN,
         limits: configuration.limits,
         endpoints: configuration.endpoints,
+        otlp: configuration.otlp,
         inspection: arguments.inspection.of_lines(is_json),
         trace_port: arguments.xray_port,
     })?;

@@ -1,29 +1,28 @@
 //! `stepwell serve`: the server, alone.
 
 use std::{
-    io,
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     time::Duration,
 };
 
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     Verdict,
     arguments::{LostTask, Roles, Sandbox, Serve},
     configuration::Configuration,
     embedded::{Embedded, HEALTH_CHECK, Settings},
-    interrupt, terminal,
+    interrupt, otlp, server_log, terminal,
 };
 
 pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
-    log_to_stderr();
+    server_log::start(arguments.log_format, arguments.log.as_deref())?;
     let mut configuration = match &arguments.config {
         Some(path) => Configuration::read(path)?,
         None => Configuration::default(),
     };
     configuration.limits.aws_quotas |= arguments.aws_quotas;
+    otlp::of_environment(&mut configuration.otlp, |name| std::env::var(name).ok())?;
     // Room for the one message that is ever sent.
     let (ask, asked) = mpsc::sync_channel(1);
     interrupt::on_interrupt(move || {
@@ -46,6 +45,7 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         stop_within: Duration::from_secs(arguments.stop_within),
         limits: configuration.limits,
         endpoints: configuration.endpoints,
+        otlp: configuration.otlp,
         inspection: arguments.inspection.of_lines(is_json),
         trace_port: arguments.xray_port,
     })?;
@@ -92,14 +92,4 @@ pub fn wait(server: &Embedded, asked: &Receiver<()>) -> anyhow::Result<()> {
         server.check()?;
     }
     Ok(())
-}
-
-/// The server's own log, as much as `STEPWELL_LOG` asks for.
-pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("STEPWELL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_target(false)
-        .init();
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::Partial;
 use super::values::{
-    attributes, is_id, list, nanos, nanos_of_seconds, pairs, plain, seconds, text, w3c_trace_id,
-    whole, xray_trace_id,
+    attributes, is_id, list, nanos, nanos_of_seconds, pairs, seconds, text, w3c_trace_id, whole,
+    xray_trace_id,
 };
 
 /// Kinds of spans.
@@ -507,6 +507,7 @@ fn attributes_of(document: &Value) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::values::plain;
     use super::*;
 
     fn request(resource: Value, span: Value) -> Value {
@@ -548,7 +549,7 @@ mod tests {
             json!({
                 "name": "GET /orders1", "id": "00f067aa0ba902b7",
                 "trace_id": "1-5f84c7a1-e7d1852db8c4fd35d88bf49a",
-                "start_time": 1_700_000_000.00025, "end_time": 1_700_000_000.5,
+                "start_time": 1_700_000_000.000_25, "end_time": 1_700_000_000.5,
                 "parent_id": "1111111111111111", "type": "subsegment",
                 "annotations": { "order": 7 },
                 "metadata": { "default": {
