@@ -43,14 +43,15 @@ export async function open(browser: Browser, url: string, path: string, options:
     // A server that is stopped on purpose is no fault of the page.
     if (message.type() === "error" && !/Failed to load resource|ERR_CONNECTION/.test(message.text())) faults.push(`said: ${message.text()}`);
   });
-  page.setDefaultTimeout(15_000);
+  // A busy machine is slow; who waits longer hangs.
+  page.setDefaultTimeout(40_000);
   await page.goto(`${url}/console${path}`);
   return { page, faults, close: () => context.close() };
 }
 
 /** Waits until nothing on the page says that it is being read. */
 export async function settled(page: Page): Promise<void> {
-  await expect.poll(() => page.locator(".waiting").count(), { timeout: 15_000 }).toBe(0);
+  await expect.poll(() => page.locator(".waiting").count(), { timeout: 40_000 }).toBe(0);
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
