@@ -17,6 +17,9 @@ use crate::shard::now;
 /// Samples that may wait.
 pub(crate) const SAMPLES_WAITING_MAX: usize = 400_000;
 
+/// Bytes of the samples that may wait.
+const SAMPLES_BYTES_MAX: usize = 128 << 20;
+
 /// Values wait for others this long, so that many share one fsync; a reader of metrics ends the wait.
 const GATHER: Duration = Duration::from_millis(500);
 
@@ -56,6 +59,7 @@ pub(crate) struct MetricQueue {
 #[derive(Default)]
 struct Waiting {
     samples: Vec<Sample>,
+    bytes: usize,
     asked: Vec<Ask>,
     dropped: MetricCounts,
     is_stopping: bool,
@@ -132,8 +136,11 @@ impl MetricQueue {
     /// Gives values to be kept: all of them, or none if there is no room. Whether they were taken.
     pub(crate) fn offer(&self, samples: Vec<Sample>) -> bool {
         let count = samples.len();
+        let bytes: usize = samples.iter().map(Sample::bytes).sum();
         let mut waiting = lock(&self.waiting);
-        if waiting.samples.len() + count > SAMPLES_WAITING_MAX || waiting.is_stopping {
+        let has_room = waiting.samples.len() + count <= SAMPLES_WAITING_MAX
+            && waiting.bytes + bytes <= SAMPLES_BYTES_MAX;
+        if !has_room || waiting.is_stopping {
             let before = waiting.dropped.queue;
             waiting.dropped.queue += count as u64;
             if before == 0 {
@@ -146,6 +153,7 @@ impl MetricQueue {
         }
         waiting.dropped.taken += count as u64;
         let was_empty = waiting.samples.is_empty();
+        waiting.bytes += bytes;
         waiting.samples.extend(samples);
         if was_empty {
             self.has_changed.notify_one();
@@ -211,7 +219,8 @@ impl MetricQueue {
                 gathered_by = Some(now + GATHER);
             }
             let until = gathered_by.map_or(next_tick, |by| by.min(next_tick));
-            let is_half_full = waiting.samples.len() > SAMPLES_WAITING_MAX / 4;
+            let is_half_full = waiting.samples.len() > SAMPLES_WAITING_MAX / 4
+                || waiting.bytes > SAMPLES_BYTES_MAX / 4;
             if until <= now || is_half_full {
                 break;
             }
@@ -220,6 +229,7 @@ impl MetricQueue {
         if waiting.is_stopping && waiting.samples.is_empty() && waiting.asked.is_empty() {
             return None;
         }
+        waiting.bytes = 0;
         let samples = std::mem::take(&mut waiting.samples);
         Some((samples, std::mem::take(&mut waiting.asked)))
     }

@@ -476,3 +476,28 @@ fn a_request_with_one_wrong_datum_gives_no_sample() {
         refused.message
     );
 }
+
+#[test]
+fn long_names_fill_a_batch_before_it_is_too_large() {
+    let mut metrics = metrics(Limits::default());
+    let long = "x".repeat(1_000);
+    let mut commits = 0;
+    for number in 0..4_000 {
+        let dimensions = (0..30).map(|i| (format!("d{i}"), format!("{number}{long}")));
+        let metric = Arc::new(Metric::new("App", "m", dimensions));
+        let sample = Sample::new(&metric, Unit::None, START_MS, Distribution::of(1.0));
+        assert!(sample.bytes() > 30_000);
+        put(&mut metrics, &sample, START_MS);
+        if metrics.is_full() {
+            metrics
+                .commit(START_MS)
+                .expect("a batch is never too large");
+            commits += 1;
+        }
+    }
+    metrics
+        .commit(START_MS)
+        .expect("a batch is never too large");
+    assert_eq!(metrics.size().0, 4_000);
+    assert!(commits >= 3, "{commits} commits");
+}

@@ -150,6 +150,14 @@ impl Distribution {
         self.max
     }
 
+    /// What its bins take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.bins {
+            Bins::Many { bins, .. } => std::mem::size_of_val(bins.as_slice()),
+            Bins::Same | Bins::Unknown => 0,
+        }
+    }
+
     /// Value and count, by value; `None` where only a statistic set is known.
     pub fn bins(&self) -> Option<Vec<(f64, f64)>> {
         self.clone_bins().map(|(_, bins)| bins)

@@ -89,6 +89,17 @@ impl Sample {
             values,
         }
     }
+
+    /// What it takes in memory at most, about.
+    pub fn bytes(&self) -> usize {
+        const FIXED: usize = 256;
+        let metric = &self.metric;
+        let dimensions = metric.dimensions.iter();
+        let dimensions: usize = dimensions
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        FIXED + metric.namespace.len() + metric.name.len() + dimensions + self.values.bytes()
+    }
 }
 
 macro_rules! units {

@@ -47,7 +47,10 @@ const OPEN_MAX: usize = 2_000_000;
 const KNOWN_MAX: usize = 1_100_000;
 
 /// Rows that one batch writes at most.
-const BATCH_ROWS_MAX: usize = 50_000;
+const BATCH_ROWS_MAX: usize = 30_000;
+
+/// Bytes of a batch beyond which it is committed: names may be long.
+const BATCH_BYTES: usize = 32 << 20;
 
 /// What was not kept, since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -183,7 +186,7 @@ impl Metrics {
 
     /// Whether so much waits that it should be committed.
     pub fn is_full(&self) -> bool {
-        self.dirty + self.batch.len() >= BATCH_ROWS_MAX
+        self.dirty + self.batch.len() >= BATCH_ROWS_MAX || self.batch.bytes() >= BATCH_BYTES
     }
 
     /// Writes everything that was added or changed.
