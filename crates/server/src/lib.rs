@@ -16,6 +16,7 @@ mod connections;
 mod console;
 mod deliveries;
 mod disk_space;
+mod embedded_metrics;
 mod endpoints;
 mod events;
 mod front;
@@ -31,7 +32,6 @@ mod log_writer;
 mod logs;
 #[allow(dead_code, reason = "its counts are read by /metrics next")]
 mod metric_writer;
-#[allow(dead_code, reason = "the observers that read all of it follow")]
 mod observers;
 mod otlp;
 mod performer;

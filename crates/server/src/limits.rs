@@ -19,6 +19,8 @@ pub struct Limits {
     pub free_disk_bytes: u64,
     /// Whether the rates of an account of AWS hold, so that a test finds out what production would.
     pub aws_quotas: bool,
+    /// Whether metrics, logs of executions and traces are made of what happens.
+    pub is_observed: bool,
 }
 
 /// Requests that wait.
@@ -52,6 +54,7 @@ impl Default for Limits {
             activities: ACTIVITIES,
             free_disk_bytes: FREE_DISK_BYTES,
             aws_quotas: false,
+            is_observed: true,
         }
     }
 }

@@ -11,12 +11,15 @@ use stepwell_api::logs;
 use stepwell_functions::LogLine;
 use stepwell_service::{KnownTexts, LiveEvents, LogGroup, LogTarget, LogsRequest, Request};
 use stepwell_store::Error;
+use stepwell_telemetry::emf;
 use stepwell_telemetry::{
     Level, LogEvent, Logs, LogsReader, Read, Source, VALIDATION_MESSAGE, VALIDATION_STREAM,
     execution_log, stream_name,
 };
 use tokio::sync::oneshot;
 
+use crate::embedded_metrics::EmbeddedMetrics;
+use crate::metric_writer::MetricQueue;
 use crate::observers::{Commit, Observer};
 use crate::shard::{Handle, now};
 
@@ -243,6 +246,7 @@ impl LogThread {
         queue: Arc<LogQueue>,
         logs: Logs,
         handle: Handle,
+        metrics: Arc<MetricQueue>,
     ) -> std::io::Result<LogThread> {
         *lock(&queue.reader) = Some(Arc::new(logs.reader()));
         let mut writer = Writer {
@@ -251,6 +255,7 @@ impl LogThread {
             handle,
             known: BTreeMap::new(),
             known_bytes: 0,
+            embedded: EmbeddedMetrics::new(metrics),
         };
         let thread = std::thread::Builder::new()
             .name("logs".to_string())
@@ -274,6 +279,8 @@ struct Writer {
     /// Payloads of the Express executions that have not ended, by number.
     known: BTreeMap<u64, KnownTexts>,
     known_bytes: usize,
+    /// Metrics in log events.
+    embedded: EmbeddedMetrics,
 }
 
 impl Writer {
@@ -346,6 +353,7 @@ impl Writer {
 
     fn commit(&mut self) -> Result<(), Error> {
         self.logs.commit()?;
+        self.embedded.hand_over();
         *lock(&self.queue.reader) = Some(Arc::new(self.logs.reader()));
         Ok(())
     }
@@ -368,6 +376,8 @@ impl Writer {
         };
         let exports = &self.handle.instruments().exports;
         exports.log(name, &line.log_stream, line.timestamp_ms, &line.text);
+        let text = emf::without_prefix(&line.text);
+        self.embedded.read(name, text, now().as_millis());
         let event = LogEvent {
             timestamp_ms: line.timestamp_ms,
             message: line.text,
@@ -495,26 +505,7 @@ impl Writer {
             Change::DeleteStream(group, input) => {
                 empty(self.logs.delete_log_stream(group.view(), &input))?
             }
-            Change::Put(group, input) if self.handle.instruments().exports.is_on() => {
-                let (name, stream) = (input.log_group_name.clone(), input.log_stream_name.clone());
-                let events = input.log_events.clone();
-                let put = self.logs.put_log_events(group.view(), input, now_ms)?;
-                if put.is_ok() {
-                    for event in &events {
-                        let exports = &self.handle.instruments().exports;
-                        exports.log(&name, &stream, event.timestamp, &event.message);
-                    }
-                }
-                put.map(|output| {
-                    serde_json::to_vec(&output).expect("a generated shape has text keys only")
-                })
-            }
-            Change::Put(group, input) => self
-                .logs
-                .put_log_events(group.view(), input, now_ms)?
-                .map(|output| {
-                    serde_json::to_vec(&output).expect("a generated shape has text keys only")
-                }),
+            Change::Put(group, input) => self.put(&group, input, now_ms)?,
             Change::DeleteGroup { id } => {
                 self.logs.delete_group(&id)?;
                 Ok(Vec::new())
@@ -522,6 +513,42 @@ impl Writer {
         };
         self.commit()?;
         Ok(changed)
+    }
+
+    fn put(
+        &mut self,
+        group: &NamedGroup,
+        input: logs::PutLogEventsRequest,
+        now_ms: i64,
+    ) -> Result<Changed, Error> {
+        let messages = input.log_events.iter().map(|event| &event.message);
+        let with_metrics: Vec<String> = messages
+            .filter(|message| emf::may_have_metrics(message))
+            .cloned()
+            .collect();
+        let exports = &self.handle.instruments().exports;
+        let exported = exports.is_on().then(|| {
+            (
+                input.log_group_name.clone(),
+                input.log_stream_name.clone(),
+                input.log_events.clone(),
+            )
+        });
+        let done = self.logs.put_log_events(group.view(), input, now_ms)?;
+        if done.is_ok() {
+            for (name, stream, events) in exported.iter() {
+                for event in events {
+                    exports.log(name, stream, event.timestamp, &event.message);
+                }
+            }
+            let name = group.arn.split(':').nth(6).unwrap_or(&group.arn);
+            for message in with_metrics {
+                self.embedded.read(name, &message, now_ms);
+            }
+        }
+        Ok(done.map(|output| {
+            serde_json::to_vec(&output).expect("a generated shape has text keys only")
+        }))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Whoever has values puts them into a bounded queue and goes on: nobody waits for a metric. What finds no room is
 //! counted, and is itself a metric.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use stepwell_store::Error;
@@ -12,6 +12,8 @@ use stepwell_telemetry::metrics::{
 };
 use tokio::sync::oneshot;
 
+use crate::log_writer::LogQueue;
+use crate::observers::MetricsObserver;
 use crate::shard::now;
 
 /// Samples that may wait.
@@ -54,6 +56,8 @@ pub(crate) struct MetricQueue {
     has_changed: Condvar,
     /// What is committed; `None` before the thread has started.
     reader: Mutex<Option<Arc<MetricsReader>>>,
+    /// Who gives values of what has happened already.
+    sources: OnceLock<(Arc<MetricsObserver>, Arc<LogQueue>)>,
 }
 
 #[derive(Default)]
@@ -180,8 +184,19 @@ impl MetricQueue {
             .unwrap_or_else(|_| Err(Unavailable("the writer of metrics has ended".to_owned())))
     }
 
-    /// Reads that see everything given before.
+    /// Lets reads wait for the values of what was committed and logged before them.
+    pub(crate) fn await_before_reads(&self, observer: Arc<MetricsObserver>, logs: Arc<LogQueue>) {
+        // There is one server to a queue: nobody has set it before.
+        drop(self.sources.set((observer, logs)));
+    }
+
+    /// Reads that see everything given before, and what comes of everything that was acknowledged before.
     pub(crate) async fn reader(&self) -> Result<Arc<MetricsReader>, Unavailable> {
+        if let Some((observer, logs)) = self.sources.get() {
+            observer.flush().await;
+            // Logs that cannot be read give no values.
+            drop(logs.reader().await);
+        }
         let (sender, receiver) = oneshot::channel();
         self.ask(Ask::Flush(sender));
         // A writer that has ended flushes nothing; what is committed can be read all the same.

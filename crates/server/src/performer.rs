@@ -115,6 +115,7 @@ pub(crate) async fn run(
                 });
             }
             Effect::DeliveryGivenUp {
+                what,
                 target,
                 origin,
                 reason,
@@ -122,6 +123,7 @@ pub(crate) async fn run(
                 functions.handle.instruments().deliveries.given_up.add(1);
                 alarms.given_up(&origin, &target, &reason);
                 tracing::warn!(%target, %origin, "a delivery was given up: {reason}");
+                functions.observers.given_up(what);
             }
             Effect::CancelTask { execution, ticket } => in_flight.end((execution, ticket)),
             Effect::RetireFunction {

@@ -35,7 +35,7 @@ use crate::limits::{Limits, in_memory};
 use crate::log_writer::{LogQueue, LogThread};
 use crate::logs::LogOperations;
 use crate::metric_writer::{MetricQueue, MetricThread};
-use crate::observers::{Observer, Observers};
+use crate::observers::{MetricsObserver, MetricsObserverThread, Observer, Observers, Surroundings};
 use crate::otlp::{Exporter, GrpcReceiver, OtlpOptions, OtlpSenders, Receiver, SegmentSink};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::{self, Instruments};
@@ -143,6 +143,7 @@ pub struct Server {
     receiving: Receiving,
     trace_address: SocketAddr,
     metric_thread: MetricThread,
+    emission_thread: MetricsObserverThread,
     handle: Handle,
     pool: Pool,
     in_flight: Arc<InFlight>,
@@ -217,12 +218,16 @@ impl Server {
         let (effects, released) = mpsc::channel(EFFECTS_MAX);
         let in_flight = Arc::new(InFlight::default());
         let live = Arc::new(Live::new());
-        let observers = Observers::new(vec![
-            // One line for each observer.
-            Arc::clone(&live) as Arc<dyn Observer>,
-            Arc::clone(&logs) as Arc<dyn Observer>,
-            Arc::clone(&traces) as Arc<dyn Observer>,
-        ]);
+        let emission = Arc::new(MetricsObserver::new());
+        metrics.await_before_reads(Arc::clone(&emission), Arc::clone(&logs));
+        // One line for each observer: what answers a page, and what telemetry is made of.
+        let mut all = vec![Arc::clone(&live) as Arc<dyn Observer>];
+        if options.limits.is_observed {
+            all.push(Arc::clone(&logs) as Arc<dyn Observer>);
+            all.push(Arc::clone(&traces) as Arc<dyn Observer>);
+            all.push(Arc::clone(&emission) as Arc<dyn Observer>);
+        }
+        let observers = Observers::new(all);
         let run = Run::new(
             shard,
             settings,
@@ -237,10 +242,19 @@ impl Server {
         // Before anything is begun: a disk that is low at the start is known.
         let disk = DiskSpace::new(options.data.clone(), options.limits.free_disk_bytes);
         disk.look(handle.standing());
-        let log_thread = log_thread(&options.data, &logs, &handle)?;
+        let log_thread = log_thread(&options.data, &logs, &handle, &metrics)?;
         let trace_thread = trace_thread(&options.data, &traces, &handle)?;
         let (metric_thread, alarms) = metric_thread(&options, &metrics)?;
         runtime.spawn(alarms.clone().hand_over(handle.clone()));
+        let emission_thread = emission_thread(
+            emission,
+            Surroundings {
+                handle: handle.clone(),
+                metrics: Arc::clone(&metrics),
+                concurrency: Arc::clone(observers.concurrency()),
+                open_executions_max: options.limits.open_executions,
+            },
+        )?;
         let integrations = integrations(&options, address);
         let functions = Functions {
             handle: handle.clone(),
@@ -346,6 +360,7 @@ impl Server {
             receiving,
             trace_address,
             metric_thread,
+            emission_thread,
             handle,
             pool,
             in_flight,
@@ -435,6 +450,7 @@ impl Server {
         self.log_thread.stop();
         self.receiving.stop();
         self.trace_thread.stop();
+        self.emission_thread.stop();
         self.metric_thread.stop();
         if let Some((ends, exporter)) = self.exporter {
             let _ = ends.send(true);
@@ -490,7 +506,12 @@ fn raise_descriptors(connections: u64) {
 }
 
 /// Opens the logs of the groups that exist and starts to write.
-fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<LogThread, Error> {
+fn log_thread(
+    data: &Path,
+    queue: &Arc<LogQueue>,
+    handle: &Handle,
+    metrics: &Arc<MetricQueue>,
+) -> Result<LogThread, Error> {
     let groups = handle.reader().log_group_ids()?;
     let store = open_store(&data.join("telemetry"))?;
     handle.instruments().watch_store("telemetry", store.watch());
@@ -499,8 +520,21 @@ fn log_thread(data: &Path, queue: &Arc<LogQueue>, handle: &Handle) -> Result<Log
         stepwell_telemetry::Limits::default(),
         |id| groups.iter().any(|group| group == id),
     )?;
-    LogThread::start(Arc::clone(queue), logs, handle.clone()).map_err(|cause| Error::System {
-        action: "start the thread that writes logs".to_string(),
+    LogThread::start(Arc::clone(queue), logs, handle.clone(), Arc::clone(metrics)).map_err(
+        |cause| Error::System {
+            action: "start the thread that writes logs".to_string(),
+            cause,
+        },
+    )
+}
+
+/// Starts to make metrics of what happens.
+fn emission_thread(
+    observer: Arc<MetricsObserver>,
+    around: Surroundings,
+) -> Result<MetricsObserverThread, Error> {
+    MetricsObserverThread::start(observer, around).map_err(|cause| Error::System {
+        action: "start the thread that makes metrics".to_string(),
         cause,
     })
 }

@@ -381,8 +381,11 @@ impl Run {
             let events = committed.events.iter().map(|live| live.events.len()).sum();
             let shard = &self.handle.instruments.shard;
             shard.happened(events, committed.events.len());
-            self.observers
-                .committed(committed.events, committed.events_bytes);
+            self.observers.committed(
+                committed.events,
+                committed.events_bytes,
+                committed.open_executions,
+            );
             *published = snapshot;
         }
         // After the snapshot and before the answers: who was answered finds no older function.

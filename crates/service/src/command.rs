@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use stepwell_api::catalogue::Naming;
 
@@ -369,6 +370,26 @@ impl From<logs::Error> for Refusal {
     }
 }
 
+/// What a delivery was that has been given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GivenUp {
+    /// An event that was queued for a function.
+    Event {
+        function_arn: String,
+        /// Whether any attempt was made.
+        was_tried: bool,
+    },
+    /// The dead letter of such an event.
+    DeadLetter {
+        function_arn: String,
+    },
+    /// The record of such an event for a destination.
+    Record {
+        function_arn: String,
+    },
+    Other,
+}
+
 /// Something to do in the world, released only after its cause is durable.
 #[derive(Debug)]
 pub enum Effect {
@@ -379,8 +400,9 @@ pub enum Effect {
     Deliver(Box<DeliveryCall>),
     /// Ask for a token, and give the outcome back as [`EventsRequest::EndAuthorization`].
     AuthorizeConnection(Box<Authorization>),
-    /// A delivery has ended without success: for people.
+    /// A delivery has ended without success: for people, and for who counts them.
     DeliveryGivenUp {
+        what: GivenUp,
         target: String,
         /// Who had sent it.
         origin: String,
@@ -601,6 +623,8 @@ pub struct Committed {
     pub events: Vec<LiveEvents>,
     /// About how much memory `events` hold.
     pub events_bytes: usize,
+    /// Standard executions that have not ended, children of map runs left out.
+    pub open_executions: u64,
     /// Whether rows have changed.
     pub has_written: bool,
 }
@@ -626,6 +650,8 @@ pub struct ExecutionFacts {
     pub redrives: Redrives,
     /// `X-Amzn-Trace-Id` that its start came with.
     pub trace_header: Option<String>,
+    /// Bytes that its events and their payloads have taken while it was in memory: all of them if it is Express.
+    pub stored_bytes: AtomicU64,
 }
 
 impl ExecutionFacts {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stepwell_engine::Identity;
 use stepwell_store::Error;
@@ -59,6 +60,10 @@ impl Shard {
         {
             return Ok(Arc::clone(&kept.facts));
         }
+        let stored_bytes = resident
+            .facts
+            .as_ref()
+            .map_or(0, |kept| kept.facts.stored_bytes.load(Ordering::Relaxed));
         let row = &resident.row;
         let identity = Arc::clone(&row.execution.identity);
         let facts = Arc::new(ExecutionFacts {
@@ -72,6 +77,7 @@ impl Shard {
             }),
             redrives,
             trace_header: row.trace_header.clone(),
+            stored_bytes: AtomicU64::new(stored_bytes),
         });
         resident.facts = Some(KeptFacts {
             facts: Arc::clone(&facts),

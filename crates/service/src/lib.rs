@@ -53,9 +53,9 @@ pub use alarms::{AlarmAction, AlarmEvent, AlarmTransition};
 pub use command::{
     Answer, Answered, Authorization, BusEvent, CallStyle, Command, Committed, DeliveryAction,
     DeliveryCall, DeliveryOutcome, Effect, EventInvocation, EventsRequest, ExecutionFacts,
-    FunctionCall, FunctionCode, FunctionReply, HttpCall, IamRequest, LambdaRequest, LiveEvents,
-    LogTarget, LogsRequest, LostTask, MachineFacts, MapRunPlace, Message, Refusal, Request,
-    RequestId, SchedulerRequest, Settings, TakenTask, TaskOutcome, TokenCall, UnknownRole,
+    FunctionCall, FunctionCode, FunctionReply, GivenUp, HttpCall, IamRequest, LambdaRequest,
+    LiveEvents, LogTarget, LogsRequest, LostTask, MachineFacts, MapRunPlace, Message, Refusal,
+    Request, RequestId, SchedulerRequest, Settings, TakenTask, TaskOutcome, TokenCall, UnknownRole,
     WebhookCall, XrayRequest,
 };
 pub use deliveries::{Delivery, RetryPolicy, Unawaited, unawaited, unawaited_outcome};
@@ -66,15 +66,15 @@ pub use gateway::urls::UrlRequest;
 pub use gateway::{ApiDocument, GatewayAnswer, GatewayRefusal, GatewayRequest, NewStage};
 pub use integration::ServiceCall;
 pub use quotas::Quotas;
-pub use reader::{KnownTexts, Read, Reader};
+pub use reader::{KnownTexts, Read, Reader, ResourceCounts};
 pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
 pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow, StageRow};
 pub use rows::log_group::LogGroup;
 pub use rows::tracing::SamplingRuleRow;
 pub use shard::Shard;
 pub use stepwell_engine::{
-    Body, Definition, Details, Diagnostic, Event, EventId, MachineKind, Payload, Severity,
-    StateKind, Ticket, Timestamp,
+    Body, Definition, Details, Diagnostic, Event, EventId, Identity, MachineKind, Mode, Payload,
+    Severity, StateKind, Ticket, Timestamp,
 };
 pub use test_state::{OpenTest, Tested, test_state};
 pub use tracing::{Asked, DEFAULT_RULE, Sampler, default_rule, segment_id};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sha2::{Digest, Sha256};
 use stepwell_api::catalogue::Service;
@@ -487,6 +488,7 @@ impl Shard {
         }
         self.let_idle_executions_go();
         self.released.events_bytes = std::mem::take(&mut self.released_bytes);
+        self.released.open_executions = self.counts.open_executions();
         Ok(std::mem::take(&mut self.released))
     }
 
@@ -530,7 +532,10 @@ impl Shard {
     }
 
     pub(crate) fn release_events(&mut self, events: LiveEvents) {
-        self.released_bytes += events.events.iter().map(event_bytes).sum::<usize>();
+        let bytes = events.events.iter().map(event_bytes).sum::<usize>();
+        self.released_bytes += bytes;
+        let stored_bytes = &events.execution.stored_bytes;
+        stored_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.released.events.push(events);
     }
 

@@ -144,6 +144,8 @@ pub enum Workload {
     Costs,
     /// Functions: runs of tasks, warm calls, cold starts, deployed functions, edits
     Functions,
+    /// What is seen of everything, and what seeing it costs the engine: the same load with telemetry and without
+    Telemetry,
     /// Every workload, one after the other
     All,
 }
@@ -151,7 +153,7 @@ pub enum Workload {
 impl Workload {
     /// The workloads that one stands for.
     pub fn all(&self) -> &[Workload] {
-        const ALL: [Workload; 11] = [
+        const ALL: [Workload; 12] = [
             Workload::Transitions,
             Workload::Start,
             Workload::Latency,
@@ -163,6 +165,7 @@ impl Workload {
             Workload::Recovery,
             Workload::Costs,
             Workload::Functions,
+            Workload::Telemetry,
         ];
         if *self == Workload::All {
             &ALL
@@ -185,6 +188,7 @@ impl Workload {
             Workload::Recovery => "recovery",
             Workload::Costs => "costs",
             Workload::Functions => "functions",
+            Workload::Telemetry => "telemetry",
             Workload::All => "all",
         }
     }
@@ -421,11 +425,20 @@ pub struct Serve {
     /// What the server logs: error, warn, info, debug, or as in stepwell_server=debug [default: STEPWELL_LOG, else warn]
     #[arg(long, value_name = "LEVELS")]
     pub log: Option<String>,
+    /// Metrics, logs of executions and traces of what happens: made, or not
+    #[arg(long, value_enum, default_value_t = Telemetry::On)]
+    pub telemetry: Telemetry,
     #[command(flatten)]
     pub inspection: Inspect,
     /// Port of the daemon of X-Ray on the loopback interface; without it 2000, or another one if that is in use
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub xray_port: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Telemetry {
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,12 +8,14 @@
 //! Read first: [`execution_log`], then [`Logs::append`].
 
 pub mod alarms;
+pub mod emf;
 mod execution_log;
 pub mod exposition;
 mod filter_pattern;
 mod logs;
 pub mod metrics;
 pub mod otlp;
+pub mod projection;
 mod traces;
 
 pub use execution_log::{

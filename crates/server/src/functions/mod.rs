@@ -119,6 +119,8 @@ impl Functions {
         // What the caller named may be a name alone.
         invocation.function_arn = prepared.invoked_arn.clone();
         let packages = Arc::clone(&prepared.packages);
+        let function = &prepared.configuration.function_name;
+        let going_on = self.observers.concurrency().begin(function);
         let invoked = self
             .pool
             .invoke_unless(&prepared.configuration, packages, invocation, revoked)
@@ -133,6 +135,7 @@ impl Functions {
                 trace_header,
                 asked,
                 asynchronous,
+                concurrency: going_on.at_begin(),
                 outcome,
             });
         }

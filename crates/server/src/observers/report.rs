@@ -5,6 +5,7 @@ use stepwell_service::Timestamp;
 
 /// An invocation of a function that has ended, or was refused.
 #[derive(Debug)]
+#[allow(dead_code, reason = "what only traces read comes with them")]
 pub(crate) struct InvocationReport {
     pub(crate) request_id: String,
     /// What ran: name, ARN, version, memory.
@@ -21,6 +22,8 @@ pub(crate) struct InvocationReport {
     pub(crate) asked: Timestamp,
     /// Set if it was taken from the queue of events.
     pub(crate) asynchronous: Option<Asynchronous>,
+    /// Invocations of the function, and of all functions, when it began.
+    pub(crate) concurrency: (u32, u32),
     pub(crate) outcome: Outcome,
 }
 
@@ -34,6 +37,7 @@ pub(crate) struct Asynchronous {
 
 /// How an invocation went.
 #[derive(Debug)]
+#[allow(dead_code, reason = "what only traces read comes with them")]
 pub(crate) enum Outcome {
     /// The function ran.
     Ran {

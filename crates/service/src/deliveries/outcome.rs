@@ -8,9 +8,13 @@ use stepwell_engine::Timestamp;
 use stepwell_store::Error;
 
 use super::{RetryPolicy, Target, config_of, derived, new_row, row_of};
-use crate::command::{BusEvent, DeliveryOutcome, Effect, FunctionReply, Message};
+use crate::command::{BusEvent, DeliveryOutcome, Effect, FunctionReply, GivenUp, Message};
 use crate::rows::delivery::{DeadLetterRow, DeliveryRow, EventInvokeRow, Stage};
 use crate::shard::{Done, Shard};
+
+/// What follows from a delivery, as its origin calls it.
+const DEAD_LETTER: &str = "dead letter";
+const RECORD: &str = "destination";
 
 /// AWS: function errors are retried twice if the configuration does not say otherwise.
 pub(crate) const RETRIES_DEFAULT: u32 = 2;
@@ -210,7 +214,15 @@ impl Shard {
         row: &DeliveryRow,
         exhausted: Exhausted,
     ) -> Done<()> {
+        let what = match &row.stage {
+            Stage::Invoke { .. } => GivenUp::Event {
+                function_arn: row.target.clone(),
+                was_tried: row.answered > 0 || row.unreached > 0,
+            },
+            Stage::Bring { .. } => given_up(&row.origin),
+        };
         self.release_effect(Effect::DeliveryGivenUp {
+            what,
             target: row.target.clone(),
             origin: row.origin.clone(),
             reason: format!("{}: {}", exhausted.code, exhausted.message),
@@ -285,7 +297,7 @@ impl Shard {
             ..Message::default()
         };
         let payload = self.payload_of(number)?;
-        self.follow(now, row, target, payload, message, "dead letter")
+        self.follow(now, row, target, payload, message, DEAD_LETTER)
     }
 
     /// AWS: the record of an asynchronous invocation ("Capturing records of Lambda asynchronous invocations").
@@ -340,7 +352,7 @@ impl Shard {
             event: Some(event),
             ..Message::default()
         };
-        self.follow(now, row, destination, record, message, "destination")
+        self.follow(now, row, destination, record, message, RECORD)
     }
 
     /// Queues what follows from a delivery that ends in this commit, so that a full queue does not keep it.
@@ -360,6 +372,7 @@ impl Shard {
                 Some(_) => super::NotTaken::TooLarge(payload.len()),
             };
             self.release_effect(Effect::DeliveryGivenUp {
+                what: given_up(&origin),
                 target,
                 origin,
                 reason: reason.to_string(),
@@ -403,6 +416,21 @@ impl Shard {
 }
 
 /// AWS: records name the qualifier, `$LATEST` too.
+/// What a delivery is that has this origin, as [`Shard::follow`] writes it.
+fn given_up(origin: &str) -> GivenUp {
+    let of = |what: &str| {
+        let arn = origin.strip_prefix(what)?.strip_prefix(" of ")?;
+        matches!(Target::parse(arn), Some(Target::Function(_))).then(|| arn.to_string())
+    };
+    if let Some(function_arn) = of(DEAD_LETTER) {
+        GivenUp::DeadLetter { function_arn }
+    } else if let Some(function_arn) = of(RECORD) {
+        GivenUp::Record { function_arn }
+    } else {
+        GivenUp::Other
+    }
+}
+
 fn qualified(arn: &str) -> String {
     match FunctionArn::parse(arn) {
         Ok(arn) if arn.qualifier().is_none() => arn.with_qualifier("$LATEST").to_string(),

@@ -1,12 +1,13 @@
 //! Events that have just become durable, as the API shows them.
 
 use stepwell_api::states::HistoryEvent;
-use stepwell_engine::Body;
+use stepwell_engine::{Body, Event, EventId};
 use stepwell_store::Error;
 
 use super::Reader;
 use crate::command::{LiveEvents, LogTarget};
 use crate::history::{self, Surroundings, Texts};
+use crate::rows::history::event_at;
 
 /// The payloads of an execution whose history has no rows, by the event that stores each.
 #[derive(Debug, Default)]
@@ -61,6 +62,11 @@ impl Reader {
             .filter(|event| is_wanted(history::type_of(&event.details)))
             .map(|event| history::wire(event, texts, &around))
             .collect())
+    }
+
+    /// One event of an execution whose history has rows.
+    pub fn event(&self, number: u64, id: EventId) -> Result<Option<Event>, Error> {
+        event_at(&self.snapshot, number, id)
     }
 }
 

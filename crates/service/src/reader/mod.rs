@@ -15,6 +15,7 @@ mod log_groups;
 mod machines;
 mod map_runs;
 mod page;
+mod resources;
 mod schedules;
 mod sessions;
 mod tracing;
@@ -23,6 +24,7 @@ mod versions;
 use std::sync::Arc;
 
 pub use live::KnownTexts;
+pub use resources::ResourceCounts;
 
 use stepwell_api::arn::ExecutionArn;
 use stepwell_engine::{MachineKind, Timestamp};

@@ -63,6 +63,12 @@ fn segment_with(
         .transpose()
 }
 
+/// One event, if its history has it.
+pub(crate) fn event_at(rows: &dyn Rows, number: u64, id: EventId) -> Result<Option<Event>, Error> {
+    let found = segment_with(rows, number, id, &|other| other == id)?;
+    Ok(found.and_then(|mut events| events.pop()))
+}
+
 fn row_with(rows: &dyn Rows, number: u64, id: EventId) -> Result<Option<Row>, Error> {
     // Most payloads are asked for by the first event of a row, and a get costs half a scan of cold rows, or next to nothing.
     let first = history_key(number, id);

@@ -9,7 +9,7 @@ use stepwell_api::{scheduler, states};
 use stepwell_engine::Timestamp;
 
 use super::invalid;
-use crate::command::{BusEvent, Effect, Message, Refusal, Request, Settings};
+use crate::command::{BusEvent, Effect, GivenUp, Message, Refusal, Request, Settings};
 use crate::deliveries::{Delivery, RetryPolicy, Target};
 use crate::events::{PublishedEvent, bus_in, find_bus};
 use crate::shard::{Done, Shard, Stop};
@@ -220,6 +220,7 @@ impl Shard {
         let (target, origin) = (delivery.target.clone(), delivery.origin.clone());
         if let Err(refused) = self.deliver(now, entropy, delivery)? {
             self.release_effect(Effect::DeliveryGivenUp {
+                what: GivenUp::Other,
                 target,
                 origin,
                 reason: refused.to_string(),
@@ -230,6 +231,7 @@ impl Shard {
 
     fn tell(&mut self, target: &scheduler::Target, fired: &Fired, reason: &str) -> Done<()> {
         self.release_effect(Effect::DeliveryGivenUp {
+            what: GivenUp::Other,
             target: target.arn.clone(),
             origin: fired.schedule_arn.clone(),
             reason: reason.to_string(),

@@ -1,8 +1,5 @@
 //! What the benchmarks are made of: servers, load generators, the machine's own limits, and a file a workload.
 
-#[allow(dead_code, reason = "the workload of all telemetry calls it")]
-pub mod traces;
-
 pub mod bare;
 pub mod costs;
 pub mod definitions;
@@ -20,3 +17,5 @@ pub mod sleepers;
 pub mod starts;
 pub mod table;
 pub mod tasks;
+pub mod telemetry;
+pub mod traces;

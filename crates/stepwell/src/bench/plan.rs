@@ -26,6 +26,11 @@ pub struct Plan {
 impl Plan {
     /// A server on an empty store of its own.
     pub fn serve(&self, name: &str) -> anyhow::Result<Server> {
+        self.serve_with(name, &[])
+    }
+
+    /// The same with more arguments of `serve`.
+    pub fn serve_with(&self, name: &str, arguments: &[&str]) -> anyhow::Result<Server> {
         let data = self.data(name);
         match fs::remove_dir_all(&data) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
@@ -33,12 +38,12 @@ impl Plan {
             }
             _ => {}
         }
-        Server::start(&self.place, &self.program, &data)
+        Server::start(&self.place, &self.program, &data, arguments)
     }
 
     /// The same server again, on what it left.
     pub fn serve_again(&self, name: &str) -> anyhow::Result<Server> {
-        Server::start(&self.place, &self.program, &self.data(name))
+        Server::start(&self.place, &self.program, &self.data(name), &[])
     }
 
     /// Ends a server and removes its store.

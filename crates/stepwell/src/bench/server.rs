@@ -55,9 +55,14 @@ pub struct Server {
 impl Server {
     /// Starts `program` on a free port of 127.0.0.1, with its data in `data`; returns once calls are answered.
     ///
-    /// - `place`: no server is in it.
+    /// - `place`: no server is in it. `arguments`: further ones of `serve`.
     /// - What it writes to standard error is added to the file `DATA.log`.
-    pub fn start(place: &Place, program: &Path, data: &Path) -> anyhow::Result<Server> {
+    pub fn start(
+        place: &Place,
+        program: &Path,
+        data: &Path,
+        arguments: &[&str],
+    ) -> anyhow::Result<Server> {
         let log_path = data.with_extension("log");
         let log = File::options().create(true).append(true).open(&log_path)?;
         let mut occupied = place.lock();
@@ -67,6 +72,7 @@ impl Server {
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(["--stop-within", "5"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -102,7 +108,6 @@ impl Server {
     }
 
     /// Where it takes segments of X-Ray; a release that does not say has none.
-    #[allow(dead_code, reason = "the workload of all telemetry asks for it")]
     pub fn daemon(&self) -> Option<&str> {
         self.daemon.as_deref()
     }

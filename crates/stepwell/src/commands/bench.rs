@@ -11,7 +11,7 @@ use crate::{
     arguments::{Bench, Workload},
     bench::{
         costs, express, functions, histories, machine, maps, plan::Plan, recovery, server::Place,
-        sleepers, starts, table::Table, tasks,
+        sleepers, starts, table::Table, tasks, telemetry,
     },
     interrupt, terminal,
 };
@@ -78,6 +78,7 @@ fn measure(workload: Workload, plan: &Plan, table: &mut Table) -> anyhow::Result
         Workload::Sleepers => sleepers::run(plan, table),
         Workload::Tasks => tasks::run(plan, table),
         Workload::Functions => functions::run(plan, table),
+        Workload::Telemetry => telemetry::run(plan, table),
         Workload::All => unreachable!("it has been taken apart"),
     }
 }

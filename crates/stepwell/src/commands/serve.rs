@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     Verdict,
-    arguments::{LostTask, Roles, Sandbox, Serve},
+    arguments::{LostTask, Roles, Sandbox, Serve, Telemetry},
     configuration::Configuration,
     embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, otlp, server_log, terminal,
@@ -23,6 +23,7 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     };
     configuration.limits.aws_quotas |= arguments.aws_quotas;
     otlp::of_environment(&mut configuration.otlp, |name| std::env::var(name).ok())?;
+    configuration.limits.is_observed = arguments.telemetry == Telemetry::On;
     // Room for the one message that is ever sent.
     let (ask, asked) = mpsc::sync_channel(1);
     interrupt::on_interrupt(move || {

@@ -1,0 +1,86 @@
+//! What happens, as the metrics that AWS makes of it.
+//!
+//! Values are gathered by metric and minute: the store gets one [`Sample`] of each about once a second, however much
+//! happened. What is gathered and not yet given to the store is lost with the process.
+
+mod attempts;
+mod gather;
+mod lambda;
+mod states;
+
+pub use attempts::{ATTEMPTS_MAX, Ancestor, History};
+pub use gather::{Gathered, SUBJECTS_MAX};
+pub use lambda::{EventOutcome, Invoked, Lambda};
+pub use states::{Change, Ended, Execution, States, Work, WorkEnded};
+
+#[cfg(test)]
+mod tests;
+
+use crate::metrics::Sample;
+
+/// Everything that AWS's metrics are made of here.
+#[derive(Default)]
+pub struct Projection {
+    gathered: Gathered,
+    states: States,
+    lambda: Lambda,
+}
+
+impl Projection {
+    /// Something happened to an execution. See [`States::change`].
+    pub fn change(
+        &mut self,
+        execution: &Execution<'_>,
+        at: states::At,
+        change: &Change<'_>,
+        history: &mut dyn History,
+    ) {
+        self.states
+            .change(&mut self.gathered, execution, at, change, history);
+    }
+
+    /// An invocation of a function has ended.
+    pub fn invoked(&mut self, invoked: &Invoked<'_>) {
+        self.lambda.invoked(&mut self.gathered, invoked);
+    }
+
+    /// An event that was queued for a function has come, or has gone without success.
+    pub fn event(&mut self, function: &str, timestamp_ms: i64, outcome: EventOutcome) {
+        self.lambda
+            .event(&mut self.gathered, function, timestamp_ms, outcome);
+    }
+
+    /// Invocations that run just now: by name of the function, and all.
+    pub fn running<'f>(
+        &mut self,
+        timestamp_ms: i64,
+        functions: impl IntoIterator<Item = (&'f str, u32)>,
+        all: u32,
+    ) {
+        self.lambda
+            .running(&mut self.gathered, timestamp_ms, functions, all);
+    }
+
+    /// A value of a metric that has one only now and then.
+    pub fn gauge(&mut self, gauge: &Gauge<'_>, timestamp_ms: i64, value: f64) {
+        self.gathered.gauge(gauge, timestamp_ms, value);
+    }
+
+    /// What was gathered since the last call.
+    pub fn take(&mut self) -> Vec<Sample> {
+        let samples = self.gathered.take();
+        if self.gathered.forgot() {
+            self.states.forget();
+            self.lambda.forget();
+        }
+        samples
+    }
+
+    /// Attempts that were forgotten because too many were open: their times are missing if their history is.
+    pub fn forgotten_attempts(&self) -> u64 {
+        self.states.forgotten()
+    }
+}
+
+pub use gather::Gauge;
+pub use states::At;

@@ -1,0 +1,360 @@
+//! Metrics of namespace `AWS/States`.
+//!
+//! AWS: "Monitoring Step Functions metrics using CloudWatch"
+//! (docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::attempts::{Attempt, Attempts, History, OwnedWork, WorkKind};
+use super::gather::{Gathered, Subject, Table};
+use crate::metrics::Unit::{Bytes, Count, Megabytes, Milliseconds};
+
+/// AWS: Express executions are charged by 100 ms and by 64 MB.
+const BILLED_MS: i64 = 100;
+const BILLED_BYTES: u64 = 64 << 20;
+
+const EXECUTIONS: Table = Table {
+    namespace: "AWS/States",
+    metrics: &[
+        ("ExecutionsStarted", Count),
+        ("ExecutionsSucceeded", Count),
+        ("ExecutionsFailed", Count),
+        ("ExecutionsAborted", Count),
+        ("ExecutionsTimedOut", Count),
+        ("ExecutionTime", Milliseconds),
+        ("ExecutionsRedriven", Count),
+        ("RedrivenExecutionsSucceeded", Count),
+        ("RedrivenExecutionsFailed", Count),
+        ("RedrivenExecutionsAborted", Count),
+        ("RedrivenExecutionsTimedOut", Count),
+        ("ExpressExecutionBilledDuration", Milliseconds),
+        ("ExpressExecutionBilledMemory", Megabytes),
+        ("ExpressExecutionMemory", Bytes),
+    ],
+};
+const STARTED: usize = 0;
+/// The first of the four ways to end, in the order of [`Ended`].
+const ENDED: usize = 1;
+const TIME: usize = 5;
+const REDRIVEN: usize = 6;
+const REDRIVEN_ENDED: usize = 7;
+const BILLED_DURATION: usize = 11;
+const BILLED_MEMORY: usize = 12;
+const MEMORY: usize = 13;
+
+const ACTIVITIES: Table = Table {
+    namespace: "AWS/States",
+    metrics: &[
+        ("ActivitiesScheduled", Count),
+        ("ActivitiesStarted", Count),
+        ("ActivitiesSucceeded", Count),
+        ("ActivitiesFailed", Count),
+        ("ActivitiesTimedOut", Count),
+        ("ActivityScheduleTime", Milliseconds),
+        ("ActivityRunTime", Milliseconds),
+        ("ActivityTime", Milliseconds),
+        ("ActivitiesHeartbeatTimedOut", Count),
+    ],
+};
+const FUNCTIONS: Table = Table {
+    namespace: "AWS/States",
+    metrics: &[
+        ("LambdaFunctionsScheduled", Count),
+        ("LambdaFunctionsStarted", Count),
+        ("LambdaFunctionsSucceeded", Count),
+        ("LambdaFunctionsFailed", Count),
+        ("LambdaFunctionsTimedOut", Count),
+        ("LambdaFunctionScheduleTime", Milliseconds),
+        ("LambdaFunctionRunTime", Milliseconds),
+        ("LambdaFunctionTime", Milliseconds),
+    ],
+};
+const INTEGRATIONS: Table = Table {
+    namespace: "AWS/States",
+    metrics: &[
+        ("ServiceIntegrationsScheduled", Count),
+        ("ServiceIntegrationsStarted", Count),
+        ("ServiceIntegrationsSucceeded", Count),
+        ("ServiceIntegrationsFailed", Count),
+        ("ServiceIntegrationsTimedOut", Count),
+        ("ServiceIntegrationScheduleTime", Milliseconds),
+        ("ServiceIntegrationRunTime", Milliseconds),
+        ("ServiceIntegrationTime", Milliseconds),
+    ],
+};
+const WORK_SCHEDULED: usize = 0;
+const WORK_STARTED: usize = 1;
+const WORK_SUCCEEDED: usize = 2;
+const WORK_FAILED: usize = 3;
+const WORK_TIMED_OUT: usize = 4;
+const SCHEDULE_TIME: usize = 5;
+const RUN_TIME: usize = 6;
+const WORK_TIME: usize = 7;
+/// Of activities alone.
+const HEARTBEAT_TIMED_OUT: usize = 8;
+
+/// The execution that something happens to.
+#[derive(Debug, Clone, Copy)]
+pub struct Execution<'e> {
+    pub number: u64,
+    /// With the label if it is a map run's child. AWS: children report under the labelled ARN.
+    pub state_machine_arn: &'e str,
+    pub version_arn: Option<&'e str>,
+    pub alias_arn: Option<&'e str>,
+    pub is_express: bool,
+    pub started_ms: i64,
+    pub redrive_count: u32,
+    /// Bytes that its events and payloads have taken so far.
+    pub stored_bytes: u64,
+}
+
+/// Where in its history something happens.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    pub event: u64,
+    pub previous: u64,
+    pub timestamp_ms: i64,
+}
+
+/// What happens. Every history event that no metric is made of is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change<'e> {
+    Started,
+    Redriven,
+    Ended(Ended),
+    Scheduled(Work<'e>),
+    WorkStarted,
+    /// `.waitForTaskToken` and `.sync`: the call is made, and the task goes on.
+    WorkSubmitted,
+    WorkEnded(WorkEnded),
+}
+
+/// How an execution ends. AWS: one that timed out does not count as failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Succeeded,
+    Failed,
+    Aborted,
+    TimedOut,
+}
+
+/// What a task has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work<'e> {
+    /// ARN of the activity.
+    Activity(&'e str),
+    /// ARN of the function, where the task names it as its resource.
+    Function(&'e str),
+    /// Every other task: as its events say it, such as `lambda` and `invoke`.
+    Integration {
+        resource_type: &'e str,
+        resource: &'e str,
+    },
+}
+
+impl Work<'_> {
+    /// Kind and the ARN that is the dimension.
+    pub fn owned(self) -> OwnedWork {
+        let (kind, arn) = match self {
+            Work::Activity(arn) => (WorkKind::Activity, Arc::from(arn)),
+            Work::Function(arn) => (WorkKind::Function, Arc::from(arn)),
+            Work::Integration {
+                resource_type,
+                resource,
+            } => (
+                WorkKind::Integration,
+                format!("arn:aws:states:::{resource_type}:{resource}").into(),
+            ),
+        };
+        OwnedWork { kind, arn }
+    }
+}
+
+/// How an attempt of a task ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkEnded {
+    Succeeded,
+    Failed,
+    TimedOut,
+    HeartbeatTimedOut,
+}
+
+/// The projection of executions.
+#[derive(Default)]
+pub struct States {
+    machines: BTreeMap<Box<str>, Subject>,
+    works: [BTreeMap<Arc<str>, Subject>; 3],
+    attempts: Attempts,
+}
+
+impl States {
+    /// - `history`: asked where the beginning of an attempt is not known any more.
+    pub(super) fn change(
+        &mut self,
+        gathered: &mut Gathered,
+        execution: &Execution<'_>,
+        at: At,
+        change: &Change<'_>,
+        history: &mut dyn History,
+    ) {
+        match change {
+            Change::Started => self.each_machine(gathered, execution, |gathered, machine| {
+                gathered.add(machine, STARTED, at.timestamp_ms, 1.0);
+            }),
+            Change::Redriven => self.each_machine(gathered, execution, |gathered, machine| {
+                gathered.add(machine, REDRIVEN, at.timestamp_ms, 1.0);
+            }),
+            Change::Ended(ended) => self.ended(gathered, execution, at, *ended),
+            Change::Scheduled(work) => {
+                let OwnedWork { kind, arn } = work.owned();
+                let subject = self.work(gathered, kind, &arn);
+                gathered.add(subject, WORK_SCHEDULED, at.timestamp_ms, 1.0);
+                let attempt = Attempt {
+                    kind,
+                    arn,
+                    scheduled_ms: at.timestamp_ms,
+                    started_ms: None,
+                };
+                self.attempts.begin(execution.number, at.event, attempt);
+            }
+            Change::WorkStarted => {
+                let number = execution.number;
+                if let Some(mut attempt) = self.attempts.take(number, at.previous, history) {
+                    let subject = self.work(gathered, attempt.kind, &attempt.arn);
+                    gathered.add(subject, WORK_STARTED, at.timestamp_ms, 1.0);
+                    let waited_ms = at.timestamp_ms - attempt.scheduled_ms;
+                    gathered.add(
+                        subject,
+                        SCHEDULE_TIME,
+                        at.timestamp_ms,
+                        milliseconds(waited_ms),
+                    );
+                    attempt.started_ms = Some(at.timestamp_ms);
+                    self.attempts.begin(number, at.event, attempt);
+                }
+            }
+            Change::WorkSubmitted => {
+                let number = execution.number;
+                if let Some(attempt) = self.attempts.take(number, at.previous, history) {
+                    self.attempts.begin(number, at.event, attempt);
+                }
+            }
+            Change::WorkEnded(ended) => {
+                let number = execution.number;
+                if let Some(attempt) = self.attempts.take(number, at.previous, history) {
+                    self.work_ended(gathered, &attempt, at.timestamp_ms, *ended);
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, gathered: &mut Gathered, execution: &Execution<'_>, at: At, ended: Ended) {
+        let ms = at.timestamp_ms;
+        let took_ms = (ms - execution.started_ms).max(0);
+        self.each_machine(gathered, execution, |gathered, machine| {
+            // AWS: the metric has a sample with 0 at the end of an execution: Sum counts, SampleCount does not.
+            gathered.add(machine, STARTED, ms, 0.0);
+            gathered.add(machine, ENDED + ended as usize, ms, 1.0);
+            gathered.add(machine, TIME, ms, milliseconds(took_ms));
+            if execution.redrive_count > 0 {
+                gathered.add(machine, REDRIVEN_ENDED + ended as usize, ms, 1.0);
+            }
+            if execution.is_express {
+                let billed_ms = (took_ms.max(1) + BILLED_MS - 1) / BILLED_MS * BILLED_MS;
+                let chunks = execution.stored_bytes.div_ceil(BILLED_BYTES).max(1);
+                gathered.add(machine, BILLED_DURATION, ms, milliseconds(billed_ms));
+                gathered.add(machine, BILLED_MEMORY, ms, (chunks * 64) as f64);
+                gathered.add(machine, MEMORY, ms, execution.stored_bytes as f64);
+            }
+        });
+        self.attempts.end(execution.number);
+    }
+
+    fn work_ended(
+        &mut self,
+        gathered: &mut Gathered,
+        attempt: &Attempt,
+        ms: i64,
+        ended: WorkEnded,
+    ) {
+        let subject = self.work(gathered, attempt.kind, &attempt.arn);
+        let metric = match ended {
+            WorkEnded::Succeeded => WORK_SUCCEEDED,
+            WorkEnded::Failed => WORK_FAILED,
+            WorkEnded::HeartbeatTimedOut if attempt.kind == WorkKind::Activity => {
+                HEARTBEAT_TIMED_OUT
+            }
+            WorkEnded::TimedOut | WorkEnded::HeartbeatTimedOut => WORK_TIMED_OUT,
+        };
+        gathered.add(subject, metric, ms, 1.0);
+        if let Some(started_ms) = attempt.started_ms {
+            gathered.add(subject, RUN_TIME, ms, milliseconds(ms - started_ms));
+        }
+        gathered.add(
+            subject,
+            WORK_TIME,
+            ms,
+            milliseconds(ms - attempt.scheduled_ms),
+        );
+    }
+
+    /// The state machine, and the version and the alias that the execution was started by.
+    fn each_machine(
+        &mut self,
+        gathered: &mut Gathered,
+        execution: &Execution<'_>,
+        mut add: impl FnMut(&mut Gathered, Subject),
+    ) {
+        let arns = [
+            Some(execution.state_machine_arn),
+            execution.version_arn,
+            execution.alias_arn,
+        ];
+        for arn in arns.into_iter().flatten() {
+            let machine = match self.machines.get(arn) {
+                Some(machine) => *machine,
+                None => {
+                    let machine = gathered.subject(&EXECUTIONS, &[("StateMachineArn", arn)]);
+                    self.machines.insert(arn.into(), machine);
+                    machine
+                }
+            };
+            add(gathered, machine);
+        }
+    }
+
+    fn work(&mut self, gathered: &mut Gathered, kind: WorkKind, arn: &Arc<str>) -> Subject {
+        let known = &mut self.works[kind as usize];
+        if let Some(subject) = known.get(arn) {
+            return *subject;
+        }
+        let (table, dimension) = match kind {
+            WorkKind::Activity => (&ACTIVITIES, "ActivityArn"),
+            WorkKind::Function => (&FUNCTIONS, "LambdaFunctionArn"),
+            WorkKind::Integration => (&INTEGRATIONS, "ServiceIntegrationResourceArn"),
+        };
+        let subject = gathered.subject(table, &[(dimension, arn)]);
+        known.insert(Arc::clone(arn), subject);
+        subject
+    }
+
+    /// Subjects are given out anew.
+    pub(super) fn forget(&mut self) {
+        self.machines.clear();
+        self.works.iter_mut().for_each(BTreeMap::clear);
+    }
+
+    pub(super) fn forgotten(&self) -> u64 {
+        self.attempts.forgotten()
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_attempts(&self) -> usize {
+        self.attempts.len()
+    }
+}
+
+fn milliseconds(ms: i64) -> f64 {
+    ms.max(0) as f64
+}
