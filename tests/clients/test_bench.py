@@ -21,6 +21,7 @@ TARGETS = {
     "history": [r"history of 25000 events, a page of 1000, p50"],
     "recovery": [],
     "costs": [],
+    "logs": [r"lines of 2 functions", r"lines by PutLogEvents, 1000 a call", r"FilterLogEvents over 0.02 GB: a word that is not there"],
 }
 # Rows that a machine's limit of the same run stands beside.
 LIMITS = {
@@ -34,6 +35,7 @@ LIMITS = {
     "history": ["HTTP echo"],
     "recovery": ["the start with none"],
     "costs": ["the same beside none"],
+    "logs": [],
 }
 MEMBERS = {"workload", "what", "value", "unit", "limit", "ratio", "target", "met"}
 

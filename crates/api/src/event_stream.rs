@@ -32,6 +32,20 @@ pub fn event(event_type: &str, content_type: &str, payload: &[u8]) -> Vec<u8> {
     )
 }
 
+/// An error that ends a stream, as a message.
+///
+/// - `exception_type`: the member of the stream's shape, such as `SessionTimeoutException`.
+pub fn exception(exception_type: &str, content_type: &str, payload: &[u8]) -> Vec<u8> {
+    message(
+        &[
+            (":exception-type", exception_type),
+            (":content-type", content_type),
+            (":message-type", "exception"),
+        ],
+        payload,
+    )
+}
+
 fn message(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     let mut head = Vec::new();
     for (name, value) in headers {

@@ -27,7 +27,7 @@ pub struct Target {
 
 impl Target {
     /// Every target, in the order of the summary.
-    pub const ALL: [&'static Target; 9] = [
+    pub const ALL: [&'static Target; 11] = [
         &targets::definition::TARGET,
         &targets::path::TARGET,
         &targets::intrinsic::TARGET,
@@ -37,6 +37,8 @@ impl Target {
         &targets::segments::TARGET,
         &targets::cbor::TARGET,
         &targets::otlp::TARGET,
+        &targets::logs::FILTER_PATTERN,
+        &targets::logs::INSIGHTS,
     ];
 
     /// The target with this name.

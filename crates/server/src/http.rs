@@ -190,6 +190,12 @@ pub(crate) async fn answer(
             Err(reply) => response(reply),
         };
     }
+    if request.method() == Method::POST && is_live_tail(request.headers()) {
+        return match live_tail(services, request, &request_id).await {
+            Ok(response) => response,
+            Err(reply) => response(reply),
+        };
+    }
     let target = request.uri().path_and_query();
     let target = target.map_or("/", |target| target.as_str());
     let called = CalledOperation::of_head(request.method(), target, request.headers());
@@ -280,6 +286,30 @@ fn bridge_trace_context(headers: &mut HeaderMap) {
     if let Some(header) = header {
         headers.insert(XRAY, header);
     }
+}
+
+/// Whether a request is the operation of CloudWatch Logs whose reply goes on.
+fn is_live_tail(headers: &HeaderMap) -> bool {
+    headers
+        .get("x-amz-target")
+        .is_some_and(|target| target.as_bytes() == b"Logs_20140328.StartLiveTail")
+}
+
+/// StartLiveTail; an error is answered whole.
+async fn live_tail(
+    services: &Services,
+    request: Request<Incoming>,
+    request_id: &str,
+) -> Result<Response<ReplyBody>, Reply> {
+    let (parts, incoming) = request.into_parts();
+    if let Some(message) = caller::refusal(&parts.headers, services.address) {
+        return Err(error(403, "AccessDeniedException", &message, request_id));
+    }
+    let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+    let (body, _share) =
+        read.map_err(|unreadable| unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id))?;
+    let started = services.logs.start_live_tail(&body, request_id).await;
+    started.map_err(|error| error.reply(request_id))
 }
 
 /// Refuses what comes on a connection too many, and lets wait what comes before the recovery is done.

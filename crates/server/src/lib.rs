@@ -28,6 +28,10 @@ mod in_flight;
 mod inbox;
 mod inspection;
 mod limits;
+mod live_tail;
+mod log_filters;
+mod log_queries;
+mod log_taps;
 mod log_writer;
 mod logs;
 #[allow(dead_code, reason = "its counts are read by /metrics next")]

@@ -21,6 +21,52 @@ pub struct Limits {
     pub aws_quotas: bool,
     /// Whether metrics, logs of executions and traces are made of what happens.
     pub is_observed: bool,
+    /// What logs, metrics and traces may take: `[telemetry]`.
+    pub telemetry: TelemetryLimits,
+}
+
+/// What is kept of what can be seen from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetryLimits {
+    /// Bytes that the store of logs may take on the disk.
+    pub logs_disk_bytes: u64,
+}
+
+/// Bytes of the store of logs: some tens of GB of lines, packed.
+const LOGS_DISK_BYTES: u64 = 4 << 30;
+
+/// The least budget of a store: its journals take up to 192 MiB.
+const DISK_BYTES_MIN: u64 = 256 << 20;
+
+impl Default for TelemetryLimits {
+    fn default() -> TelemetryLimits {
+        TelemetryLimits {
+            logs_disk_bytes: LOGS_DISK_BYTES,
+        }
+    }
+}
+
+impl TelemetryLimits {
+    /// Sets the number with this name in a file of settings.
+    ///
+    /// - Errors: what is wrong with the name or the number.
+    pub fn set(&mut self, name: &str, value: i64) -> Result<(), String> {
+        let mut numbers = [("logs_disk_bytes", &mut self.logs_disk_bytes, DISK_BYTES_MIN)];
+        let known: Vec<&str> = numbers.iter().map(|(name, ..)| *name).collect();
+        let Some((_, number, least)) = numbers.iter_mut().find(|(known, ..)| *known == name) else {
+            return Err(format!(
+                "unknown key {name:?}: otlp and {} are known in [telemetry]",
+                known.join(", ")
+            ));
+        };
+        match u64::try_from(value) {
+            Ok(value) if value >= *least => {
+                **number = value;
+                Ok(())
+            }
+            _ => Err(format!("{name} is {value}, and must be at least {least}")),
+        }
+    }
 }
 
 /// Requests that wait.
@@ -55,6 +101,7 @@ impl Default for Limits {
             free_disk_bytes: FREE_DISK_BYTES,
             aws_quotas: false,
             is_observed: true,
+            telemetry: TelemetryLimits::default(),
         }
     }
 }

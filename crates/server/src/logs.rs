@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 use stepwell_api::Reply;
 use stepwell_api::logs::{self, Operation};
 use stepwell_service::{Answered, LogGroup, LogsRequest, Refusal, Request};
@@ -10,6 +11,7 @@ use stepwell_store::Error as StoreError;
 use stepwell_telemetry::LogsReader;
 
 use crate::inbox::{RATE_EXCEEDED, Refused};
+use crate::log_queries::Queries;
 use crate::log_writer::{Change, LogQueue, NamedGroup};
 use crate::shard::{FAILED, Handle, now};
 
@@ -20,6 +22,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 pub(crate) struct LogOperations {
     pub(crate) handle: Handle,
     pub(crate) queue: Arc<LogQueue>,
+    pub(crate) queries: Arc<Queries>,
 }
 
 impl LogOperations {
@@ -40,7 +43,7 @@ impl LogOperations {
                 ],
                 body,
             },
-            Err(error) => error.reply(request_id),
+            Err(error) => refusal(error, request_id),
         }
     }
 
@@ -67,6 +70,45 @@ impl LogOperations {
                 self.send(LogsRequest::UntagResource(logs::decode(body)?))
                     .await
             }
+            Operation::TagLogGroup => {
+                let input: logs::TagLogGroupRequest = logs::decode(body)?;
+                let resource_arn = self.group(Some(&input.log_group_name), None)?.arn;
+                let tags = input.tags;
+                let input = logs::TagResourceRequest { resource_arn, tags };
+                self.send(LogsRequest::TagResource(input)).await
+            }
+            Operation::UntagLogGroup => {
+                let input: logs::UntagLogGroupRequest = logs::decode(body)?;
+                let resource_arn = self.group(Some(&input.log_group_name), None)?.arn;
+                let tag_keys = input.tags;
+                let input = logs::UntagResourceRequest {
+                    resource_arn,
+                    tag_keys,
+                };
+                self.send(LogsRequest::UntagResource(input)).await
+            }
+            Operation::PutMetricFilter => self.put_metric_filter(body).await,
+            Operation::DeleteMetricFilter => {
+                self.send(LogsRequest::DeleteMetricFilter(logs::decode(body)?))
+                    .await
+            }
+            Operation::TestMetricFilter => LogOperations::test_metric_filter(body),
+            Operation::PutSubscriptionFilter => self.put_subscription_filter(body).await,
+            Operation::DeleteSubscriptionFilter => {
+                self.send(LogsRequest::DeleteSubscriptionFilter(logs::decode(body)?))
+                    .await
+            }
+            Operation::PutQueryDefinition => self.put_query_definition(body).await,
+            Operation::DeleteQueryDefinition => {
+                self.send(LogsRequest::DeleteQueryDefinition(logs::decode(body)?))
+                    .await
+            }
+            Operation::StartQuery => self.start_query(body).await,
+            Operation::StopQuery => self.stop_query(body),
+            Operation::GetQueryResults => self.get_query_results(body),
+            Operation::DescribeQueries => self.describe_queries(body),
+            Operation::GetLogRecord => self.get_log_record(body).await,
+            Operation::GetLogGroupFields => self.get_log_group_fields(body).await,
             Operation::PutResourcePolicy => {
                 self.send(LogsRequest::PutResourcePolicy(logs::decode(body)?))
                     .await
@@ -102,6 +144,28 @@ impl LogOperations {
                 let bytes = |id: &str| events.stored_bytes(id).unwrap_or_default();
                 let rows = self.handle.reader();
                 let read = tokio::task::block_in_place(|| rows.describe_log_groups(&input, &bytes));
+                rendered(settle(read)?)
+            }
+            Operation::ListLogGroups => {
+                let input: logs::ListLogGroupsRequest = logs::decode(body)?;
+                let rows = self.handle.reader();
+                let read = tokio::task::block_in_place(|| rows.list_log_groups(&input));
+                rendered(settle(read)?)
+            }
+            Operation::DescribeMetricFilters => {
+                let input: logs::DescribeMetricFiltersRequest = logs::decode(body)?;
+                let rows = self.handle.reader();
+                let read = tokio::task::block_in_place(|| rows.describe_metric_filters(&input));
+                rendered(settle(read)?)
+            }
+            Operation::DescribeSubscriptionFilters => {
+                let input: logs::DescribeSubscriptionFiltersRequest = logs::decode(body)?;
+                let read = self.handle.reader().describe_subscription_filters(&input);
+                rendered(settle(read)?)
+            }
+            Operation::DescribeQueryDefinitions => {
+                let input: logs::DescribeQueryDefinitionsRequest = logs::decode(body)?;
+                let read = self.handle.reader().describe_query_definitions(&input);
                 rendered(settle(read)?)
             }
             Operation::ListTagsForResource => {
@@ -164,7 +228,7 @@ impl LogOperations {
     }
 
     /// The group that a request names in one of two ways.
-    fn group(
+    pub(crate) fn group(
         &self,
         name: Option<&str>,
         identifier: Option<&str>,
@@ -190,7 +254,7 @@ impl LogOperations {
         }
     }
 
-    fn view(&self, group: LogGroup) -> NamedGroup {
+    pub(crate) fn view(&self, group: LogGroup) -> NamedGroup {
         let settings = self.handle.settings();
         let (region, account) = (&settings.region, &settings.account);
         let kept_ms = group.retention_days.map(|days| i64::from(days) * DAY_MS);
@@ -214,7 +278,7 @@ impl LogOperations {
         Ok(answer)
     }
 
-    async fn send(&self, request: LogsRequest) -> Result<Vec<u8>, logs::Error> {
+    pub(crate) async fn send(&self, request: LogsRequest) -> Result<Vec<u8>, logs::Error> {
         let receiver =
             self.handle
                 .send(Request::Logs(request))
@@ -232,7 +296,7 @@ impl LogOperations {
     }
 }
 
-fn rendered(output: impl Serialize) -> Result<Vec<u8>, logs::Error> {
+pub(crate) fn rendered(output: impl Serialize) -> Result<Vec<u8>, logs::Error> {
     Ok(serde_json::to_vec(&output).expect("a generated shape has text keys only"))
 }
 
@@ -253,8 +317,26 @@ fn settle<T>(read: Result<Result<T, Refusal>, StoreError>) -> Result<T, logs::Er
     }
 }
 
-fn failed(error: &StoreError) -> logs::Error {
+pub(crate) fn failed(error: &StoreError) -> logs::Error {
     logs::Error::internal_failure(error.to_string())
+}
+
+/// An error as its reply. AWS: what is wrong with a query is told as an object beside the words.
+fn refusal(mut error: logs::Error, request_id: &str) -> Reply {
+    let place = error
+        .members
+        .iter()
+        .position(|(name, _)| *name == "queryCompileError");
+    let place = place.map(|at| error.members.remove(at).1);
+    let mut reply = error.reply(request_id);
+    if let Some(place) = place
+        && let Ok(Value::Object(mut body)) = serde_json::from_slice(&reply.body)
+        && let Ok(place) = serde_json::from_str(&place)
+    {
+        body.insert("queryCompileError".to_owned(), place);
+        reply.body = Value::Object(body).to_string().into_bytes();
+    }
+    reply
 }
 
 fn missing_group() -> logs::Error {

@@ -32,7 +32,8 @@ use crate::http::{self, Services};
 use crate::in_flight::InFlight;
 use crate::inspection::{self, Inspection};
 use crate::limits::{Limits, in_memory};
-use crate::log_writer::{LogQueue, LogThread};
+use crate::log_writer::LogQueue;
+use crate::log_writer::thread::LogThread;
 use crate::logs::LogOperations;
 use crate::metric_writer::{MetricQueue, MetricThread};
 use crate::observers::{MetricsObserver, MetricsObserverThread, Observer, Observers, Surroundings};
@@ -242,7 +243,7 @@ impl Server {
         // Before anything is begun: a disk that is low at the start is known.
         let disk = DiskSpace::new(options.data.clone(), options.limits.free_disk_bytes);
         disk.look(handle.standing());
-        let log_thread = log_thread(&options.data, &logs, &handle, &metrics)?;
+        let log_thread = log_thread(&options, &logs, &handle, &metrics)?;
         let trace_thread = trace_thread(&options.data, &traces, &handle)?;
         let (metric_thread, alarms) = metric_thread(&options, &metrics)?;
         runtime.spawn(alarms.clone().hand_over(handle.clone()));
@@ -292,6 +293,7 @@ impl Server {
             LogOperations {
                 handle: handle.clone(),
                 queue: logs,
+                queries: Arc::default(),
             },
             XrayOperations {
                 handle: handle.clone(),
@@ -507,25 +509,33 @@ fn raise_descriptors(connections: u64) {
 
 /// Opens the logs of the groups that exist and starts to write.
 fn log_thread(
-    data: &Path,
+    options: &Options,
     queue: &Arc<LogQueue>,
     handle: &Handle,
     metrics: &Arc<MetricQueue>,
 ) -> Result<LogThread, Error> {
     let groups = handle.reader().log_group_ids()?;
-    let store = open_store(&data.join("telemetry"))?;
+    let directory = options.data.join("telemetry");
+    let store = open_store(&directory)?;
     handle.instruments().watch_store("telemetry", store.watch());
-    let logs = Logs::open(
-        Box::new(store),
-        stepwell_telemetry::Limits::default(),
-        |id| groups.iter().any(|group| group == id),
-    )?;
-    LogThread::start(Arc::clone(queue), logs, handle.clone(), Arc::clone(metrics)).map_err(
-        |cause| Error::System {
-            action: "start the thread that writes logs".to_string(),
-            cause,
-        },
+    let limits = stepwell_telemetry::Limits {
+        disk_bytes_max: options.limits.telemetry.logs_disk_bytes,
+        ..stepwell_telemetry::Limits::default()
+    };
+    let logs = Logs::open(Box::new(store), limits, |id| {
+        groups.iter().any(|group| group == id)
+    })?;
+    LogThread::start(
+        Arc::clone(queue),
+        logs,
+        directory,
+        handle.clone(),
+        Arc::clone(metrics),
     )
+    .map_err(|cause| Error::System {
+        action: "start the thread that writes logs".to_string(),
+        cause,
+    })
 }
 
 /// Starts to make metrics of what happens.

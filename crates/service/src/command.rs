@@ -217,6 +217,15 @@ pub enum LogsRequest {
     DeleteRetentionPolicy(logs::DeleteRetentionPolicyRequest),
     TagResource(logs::TagResourceRequest),
     UntagResource(logs::UntagResourceRequest),
+    /// The pattern has been parsed.
+    PutMetricFilter(logs::PutMetricFilterRequest),
+    DeleteMetricFilter(logs::DeleteMetricFilterRequest),
+    /// The pattern has been parsed, and the destination is there.
+    PutSubscriptionFilter(logs::PutSubscriptionFilterRequest),
+    DeleteSubscriptionFilter(logs::DeleteSubscriptionFilterRequest),
+    /// The query has been parsed.
+    PutQueryDefinition(logs::PutQueryDefinitionRequest),
+    DeleteQueryDefinition(logs::DeleteQueryDefinitionRequest),
     PutResourcePolicy(logs::PutResourcePolicyRequest),
     DeleteResourcePolicy(logs::DeleteResourcePolicyRequest),
 }

@@ -25,6 +25,7 @@ mod history;
 mod iam;
 mod integration;
 mod listing;
+mod log_filters;
 mod log_groups;
 mod machines;
 mod map_runs;
@@ -69,7 +70,7 @@ pub use quotas::Quotas;
 pub use reader::{KnownTexts, Read, Reader, ResourceCounts};
 pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
 pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow, StageRow};
-pub use rows::log_group::LogGroup;
+pub use rows::log_group::{LogFilter, LogFilterAction, LogGroup};
 pub use rows::tracing::SamplingRuleRow;
 pub use shard::Shard;
 pub use stepwell_engine::{

@@ -7,7 +7,9 @@ use stepwell_engine::Timestamp;
 use stepwell_store::{Direction, Error};
 
 use crate::command::{Answered, LogsRequest, Settings};
-use crate::rows::log_group::{LogGroup, LogResourcePolicy, log_group_key, resource_policy_key};
+use crate::rows::log_group::{
+    LogGroup, LogResourcePolicy, METRIC, SUBSCRIPTION, log_group_key, resource_policy_key,
+};
 use crate::rows::{after, decode_json, encode_json};
 use crate::shard::{Done, Shard};
 use crate::staging::Rows;
@@ -35,7 +37,8 @@ impl Shard {
         match request {
             LogsRequest::CreateLogGroup(input) => self.create_log_group(now, entropy, input),
             LogsRequest::DeleteLogGroup(input) => {
-                self.log_group_named(&input.log_group_name)?;
+                let group = self.log_group_named(&input.log_group_name)?;
+                self.forget_log_filters(&group)?;
                 self.staging.delete(log_group_key(&input.log_group_name));
                 Ok(nothing())
             }
@@ -53,6 +56,18 @@ impl Shard {
                 self.put_log_group(&group);
                 Ok(nothing())
             }
+            LogsRequest::PutMetricFilter(input) => self.put_metric_filter(now, input),
+            LogsRequest::DeleteMetricFilter(input) => {
+                self.delete_log_filter(&input.log_group_name, METRIC, &input.filter_name)
+            }
+            LogsRequest::PutSubscriptionFilter(input) => self.put_subscription_filter(now, input),
+            LogsRequest::DeleteSubscriptionFilter(input) => {
+                self.delete_log_filter(&input.log_group_name, SUBSCRIPTION, &input.filter_name)
+            }
+            LogsRequest::PutQueryDefinition(input) => {
+                self.put_query_definition(now, entropy, input)
+            }
+            LogsRequest::DeleteQueryDefinition(input) => self.delete_query_definition(&input),
             LogsRequest::PutResourcePolicy(input) => self.put_resource_policy(now, input),
             LogsRequest::DeleteResourcePolicy(input) => self.delete_resource_policy(&input),
         }
@@ -86,6 +101,9 @@ impl Shard {
                 .unwrap_or_else(|| logs::log_group_class::STANDARD.to_string()),
             kms_key_id: input.kms_key_id,
             tags,
+            metric_filters: 0,
+            subscription_filters: 0,
+            filters_revision: 0,
         });
         Ok(nothing())
     }
@@ -159,7 +177,7 @@ impl Shard {
         }
     }
 
-    fn log_group_named(&self, name: &str) -> Done<LogGroup> {
+    pub(crate) fn log_group_named(&self, name: &str) -> Done<LogGroup> {
         Ok(find(&self.staging, name)?.ok_or_else(missing_group)?)
     }
 
@@ -168,7 +186,7 @@ impl Shard {
         self.log_group_named(name)
     }
 
-    fn put_log_group(&mut self, group: &LogGroup) {
+    pub(crate) fn put_log_group(&mut self, group: &LogGroup) {
         self.staging
             .put(log_group_key(&group.name), encode_json(group));
     }
@@ -251,10 +269,10 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), logs::Error> {
 }
 
 /// The answer of an operation that gives nothing: an empty body.
-fn nothing() -> Answered {
+pub(crate) fn nothing() -> Answered {
     Answered::Logs(Vec::new())
 }
 
-fn logs_body(output: &impl serde::Serialize) -> Answered {
+pub(crate) fn logs_body(output: &impl serde::Serialize) -> Answered {
     Answered::Logs(serde_json::to_vec(output).expect("a generated shape has text keys only"))
 }

@@ -146,6 +146,8 @@ pub enum Workload {
     Functions,
     /// What is seen of everything, and what seeing it costs the engine: the same load with telemetry and without
     Telemetry,
+    /// Logs: lines of functions and of PutLogEvents, FilterLogEvents over a gigabyte (--count: calls of 1,000 lines)
+    Logs,
     /// Every workload, one after the other
     All,
 }
@@ -153,7 +155,7 @@ pub enum Workload {
 impl Workload {
     /// The workloads that one stands for.
     pub fn all(&self) -> &[Workload] {
-        const ALL: [Workload; 12] = [
+        const ALL: [Workload; 13] = [
             Workload::Transitions,
             Workload::Start,
             Workload::Latency,
@@ -166,6 +168,7 @@ impl Workload {
             Workload::Costs,
             Workload::Functions,
             Workload::Telemetry,
+            Workload::Logs,
         ];
         if *self == Workload::All {
             &ALL
@@ -189,6 +192,7 @@ impl Workload {
             Workload::Costs => "costs",
             Workload::Functions => "functions",
             Workload::Telemetry => "telemetry",
+            Workload::Logs => "logs",
             Workload::All => "all",
         }
     }
@@ -527,11 +531,16 @@ pub struct Trace {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  stepwell logs ValidatePayment\n  stepwell logs ValidatePayment --follow\n  stepwell logs OrderProcessing --since 10m --filter Failed    the log group of a state machine"
+    after_help = "Examples:\n  stepwell logs ValidatePayment\n  stepwell logs ValidatePayment --follow\n  stepwell logs OrderProcessing --since 10m --filter Failed    the log group of a state machine\n  stepwell logs query 'stats count(*) by level' --group ValidatePayment --since 1h",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
 )]
 pub struct Logs {
+    #[command(subcommand)]
+    pub query: Option<LogsCommand>,
     /// The function or state machine: its ARN, its name, or a part of its name that only one has; or /a/log/group
-    pub function: String,
+    #[arg(required = true)]
+    pub function: Option<String>,
     /// Only what was logged within this time: 90s, 10m, 2h, 1d
     #[arg(long, value_name = "TIME", value_parser = time_span)]
     pub since: Option<Duration>,
@@ -541,6 +550,32 @@ pub struct Logs {
     /// Go on with what the function logs from now on, until Ctrl-C
     #[arg(long, short)]
     pub follow: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LogsCommand {
+    /// Ask a query of CloudWatch Logs Insights
+    Query(LogsQuery),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stepwell logs query 'filter @message like /ERROR/ | limit 20' --group ValidatePayment\n  stepwell logs query 'stats count(*), avg(ms) by level, bin(5m)' --group /app/a --group /app/b --since 1d --json\n\nThe language is described in docs/logs.md."
+)]
+pub struct LogsQuery {
+    /// The query
+    pub query: String,
+    /// A function, a state machine or a /log/group that is asked; may be given several times
+    #[arg(long, short, value_name = "NAME", required = true)]
+    pub group: Vec<String>,
+    /// How far back is looked: 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = time_span, default_value = "1h")]
+    pub since: Duration,
+    /// Rows at most
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
     #[command(flatten)]
     pub connection: Connection,
 }

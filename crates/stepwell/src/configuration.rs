@@ -65,7 +65,11 @@ impl Configuration {
             match name.get_ref().as_ref() {
                 "endpoints" => configuration.endpoints = endpoints(value)?,
                 "retention" => configuration.retention = retention(value)?,
-                "limits" => configuration.limits = limits(value)?,
+                "limits" => {
+                    let telemetry = configuration.limits.telemetry;
+                    configuration.limits = limits(value)?;
+                    configuration.limits.telemetry = telemetry;
+                }
                 "telemetry" => telemetry(value, &mut configuration)?,
                 unknown => {
                     return Err((
@@ -162,11 +166,21 @@ fn telemetry(
     };
     for (name, value) in entries {
         let id = name.get_ref().as_ref();
-        if id != "otlp" {
-            let reason = format!("unknown key {id:?}: otlp is known in [telemetry]");
-            return Err((name.span().start, reason));
+        if id == "otlp" {
+            configuration.otlp = otlp::read(value)?;
+            continue;
         }
-        configuration.otlp = otlp::read(value)?;
+        let at = value.span().start;
+        let DeValue::Integer(number) = value.get_ref() else {
+            return Err((at, format!("{id} is a whole number")));
+        };
+        let number = i64::from_str_radix(number.as_str(), number.radix())
+            .map_err(|error| (at, format!("{id}: {error}")))?;
+        configuration
+            .limits
+            .telemetry
+            .set(id, number)
+            .map_err(|reason| (at, reason))?;
     }
     Ok(())
 }
@@ -211,6 +225,33 @@ mod tests {
             Configuration::parse("").map(|read| read.retention),
             Ok(None)
         );
+    }
+
+    #[test]
+    fn budgets_of_telemetry_are_read_by_name() {
+        let read = Configuration::parse(
+            "[telemetry]\nlogs_disk_bytes = 1_073_741_824\n[limits]\nactivities = 5\n",
+        );
+        let limits = read.map(|read| read.limits).expect("it is right");
+        assert_eq!(limits.telemetry.logs_disk_bytes, 1 << 30);
+        assert_eq!(limits.activities, 5);
+        for (text, expected) in [
+            (
+                "[telemetry]\nlogs = 1\n",
+                "2: unknown key \"logs\": otlp and logs_disk_bytes are known in [telemetry]",
+            ),
+            (
+                "[telemetry]\nlogs_disk_bytes = 1\n",
+                "2: logs_disk_bytes is 1, and must be at least 268435456",
+            ),
+            (
+                "[telemetry]\nlogs_disk_bytes = \"1\"\n",
+                "2: logs_disk_bytes is a whole number",
+            ),
+            ("telemetry = 1\n", "1: telemetry is a table: [telemetry]"),
+        ] {
+            assert_eq!(told(text), expected);
+        }
     }
 
     #[test]

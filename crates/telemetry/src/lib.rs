@@ -12,6 +12,7 @@ pub mod emf;
 mod execution_log;
 pub mod exposition;
 mod filter_pattern;
+mod insights;
 mod logs;
 pub mod metrics;
 pub mod otlp;
@@ -22,7 +23,10 @@ pub use execution_log::{
     Level, Source, VALIDATION_MESSAGE, VALIDATION_STREAM, execution_log, stream_name,
 };
 pub use filter_pattern::{FilterPattern, RefusedPattern};
-pub use logs::{Group, Limits, LogEvent, Logs, LogsReader, Read, Scanned, Scope, Visited};
+pub use insights::{Ended, LogRecord, Query, QueryError, Run};
+pub use logs::{
+    Group, Limits, LogEvent, Logs, LogsReader, Read, Scanned, Scope, Visited, event_id,
+};
 pub use traces::{
     Added, Callee, DOCUMENT_BYTES_MAX, Entry, ExecutionTrace, Failing, GroupFilters, Happening,
     InvocationOutcome, Rejected, Segment, SegmentId, Trace, TraceFilter, TraceHeader, TraceId,

@@ -497,7 +497,7 @@ fn put(logs: &mut Logs, events: &[(i64, &str)]) -> String {
         ..Default::default()
     };
     let answer = logs
-        .put_log_events(group("g"), input, NOW_MS)
+        .put_log_events(group("g"), input, NOW_MS, &mut |_, _, _| {})
         .expect("the store works");
     logs.commit().expect("committed");
     match answer {

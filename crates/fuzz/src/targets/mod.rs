@@ -6,6 +6,7 @@ pub mod definition;
 pub mod front;
 pub mod intrinsic;
 pub mod jsonata;
+pub mod logs;
 pub mod otlp;
 pub mod path;
 pub mod segments;

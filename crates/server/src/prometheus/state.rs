@@ -243,6 +243,7 @@ fn pool(services: &Services) -> Vec<Family> {
 
 fn telemetry(services: &Services) -> Vec<Family> {
     let (waiting, bytes) = services.xray.queue.waiting();
+    let counts = services.logs.queue.counts();
     let traces = services.xray.queue.counts();
     let queued = QueueLoad {
         waiting,
@@ -251,6 +252,24 @@ fn telemetry(services: &Services) -> Vec<Family> {
     };
     let queues = [("logs", services.logs.queue.load()), ("traces", queued)];
     vec![
+        number(
+            "stepwell_logs_stored_bytes",
+            "Bytes of log events as they are stored, packed.",
+            Kind::Gauge,
+            counts.stored_bytes as f64,
+        ),
+        number(
+            "stepwell_logs_disk_bytes",
+            "Bytes that the store of logs takes on the disk.",
+            Kind::Gauge,
+            counts.disk_bytes as f64,
+        ),
+        number(
+            "stepwell_log_filters_dropped",
+            "What metric filters and subscription filters found that had no room to go on.",
+            Kind::Counter,
+            counts.tapped_dropped as f64,
+        ),
         family(
             "stepwell_trace_segments",
             "Segments of X-Ray by what became of them: received, and of these rejected; dropped for want of room.",

@@ -26,7 +26,10 @@ use crate::rows::gateway::{
     ApiRow, DeploymentRow, FunctionUrlRow, StageRow, api_key, deployment_key, document_key,
     stage_key, url_id_key, url_key,
 };
-use crate::rows::log_group::{LogGroup, LogResourcePolicy, log_group_key, resource_policy_key};
+use crate::rows::log_group::{
+    LogFilter, LogGroup, LogQueryDefinition, LogResourcePolicy, log_filter_key, log_group_key,
+    query_definition_key, resource_policy_key,
+};
 use crate::rows::machine::{Machine, machine_key};
 use crate::rows::map_run::{ChildOf, child_of_key};
 use crate::rows::meta::{Meta, meta_key};
@@ -143,6 +146,16 @@ impl Check<'_> {
             Kind::LogResourcePolicy => {
                 if let Some(row) = self.read_json::<LogResourcePolicy>(key, value) {
                     self.check_key(key, &resource_policy_key(&row.name));
+                }
+            }
+            Kind::LogFilter => {
+                if let Some(row) = self.read_json::<LogFilter>(key, value) {
+                    self.check_key(key, &log_filter_key(&row.group, row.kind(), &row.name));
+                }
+            }
+            Kind::LogQueryDefinition => {
+                if let Some(row) = self.read_json::<LogQueryDefinition>(key, value) {
+                    self.check_key(key, &query_definition_key(&row.id));
                 }
             }
             Kind::EventBus => {

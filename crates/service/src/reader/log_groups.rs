@@ -25,8 +25,69 @@ impl Reader {
 
     /// Ids of all log groups.
     pub fn log_group_ids(&self) -> Result<Vec<String>, Error> {
-        let groups = self.log_groups_from(&log_group_key(""), usize::MAX)?;
+        let groups = self.log_groups()?;
         Ok(groups.into_iter().map(|group| group.id).collect())
+    }
+
+    /// All log groups, by name.
+    pub fn log_groups(&self) -> Result<Vec<LogGroup>, Error> {
+        self.log_groups_from(&log_group_key(""), usize::MAX)
+    }
+
+    /// The log groups that have metric filters.
+    pub(super) fn log_groups_with_filters(&self) -> Result<Vec<LogGroup>, Error> {
+        let mut groups = self.log_groups()?;
+        groups.retain(|group| group.metric_filters > 0);
+        Ok(groups)
+    }
+
+    /// `ListLogGroups`: names, ARNs and classes.
+    ///
+    /// - AWS: `logGroupNamePattern` is part of the name; with `^` in front, its beginning.
+    pub fn list_log_groups(
+        &self,
+        input: &logs::ListLogGroupsRequest,
+    ) -> Read<logs::ListLogGroupsResponse> {
+        settle(self.log_group_list(input))
+    }
+
+    fn log_group_list(
+        &self,
+        input: &logs::ListLogGroupsRequest,
+    ) -> Done<logs::ListLogGroupsResponse> {
+        let pattern = input.log_group_name_pattern.as_deref().unwrap_or_default();
+        let is_wanted = |group: &LogGroup| {
+            pattern.split('|').any(|one| match one.strip_prefix('^') {
+                Some(prefix) => group.name.starts_with(prefix),
+                None => group.name.contains(one),
+            }) && input
+                .log_group_class
+                .as_deref()
+                .is_none_or(|class| group.class == class)
+        };
+        let from = match &input.next_token {
+            None => log_group_key(""),
+            Some(token) => self.read_token(token).ok_or_else(invalid_token)?,
+        };
+        let limit = input
+            .limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(PAGE_DEFAULT);
+        let mut groups = self.log_groups_from(&from, usize::MAX)?;
+        groups.retain(is_wanted);
+        let next = groups.get(limit).map(|group| log_group_key(&group.name));
+        let shown = groups
+            .into_iter()
+            .take(limit)
+            .map(|group| logs::LogGroupSummary {
+                log_group_arn: Some(group_arn(&group.name, &self.settings)),
+                log_group_name: Some(group.name),
+                log_group_class: Some(group.class),
+            });
+        Ok(logs::ListLogGroupsResponse {
+            log_groups: Some(shown.collect()),
+            next_token: next.map(|key| self.token_of(&key)),
+        })
     }
 
     /// - `stored_bytes`: how much a group's events take, by its id.
@@ -106,7 +167,7 @@ impl Reader {
             log_group_name: Some(group.name),
             creation_time: Some(group.created_ms),
             retention_in_days: group.retention_days,
-            metric_filter_count: Some(0),
+            metric_filter_count: Some(i32::try_from(group.metric_filters).unwrap_or(i32::MAX)),
             stored_bytes: Some(i64::try_from(bytes).unwrap_or(i64::MAX)),
             kms_key_id: group.kms_key_id,
             log_group_class: Some(group.class),

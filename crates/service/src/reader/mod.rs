@@ -11,6 +11,7 @@ mod gateway;
 mod iam;
 mod layers;
 mod live;
+mod log_filters;
 mod log_groups;
 mod machines;
 mod map_runs;

@@ -214,3 +214,96 @@ fn a_change_of_logging_is_followed_at_once_and_a_version_keeps_its_own() {
     let version = format!("{}:1", machine_arn("m"));
     assert!(logged(&mut world, &version).is_some());
 }
+
+fn send(world: &mut World, request: LogsRequest) -> Answer {
+    world
+        .send(Request::Logs(request))
+        .expect("it is answered at once")
+}
+
+fn metric_filter(group: &str, name: &str, transformation: serde_json::Value) -> LogsRequest {
+    let input = serde_json::json!({
+        "logGroupName": group, "filterName": name, "filterPattern": "ERROR", "metricTransformations": [transformation],
+    });
+    LogsRequest::PutMetricFilter(serde_json::from_value(input).expect("a request"))
+}
+
+fn subscription(group: &str, name: &str) -> LogsRequest {
+    let input = serde_json::json!({
+        "logGroupName": group, "filterName": name, "filterPattern": "",
+        "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:f",
+    });
+    LogsRequest::PutSubscriptionFilter(serde_json::from_value(input).expect("a request"))
+}
+
+#[test]
+fn filters_are_kept_counted_and_go_with_their_group() {
+    let mut world = World::new();
+    create(&mut world, "g").expect("created");
+    let one = serde_json::json!({"metricName": "m", "metricNamespace": "n", "metricValue": "1"});
+    send(&mut world, metric_filter("g", "b", one.clone())).expect("kept");
+    send(&mut world, metric_filter("g", "a", one.clone())).expect("kept");
+    send(&mut world, metric_filter("g", "a", one.clone())).expect("kept in its place");
+    send(&mut world, subscription("g", "a")).expect("kept");
+    send(&mut world, subscription("g", "b")).expect("kept");
+    assert_eq!(
+        refusal(send(&mut world, subscription("g", "c"))),
+        "LimitExceededException: Resource limit exceeded."
+    );
+    world.crash();
+    let group = world.reader().log_group("g").expect("read").expect("there");
+    assert_eq!((group.metric_filters, group.subscription_filters), (2, 2));
+    let named = |world: &World| -> Vec<String> {
+        let filters = world.reader().log_filters(&group.id).expect("read");
+        filters.into_iter().map(|filter| filter.name).collect()
+    };
+    assert_eq!(named(&world), ["a", "b", "a", "b"]);
+    let delete = || {
+        LogsRequest::DeleteMetricFilter(logs::DeleteMetricFilterRequest {
+            log_group_name: "g".to_string(),
+            filter_name: "a".to_string(),
+        })
+    };
+    send(&mut world, delete()).expect("deleted");
+    assert_eq!(
+        refusal(send(&mut world, delete())),
+        "ResourceNotFoundException: The specified metric filter does not exist."
+    );
+    let gone = logs::DeleteLogGroupRequest {
+        log_group_name: "g".to_string(),
+    };
+    send(&mut world, LogsRequest::DeleteLogGroup(gone)).expect("deleted");
+    assert!(named(&world).is_empty());
+}
+
+#[test]
+fn what_is_not_right_about_a_metric_filter_is_refused() {
+    let mut world = World::new();
+    create(&mut world, "g").expect("created");
+    for (transformation, expected) in [
+        (
+            serde_json::json!({"metricName": "m", "metricNamespace": "n", "metricValue": "many"}),
+            "InvalidParameterException: Invalid metric transformation: the metric value 'many' is neither a number nor a selector",
+        ),
+        (
+            serde_json::json!({"metricName": "m", "metricNamespace": "n", "metricValue": "1", "defaultValue": 0.0,
+                "dimensions": {"a": "$.a"}}),
+            "InvalidParameterException: Invalid metric transformation: dimensions and default value are mutually exclusive properties.",
+        ),
+        (
+            serde_json::json!({"metricName": "m", "metricNamespace": "n", "metricValue": "1",
+                "dimensions": {"a": "$.a", "b": "$.b", "c": "$.c", "d": "$.d"}}),
+            "InvalidParameterException: A metric filter has at most 3 dimensions.",
+        ),
+    ] {
+        assert_eq!(
+            refusal(send(&mut world, metric_filter("g", "f", transformation))),
+            expected
+        );
+    }
+    let one = serde_json::json!({"metricName": "m", "metricNamespace": "n", "metricValue": "$.ms"});
+    assert_eq!(
+        refusal(send(&mut world, metric_filter("nowhere", "f", one))),
+        "ResourceNotFoundException: The specified log group does not exist."
+    );
+}

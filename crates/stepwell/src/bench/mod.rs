@@ -8,6 +8,7 @@ pub mod express;
 pub mod functions;
 pub mod histories;
 pub mod load;
+pub mod logs;
 pub mod machine;
 pub mod maps;
 pub mod plan;

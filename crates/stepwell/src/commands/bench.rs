@@ -10,8 +10,8 @@ use crate::{
     Verdict,
     arguments::{Bench, Workload},
     bench::{
-        costs, express, functions, histories, machine, maps, plan::Plan, recovery, server::Place,
-        sleepers, starts, table::Table, tasks, telemetry,
+        costs, express, functions, histories, logs, machine, maps, plan::Plan, recovery,
+        server::Place, sleepers, starts, table::Table, tasks, telemetry,
     },
     interrupt, terminal,
 };
@@ -79,6 +79,7 @@ fn measure(workload: Workload, plan: &Plan, table: &mut Table) -> anyhow::Result
         Workload::Tasks => tasks::run(plan, table),
         Workload::Functions => functions::run(plan, table),
         Workload::Telemetry => telemetry::run(plan, table),
+        Workload::Logs => logs::run(plan, table),
         Workload::All => unreachable!("it has been taken apart"),
     }
 }

@@ -1,4 +1,5 @@
-//! `stepwell logs`: what a function wrote, or executions of a state machine, oldest first, and what it goes on to write.
+//! `stepwell logs`: what a function wrote, or executions of a state machine, oldest first, and what it goes on to write;
+//! queries of Logs Insights.
 
 use std::{
     collections::BTreeSet,
@@ -11,22 +12,27 @@ use serde_json::{Value, json};
 
 use crate::{
     Verdict,
-    arguments::Logs,
+    arguments::{Logs, LogsCommand, LogsQuery},
     client::{Client, Error, PAGES_MAX},
     names,
     terminal::{self, Style},
 };
 
 /// How often `--follow` asks.
-const POLL: Duration = Duration::from_millis(300);
+const POLL: Duration = Duration::from_millis(200);
+/// How often a query is asked for its results.
+const QUERY_POLL: Duration = Duration::from_millis(100);
 /// AWS: FilterLogEvents gives at most 10,000 events a page.
 const PAGE_EVENTS: u32 = 1_000;
 /// How far back of the newest event `--follow` asks again: two streams may deliver out of order.
 const OVERLAP_MS: i64 = 2_000;
 
 pub fn run(arguments: &Logs, is_json: bool) -> anyhow::Result<Verdict> {
+    if let Some(LogsCommand::Query(query)) = &arguments.query {
+        return ask(query, is_json);
+    }
     let client = Client::new(&arguments.connection.endpoint())?;
-    let group = group(&client, &arguments.function)?;
+    let group = group(&client, arguments.function.as_deref().unwrap_or_default())?;
     let since_ms = arguments.since.map_or(0, |since| {
         now_ms().saturating_sub(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     });
@@ -43,6 +49,118 @@ pub fn run(arguments: &Logs, is_json: bool) -> anyhow::Result<Verdict> {
         }
         thread::sleep(POLL);
     }
+}
+
+/// Asks a query and shows its rows once it has ended.
+fn ask(arguments: &LogsQuery, is_json: bool) -> anyhow::Result<Verdict> {
+    let client = Client::new(&arguments.connection.endpoint())?;
+    let groups: Vec<String> = arguments
+        .group
+        .iter()
+        .map(|typed| group(&client, typed))
+        .collect::<anyhow::Result<_>>()?;
+    let now_s = now_ms() / 1_000;
+    let back_s = i64::try_from(arguments.since.as_secs()).unwrap_or(i64::MAX);
+    let mut request = json!({
+        "logGroupNames": groups, "queryString": arguments.query,
+        "startTime": now_s.saturating_sub(back_s).max(0), "endTime": now_s + 1,
+    });
+    if let Some(limit) = arguments.limit {
+        request["limit"] = json!(limit);
+    }
+    let started = client.logs("StartQuery", &request)?;
+    let answer = loop {
+        let asked = json!({ "queryId": started["queryId"] });
+        let answer = client.logs("GetQueryResults", &asked)?;
+        match answer["status"].as_str().unwrap_or_default() {
+            "Scheduled" | "Running" => thread::sleep(QUERY_POLL),
+            "Complete" => break answer,
+            status => bail!(
+                "the query has ended: {status}\nnext: ask for a shorter time, or for less of it"
+            ),
+        }
+    };
+    let rows: Vec<Vec<(String, String)>> = answer["results"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .map(row)
+        .collect();
+    if is_json {
+        for row in &rows {
+            let row: serde_json::Map<String, Value> = row
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect();
+            terminal::put_json(&Value::Object(row));
+        }
+        return Ok(Verdict::Well);
+    }
+    for line in table(&rows) {
+        terminal::put_line(line.trim_end());
+    }
+    let statistics = &answer["statistics"];
+    let count = |name: &str| statistics[name].as_f64().unwrap_or_default();
+    let summary = format!(
+        "{} rows; {} of {} events matched, {:.1} MB looked at",
+        rows.len(),
+        count("recordsMatched"),
+        count("recordsScanned"),
+        count("bytesScanned") / 1e6
+    );
+    terminal::put_line(&Style::of_stdout().dim(&summary));
+    Ok(Verdict::Well)
+}
+
+/// The columns of a row, without the pointer to its event.
+fn row(fields: &Value) -> Vec<(String, String)> {
+    let text = |field: &Value, name: &str| field[name].as_str().unwrap_or_default().to_owned();
+    fields
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .map(|field| (text(field, "field"), text(field, "value")))
+        .filter(|(name, _)| name != "@ptr")
+        .collect()
+}
+
+/// Rows below the names of their columns, each column as wide as its widest value but for the last.
+fn table(rows: &[Vec<(String, String)>]) -> Vec<String> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in rows.iter().flatten() {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let value = |row: &[(String, String)], name: &str| {
+        let found = row.iter().find(|(column, _)| column == name);
+        let text = found.map_or("", |(_, value)| value.as_str());
+        terminal::harmless(text).trim_end().replace('\n', " ")
+    };
+    let mut lines: Vec<Vec<String>> = vec![names.iter().map(|name| (*name).to_owned()).collect()];
+    lines.extend(
+        rows.iter()
+            .map(|row| names.iter().map(|name| value(row, name)).collect()),
+    );
+    let widths: Vec<usize> = (0..names.len())
+        .map(|at| {
+            let widths = lines.iter().map(|line| line[at].chars().count());
+            widths.max().unwrap_or_default()
+        })
+        .collect();
+    lines
+        .iter()
+        .map(|line| {
+            let cells: Vec<String> = line
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
+            cells.join("  ")
+        })
+        .collect()
 }
 
 /// The log group of a function, of a state machine that logs, or of that name.
@@ -169,6 +287,22 @@ fn put_event(event: &Value, is_json: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_stand_below_the_names_of_their_columns() {
+        let row = |cells: &[(&str, &str)]| -> Vec<(String, String)> {
+            cells
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let rows = [row(&[("level", "ERROR"), ("n", "5")]), row(&[("n", "12")])];
+        let lines: Vec<String> = table(&rows)
+            .iter()
+            .map(|line| line.trim_end().to_owned())
+            .collect();
+        assert_eq!(lines, ["level  n", "ERROR  5", "       12"]);
+    }
 
     #[test]
     fn an_event_is_shown_once_and_old_ones_are_forgotten() {

@@ -10,7 +10,14 @@ use super::{EVENT_BYTES, GroupState, Logs, PAGE_BYTES, PAGE_ROWS};
 
 /// The part of the disk's budget that rows may take: the rest is for the store's journals and for what is written
 /// anew before the old goes. Measured: a store under load takes up to 1.5 times its rows, and its journals.
-const ROWS_PERCENT: u64 = 55;
+pub(super) const ROWS_PERCENT: u64 = 55;
+
+/// The least that is kept, however slowly the store gives back what has gone.
+const ROWS_PERCENT_MIN: u64 = 5;
+
+/// From this part of the budget on, less is kept; below the second one, more again.
+const CROWDED_PERCENT: u64 = 90;
+const ROOMY_PERCENT: u64 = 70;
 
 /// What the journals and the unflushed rows of the store may take beside its rows.
 const JOURNAL_BYTES: u64 = 192 << 20;
@@ -25,7 +32,18 @@ impl Logs {
     /// Bytes that the rows of all groups may take.
     pub(super) fn stored_bytes_max(&self) -> u64 {
         let budget = self.limits.disk_bytes_max;
-        budget.saturating_sub(JOURNAL_BYTES.min(budget / 2)) / 100 * ROWS_PERCENT
+        budget.saturating_sub(JOURNAL_BYTES.min(budget / 2)) / 100 * self.rows_percent
+    }
+
+    /// Keeps less while the store takes nearly all of its budget: what goes leaves the disk only when the store has
+    /// written anew what stays.
+    pub(super) fn adjust_rows(&mut self) {
+        let used = self.disk_bytes.saturating_mul(100) / self.limits.disk_bytes_max.max(1);
+        if used >= CROWDED_PERCENT {
+            self.rows_percent = (self.rows_percent * 9 / 10).max(ROWS_PERCENT_MIN);
+        } else if used < ROOMY_PERCENT {
+            self.rows_percent = (self.rows_percent + 5).min(ROWS_PERCENT);
+        }
     }
 
     /// The bytes of the rows of all groups.

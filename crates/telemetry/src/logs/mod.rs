@@ -33,10 +33,22 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             disk_bytes_max: 4 << 30,
-            group_streams_max: 10_000,
+            group_streams_max: GROUP_STREAMS_MAX,
         }
     }
 }
+
+/// The id of an event, as FilterLogEvents gives it.
+pub fn event_id(timestamp_ms: i64, number: u64) -> String {
+    Place {
+        timestamp_ms,
+        number,
+    }
+    .digits()
+}
+
+/// Streams of a group, if nothing else is said.
+const GROUP_STREAMS_MAX: u64 = 10_000;
 
 /// What an event takes beside its message. AWS: PutLogEvents counts 26 bytes.
 const EVENT_BYTES: u64 = 26;
@@ -78,6 +90,10 @@ pub struct Logs {
     changed: BTreeSet<String>,
     appended_bytes: usize,
     tails_bytes: usize,
+    /// What the store took on its disk when its owner looked last.
+    disk_bytes: u64,
+    /// The part of the budget that rows may take now.
+    rows_percent: u64,
 }
 
 /// A group in memory.
@@ -129,6 +145,8 @@ impl Logs {
             changed: BTreeSet::new(),
             appended_bytes: 0,
             tails_bytes: 0,
+            disk_bytes: 0,
+            rows_percent: bounds::ROWS_PERCENT,
         };
         let rows = snapshot.scan(
             &groups(),
@@ -228,6 +246,24 @@ impl Logs {
         held.is_changed = true;
         self.appended_bytes += bytes;
         Ok(())
+    }
+
+    /// The number that the next event of a group will have.
+    pub fn next_number(&self, group: &str) -> u64 {
+        self.groups.get(group).map_or(0, |state| state.row.next)
+    }
+
+    /// What the store takes on its disk now, which only its owner can see.
+    ///
+    /// - Near the budget, less may be kept from now on, until what has gone has left the disk too.
+    pub fn set_disk_bytes(&mut self, bytes: u64) {
+        self.disk_bytes = bytes;
+        self.adjust_rows();
+    }
+
+    /// Whether the disk's budget has room for more events.
+    pub fn has_room(&self) -> bool {
+        self.disk_bytes < self.limits.disk_bytes_max
     }
 
     /// Whether so much has been appended that a commit should come first.

@@ -58,11 +58,13 @@ impl Logs {
     /// `PutLogEvents`.
     ///
     /// - Events that are too old or too new are left out, and the answer says which.
+    /// - `accepted`: gets the others, and the number of the first of them, before they are appended.
     pub fn put_log_events(
         &mut self,
         group: Group,
         input: logs::PutLogEventsRequest,
         now_ms: i64,
+        accepted: &mut dyn FnMut(u64, &str, &[LogEvent]),
     ) -> Read<logs::PutLogEventsResponse> {
         if !self.has_stream(group.id, &input.log_stream_name)? {
             return Ok(Err(missing_stream()));
@@ -89,7 +91,7 @@ impl Logs {
         let is_rejected = too_old + expired + too_new > 0;
         let kept = too_old.max(expired)..events.len() - too_new;
         let stream = input.log_stream_name;
-        let accepted = input
+        let events: Vec<LogEvent> = input
             .log_events
             .into_iter()
             .skip(kept.start)
@@ -97,8 +99,10 @@ impl Logs {
             .map(|event| LogEvent {
                 timestamp_ms: event.timestamp,
                 message: event.message,
-            });
-        self.append(group.id, &stream, now_ms, accepted)?;
+            })
+            .collect();
+        accepted(self.next_number(group.id), &stream, &events);
+        self.append(group.id, &stream, now_ms, events)?;
         Ok(Ok(logs::PutLogEventsResponse {
             // AWS: still given, no longer asked for.
             next_sequence_token: Some(Place::at(now_ms).digits()),
