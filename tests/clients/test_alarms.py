@@ -320,8 +320,9 @@ def test_the_command_line_lists_alarms_and_their_history(server, cloudwatch, nam
     set_state(cloudwatch, which, "ALARM", "it burns")
     listed = stepwell("alarms", endpoint=server.url)
     assert listed.returncode == 0, listed.stderr
-    [line] = [line for line in listed.stdout.splitlines() if which in line]
-    assert "ALARM" in line and "it burns" in line
+    lines = listed.stdout.splitlines()
+    [at] = [at for at, line in enumerate(lines) if which in line]
+    assert lines[at].startswith("ALARM") and lines[at + 1].strip() == "it burns"
     shown = stepwell("alarms", which, endpoint=server.url)
     assert "Alarm updated from INSUFFICIENT_DATA to ALARM" in shown.stdout
     documents = [json.loads(line) for line in stepwell("alarms", "--json", endpoint=server.url).stdout.splitlines()]

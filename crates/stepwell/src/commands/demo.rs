@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::{deploy, orders, serve};
+use super::{deploy, incidents, orders, serve};
 use crate::{
     Verdict,
     arguments::{self, Demo},
@@ -22,6 +22,7 @@ use crate::{
     embedded::{Embedded, Settings},
     interrupt,
     packaging::Stop,
+    plan::{Application, StateMachine},
     report::Report,
     server_log::{self, LogFormat},
     stack::Pace,
@@ -29,6 +30,8 @@ use crate::{
 };
 
 const EXAMPLE: &str = "examples/order-processing";
+/// Output of the sample's template that names the state machine of orders.
+const MACHINE_OUTPUT: &str = "StateMachineArn";
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// Data directories that are tried before giving up on the temporary directory.
 const DATA_DIRECTORIES_MAX: u32 = 100;
@@ -106,9 +109,9 @@ fn deploy_and_run(
     if deploy::bring(&client, &application, Pace::default(), report)? == Verdict::Badly {
         return Ok(Verdict::Badly);
     }
-    let [machine] = application.state_machines.as_slice() else {
+    let Some(machine) = orders_machine(&application) else {
         bail!(
-            "the application has {} state machines, the demo runs one",
+            "the application has {} state machines, and the demo runs the one that its output {MACHINE_OUTPUT} names",
             application.state_machines.len()
         );
     };
@@ -117,7 +120,29 @@ fn deploy_and_run(
         terminal::duration(i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX))
     ));
     let orders = orders::read(&directory.join("events"))?;
-    orders::run(client, &machine.arn, orders, goes_on, report)
+    let watcher = Client::new(endpoint)?;
+    let verdict = orders::run(client, &machine.arn, orders, goes_on, report)?;
+    let of_alarms = incidents::run(&watcher, &application, goes_on, report)?;
+    Ok(match (verdict, of_alarms) {
+        (Verdict::Well, Verdict::Well) => Verdict::Well,
+        _ => Verdict::Badly,
+    })
+}
+
+/// The state machine that takes orders: the only one, or the one that an output of the template names.
+fn orders_machine(application: &Application) -> Option<&StateMachine> {
+    if let [machine] = application.state_machines.as_slice() {
+        return Some(machine);
+    }
+    let named = application
+        .outputs
+        .iter()
+        .find(|(output, _)| output == MACHINE_OUTPUT);
+    let (_, arn) = named?;
+    application
+        .state_machines
+        .iter()
+        .find(|machine| machine.arn == *arn)
 }
 
 fn source(directory: &Path) -> anyhow::Result<Source> {

@@ -8,6 +8,7 @@ pub mod deploy;
 pub mod dev;
 pub mod fsck;
 pub mod history;
+mod incidents;
 pub mod invoke;
 pub mod list;
 pub mod logs;
