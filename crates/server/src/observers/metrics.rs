@@ -343,12 +343,9 @@ fn change_of(details: &Details) -> Option<Change<'_>> {
         Details::FunctionFailed { .. }
         | Details::TaskFailed { .. }
         | Details::ActivityFailed { .. } => Change::WorkEnded(WorkEnded::Failed),
-        Details::FunctionTimedOut { error, .. }
-        | Details::TaskTimedOut { error, .. }
-        | Details::ActivityTimedOut { error, .. } => Change::WorkEnded(match error.as_deref() {
-            Some("States.HeartbeatTimeout") => WorkEnded::HeartbeatTimedOut,
-            _ => WorkEnded::TimedOut,
-        }),
+        Details::FunctionTimedOut { .. }
+        | Details::TaskTimedOut { .. }
+        | Details::ActivityTimedOut { .. } => Change::WorkEnded(WorkEnded::TimedOut),
         details => Change::Scheduled(work_of(details)?),
     })
 }
@@ -357,7 +354,14 @@ fn change_of(details: &Details) -> Option<Change<'_>> {
 fn work_of(details: &Details) -> Option<Work<'_>> {
     match details {
         Details::FunctionScheduled { resource, .. } => Some(Work::Function(resource)),
-        Details::ActivityScheduled { resource, .. } => Some(Work::Activity(resource)),
+        Details::ActivityScheduled {
+            resource,
+            timeout_seconds,
+            ..
+        } => Some(Work::Activity {
+            arn: resource,
+            timeout_seconds: *timeout_seconds,
+        }),
         Details::TaskScheduled {
             resource_type,
             resource,

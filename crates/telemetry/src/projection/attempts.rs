@@ -23,8 +23,23 @@ pub(super) struct Attempt {
     pub(super) kind: WorkKind,
     /// The ARN that its metrics have as their dimension.
     pub(super) arn: Arc<str>,
+    pub(super) timeout_ms: Option<i64>,
     pub(super) scheduled_ms: i64,
     pub(super) started_ms: Option<i64>,
+}
+
+impl Attempt {
+    /// Whether an activity that timed out at this instant has missed a heartbeat: its own time was not up.
+    ///
+    /// AWS: the history says `States.Timeout` of both.
+    pub(super) fn missed_heartbeat(&self, ms: i64) -> bool {
+        // No worker has it: nobody owes a heartbeat.
+        let Some(started_ms) = self.started_ms else {
+            return false;
+        };
+        let is_early = |timeout_ms| started_ms.saturating_add(timeout_ms) > ms;
+        self.kind == WorkKind::Activity && self.timeout_ms.is_none_or(is_early)
+    }
 }
 
 /// An event that came before another one in its history.
@@ -43,6 +58,7 @@ pub struct Ancestor {
 pub struct OwnedWork {
     pub(super) kind: WorkKind,
     pub(super) arn: Arc<str>,
+    pub(super) timeout_ms: Option<i64>,
 }
 
 /// Histories, for what began before this process did.
@@ -114,10 +130,16 @@ fn read(execution: u64, last: u64, history: &mut dyn History) -> Option<Attempt>
     let mut started_ms = None;
     for _ in 0..ANCESTORS_MAX {
         let event = history.event(execution, at)?;
-        if let Some(OwnedWork { kind, arn }) = event.scheduled {
+        if let Some(OwnedWork {
+            kind,
+            arn,
+            timeout_ms,
+        }) = event.scheduled
+        {
             return Some(Attempt {
                 kind,
                 arn,
+                timeout_ms,
                 scheduled_ms: event.timestamp_ms,
                 started_ms,
             });

@@ -142,8 +142,11 @@ pub enum Ended {
 /// What a task has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work<'e> {
-    /// ARN of the activity.
-    Activity(&'e str),
+    Activity {
+        arn: &'e str,
+        /// How long the task may take after it has started, if that is bounded.
+        timeout_seconds: Option<u64>,
+    },
     /// ARN of the function, where the task names it as its resource.
     Function(&'e str),
     /// Every other task: as its events say it, such as `lambda` and `invoke`.
@@ -156,8 +159,16 @@ pub enum Work<'e> {
 impl Work<'_> {
     /// Kind and the ARN that is the dimension.
     pub fn owned(self) -> OwnedWork {
+        let mut timeout_ms = None;
         let (kind, arn) = match self {
-            Work::Activity(arn) => (WorkKind::Activity, Arc::from(arn)),
+            Work::Activity {
+                arn,
+                timeout_seconds,
+            } => {
+                timeout_ms = timeout_seconds
+                    .and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1000));
+                (WorkKind::Activity, Arc::from(arn))
+            }
             Work::Function(arn) => (WorkKind::Function, Arc::from(arn)),
             Work::Integration {
                 resource_type,
@@ -167,7 +178,11 @@ impl Work<'_> {
                 format!("arn:aws:states:::{resource_type}:{resource}").into(),
             ),
         };
-        OwnedWork { kind, arn }
+        OwnedWork {
+            kind,
+            arn,
+            timeout_ms,
+        }
     }
 }
 
@@ -176,8 +191,8 @@ impl Work<'_> {
 pub enum WorkEnded {
     Succeeded,
     Failed,
+    /// Of an activity, by a missed heartbeat if its own time was not up.
     TimedOut,
-    HeartbeatTimedOut,
 }
 
 /// The projection of executions.
@@ -207,12 +222,17 @@ impl States {
             }),
             Change::Ended(ended) => self.ended(gathered, execution, at, *ended),
             Change::Scheduled(work) => {
-                let OwnedWork { kind, arn } = work.owned();
+                let OwnedWork {
+                    kind,
+                    arn,
+                    timeout_ms,
+                } = work.owned();
                 let subject = self.work(gathered, kind, &arn);
                 gathered.add(subject, WORK_SCHEDULED, at.timestamp_ms, 1.0);
                 let attempt = Attempt {
                     kind,
                     arn,
+                    timeout_ms,
                     scheduled_ms: at.timestamp_ms,
                     started_ms: None,
                 };
@@ -282,10 +302,8 @@ impl States {
         let metric = match ended {
             WorkEnded::Succeeded => WORK_SUCCEEDED,
             WorkEnded::Failed => WORK_FAILED,
-            WorkEnded::HeartbeatTimedOut if attempt.kind == WorkKind::Activity => {
-                HEARTBEAT_TIMED_OUT
-            }
-            WorkEnded::TimedOut | WorkEnded::HeartbeatTimedOut => WORK_TIMED_OUT,
+            WorkEnded::TimedOut if attempt.missed_heartbeat(ms) => HEARTBEAT_TIMED_OUT,
+            WorkEnded::TimedOut => WORK_TIMED_OUT,
         };
         gathered.add(subject, metric, ms, 1.0);
         if let Some(started_ms) = attempt.started_ms {

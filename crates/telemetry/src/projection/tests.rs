@@ -173,12 +173,7 @@ fn a_task_has_its_times_from_the_events_it_goes_on_from() {
         resource_type: "lambda",
         resource: "invoke.waitForTaskToken",
     };
-    task(
-        &mut projection,
-        integration,
-        WorkEnded::HeartbeatTimedOut,
-        true,
-    );
+    task(&mut projection, integration, WorkEnded::TimedOut, true);
     check(
         &mut projection,
         expect![[r#"
@@ -189,13 +184,11 @@ fn a_task_has_its_times_from_the_events_it_goes_on_from() {
             ServiceIntegrationsStarted [ServiceIntegrationResourceArn=arn:aws:states:::lambda:invoke.waitForTaskToken] 1x1 Count
             ServiceIntegrationsTimedOut [ServiceIntegrationResourceArn=arn:aws:states:::lambda:invoke.waitForTaskToken] 1x1 Count"#]],
     );
-    let activity = Work::Activity("arn:a");
-    task(
-        &mut projection,
-        activity,
-        WorkEnded::HeartbeatTimedOut,
-        false,
-    );
+    let activity = Work::Activity {
+        arn: "arn:a",
+        timeout_seconds: Some(1),
+    };
+    task(&mut projection, activity, WorkEnded::TimedOut, false);
     check(
         &mut projection,
         expect![[r#"
@@ -206,6 +199,14 @@ fn a_task_has_its_times_from_the_events_it_goes_on_from() {
             ActivityScheduleTime [ActivityArn=arn:a] 10x1 Milliseconds
             ActivityTime [ActivityArn=arn:a] 110x1 Milliseconds"#]],
     );
+    let spent = Work::Activity {
+        arn: "arn:a",
+        timeout_seconds: Some(0),
+    };
+    task(&mut projection, spent, WorkEnded::TimedOut, false);
+    let counted = shown(&mut projection);
+    assert!(counted.contains("ActivitiesTimedOut"), "{counted}");
+    assert!(!counted.contains("HeartbeatTimedOut"), "{counted}");
     assert_eq!(projection.states.open_attempts(), 0);
 }
 
@@ -254,7 +255,10 @@ fn ancestor(
 #[test]
 fn open_attempts_end_with_their_execution_and_are_bounded() {
     let mut projection = Projection::default();
-    let scheduled = Change::Scheduled(Work::Activity("arn:a"));
+    let scheduled = Change::Scheduled(Work::Activity {
+        arn: "arn:a",
+        timeout_seconds: None,
+    });
     for event in 1..=3 {
         projection.change(&execution(7), at(event, 0, 1_000), &scheduled, &mut ());
     }
