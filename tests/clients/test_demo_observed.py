@@ -61,7 +61,8 @@ def test_a_failing_payment_fires_the_alarm_and_the_alarm_starts_its_machine(appl
     [alarm] = [
         one for one in cloudwatch.describe_alarms()["MetricAlarms"] if one.get("MetricName") == "PaymentFailures"
     ]
-    [incident] = [action for action in alarm["AlarmActions"] if ":stateMachine:" in action]
+    # A rule on the alarm's state changes starts it.
+    incident = machine(application, "payment-incident")
     order(application, "payment-declined")
     state = lambda: cloudwatch.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"][0]["StateValue"]
     wait_until(lambda: state() == "ALARM", "the alarm", ALARM_SECONDS)
