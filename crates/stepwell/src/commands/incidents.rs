@@ -192,11 +192,8 @@ fn has_fired(client: &Client, name: &str) -> Result<Option<Value>, Error> {
 fn ended(client: &Client, machine_arn: &str) -> Result<Option<Value>, Error> {
     let input = json!({ "stateMachineArn": machine_arn });
     let answer = client.states("ListExecutions", &input)?;
-    let executions = answer["executions"].as_array().into_iter().flatten();
-    let Some(execution) = executions
-        .filter(|execution| execution["status"] != "RUNNING")
-        .last()
-    else {
+    let mut executions = answer["executions"].as_array().into_iter().flatten();
+    let Some(execution) = executions.rfind(|execution| execution["status"] != "RUNNING") else {
         return Ok(None);
     };
     let input = json!({ "executionArn": execution["executionArn"] });
