@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import time
+import uuid
 
 import pytest
 
@@ -70,6 +72,22 @@ def create(server, function, source, **variables):
     )
 
 
+def invoke_sampled(server, function, event):
+    """Invokes with a trace header that says to sample: of calls without one, the default rule samples one a second."""
+    client = server.client("lambda")
+    root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+
+    def with_header(request, **_):
+        request.headers["X-Amzn-Trace-Id"] = f"Root={root};Sampled=1"
+
+    client.meta.events.register("before-send.lambda.Invoke", with_header)
+    answer = client.invoke(FunctionName=function, Payload=json.dumps(event))
+    payload = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, payload
+    assert payload["root"] == root
+    return payload
+
+
 def documents(server, root):
     """Every segment document of a trace."""
     traces = server.client("xray").batch_get_traces(TraceIds=[root])["Traces"]
@@ -89,9 +107,7 @@ def named(server, root, name):
 @pytest.fixture(scope="module")
 def powertools(server):
     create(server, "payments", POWERTOOLS, NAMESPACE="Shop", POWERTOOLS_TRACE_ENABLED="true")
-    answer = server.invoke("payments", {"orderId": "o-1", "charges": 3})
-    assert "FunctionError" not in answer, answer
-    return answer["Payload"]
+    return invoke_sampled(server, "payments", {"orderId": "o-1", "charges": 3})
 
 
 def test_lines_of_the_logger_are_in_the_log_and_can_be_asked_for(server, powertools):
@@ -132,7 +148,7 @@ def test_subsegments_of_the_tracer_are_in_the_trace(server, powertools):
 
 def test_spans_of_open_telemetry_are_in_the_same_trace(server):
     create(server, "spans", OPEN_TELEMETRY)
-    root = server.invoke("spans", {"orderId": "o-2"})["Payload"]["root"]
+    root = invoke_sampled(server, "spans", {"orderId": "o-2"})["root"]
 
     def below():
         """Names of the parts of the function's segment."""
