@@ -300,11 +300,11 @@ mod tests {
             (
                 parts(
                     "POST",
-                    "/service/GraniteServiceVersion20100801/operation/PutMetricData",
+                    "/service/CodeBuild_20161006/operation/StartBuild",
                     &[("smithy-protocol", "rpc-v2-cbor")],
                 ),
-                "cloudwatch",
-                "PutMetricData",
+                "codebuild",
+                "StartBuild",
                 Protocol::Cbor,
             ),
         ] {
@@ -317,10 +317,25 @@ mod tests {
 
     #[test]
     fn what_is_served_goes_on() {
-        for service in ["states", "lambda", "logs", "iam", "sts", "events"] {
+        for service in [
+            "states",
+            "lambda",
+            "logs",
+            "monitoring",
+            "xray",
+            "iam",
+            "sts",
+            "events",
+        ] {
             let parts = parts("POST", "/", &[("authorization", &signed(service))]);
             assert!(Unserved::of(&parts).is_none(), "{service}");
         }
+        let cbor = parts(
+            "POST",
+            "/service/GraniteServiceVersion20100801/operation/PutMetricData",
+            &[("smithy-protocol", "rpc-v2-cbor")],
+        );
+        assert!(Unserved::of(&cbor).is_none());
         assert!(Unserved::of(&parts("GET", "/2015-03-31/functions", &[])).is_none());
     }
 
