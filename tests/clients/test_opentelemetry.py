@@ -10,6 +10,7 @@ import uuid
 import grpc
 import pytest
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -135,17 +136,87 @@ def test_segments_reach_the_collector_as_batch_get_traces_has_them(exporting):
             span.span_id.hex(),
             span.parent_span_id.hex() or None,
             span.name,
-            round(span.start_time_unix_nano / 1e9, 6),
-            round(span.end_time_unix_nano / 1e9, 6),
+            span.start_time_unix_nano / 1e9,
+            span.end_time_unix_nano / 1e9,
         )
         for _, span in spans
     )
-    assert found == [(*row[:3], round(row[3], 6), round(row[4], 6)) for row in expected]
+    assert [row[:3] for row in found] == [row[:3] for row in expected]
+    # Segments have times in microseconds, as numbers of seconds that are rounded.
+    assert [row[3:] for row in found] == [pytest.approx(row[3:], rel=0, abs=2e-6) for row in expected]
     resource, span = next((resource, span) for resource, span in spans if span.name == "shop")
     assert resource["service.name"] == "shop"
     assert attributes(span.attributes)["http.response.status_code"] == 503
     assert attributes(span.attributes)["order"] == 7
     assert span.status.code == 2
+
+
+def kept(server, namespace, metric, dimensions):
+    """What GetMetricData has of a metric: count, sum, minimum, maximum."""
+    now = time.time()
+    stat = {
+        "Metric": {
+            "Namespace": namespace,
+            "MetricName": metric,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+        },
+        "Period": 60,
+    }
+    names = ["SampleCount", "Sum", "Minimum", "Maximum"]
+    results = server.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": name.lower(), "MetricStat": stat | {"Stat": name}} for name in names],
+        StartTime=now - 900,
+        EndTime=now + 120,
+    )["MetricDataResults"]
+    count, total, low, high = ([*result["Values"]] for result in results)
+    return (sum(count), sum(total), min(low), max(high)) if count else None
+
+
+def test_metrics_reach_the_collector_as_get_metric_data_has_them(exporting, name):
+    server, collector = exporting
+    machine = server.create_machine(name("counted"), {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+    for _ in range(3):
+        server.run(machine)
+    function = name("speaks")
+    server.create_function(function, SPEAKS)
+    server.invoke(function)
+    shop = name("Shop")
+    data = {"MetricName": "Paid", "Dimensions": [{"Name": "Place", "Value": "here"}], "Values": [1.5, 4.0], "Counts": [2.0, 1.0]}
+    server.client("cloudwatch").put_metric_data(Namespace=shop, MetricData=[data])
+    # What is known of each: values of 0 are counted too.
+    wanted = [
+        ("AWS/States", "ExecutionsStarted", {"StateMachineArn": machine}, "sum", 3),
+        ("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": machine}, "sum", 3),
+        ("AWS/States", "ExecutionTime", {"StateMachineArn": machine}, "count", 3),
+        ("AWS/Lambda", "Invocations", {"FunctionName": function}, "sum", 1),
+        ("AWS/Lambda", "Duration", {"FunctionName": function}, "count", 1),
+        (shop, "Paid", {"Place": "here"}, "sum", 7),
+    ]
+
+    def exported(namespace, metric, dimensions):
+        points = [
+            point
+            for _, found in collector.metrics()
+            if found.name == f"amazonaws.com/{namespace}/{metric}"
+            for point in found.summary.data_points
+            if attributes(point.attributes).get("Dimensions") == dimensions
+        ]
+        quantiles = [{at.quantile: at.value for at in point.quantile_values} for point in points]
+        return points and (
+            sum(point.count for point in points),
+            sum(point.sum for point in points),
+            min(at[0.0] for at in quantiles),
+            max(at[1.0] for at in quantiles),
+        )
+
+    for *metric, of, value in wanted:
+
+        def agrees():
+            found, has = exported(*metric), kept(server, *metric)
+            return found and has and found == pytest.approx(has) and found
+
+        count, total, _, _ = wait_until(agrees, f"{metric} at the collector as it is here")
+        assert {"count": count, "sum": total}[of] == value, metric
 
 
 def test_a_collector_that_fails_gets_it_again_and_one_that_refuses_does_not(tmp_path, name):
@@ -270,6 +341,31 @@ def test_a_span_is_a_segment_of_its_trace(server):
     assert "no valid trace id" in response.partial_success.error_message
     found = sorted(row[:3] for document in documents_of(server, trace) for row in flat(document))
     assert found == sorted([(ids[0].hex(), None, "shop"), (ids[1].hex(), ids[0].hex(), "query")])
+
+
+def test_points_are_values_of_cloudwatch(server, name):
+    request = metrics_service_pb2.ExportMetricsServiceRequest()
+    group, shop = request.resource_metrics.add(), name("shop")
+    group.resource.attributes.append(attribute("service.name", shop))
+    metrics, now = group.scope_metrics.add().metrics, time.time_ns()
+    gauge = metrics.add(name="temperature").gauge.data_points.add(time_unix_nano=now, as_double=21.5)
+    gauge.attributes.append(attribute("place", "here"))
+    paid = metrics.add(name="paid")
+    paid.sum.aggregation_temporality = 1
+    paid.sum.is_monotonic = True
+    paid.sum.data_points.add(time_unix_nano=now, start_time_unix_nano=now - 10**9, as_int=7)
+    took = metrics.add(name="took")
+    took.histogram.aggregation_temporality = 1
+    point = took.histogram.data_points.add(time_unix_nano=now, start_time_unix_nano=now - 10**9, count=4, sum=10, min=1, max=4)
+    point.explicit_bounds.extend([2.0])
+    point.bucket_counts.extend([2, 2])
+    status, _, body = post(server, "/v1/metrics", request.SerializeToString())
+    assert status == 200
+    response = metrics_service_pb2.ExportMetricsServiceResponse.FromString(body)
+    assert (response.partial_success.rejected_data_points, response.partial_success.error_message) == (0, "")
+    assert kept(server, shop, "temperature", {"place": "here"}) == (1, 21.5, 21.5, 21.5)
+    assert kept(server, shop, "paid", {}) == (1, 7, 7, 7)
+    assert kept(server, shop, "took", {}) == (4, 10, 1, 4)
 
 
 def inside(documents, wanted):

@@ -143,6 +143,31 @@ def test_executions_and_functions_move_the_numbers_of_shard_and_pool(server, nam
     assert after["process_resident_memory_bytes"] > 10 << 20
 
 
+def test_executions_and_invocations_are_counted_by_what_they_are_of(server, name):
+    fails = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E"}}}
+    good, bad = server.create_machine(name("good"), PASS), server.create_machine(name("bad"), fails)
+    for machine in (good, good, bad):
+        server.run(machine)
+    function = name("invoked")
+    server.create_function(function, "export const handler = async () => 1;")
+    server.invoke(function)
+    of = {
+        f'stepwell_executions_total{{state_machine="{good}",outcome="started"}}': 2,
+        f'stepwell_executions_total{{state_machine="{good}",outcome="succeeded"}}': 2,
+        f'stepwell_execution_duration_seconds_count{{state_machine="{good}"}}': 2,
+        f'stepwell_executions_total{{state_machine="{bad}",outcome="failed"}}': 1,
+        f'stepwell_function_invocations_total{{function="{function}",outcome="invoked"}}': 1,
+        f'stepwell_function_duration_seconds_count{{function="{function}"}}': 1,
+    }
+
+    def shown():
+        found = samples(server)
+        return {line: found.get(line) for line in of}
+
+    wait_until(lambda: all(shown().values()), "the values to be gathered")
+    wait_until(lambda: shown() == of, f"{of}, shown are {shown()}")
+
+
 def test_names_that_nobody_knows_become_no_series(server):
     for number in range(50):
         server.call(f"Garbage{number}", b"{}")

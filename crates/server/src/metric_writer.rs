@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::log_writer::LogQueue;
 use crate::observers::MetricsObserver;
+use crate::prometheus::Instruments;
 use crate::shard::now;
 
 /// Samples that may wait.
@@ -52,6 +53,7 @@ pub(crate) struct Unavailable(pub(crate) String);
 /// The way to the thread. Cheap to share.
 #[derive(Default)]
 pub(crate) struct MetricQueue {
+    instruments: OnceLock<Arc<Instruments>>,
     waiting: Mutex<Waiting>,
     has_changed: Condvar,
     /// What is committed; `None` before the thread has started.
@@ -132,6 +134,17 @@ pub(crate) struct MetricCounts {
 }
 
 impl MetricQueue {
+    /// Shows what is given from now on on `/metrics`, and to the collector if there is one.
+    pub(crate) fn show(&self, instruments: &Arc<Instruments>) {
+        // INVARIANT: a server has one set of instruments.
+        drop(self.instruments.set(Arc::clone(instruments)));
+    }
+
+    /// How many samples wait.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.waiting).samples.len()
+    }
+
     /// Gives values to be kept. Never waits: what finds no room is counted and dropped.
     pub(crate) fn put(&self, samples: Vec<Sample>) {
         self.offer(samples);
@@ -139,6 +152,10 @@ impl MetricQueue {
 
     /// Gives values to be kept: all of them, or none if there is no room. Whether they were taken.
     pub(crate) fn offer(&self, samples: Vec<Sample>) -> bool {
+        let instruments = self.instruments.get();
+        if let Some(instruments) = instruments {
+            instruments.subjects.see(&samples);
+        }
         let count = samples.len();
         let bytes: usize = samples.iter().map(Sample::bytes).sum();
         let mut waiting = lock(&self.waiting);
@@ -154,6 +171,9 @@ impl MetricQueue {
                 );
             }
             return false;
+        }
+        if let Some(instruments) = instruments {
+            instruments.exports.points(&samples);
         }
         waiting.dropped.taken += count as u64;
         let was_empty = waiting.samples.is_empty();

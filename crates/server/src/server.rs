@@ -37,7 +37,9 @@ use crate::log_writer::thread::LogThread;
 use crate::logs::LogOperations;
 use crate::metric_writer::{MetricQueue, MetricThread};
 use crate::observers::{MetricsObserver, MetricsObserverThread, Observer, Observers, Surroundings};
-use crate::otlp::{Exporter, GrpcReceiver, OtlpOptions, OtlpSenders, Receiver, SegmentSink};
+use crate::otlp::{
+    self, Exporter, GrpcReceiver, OtlpOptions, OtlpSenders, PointSink, Receiver, SegmentSink,
+};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::{self, Instruments};
 use crate::sampling_targets::SamplingTargets;
@@ -211,6 +213,7 @@ impl Server {
         })?;
         let logs = Arc::new(LogQueue::default());
         let metrics = Arc::new(MetricQueue::default());
+        metrics.show(&instruments);
         let traces = Arc::new(TraceQueue::default());
         let daemon = TraceDaemon::bind(address.ip(), options.trace_port).map_err(no_daemon)?;
         let pool = runtime.block_on(async { pool(&options, &logs, daemon.address(), address) })?;
@@ -245,7 +248,7 @@ impl Server {
         disk.look(handle.standing());
         let log_thread = log_thread(&options, &logs, &handle, &metrics)?;
         let trace_thread = trace_thread(&options.data, &traces, &handle)?;
-        let (metric_thread, alarms) = metric_thread(&options, &metrics)?;
+        let (metric_thread, alarms) = metric_thread(&options, &metrics, &instruments)?;
         runtime.spawn(alarms.clone().hand_over(handle.clone()));
         let emission_thread = emission_thread(
             emission,
@@ -281,7 +284,7 @@ impl Server {
             Arc::clone(&instruments),
             Arc::clone(&logs),
             segment_sink(&traces),
-            Box::new(|_| Err("Stepwell does not implement metrics over OTLP yet".to_string())),
+            point_sink(&metrics),
         ));
         if let Some(address) = options.otlp.grpc {
             let bound = runtime.block_on(GrpcReceiver::bind(address, Arc::clone(&receiver)));
@@ -580,6 +583,15 @@ fn segment_sink(queue: &Arc<TraceQueue>) -> SegmentSink {
     })
 }
 
+/// Where the points of OTLP go.
+fn point_sink(queue: &Arc<MetricQueue>) -> PointSink {
+    let queue = Arc::clone(queue);
+    Box::new(move |points| match queue.offer(otlp::samples(points)) {
+        true => Ok(()),
+        false => Err("metrics come faster than they can be kept".to_string()),
+    })
+}
+
 /// Opens the traces and starts to write.
 fn trace_thread(
     data: &Path,
@@ -599,8 +611,10 @@ fn trace_thread(
 fn metric_thread(
     options: &Options,
     queue: &Arc<MetricQueue>,
+    instruments: &Instruments,
 ) -> Result<(MetricThread, AlarmBook), Error> {
     let store = open_store(&options.data.join("metrics"))?;
+    instruments.watch_store("metrics", store.watch());
     let metrics = Metrics::open(Box::new(store), metrics::Limits::default())?;
     let owner = Owner {
         region: options.region.clone(),

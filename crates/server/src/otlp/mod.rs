@@ -7,9 +7,11 @@ mod queue;
 mod receiver;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use stepwell_telemetry::metrics::{Distribution, Metric, Sample, Unit};
 use stepwell_telemetry::otlp::{ExportedLog, ReceivedPoint, Signal};
 
 use crate::prometheus::Counter;
@@ -17,7 +19,7 @@ pub(crate) use client::Collector;
 pub(crate) use exporter::Exporter;
 pub(crate) use grpc::GrpcReceiver;
 use queue::Queue;
-pub(crate) use receiver::{Receiver, SegmentSink, answer, signal_of};
+pub(crate) use receiver::{PointSink, Receiver, SegmentSink, answer, signal_of};
 
 /// Segment documents that may wait to be exported, and their bytes.
 const DOCUMENTS_MAX: usize = 20_000;
@@ -105,6 +107,37 @@ pub(crate) struct Exports {
     pub(crate) counts: [Counts; 3],
 }
 
+/// Values as they are exported.
+fn point(sample: &Sample) -> ReceivedPoint {
+    let (metric, values) = (&*sample.metric, &sample.values);
+    ReceivedPoint {
+        namespace: metric.namespace().to_string(),
+        name: metric.name().to_string(),
+        dimensions: metric.dimensions().to_vec(),
+        unit: sample.unit.name(),
+        timestamp_ms: sample.timestamp_ms,
+        count: values.count(),
+        sum: values.sum(),
+        min: values.min(),
+        max: values.max(),
+    }
+}
+
+/// Received values as they are kept.
+pub(crate) fn samples(points: Vec<ReceivedPoint>) -> Vec<Sample> {
+    let kept = points.into_iter().map(|point| {
+        let metric = Arc::new(Metric::new(point.namespace, point.name, point.dimensions));
+        let unit = Unit::of_name(point.unit).unwrap_or_default();
+        let values = if point.count == 1.0 {
+            Distribution::of(point.sum)
+        } else {
+            Distribution::of_statistics(point.sum, point.count, point.min, point.max)
+        };
+        Sample::new(&metric, unit, point.timestamp_ms, values)
+    });
+    kept.collect()
+}
+
 /// What has become of telemetry of one signal since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -151,11 +184,10 @@ impl Exports {
     }
 
     /// Values that the store of metrics was given.
-    #[expect(dead_code, reason = "for the store of metrics, which is being built")]
-    pub(crate) fn points(&self, points: impl IntoIterator<Item = ReceivedPoint>) {
+    pub(crate) fn points(&self, samples: &[Sample]) {
         if self.is_on() {
-            for point in points {
-                self.points.put(point, 0);
+            for sample in samples.iter().filter(|sample| !sample.values.is_empty()) {
+                self.points.put(point(sample), 0);
             }
         }
     }

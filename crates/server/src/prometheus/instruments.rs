@@ -42,6 +42,27 @@ pub(crate) const COMMIT_BOUNDS: &[u64] = &[
     5_000_000_000,
 ];
 
+/// Upper bounds of durations of executions and invocations, in nanoseconds: 5 ms to a day.
+pub(crate) const RUN_BOUNDS: &[u64] = &[
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    30_000_000_000,
+    60_000_000_000,
+    300_000_000_000,
+    900_000_000_000,
+    3_600_000_000_000,
+    86_400_000_000_000,
+];
+
 /// Upper bounds of how many messages a batch carries.
 pub(crate) const BATCH_BOUNDS: &[u64] = &[0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 
@@ -81,10 +102,20 @@ impl Histogram {
     }
 
     pub(crate) fn observe(&self, value: u64) {
+        self.observe_many(value, 1);
+    }
+
+    /// A value that came `count` times.
+    pub(crate) fn observe_many(&self, value: u64, count: u64) {
+        let at = self.range_of(value);
+        self.counts[at].fetch_add(count, Ordering::Relaxed);
+        let all = value.saturating_mul(count);
+        self.sum.fetch_add(all, Ordering::Relaxed);
+    }
+
+    fn range_of(&self, value: u64) -> usize {
         let above = |bound: &&u64| **bound < value;
-        let at = self.bounds.iter().take_while(above).count();
-        self.counts[at].fetch_add(1, Ordering::Relaxed);
-        self.sum.fetch_add(value, Ordering::Relaxed);
+        self.bounds.iter().take_while(above).count()
     }
 
     pub(crate) fn observe_duration(&self, took: Duration) {
@@ -141,7 +172,7 @@ mod tests {
 
     #[test]
     fn bounds_rise() {
-        for bounds in [REQUEST_BOUNDS, COMMIT_BOUNDS, BATCH_BOUNDS] {
+        for bounds in [REQUEST_BOUNDS, COMMIT_BOUNDS, RUN_BOUNDS, BATCH_BOUNDS] {
             assert!(bounds.is_sorted_by(|a, b| a < b), "{bounds:?}");
         }
     }

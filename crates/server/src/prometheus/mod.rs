@@ -7,6 +7,7 @@ mod instruments;
 mod process;
 mod requests;
 mod state;
+mod subjects;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::otlp::{Counts, Exports};
 pub(crate) use instruments::Counter;
 use instruments::{BATCH_BOUNDS, COMMIT_BOUNDS, Histogram, SECOND};
 pub(crate) use requests::{Called, Requests, error_of, service_of_version};
+use subjects::Subjects;
 
 /// What is counted while the server works.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct Instruments {
     pub(crate) requests: Requests,
     pub(crate) shard: ShardInstruments,
     pub(crate) deliveries: DeliveryInstruments,
+    pub(crate) subjects: Subjects,
     /// What is sent on to a collector.
     pub(crate) exports: Exports,
     stores: Mutex<Vec<(&'static str, Watch)>>,
@@ -62,6 +65,7 @@ impl Default for Instruments {
                 executions: Counter::default(),
             },
             deliveries: DeliveryInstruments::default(),
+            subjects: Subjects::default(),
             exports: Exports::default(),
             stores: Mutex::default(),
         }
@@ -118,6 +122,7 @@ pub(crate) fn answer(services: &Services, headers: &HeaderMap, request_id: &str)
 pub(crate) fn families(services: &Services) -> Vec<Family> {
     let instruments = services.functions.handle.instruments();
     let mut families = instruments.requests.families();
+    families.extend(instruments.subjects.families());
     families.extend(shard(instruments));
     families.extend(state::families(services));
     families.extend(deliveries(&instruments.deliveries));
