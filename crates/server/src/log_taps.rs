@@ -344,7 +344,7 @@ impl Taps {
             origin: format!("the subscription filter {} of {}", key.filter, key.group),
         };
         // Nobody waits for the answer: what the shard has taken it delivers.
-        let sent = self.handle.send(Request::TakeEvent(Box::new(event)));
+        let sent = self.handle.hand_over(Request::TakeEvent(Box::new(event)));
         if sent.is_err() {
             self.drop_one("payloads of subscription filters");
         }

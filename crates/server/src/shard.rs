@@ -42,15 +42,27 @@ pub(crate) struct Handle {
 impl Handle {
     /// Sends a request; its answer comes once it is durable.
     pub(crate) fn send(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Refused> {
+        let (sender, receiver) = oneshot::channel();
+        self.put(request, Some(sender))?;
+        Ok(receiver)
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    ///
+    /// Not the same as `send` without its receiver: the shard does nothing for a client that has gone.
+    pub(crate) fn hand_over(&self, request: Request) -> Result<(), Refused> {
+        self.put(request, None)
+    }
+
+    fn put(
+        &self,
+        request: Request,
+        answer_to: Option<oneshot::Sender<Answer>>,
+    ) -> Result<(), Refused> {
         if Inbox::is_start(&request) && self.standing.low_disk().is_some() {
             return Err(Refused::Unavailable(inbox::LOW_ON_DISK));
         }
-        let (sender, receiver) = oneshot::channel();
-        self.inbox.put_request(Message {
-            request,
-            answer_to: Some(sender),
-        })?;
-        Ok(receiver)
+        self.inbox.put_request(Message { request, answer_to })
     }
 
     /// Reports what became of a task.

@@ -38,7 +38,7 @@ pub(crate) const LOW_ON_DISK: &str = "the disk of the data is nearly full: nothi
 /// One message to the shard.
 pub(crate) struct Message {
     pub(crate) request: Request,
-    /// `None` for the outcome of a task.
+    /// `None` if nobody waits: for the outcome of a task, for what is handed over.
     pub(crate) answer_to: Option<oneshot::Sender<Answer>>,
 }
 

@@ -80,6 +80,18 @@ fn nothing_is_done_for_a_client_that_has_gone() {
 }
 
 #[test]
+fn what_nobody_waits_for_from_the_start_is_done() {
+    let inbox = Inbox::new(10, Arc::default());
+    let message = Message {
+        request: start("m", 0),
+        answer_to: None,
+    };
+    inbox.put_request(message).expect("there is room");
+    assert_eq!(names(&inbox.take(Duration::ZERO)), ["m0"]);
+    assert_eq!(inbox.load().abandoned, 0);
+}
+
+#[test]
 fn a_full_inbox_of_starts_still_takes_what_ends_executions() {
     let inbox = Inbox::new(2, Arc::default());
     let _starts = [0, 1].map(|number| put(&inbox, start("m", number)).expect("there is room"));
