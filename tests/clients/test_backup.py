@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import Server, check_history, stepwell
+from harness import Server, check_history, stepwell, wait_until
 
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 WAIT = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
@@ -84,7 +84,7 @@ def test_a_backup_under_load_has_everything_that_was_acknowledged_before_it(serv
     load.stop()
     assert done.returncode == 0, done.stderr
     manifest = json.loads(done.stdout)["manifest"]
-    assert [store["name"] for store in manifest["stores"]] == ["store", "telemetry", "traces"]
+    assert [store["name"] for store in manifest["stores"]] == ["store", "telemetry", "traces", "metrics"]
 
     # Starts went on meanwhile; how many is the business of a benchmark.
     quiet = load.count(quiet_from, before) / (before - quiet_from)
@@ -163,6 +163,7 @@ def test_one_backup_is_made_at_a_time(server, tmp_path):
     status, _, body = server.http("POST", "/backup", json.dumps(ask | {"to": str(tmp_path / "two")}))
     assert status == 400 and b"is being made" in body, body
     # One that a kill cuts off is known for what it is.
+    wait_until(lambda: (tmp_path / "one" / "store.rows").exists(), "the first file of the backup")
     server.process.kill()
     for command in (["fsck", tmp_path / "one"], ["restore", "--from", tmp_path / "one", "--to", tmp_path / "restored"]):
         done = stepwell(*command)

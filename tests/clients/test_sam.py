@@ -80,8 +80,8 @@ def test_a_template_becomes_the_resources_that_sam_makes_of_it(template, server,
         if kind in ("AWS::Lambda::Version", "AWS::ApiGateway::Deployment"):
             # SAM appends a hash, so that another version is another resource.
             name = name[:-10]
-        # CodeDeploy carries out preferences on AWS; here the deployment does, and alarms are not built.
-        if not kind.startswith(("AWS::CodeDeploy::", "AWS::CloudWatch::")) and name != "CodeDeployServiceRole":
+        # CodeDeploy carries out preferences on AWS; here the deployment does.
+        if not kind.startswith("AWS::CodeDeploy::") and name != "CodeDeployServiceRole":
             theirs[name] = kind
     plan = stepwell("deploy", TEMPLATES / template, "--stack-name", "compared", "--plan", "--json", endpoint=server.url)
     ours = {document["logicalId"]: document["type"] for document in map(json.loads, plan.stdout.splitlines()) if document["event"] == "plan"}
