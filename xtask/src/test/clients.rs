@@ -92,11 +92,16 @@ fn prometheus() -> Result<PathBuf> {
     const ADVICE: &str = "prometheus and promtool are missing, and Debian's package cannot be unpacked; install them \
         (Debian: apt-get install prometheus)";
     std::fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
-    let mut download = Command::new("apt-get");
-    download
-        .args(["download", "--quiet", "prometheus"])
-        .current_dir(&kept);
-    plain(download).context(ADVICE)?;
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).current_dir(&kept);
+        plain(command)
+    };
+    // Lists of packages may be old, or not there at all.
+    let download = ["download", "--quiet", "prometheus"];
+    apt(&download)
+        .or_else(|_| apt(&["update", "--quiet"]).and_then(|_| apt(&download)))
+        .context(ADVICE)?;
     let package = std::fs::read_dir(&kept)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
