@@ -370,7 +370,6 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
     }
     campaign.close();
     life.kill()?;
-    let table = newest(&rows, "")?;
     ensure!(
         campaign.launch.is_sound()?,
         "fsck finds something before anything is rotten"
@@ -378,10 +377,9 @@ fn rotten_table(campaign: &mut Campaign, name: &str) -> Result<Life> {
     let (mut rounds, mut found, mut unseen, mut checked) = (0, 0, 0, 0);
     let mut told = String::new();
     for _ in 0..ROTTEN_ROUNDS {
-        // A compaction of a start before this one may have replaced it.
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(&table) else {
-            break;
-        };
+        // Whatever opens the store may replace a table by a compaction: it is looked for anew.
+        let table = newest(&rows, "")?;
+        let file = OpenOptions::new().read(true).write(true).open(&table)?;
         let at = campaign.random.below(file.metadata()?.len());
         let mut byte = [0];
         file.read_exact_at(&mut byte, at)?;
