@@ -237,6 +237,20 @@ test("everything is reached by keyboard alone", async () => {
   await page.getByRole("dialog").waitFor({ state: "detached" });
 });
 
+test("keys that come before the next frame are obeyed in turn", async () => {
+  const machine = await server.createMachine("ByFastKeys", flow);
+  const execution = await server.start(machine, { items: [], seconds: 0 }, "typed-fast");
+  await server.ended(execution);
+  const page = await visit(machinePath(machine));
+  await page.getByRole("link", { name: "typed-fast" }).waitFor();
+  await page.evaluate(() => {
+    for (const key of ["j", "Enter"]) {
+      (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    }
+  });
+  await page.getByRole("heading", { name: "typed-fast" }).waitFor();
+});
+
 describe("dark", () => {
   const ground = `getComputedStyle(document.body).backgroundColor`;
   test("as the machine says, unless something else is chosen, which is kept", async () => {

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { CSSProperties, ReactNode } from "react";
 import { isTyping } from "./keys";
 
@@ -56,22 +56,47 @@ export function Rows<Row>(props: {
     virtual.scrollToIndex(at, { align: "center" });
   }, [chosen, rows, keyOf, virtual]);
 
-  useEffect(() => {
+  // The row that keys have moved to: two keys may come before one frame is drawn.
+  const at = useRef(-1);
+  /** Where keys have moved to a row that is not drawn yet. */
+  const awaited = useRef<number | null>(null);
+  const reach = (index: number): void => {
+    at.current = index;
+    setActive(index);
+  };
+  // With the rows, not after them: a key that comes as soon as they are seen counts.
+  useLayoutEffect(() => {
+    const focus = (index: number): boolean => {
+      const row = body.current?.querySelector<HTMLElement>(`[data-index="${index}"]`);
+      row?.focus();
+      return row !== null && row !== undefined;
+    };
     const onKey = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (event.key === "Enter" && awaited.current !== null) {
+        const row = rows[awaited.current];
+        event.preventDefault();
+        if (row !== undefined) onOpen?.(row);
+        return;
+      }
       const by = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
       if (by === 0 || rows.length === 0) return;
       event.preventDefault();
-      setActive((at) => {
-        const next = Math.min(rows.length - 1, Math.max(0, at + by));
-        virtual.scrollToIndex(next);
-        requestAnimationFrame(() => body.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus());
-        return next;
+      const next = Math.min(rows.length - 1, Math.max(0, at.current + by));
+      reach(next);
+      virtual.scrollToIndex(next);
+      if (focus(next)) {
+        awaited.current = null;
+        return;
+      }
+      awaited.current = next;
+      requestAnimationFrame(() => {
+        if (awaited.current === next && focus(next)) awaited.current = null;
       });
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [rows.length, virtual]);
+  }, [rows, onOpen, virtual]);
 
   const widths = (all: readonly Column<Row>[]): string => all.map((column) => column.width).join(" ");
   const style = {
@@ -107,7 +132,7 @@ export function Rows<Row>(props: {
                 data-index={item.index}
                 tabIndex={item.index === (active < 0 ? 0 : active) ? 0 : -1}
                 style={{ height: item.size, transform: `translateY(${item.start}px)` }}
-                onFocus={() => setActive(item.index)}
+                onFocus={() => reach(item.index)}
                 onClick={(event) => {
                   if (event.target instanceof Element && event.target.closest("a, button, input")) return;
                   onOpen?.(row);
