@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::runner::run_and_summarise;
-use super::{plain, target_folder};
+use super::{debian, plain, target_folder};
 use crate::{read, root};
 
 /// Tools that the client tests need, and how to get each.
@@ -76,7 +76,7 @@ pub fn python(stepwell: &Path) -> Result<Vec<String>> {
 }
 
 /// The folder with `prometheus` and `promtool`: of this machine, else of Debian's package, unpacked below the target folder.
-fn prometheus() -> Result<PathBuf> {
+pub fn prometheus() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has_both = |folder: &PathBuf| {
         ["prometheus", "promtool"]
@@ -91,25 +91,7 @@ fn prometheus() -> Result<PathBuf> {
     }
     const ADVICE: &str = "prometheus and promtool are missing, and Debian's package cannot be unpacked; install them \
         (Debian: apt-get install prometheus)";
-    std::fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.args(arguments).current_dir(&kept);
-        plain(command)
-    };
-    // Lists of packages may be old, or not there at all.
-    let download = ["download", "--quiet", "prometheus"];
-    apt(&download)
-        .or_else(|_| apt(&["update", "--quiet"]).and_then(|_| apt(&download)))
-        .context(ADVICE)?;
-    let package = std::fs::read_dir(&kept)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .context(ADVICE)?;
-    let mut unpack = Command::new("dpkg-deb");
-    unpack.arg("--extract").arg(&package).arg(&kept);
-    plain(unpack).context(ADVICE)?;
-    std::fs::remove_file(&package)?;
+    debian::unpack("prometheus", &kept).context(ADVICE)?;
     ensure!(has_both(&programs), "{ADVICE}");
     Ok(programs)
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::clients::npm_ci;
 use super::runner::run_and_summarise;
-use super::{cargo, plain, target_folder};
+use super::{cargo, debian, plain, target_folder};
 use crate::root;
 
 /// Browsers that the journeys can be made with, the smallest first.
@@ -66,7 +66,7 @@ pub fn screenshots() -> Result<()> {
 }
 
 /// A browser; installs Debian's where there is none and this is allowed.
-fn browser() -> Result<PathBuf> {
+pub fn browser() -> Result<PathBuf> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let found = || {
         let places = BROWSERS.iter().map(PathBuf::from);
@@ -75,40 +75,6 @@ fn browser() -> Result<PathBuf> {
     if let Some(browser) = named.or_else(found) {
         return Ok(browser);
     }
-    debian_install(BROWSER_PACKAGE)?;
+    debian::install(BROWSER_PACKAGE)?;
     found().with_context(|| format!("{BROWSER_PACKAGE} is installed, and no browser is there"))
-}
-
-/// Installs a package of Debian that a test needs, or says what is missing.
-///
-/// - Errors: this is no Debian, the user is not root, or the package is not to be had; each says what to do.
-pub fn debian_install(package: &str) -> Result<()> {
-    let advice = format!("apt-get install {package}");
-    let run = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        plain(command)
-    };
-    let is_root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    if !Path::new("/usr/bin/apt-get").is_file() || !is_root {
-        bail!("{package} is missing: {advice}");
-    }
-    println!("installing {package}");
-    let install = [
-        "install",
-        "-qq",
-        "--yes",
-        "--no-install-recommends",
-        package,
-    ];
-    // Lists of packages may be old, or not there at all.
-    run("apt-get", &install)
-        .or_else(|_| run("apt-get", &["update", "-qq"]).and_then(|_| run("apt-get", &install)))
-        .map(drop)
-        .with_context(|| format!("cannot install {package}; try: {advice}"))
 }

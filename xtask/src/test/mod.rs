@@ -12,6 +12,7 @@ use crate::{codegen, crash, root, tidy};
 
 mod clients;
 pub mod console;
+mod debian;
 mod runner;
 
 use runner::run_and_summarise;
@@ -31,6 +32,9 @@ pub enum Scope {
 pub fn run(scope: Scope) -> Result<()> {
     if scope == Scope::Everything {
         clients::require_tools()?;
+        // Before minutes of tests, not after them.
+        clients::prometheus()?;
+        console::browser()?;
     }
     let mut steps = Steps::default();
     steps.run("format", || {
