@@ -1,12 +1,12 @@
 import { defaultKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
-import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, syntaxHighlighting, syntaxTree } from "@codemirror/language";
+import { bracketMatching, foldGutter, foldKeymap, syntaxHighlighting, syntaxTree } from "@codemirror/language";
 import { search, searchKeymap } from "@codemirror/search";
 import { EditorState, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, drawSelection, EditorView, keymap, lineNumbers } from "@codemirror/view";
 import type { DecorationSet } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
+import { COLOURS, LOOK } from "./codeLook";
 
 /**
  * A JSON text to read and search in.
@@ -139,21 +139,3 @@ export function rangeOf(state: EditorState, pointer: string): Range | null {
   }
   return whole === null ? null : { from: whole.from, to: whole.to };
 }
-
-const COLOURS = HighlightStyle.define([
-  { tag: tags.propertyName, color: "var(--json-name)" },
-  { tag: tags.string, color: "var(--json-text)" },
-  { tag: tags.number, color: "var(--json-number)" },
-  { tag: [tags.bool, tags.null], color: "var(--json-word)" },
-]);
-
-const LOOK = EditorView.theme({
-  "&": { height: "100%", fontSize: "12.5px", backgroundColor: "var(--surface)", color: "var(--ink)" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55" },
-  ".cm-gutters": { backgroundColor: "var(--surface)", color: "var(--ink-quiet)", border: "none" },
-  ".cm-line.chosen": { backgroundColor: "var(--chosen)" },
-  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
-  ".cm-selectionBackground, &.cm-focused .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
-  ".cm-panels": { backgroundColor: "var(--raised)", color: "var(--ink)" },
-  ".cm-foldPlaceholder": { backgroundColor: "var(--raised)", color: "var(--ink-quiet)", border: "1px solid var(--line)" },
-});
