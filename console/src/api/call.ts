@@ -1,19 +1,22 @@
 /** Calls of the AWS API of the server that this page came from. The only place that fetches. */
 
-import type { Lambda, Logs, Route, States } from "./generated";
-import { LAMBDA_ROUTES, LOGS_TARGET, STATES_TARGET } from "./generated";
+import type { CloudWatch, Lambda, Logs, Route, States, XRay } from "./generated";
+import { CLOUDWATCH_TARGET, LAMBDA_ROUTES, LOGS_TARGET, STATES_TARGET, XRAY_ROUTES } from "./generated";
 
 /** An answer that is an error, with AWS's code and message. */
 export class ApiError extends Error {
   readonly code: string;
   /** HTTP status; 0 where no answer came. */
   readonly status: number;
+  /** The members of the answer, where it was a JSON object. */
+  readonly body: Readonly<Record<string, unknown>>;
 
-  constructor(code: string, message: string, status: number) {
+  constructor(code: string, message: string, status: number, body: Readonly<Record<string, unknown>> = {}) {
     super(message || code);
     this.name = "ApiError";
     this.code = code;
     this.status = status;
+    this.body = body;
   }
 
   /** Whether the server cannot be reached or is not ready, so that asking again may help. */
@@ -36,18 +39,19 @@ async function answered(request: Promise<Response>): Promise<Response> {
     throw new ApiError("Unreachable", "the server does not answer; is it running?", 0);
   }
   if (response.ok) return response;
-  const body: unknown = await response.json().catch(() => ({}));
+  const parsed: unknown = await response.json().catch(() => ({}));
+  const body = typeof parsed === "object" && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
   const said = (name: string): string | undefined => {
-    const value = typeof body === "object" && body !== null ? (body as Record<string, unknown>)[name] : undefined;
+    const value = body[name];
     return typeof value === "string" ? value : undefined;
   };
   const code = said("__type") ?? said("Type") ?? response.headers.get("x-amzn-errortype") ?? `HTTP ${response.status}`;
   const message = said("message") ?? said("Message") ?? response.statusText;
-  throw new ApiError((code.split("#").pop() ?? code).split(":")[0] ?? code, message, response.status);
+  throw new ApiError((code.split("#").pop() ?? code).split(":")[0] ?? code, message, response.status, body);
 }
 
-async function json(target: Target, operation: string, input: unknown, signal?: AbortSignal): Promise<unknown> {
-  const response = await answered(
+function asked(target: Target, operation: string, input: unknown, signal?: AbortSignal): Promise<Response> {
+  return answered(
     fetch("/", {
       method: "POST",
       headers: { "content-type": target.contentType, "x-amz-target": `${target.prefix}.${operation}` },
@@ -55,7 +59,12 @@ async function json(target: Target, operation: string, input: unknown, signal?: 
       signal: signal ?? null,
     }),
   );
-  return response.json();
+}
+
+async function json(target: Target, operation: string, input: unknown, signal?: AbortSignal): Promise<unknown> {
+  const text = await (await asked(target, operation, input, signal)).text();
+  // What gives nothing may answer with nothing.
+  return text ? JSON.parse(text) : {};
 }
 
 /** An operation of Step Functions. */
@@ -74,6 +83,22 @@ export async function logs<O extends keyof Logs.Operations>(
   signal?: AbortSignal,
 ): Promise<Logs.Operations[O]["output"]> {
   return (await json(LOGS_TARGET, operation, input, signal)) as Logs.Operations[O]["output"];
+}
+
+/** What is logged from now on, as the bytes of an event stream; see `model/eventStream.ts`. */
+export async function liveTail(input: Logs.StartLiveTailRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const { body } = await asked(LOGS_TARGET, "StartLiveTail", input, signal);
+  if (body === null) throw new ApiError("Unreachable", "the stream has no body", 0);
+  return body;
+}
+
+/** An operation of CloudWatch. */
+export async function cloudwatch<O extends keyof CloudWatch.Operations>(
+  operation: O,
+  input: CloudWatch.Operations[O]["input"],
+  signal?: AbortSignal,
+): Promise<CloudWatch.Operations[O]["output"]> {
+  return (await json(CLOUDWATCH_TARGET, operation, input, signal)) as CloudWatch.Operations[O]["output"];
 }
 
 /** A request of a service that is bound to paths: what goes into path, query, headers and body. */
@@ -118,6 +143,16 @@ export async function lambda<O extends Exclude<keyof Lambda.Operations, "Invoke"
   const response = await answered(fetch(url, { ...init, signal: signal ?? null }));
   const text = await response.text();
   return (text ? JSON.parse(text) : {}) as Lambda.Operations[O]["output"];
+}
+
+/** An operation of X-Ray. */
+export async function xray<O extends keyof XRay.Operations>(
+  operation: O,
+  input: XRay.Operations[O]["input"],
+  signal?: AbortSignal,
+): Promise<XRay.Operations[O]["output"]> {
+  const { url, init } = bound(XRAY_ROUTES[operation], input as unknown as Readonly<Record<string, unknown>>);
+  return (await (await answered(fetch(url, { ...init, signal: signal ?? null }))).json()) as XRay.Operations[O]["output"];
 }
 
 /** What came of an invocation. */

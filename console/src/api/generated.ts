@@ -2528,3 +2528,657 @@ export namespace Logs {
 }
 
 export const LOGS_TARGET = { prefix: "Logs_20140328", contentType: "application/x-amz-json-1.1" } as const;
+
+/** CloudWatch. Source: botocore 1.44.5. */
+export namespace CloudWatch {
+  export interface ActionConfiguration {
+    AlarmTagsPropagation?: AlarmTagsPropagation;
+  }
+  export type ActionsSuppressedBy = "WaitPeriod" | "ExtensionPeriod" | "Alarm";
+  export interface AlarmHistoryItem {
+    AlarmName?: string;
+    AlarmContributorId?: string;
+    AlarmType?: AlarmType;
+    Timestamp?: number;
+    HistoryItemType?: HistoryItemType;
+    HistorySummary?: string;
+    HistoryData?: string;
+    AlarmContributorAttributes?: Record<string, string>;
+  }
+  export interface AlarmPromQLCriteria {
+    Query: string;
+    PendingPeriod?: number;
+    RecoveryPeriod?: number;
+  }
+  export interface AlarmTagsPropagation {
+    Enabled: boolean;
+    IncludedTagKeys?: string[];
+    ExcludedTagKeys?: string[];
+  }
+  export type AlarmType = "CompositeAlarm" | "MetricAlarm" | "LogAlarm";
+  export type ComparisonOperator = "GreaterThanOrEqualToThreshold" | "GreaterThanThreshold" | "LessThanThreshold" | "LessThanOrEqualToThreshold" | "LessThanLowerOrGreaterThanUpperThreshold" | "LessThanLowerThreshold" | "GreaterThanUpperThreshold";
+  export interface CompositeAlarm {
+    ActionsEnabled?: boolean;
+    AlarmActions?: string[];
+    AlarmArn?: string;
+    AlarmConfigurationUpdatedTimestamp?: number;
+    AlarmDescription?: string;
+    AlarmName?: string;
+    AlarmRule?: string;
+    InsufficientDataActions?: string[];
+    OKActions?: string[];
+    StateReason?: string;
+    StateReasonData?: string;
+    StateUpdatedTimestamp?: number;
+    StateValue?: StateValue;
+    StateTransitionedTimestamp?: number;
+    ActionsSuppressedBy?: ActionsSuppressedBy;
+    ActionsSuppressedReason?: string;
+    ActionsSuppressor?: string;
+    ActionsSuppressorWaitPeriod?: number;
+    ActionsSuppressorExtensionPeriod?: number;
+    ActionConfiguration?: ActionConfiguration;
+  }
+  export interface DashboardEntry {
+    DashboardName?: string;
+    DashboardArn?: string;
+    LastModified?: number;
+    Size?: number;
+  }
+  export interface DashboardValidationMessage {
+    DataPath?: string;
+    Message?: string;
+  }
+  export interface DeleteDashboardsInput {
+    DashboardNames: string[];
+  }
+  export type DeleteDashboardsOutput = Record<string, never>;
+  export interface DescribeAlarmHistoryInput {
+    AlarmName?: string;
+    AlarmContributorId?: string;
+    AlarmTypes?: AlarmType[];
+    HistoryItemType?: HistoryItemType;
+    StartDate?: number;
+    EndDate?: number;
+    MaxRecords?: number;
+    NextToken?: string;
+    ScanBy?: ScanBy;
+  }
+  export interface DescribeAlarmHistoryOutput {
+    AlarmHistoryItems?: AlarmHistoryItem[];
+    NextToken?: string;
+  }
+  export interface DescribeAlarmsInput {
+    AlarmNames?: string[];
+    AlarmNamePrefix?: string;
+    AlarmTypes?: AlarmType[];
+    ChildrenOfAlarmName?: string;
+    ParentsOfAlarmName?: string;
+    StateValue?: StateValue;
+    ActionPrefix?: string;
+    MaxRecords?: number;
+    NextToken?: string;
+  }
+  export interface DescribeAlarmsOutput {
+    CompositeAlarms?: CompositeAlarm[];
+    MetricAlarms?: MetricAlarm[];
+    LogAlarms?: LogAlarm[];
+    NextToken?: string;
+  }
+  export interface Dimension {
+    Name: string;
+    Value: string;
+  }
+  export interface DimensionFilter {
+    Name: string;
+    Value?: string;
+  }
+  export interface DisableAlarmActionsInput {
+    AlarmNames: string[];
+  }
+  export interface EnableAlarmActionsInput {
+    AlarmNames: string[];
+  }
+  export interface Entity {
+    KeyAttributes?: Record<string, string>;
+    Attributes?: Record<string, string>;
+  }
+  export interface EntityMetricData {
+    Entity?: Entity;
+    MetricData?: MetricDatum[];
+  }
+  export interface EvaluationCriteria {
+    PromQLCriteria?: AlarmPromQLCriteria;
+  }
+  export type EvaluationState = "PARTIAL_DATA" | "EVALUATION_FAILURE" | "EVALUATION_ERROR";
+  export interface EvaluationWindow {
+    WallClockWindow?: WallClockWindow;
+    SlidingWindow?: SlidingWindow;
+  }
+  export interface GetDashboardInput {
+    DashboardName: string;
+  }
+  export interface GetDashboardOutput {
+    DashboardArn?: string;
+    DashboardBody?: string;
+    DashboardName?: string;
+  }
+  export interface GetMetricDataInput {
+    MetricDataQueries: MetricDataQuery[];
+    StartTime: number;
+    EndTime: number;
+    NextToken?: string;
+    ScanBy?: ScanBy;
+    MaxDatapoints?: number;
+    LabelOptions?: LabelOptions;
+  }
+  export interface GetMetricDataOutput {
+    MetricDataResults?: MetricDataResult[];
+    NextToken?: string;
+    Messages?: MessageData[];
+  }
+  export type HistoryItemType = "ConfigurationUpdate" | "StateUpdate" | "Action" | "AlarmContributorStateUpdate" | "AlarmContributorAction";
+  export interface LabelOptions {
+    Timezone?: string;
+  }
+  export interface ListDashboardsInput {
+    DashboardNamePrefix?: string;
+    NextToken?: string;
+  }
+  export interface ListDashboardsOutput {
+    DashboardEntries?: DashboardEntry[];
+    NextToken?: string;
+  }
+  export interface ListMetricsInput {
+    Namespace?: string;
+    MetricName?: string;
+    Dimensions?: DimensionFilter[];
+    NextToken?: string;
+    RecentlyActive?: RecentlyActive;
+    IncludeLinkedAccounts?: boolean;
+    OwningAccount?: string;
+  }
+  export interface ListMetricsOutput {
+    Metrics?: Metric[];
+    NextToken?: string;
+    OwningAccounts?: string[];
+  }
+  export interface LogAlarm {
+    AlarmName?: string;
+    AlarmArn?: string;
+    AlarmDescription?: string;
+    AlarmConfigurationUpdatedTimestamp?: number;
+    ActionsEnabled?: boolean;
+    OKActions?: string[];
+    AlarmActions?: string[];
+    InsufficientDataActions?: string[];
+    StateValue?: StateValue;
+    StateReason?: string;
+    StateReasonData?: string;
+    StateUpdatedTimestamp?: number;
+    ScheduledQueryConfiguration?: ScheduledQueryConfiguration;
+    QueryResultsToEvaluate?: number;
+    QueryResultsToAlarm?: number;
+    Threshold?: number;
+    ComparisonOperator?: ComparisonOperator;
+    TreatMissingData?: string;
+    StateTransitionedTimestamp?: number;
+    EvaluationState?: EvaluationState;
+    ActionLogLineCount?: number;
+    ActionLogLineRoleArn?: string;
+    WarmUpConfiguration?: WarmUpConfiguration;
+    ActionConfiguration?: ActionConfiguration;
+  }
+  export interface MessageData {
+    Code?: string;
+    Value?: string;
+  }
+  export interface Metric {
+    Namespace?: string;
+    MetricName?: string;
+    Dimensions?: Dimension[];
+  }
+  export interface MetricAlarm {
+    AlarmName?: string;
+    AlarmArn?: string;
+    AlarmDescription?: string;
+    AlarmConfigurationUpdatedTimestamp?: number;
+    ActionsEnabled?: boolean;
+    OKActions?: string[];
+    AlarmActions?: string[];
+    InsufficientDataActions?: string[];
+    StateValue?: StateValue;
+    StateReason?: string;
+    StateReasonData?: string;
+    StateUpdatedTimestamp?: number;
+    MetricName?: string;
+    Namespace?: string;
+    Statistic?: Statistic;
+    ExtendedStatistic?: string;
+    Dimensions?: Dimension[];
+    Period?: number;
+    Unit?: StandardUnit;
+    EvaluationPeriods?: number;
+    DatapointsToAlarm?: number;
+    Threshold?: number;
+    ComparisonOperator?: ComparisonOperator;
+    TreatMissingData?: string;
+    EvaluateLowSampleCountPercentile?: string;
+    Metrics?: MetricDataQuery[];
+    ThresholdMetricId?: string;
+    EvaluationState?: EvaluationState;
+    StateTransitionedTimestamp?: number;
+    EvaluationWindow?: EvaluationWindow;
+    WarmUpConfiguration?: WarmUpConfiguration;
+    EvaluationCriteria?: EvaluationCriteria;
+    EvaluationInterval?: number;
+    ActionConfiguration?: ActionConfiguration;
+  }
+  export interface MetricDataQuery {
+    Id: string;
+    MetricStat?: MetricStat;
+    Expression?: string;
+    Label?: string;
+    ReturnData?: boolean;
+    Period?: number;
+    AccountId?: string;
+  }
+  export interface MetricDataResult {
+    Id?: string;
+    Label?: string;
+    Timestamps?: number[];
+    Values?: number[];
+    StatusCode?: StatusCode;
+    Messages?: MessageData[];
+  }
+  export interface MetricDatum {
+    MetricName: string;
+    Dimensions?: Dimension[];
+    Timestamp?: number;
+    Value?: number;
+    StatisticValues?: StatisticSet;
+    Values?: number[];
+    Counts?: number[];
+    Unit?: StandardUnit;
+    StorageResolution?: number;
+  }
+  export interface MetricStat {
+    Metric: Metric;
+    Period: number;
+    Stat: string;
+    Unit?: StandardUnit;
+  }
+  export interface PutCompositeAlarmInput {
+    ActionsEnabled?: boolean;
+    AlarmActions?: string[];
+    AlarmDescription?: string;
+    AlarmName: string;
+    AlarmRule: string;
+    InsufficientDataActions?: string[];
+    OKActions?: string[];
+    Tags?: Tag[];
+    ActionsSuppressor?: string;
+    ActionsSuppressorWaitPeriod?: number;
+    ActionsSuppressorExtensionPeriod?: number;
+    ActionConfiguration?: ActionConfiguration;
+  }
+  export interface PutDashboardInput {
+    DashboardName: string;
+    DashboardBody: string;
+    Tags?: Tag[];
+  }
+  export interface PutDashboardOutput {
+    DashboardValidationMessages?: DashboardValidationMessage[];
+  }
+  export interface PutMetricAlarmInput {
+    AlarmName: string;
+    AlarmDescription?: string;
+    ActionsEnabled?: boolean;
+    OKActions?: string[];
+    AlarmActions?: string[];
+    InsufficientDataActions?: string[];
+    MetricName?: string;
+    Namespace?: string;
+    Statistic?: Statistic;
+    ExtendedStatistic?: string;
+    Dimensions?: Dimension[];
+    Period?: number;
+    Unit?: StandardUnit;
+    EvaluationPeriods?: number;
+    DatapointsToAlarm?: number;
+    Threshold?: number;
+    ComparisonOperator?: ComparisonOperator;
+    TreatMissingData?: string;
+    EvaluateLowSampleCountPercentile?: string;
+    Metrics?: MetricDataQuery[];
+    Tags?: Tag[];
+    ThresholdMetricId?: string;
+    EvaluationWindow?: EvaluationWindow;
+    WarmUpConfiguration?: WarmUpConfiguration;
+    EvaluationCriteria?: EvaluationCriteria;
+    EvaluationInterval?: number;
+    ActionConfiguration?: ActionConfiguration;
+  }
+  export interface PutMetricDataInput {
+    Namespace: string;
+    MetricData?: MetricDatum[];
+    EntityMetricData?: EntityMetricData[];
+    StrictEntityValidation?: boolean;
+  }
+  export type RecentlyActive = "PT3H";
+  export type ScanBy = "TimestampDescending" | "TimestampAscending";
+  export interface ScheduleConfiguration {
+    ScheduleExpression: string;
+    StartTimeOffset: number;
+    EndTimeOffset?: number;
+  }
+  export interface ScheduledQueryConfiguration {
+    QueryString: string;
+    LogGroupIdentifiers?: string[];
+    QueryARN?: string;
+    ScheduledQueryRoleARN: string;
+    ScheduleConfiguration: ScheduleConfiguration;
+    AggregationExpression: string;
+    Tags?: Tag[];
+  }
+  export interface SetAlarmStateInput {
+    AlarmName: string;
+    StateValue: StateValue;
+    StateReason: string;
+    StateReasonData?: string;
+  }
+  export type SlidingWindow = Record<string, never>;
+  export type StandardUnit = "Seconds" | "Microseconds" | "Milliseconds" | "Bytes" | "Kilobytes" | "Megabytes" | "Gigabytes" | "Terabytes" | "Bits" | "Kilobits" | "Megabits" | "Gigabits" | "Terabits" | "Percent" | "Count" | "Bytes/Second" | "Kilobytes/Second" | "Megabytes/Second" | "Gigabytes/Second" | "Terabytes/Second" | "Bits/Second" | "Kilobits/Second" | "Megabits/Second" | "Gigabits/Second" | "Terabits/Second" | "Count/Second" | "None";
+  export type StateValue = "OK" | "ALARM" | "INSUFFICIENT_DATA";
+  export type Statistic = "SampleCount" | "Average" | "Sum" | "Minimum" | "Maximum";
+  export interface StatisticSet {
+    SampleCount: number;
+    Sum: number;
+    Minimum: number;
+    Maximum: number;
+  }
+  export type StatusCode = "Complete" | "InternalError" | "PartialData" | "Forbidden";
+  export interface Tag {
+    Key: string;
+    Value: string;
+  }
+  export interface WallClockWindow {
+    Timezone?: string;
+  }
+  export interface WarmUpConfiguration {
+    WarmUpPeriodDurationInMinutes: number;
+    OnlyStartEvaluatingAfterWarmUpPeriodEnds?: boolean;
+  }
+  /** Input and output of each operation. */
+  export interface Operations {
+    DeleteDashboards: { input: DeleteDashboardsInput; output: DeleteDashboardsOutput };
+    DescribeAlarmHistory: { input: DescribeAlarmHistoryInput; output: DescribeAlarmHistoryOutput };
+    DescribeAlarms: { input: DescribeAlarmsInput; output: DescribeAlarmsOutput };
+    DisableAlarmActions: { input: DisableAlarmActionsInput; output: Record<string, never> };
+    EnableAlarmActions: { input: EnableAlarmActionsInput; output: Record<string, never> };
+    GetDashboard: { input: GetDashboardInput; output: GetDashboardOutput };
+    GetMetricData: { input: GetMetricDataInput; output: GetMetricDataOutput };
+    ListDashboards: { input: ListDashboardsInput; output: ListDashboardsOutput };
+    ListMetrics: { input: ListMetricsInput; output: ListMetricsOutput };
+    PutCompositeAlarm: { input: PutCompositeAlarmInput; output: Record<string, never> };
+    PutDashboard: { input: PutDashboardInput; output: PutDashboardOutput };
+    PutMetricAlarm: { input: PutMetricAlarmInput; output: Record<string, never> };
+    PutMetricData: { input: PutMetricDataInput; output: Record<string, never> };
+    SetAlarmState: { input: SetAlarmStateInput; output: Record<string, never> };
+  }
+}
+
+export const CLOUDWATCH_TARGET = { prefix: "GraniteServiceVersion20100801", contentType: "application/x-amz-json-1.0" } as const;
+
+/** X-Ray. Source: botocore 1.44.5. */
+export namespace XRay {
+  export interface Alias {
+    Name?: string;
+    Names?: string[];
+    Type?: string;
+  }
+  export interface AnnotationValue {
+    NumberValue?: number;
+    BooleanValue?: boolean;
+    StringValue?: string;
+  }
+  export interface AvailabilityZoneDetail {
+    Name?: string;
+  }
+  export interface BatchGetTracesRequest {
+    TraceIds: string[];
+    NextToken?: string;
+  }
+  export interface BatchGetTracesResult {
+    Traces?: Trace[];
+    UnprocessedTraceIds?: string[];
+    NextToken?: string;
+  }
+  export interface Edge {
+    ReferenceId?: number;
+    StartTime?: number;
+    EndTime?: number;
+    SummaryStatistics?: EdgeStatistics;
+    ResponseTimeHistogram?: HistogramEntry[];
+    Aliases?: Alias[];
+    EdgeType?: string;
+    ReceivedEventAgeHistogram?: HistogramEntry[];
+  }
+  export interface EdgeStatistics {
+    OkCount?: number;
+    ErrorStatistics?: ErrorStatistics;
+    FaultStatistics?: FaultStatistics;
+    TotalCount?: number;
+    TotalResponseTime?: number;
+  }
+  export interface ErrorRootCause {
+    Services?: ErrorRootCauseService[];
+    ClientImpacting?: boolean;
+  }
+  export interface ErrorRootCauseEntity {
+    Name?: string;
+    Exceptions?: RootCauseException[];
+    Remote?: boolean;
+  }
+  export interface ErrorRootCauseService {
+    Name?: string;
+    Names?: string[];
+    Type?: string;
+    AccountId?: string;
+    EntityPath?: ErrorRootCauseEntity[];
+    Inferred?: boolean;
+  }
+  export interface ErrorStatistics {
+    ThrottleCount?: number;
+    OtherCount?: number;
+    TotalCount?: number;
+  }
+  export interface FaultRootCause {
+    Services?: FaultRootCauseService[];
+    ClientImpacting?: boolean;
+  }
+  export interface FaultRootCauseEntity {
+    Name?: string;
+    Exceptions?: RootCauseException[];
+    Remote?: boolean;
+  }
+  export interface FaultRootCauseService {
+    Name?: string;
+    Names?: string[];
+    Type?: string;
+    AccountId?: string;
+    EntityPath?: FaultRootCauseEntity[];
+    Inferred?: boolean;
+  }
+  export interface FaultStatistics {
+    OtherCount?: number;
+    TotalCount?: number;
+  }
+  export interface GetServiceGraphRequest {
+    StartTime: number;
+    EndTime: number;
+    GroupName?: string;
+    GroupARN?: string;
+    NextToken?: string;
+  }
+  export interface GetServiceGraphResult {
+    StartTime?: number;
+    EndTime?: number;
+    Services?: Service[];
+    ContainsOldGroupVersions?: boolean;
+    NextToken?: string;
+  }
+  export interface GetTraceSummariesRequest {
+    StartTime: number;
+    EndTime: number;
+    TimeRangeType?: TimeRangeType;
+    Sampling?: boolean;
+    SamplingStrategy?: SamplingStrategy;
+    FilterExpression?: string;
+    NextToken?: string;
+  }
+  export interface GetTraceSummariesResult {
+    TraceSummaries?: TraceSummary[];
+    ApproximateTime?: number;
+    TracesProcessedCount?: number;
+    NextToken?: string;
+  }
+  export interface HistogramEntry {
+    Value?: number;
+    Count?: number;
+  }
+  export interface Http {
+    HttpURL?: string;
+    HttpStatus?: number;
+    HttpMethod?: string;
+    UserAgent?: string;
+    ClientIp?: string;
+  }
+  export interface InstanceIdDetail {
+    Id?: string;
+  }
+  export interface PutTraceSegmentsRequest {
+    TraceSegmentDocuments: string[];
+  }
+  export interface PutTraceSegmentsResult {
+    UnprocessedTraceSegments?: UnprocessedTraceSegment[];
+  }
+  export interface ResourceARNDetail {
+    ARN?: string;
+  }
+  export interface ResponseTimeRootCause {
+    Services?: ResponseTimeRootCauseService[];
+    ClientImpacting?: boolean;
+  }
+  export interface ResponseTimeRootCauseEntity {
+    Name?: string;
+    Coverage?: number;
+    Remote?: boolean;
+  }
+  export interface ResponseTimeRootCauseService {
+    Name?: string;
+    Names?: string[];
+    Type?: string;
+    AccountId?: string;
+    EntityPath?: ResponseTimeRootCauseEntity[];
+    Inferred?: boolean;
+  }
+  export interface RootCauseException {
+    Name?: string;
+    Message?: string;
+  }
+  export interface SamplingStrategy {
+    Name?: SamplingStrategyName;
+    Value?: number;
+  }
+  export type SamplingStrategyName = "PartialScan" | "FixedRate";
+  export interface Segment {
+    Id?: string;
+    Document?: string;
+  }
+  export interface Service {
+    ReferenceId?: number;
+    Name?: string;
+    Names?: string[];
+    Root?: boolean;
+    AccountId?: string;
+    Type?: string;
+    State?: string;
+    StartTime?: number;
+    EndTime?: number;
+    Edges?: Edge[];
+    SummaryStatistics?: ServiceStatistics;
+    DurationHistogram?: HistogramEntry[];
+    ResponseTimeHistogram?: HistogramEntry[];
+  }
+  export interface ServiceId {
+    Name?: string;
+    Names?: string[];
+    AccountId?: string;
+    Type?: string;
+  }
+  export interface ServiceStatistics {
+    OkCount?: number;
+    ErrorStatistics?: ErrorStatistics;
+    FaultStatistics?: FaultStatistics;
+    TotalCount?: number;
+    TotalResponseTime?: number;
+  }
+  export type TimeRangeType = "TraceId" | "Event" | "Service";
+  export interface Trace {
+    Id?: string;
+    Duration?: number;
+    LimitExceeded?: boolean;
+    Segments?: Segment[];
+  }
+  export interface TraceSummary {
+    Id?: string;
+    StartTime?: number;
+    Duration?: number;
+    ResponseTime?: number;
+    HasFault?: boolean;
+    HasError?: boolean;
+    HasThrottle?: boolean;
+    IsPartial?: boolean;
+    Http?: Http;
+    Annotations?: Record<string, ValueWithServiceIds[]>;
+    Users?: TraceUser[];
+    ServiceIds?: ServiceId[];
+    ResourceARNs?: ResourceARNDetail[];
+    InstanceIds?: InstanceIdDetail[];
+    AvailabilityZones?: AvailabilityZoneDetail[];
+    EntryPoint?: ServiceId;
+    FaultRootCauses?: FaultRootCause[];
+    ErrorRootCauses?: ErrorRootCause[];
+    ResponseTimeRootCauses?: ResponseTimeRootCause[];
+    Revision?: number;
+    MatchedEventTime?: number;
+  }
+  export interface TraceUser {
+    UserName?: string;
+    ServiceIds?: ServiceId[];
+  }
+  export interface UnprocessedTraceSegment {
+    Id?: string;
+    ErrorCode?: string;
+    Message?: string;
+  }
+  export interface ValueWithServiceIds {
+    AnnotationValue?: AnnotationValue;
+    ServiceIds?: ServiceId[];
+  }
+  /** Input and output of each operation. */
+  export interface Operations {
+    BatchGetTraces: { input: BatchGetTracesRequest; output: BatchGetTracesResult };
+    GetServiceGraph: { input: GetServiceGraphRequest; output: GetServiceGraphResult };
+    GetTraceSummaries: { input: GetTraceSummariesRequest; output: GetTraceSummariesResult };
+    PutTraceSegments: { input: PutTraceSegmentsRequest; output: PutTraceSegmentsResult };
+  }
+}
+
+export const XRAY_ROUTES: Readonly<Record<keyof XRay.Operations, Route>> = {
+  BatchGetTraces: ["POST", "/Traces", {}, {}, null],
+  GetServiceGraph: ["POST", "/ServiceGraph", {}, {}, null],
+  GetTraceSummaries: ["POST", "/TraceSummaries", {}, {}, null],
+  PutTraceSegments: ["POST", "/TraceSegments", {}, {}, null],
+};

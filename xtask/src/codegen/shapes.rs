@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 
-use super::model::{Member, Model, Protocol, Shape};
+use super::model::{Member, Model, Operation, Protocol, Shape};
 use super::names::{field, screaming, snake};
 
 /// What requests use, what replies and errors use.
@@ -19,8 +19,22 @@ pub struct Reached {
 
 impl Reached {
     pub fn of(model: &Model) -> Result<Self> {
+        let mut reached = Self::below(model, model.served().map(|(_, operation)| operation))?;
+        for shape in model.shapes.values().filter(|shape| shape.exception) {
+            for (_, member) in shape.members()? {
+                reach(model, &member.shape, &mut reached.outputs)?;
+            }
+        }
+        Ok(reached)
+    }
+
+    /// What these operations reach, without errors.
+    pub fn below<'a>(
+        model: &Model,
+        operations: impl Iterator<Item = &'a Operation>,
+    ) -> Result<Self> {
         let mut reached = Self::default();
-        for (_, operation) in model.served() {
+        for operation in operations {
             for (root, into) in [
                 (&operation.input, &mut reached.inputs),
                 (&operation.output, &mut reached.outputs),
@@ -28,11 +42,6 @@ impl Reached {
                 if let Some(root) = root {
                     reach(model, root, into)?;
                 }
-            }
-        }
-        for shape in model.shapes.values().filter(|shape| shape.exception) {
-            for (_, member) in shape.members()? {
-                reach(model, &member.shape, &mut reached.outputs)?;
             }
         }
         Ok(reached)

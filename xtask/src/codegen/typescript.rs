@@ -12,11 +12,41 @@ use super::model::{Model, Operation, Protocol, Shape};
 use super::shapes::Reached;
 use super::{SERVICES, Service, read_model};
 
-/// Services that the console calls, and what their namespace is called.
-const CALLED: [(&str, &str); 3] = [
-    ("stepfunctions", "States"),
-    ("lambda", "Lambda"),
-    ("logs", "Logs"),
+/// Services that the console calls, what their namespace is called, and the operations that are called; none for all.
+const CALLED: [(&str, &str, &[&str]); 5] = [
+    ("stepfunctions", "States", &[]),
+    ("lambda", "Lambda", &[]),
+    ("logs", "Logs", &[]),
+    (
+        "cloudwatch",
+        "CloudWatch",
+        &[
+            "DeleteDashboards",
+            "DescribeAlarmHistory",
+            "DescribeAlarms",
+            "DisableAlarmActions",
+            "EnableAlarmActions",
+            "GetDashboard",
+            "GetMetricData",
+            "ListDashboards",
+            "ListMetrics",
+            "PutCompositeAlarm",
+            "PutDashboard",
+            "PutMetricAlarm",
+            "PutMetricData",
+            "SetAlarmState",
+        ],
+    ),
+    (
+        "xray",
+        "XRay",
+        &[
+            "BatchGetTraces",
+            "GetServiceGraph",
+            "GetTraceSummaries",
+            "PutTraceSegments",
+        ],
+    ),
 ];
 
 /// The text of the file.
@@ -29,24 +59,43 @@ pub fn module() -> Result<String> {
          export type Route = readonly [\n  method: string,\n  path: string,\n  query: Readonly<Record<string, string>>,\n  \
          headers: Readonly<Record<string, string>>,\n  payload: string | null,\n];\n",
     );
-    for (name, namespace) in CALLED {
+    for (name, namespace, called) in CALLED {
         let service = SERVICES
             .iter()
             .find(|service| service.model == name)
             .with_context(|| format!("{name} is no service that shapes are generated of"))?;
         let model = read_model(service)?;
-        one(&mut out, service, namespace, &model)
+        one(&mut out, service, namespace, called, &model)
             .with_context(|| format!("cannot write types of {name}"))?;
     }
     Ok(out)
 }
 
-fn one(out: &mut String, service: &Service, namespace: &str, model: &Model) -> Result<()> {
-    let reached = Reached::of(model)?;
+fn one(
+    out: &mut String,
+    service: &Service,
+    namespace: &str,
+    called: &[&str],
+    model: &Model,
+) -> Result<()> {
+    let kept = if called.is_empty() {
+        service.served
+    } else {
+        called
+    };
     let served: BTreeMap<&String, &Operation> = model
         .served()
-        .filter(|(name, _)| service.served.is_empty() || service.served.contains(&name.as_str()))
+        .filter(|(name, _)| kept.is_empty() || kept.contains(&name.as_str()))
         .collect();
+    let reached = if called.is_empty() {
+        Reached::of(model)?
+    } else {
+        ensure!(
+            served.len() == called.len(),
+            "an operation that is called is not served"
+        );
+        Reached::below(model, served.values().copied())?
+    };
     writeln!(out, "\n/** {}. Source: {}. */", service.said, model.source)?;
     writeln!(out, "export namespace {namespace} {{")?;
     for (name, shape) in &model.shapes {
