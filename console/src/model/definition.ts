@@ -27,6 +27,8 @@ export interface Edge {
   readonly to: string;
   readonly kind: EdgeKind;
   readonly label: string;
+  /** Of the rule or catcher; 0 otherwise. */
+  readonly index: number;
 }
 
 export interface Graph {
@@ -115,7 +117,7 @@ function body(fields: Fields, parent: string | null, branch: number, pointer: st
 function leave(from: string, state: Fields, edges: Edge[]): void {
   const add = (to: unknown, kind: EdgeKind, label: string, number: number): void => {
     const target = text(to);
-    if (target !== null) edges.push({ id: `${from}>${kind}${number}>${target}`, from, to: target, kind, label });
+    if (target !== null) edges.push({ id: `${from}>${kind}${number}>${target}`, from, to: target, kind, label, index: number });
   };
   add(state["Next"], "next", "", 0);
   list(state["Choices"]).forEach((rule, index) => {
