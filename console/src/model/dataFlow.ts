@@ -26,41 +26,63 @@ export interface Pane {
  *
  * - `attempt`: whose arguments and result are shown; the last one by default.
  * - `fields`: of the state in the definition that the execution has.
+ * - `language`: of the whole definition; a state may say otherwise.
  */
 export function dataFlow(
   visit: Visit,
   events: ReadonlyMap<number, HistoryEvent>,
   fields: Readonly<Record<string, unknown>>,
   attempt: Attempt | undefined = visit.attempts.at(-1),
+  language: "JSONPath" | "JSONata" = "JSONPath",
 ): Pane[] {
-  const isJsonata = fields["QueryLanguage"] === "JSONata" || "Arguments" in fields || "Output" in fields;
+  const isJsonata = (fields["QueryLanguage"] ?? language) === "JSONata" || "Arguments" in fields || "Output" in fields;
   const own = (attempt?.events ?? []).map((id) => events.get(id)).filter((event) => event !== undefined);
   const sent = own.map(sentBy).find((text) => text !== null) ?? null;
   const given = own.map(givenBy).findLast((text) => text !== null) ?? null;
   const isOver = visit.endedAt !== null;
   const written = (name: string): string | null => (name in fields ? JSON.stringify(fields[name]) : null);
-  const pane = (name: PaneName, title: string, json: string | null, field: string | null, source?: Pane["source"]): Pane => ({
+  const recorded = (name: PaneName, title: string, json: string | null, field: string | null): Pane => ({
     name,
     title,
     json,
     field,
-    source: source ?? (json === null ? (isOver ? "unrecorded" : "absent") : "recorded"),
+    source: json === null ? (isOver ? "unrecorded" : "absent") : "recorded",
   });
-  const afterInputPath = isJsonata ? visit.input : along(visit.input, fields["InputPath"]);
-  const argumentsField = written(isJsonata ? "Arguments" : "Parameters");
-  const passes = argumentsField === null ? afterInputPath : null;
-  const result = given ?? (visit.type === "Pass" && "Result" in fields ? JSON.stringify(fields["Result"]) : null);
-  const selected = "ResultSelector" in fields ? null : result;
-  return [
-    pane("input", "State input", visit.input, null),
-    pane("afterInputPath", "After InputPath", afterInputPath, written("InputPath"), afterInputPath === null ? "unrecorded" : "derived"),
-    sent !== null
-      ? pane("arguments", isJsonata ? "Arguments" : "Parameters", sent, argumentsField)
-      : pane("arguments", isJsonata ? "Arguments" : "Parameters", passes, argumentsField, passes === null ? "unrecorded" : "derived"),
-    pane("result", "Result", result, null),
-    pane("afterResultSelector", "After ResultSelector", selected, written("ResultSelector"), selected === null ? undefined : "derived"),
-    pane("output", "State output", visit.output, written(isJsonata ? "Output" : "ResultPath") ?? written("OutputPath")),
-  ];
+  const derived = (name: PaneName, title: string, json: string | null, field: string | null): Pane => ({
+    ...recorded(name, title, json, field),
+    source: json === null ? (isOver ? "unrecorded" : "absent") : "derived",
+  });
+  // What reaches ResultPath is in the output as it was put there, if nothing else has changed it and it did not fail.
+  const placed = isJsonata || "OutputPath" in fields || visit.outcome !== "succeeded" ? null : along(visit.output, fields["ResultPath"] ?? "$");
+  const hasResult = visit.type === "Task" || visit.type === "Parallel" || visit.type === "Map" || visit.type === "Pass";
+  if (isJsonata) {
+    const isTask = visit.type === "Task";
+    const argumentsText = sent ?? (isTask && !("Arguments" in fields) ? visit.input : null);
+    const result = given ?? (isTask || visit.type === "Pass" || "Output" in fields ? null : hasResult ? visit.output : null);
+    return [
+      recorded("input", "State input", visit.input, null),
+      ...(isTask ? [sent === null ? derived("arguments", "Arguments", argumentsText, written("Arguments")) : recorded("arguments", "Arguments", sent, written("Arguments"))] : []),
+      ...(hasResult && visit.type !== "Pass" ? [given === null ? derived("result", "Result", result, null) : recorded("result", "Result", given, null)] : []),
+      recorded("output", "State output", visit.output, written("Output")),
+    ];
+  }
+  const afterInputPath = along(visit.input, fields["InputPath"]);
+  const inputPane = recorded("input", "State input", visit.input, null);
+  const pathPane = derived("afterInputPath", "After InputPath", afterInputPath, written("InputPath"));
+  const outputField = written("ResultPath") ?? written("OutputPath");
+  const outputPane = recorded("output", "State output", visit.output, outputField);
+  const parameters = written("Parameters") ?? (visit.type === "Map" ? written("ItemSelector") : null);
+  const isPass = visit.type === "Pass";
+  const passed = isPass && !("Result" in fields) ? placed : null;
+  const unchanged = "Parameters" in fields ? passed : afterInputPath;
+  const argumentsPane = sent === null ? derived("arguments", "Parameters", unchanged, parameters) : recorded("arguments", "Parameters", sent, parameters);
+  if (!hasResult) return [inputPane, pathPane, outputPane];
+  const selected = "ResultSelector" in fields;
+  const fixed = isPass && "Result" in fields ? JSON.stringify(fields["Result"]) : null;
+  const result = given ?? fixed ?? (selected ? null : placed);
+  const resultPane = given === null ? derived("result", "Result", result, written("Result")) : recorded("result", "Result", given, null);
+  const selectedPane = derived("afterResultSelector", "After ResultSelector", selected ? placed : result, written("ResultSelector"));
+  return [inputPane, pathPane, argumentsPane, resultPane, ...(isPass ? [] : [selectedPane]), outputPane];
 }
 
 /** What an event says that work was sent. */

@@ -27,19 +27,70 @@ export function readCause(cause: string): Cause {
   return { message, stack: stack !== null && stack.length > 0 ? stack.filter((line) => line.trim().startsWith("at ") || !line.includes(message)) : null };
 }
 
-/** A line of a stack trace, and whether it is of the handler's own code. */
+/** Where a line of a stack trace leads to. */
+export interface Place {
+  /** As the trace has it, without the scheme. */
+  readonly path: string;
+  readonly line: number;
+  readonly column: number | null;
+}
+
+/** A line of a stack trace, and whether it is of the application's own code. */
 export interface Frame {
   readonly text: string;
   readonly isOwn: boolean;
+  readonly place: Place | null;
+  /** What it is a line of: `checkCard`. */
+  readonly callee: string;
 }
 
-/** The lines of a trace, with what is of no use to a reader left out: the directory that a package was unpacked to. */
+const FOREIGN = /node_modules|node:|\/functions\/runtime\/|\/var\/runtime\/|<frozen |\/site-packages\/|\/usr\/lib\//;
+/** Directories that packages are unpacked to; of no use to a reader. */
+const UNPACKED = /(?:file:\/\/)?[^\s("]*?\/functions\/packages\/[0-9a-f]{64}\/|(?:file:\/\/)?\/var\/task\//;
+
+/** The lines of a trace, each with the place that it leads to. */
 export function framesOf(stack: readonly string[]): Frame[] {
-  return stack.map((line) => ({
-    text: line.trim().replace(/(?:file:\/\/)?[^\s(]*?\/functions\/packages\/[0-9a-f]{64}\//, "").replace(/(?:file:\/\/)?\/var\/task\//, ""),
-    isOwn: !/node_modules|node:|\/functions\/runtime\/|\/var\/runtime\//.test(line),
-  }));
+  return stack.map((line) => {
+    const text = line.trim().replace(UNPACKED, "");
+    // `at checkCard (file:///orders/src/charge.ts:12:9)`, `at /orders/a.js:3:4`, `File "app.py", line 3, in handler`.
+    const node = /^at (?:(.*?) \()?(?:file:\/\/)?([^\s():][^():]*):(\d+):(\d+)\)?$/.exec(text);
+    const python = /^File "([^"]+)", line (\d+)(?:, in (.+))?/.exec(text);
+    const place: Place | null =
+      node !== null
+        ? { path: decoded(node[2] ?? ""), line: Number(node[3]), column: Number(node[4]) }
+        : python !== null
+          ? { path: python[1] ?? "", line: Number(python[2]), column: null }
+          : null;
+    const callee = (node?.[1] ?? python?.[3] ?? "").replace(/^async /, "");
+    return { text, isOwn: !FOREIGN.test(line), place, callee };
+  });
 }
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** The first line of the application's own code that leads to a place: where it was thrown, as far as it is ours. */
+export function ownPlace(frames: readonly Frame[]): Frame | null {
+  return frames.find((frame) => frame.isOwn && frame.place !== null) ?? null;
+}
+
+/** `src/functions/charge.ts:12:9`: the end of a path that tells files of a project apart. */
+export function placeText(place: Place): string {
+  const parts = place.path.split("/").filter(Boolean);
+  const source = parts.lastIndexOf("src");
+  const shown = source >= 0 && parts.length - source <= 6 ? parts.slice(source) : parts.slice(-3);
+  return `${shown.join("/")}:${place.line}${place.column === null ? "" : `:${place.column}`}`;
+}
+
+/** Columns beyond this are of code that was made smaller, whose source map is not there. */
+const MINIFIED_COLUMN = 500;
+
+export const isMinified = (place: Place): boolean => (place.column ?? 0) > MINIFIED_COLUMN && /\.[cm]?js$/.test(place.path);
 
 /** `3 attempts: failed after 120 ms, again 1 s later, again 2 s later`; empty for a single one. */
 export function retryStory(visit: Visit): string {

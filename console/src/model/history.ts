@@ -274,8 +274,11 @@ class Reader {
 
   private attemptSucceeded(event: HistoryEvent, before: Position): Position {
     if (before.visit !== null) {
-      const last = this.visit(before.visit).attempts.at(-1);
+      const visit = this.visit(before.visit);
+      const last = visit.attempts.at(-1);
       if (last !== undefined) last.endedAt ??= instantOf(event);
+      // Who starts an execution and does not wait for it is told its name as the result.
+      if (visit.resource?.startsWith("startExecution")) visit.startedArn ??= startedArn(event);
     }
     return { ...before, isInside: false };
   }

@@ -84,8 +84,7 @@ describe("data flow", () => {
   });
 
   test("says what the history does not tell", () => {
-    const found = panes("flow", "Read order");
-    expect(found.find((pane) => pane.name === "arguments")).toMatchObject({ json: null, source: "unrecorded" });
+    expect(panes("caught", "Charge").find((pane) => pane.name === "afterResultSelector")).toMatchObject({ json: null, source: "unrecorded" });
     expect(panes("declined", "Charge").find((pane) => pane.name === "result")).toMatchObject({ json: null });
   });
 
