@@ -1,7 +1,9 @@
 /** Whether a key goes into a text, so that it is no command. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName) || target.closest("[role=dialog]") !== null;
+    const isText =
+    target instanceof HTMLInputElement ? !["checkbox", "radio", "button", "submit", "range"].includes(target.type) : ["TEXTAREA", "SELECT"].includes(target.tagName);
+  return target.isContentEditable || isText || target.closest("[role=dialog]") !== null;
 }
 
 /** Every key of the console and what it does. */
@@ -10,6 +12,7 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["/", "Search in what is shown"],
   ["j  k", "Next and previous row"],
   ["Enter", "Open the row"],
+  ["x", "Select the row, where rows can be"],
   ["g m", "State machines"],
   ["g e", "Executions"],
   ["g f", "Functions"],
