@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import { Redirect, Route, Router, Switch } from "wouter";
 import { LiveProvider } from "./live/LiveProvider";
 import { ExecutionPage } from "./pages/ExecutionPage";
@@ -9,12 +10,16 @@ import { MachinesPage } from "./pages/MachinesPage";
 import { MapRunPage } from "./pages/MapRunPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ErrorBorder } from "./ui/ErrorBorder";
+import { aroundNav } from "./ui/leaving";
+import { Waiting } from "./ui/parts";
 import { Shell } from "./ui/Shell";
+
+const EditorPage = lazy(() => import("./pages/editor/EditorPage"));
 
 /** Every page has an address; what is chosen on a page is in its query. */
 export function App() {
   return (
-    <Router base="/console">
+    <Router base="/console" aroundNav={aroundNav}>
       <LiveProvider>
         <Shell>
           <ErrorBorder>
@@ -23,6 +28,18 @@ export function App() {
                 <Redirect to="/machines" replace />
               </Route>
               <Route path="/machines" component={MachinesPage} />
+              <Route path="/machines/new">
+                <Suspense fallback={<Waiting what="the editor" />}>
+                  <EditorPage arn={null} />
+                </Suspense>
+              </Route>
+              <Route path="/machines/:arn/edit">
+                {({ arn }) => (
+                  <Suspense fallback={<Waiting what="the editor" />}>
+                    <EditorPage key={arn} arn={decodeURIComponent(arn)} />
+                  </Suspense>
+                )}
+              </Route>
               <Route path="/machines/:arn">{({ arn }) => <MachinePage key={arn} arn={decodeURIComponent(arn)} />}</Route>
               <Route path="/executions" component={ExecutionsPage} />
               <Route path="/executions/:arn">

@@ -1,18 +1,17 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { Link } from "wouter";
-import type { States } from "../api/generated";
 import { machineQuery, versionsQuery } from "../api/queries";
-import { nameOf } from "../model/arn";
+import { editorPath, nameOf } from "../model/arn";
 import { readDefinition } from "../model/definition";
 import type { StateNode } from "../model/definition";
 import { ExecutionList } from "../ui/ExecutionList";
+import { ExportMenu } from "../ui/ExportMenu";
 import { Icon } from "../ui/Icon";
 import { Json, pretty } from "../ui/Json";
-import { Loaded, LoadedPage } from "../ui/Loaded";
-import { Arn, Empty, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
+import { isTyping } from "../ui/keys";
+import { Arn, Empty, ErrorNote, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
 import { StartDialog } from "../ui/StartDialog";
-import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
 
 const GraphView = lazy(() => import("../ui/GraphView"));
@@ -21,25 +20,34 @@ const CodeView = lazy(() => import("../ui/CodeView"));
 export function MachinePage({ arn }: { arn: string }) {
   const name = nameOf(arn);
   useTitle(name);
-  const found = useQuery(machineQuery(arn));
-  return (
-    <LoadedPage query={found} title={name} what="the state machine">
-      {(machine) => <Shown machine={machine} />}
-    </LoadedPage>
-  );
-}
-
-function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
-  const arn = machine.stateMachineArn;
-  const name = nameOf(arn);
   const [get, set] = useQueryState();
+  const found = useQuery(machineQuery(arn));
   const versions = useQuery(versionsQuery(arn));
   const [isStarting, setStarting] = useState(false);
-  useKey("n", () => setStarting(true));
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key !== "n" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
+      event.preventDefault();
+      setStarting(true);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+  const graph = useMemo(() => readDefinition(found.data?.definition ?? ""), [found.data?.definition]);
   const tab = get("view") ?? "executions";
+  if (found.error) {
+    return (
+      <main className="page">
+        <h1>{name}</h1>
+        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
+      </main>
+    );
+  }
+  const machine = found.data;
+  if (!machine) return <main className="page"><Waiting what="the state machine" /></main>;
   const count = versions.data ? versions.data.versions.length + versions.data.aliases.length : undefined;
   return (
-    <>
+    <main className="page">
       <nav className="crumbs" aria-label="Where this is">
         <Link href="/machines">State machines</Link>
         <Icon name="right" size={12} />
@@ -48,6 +56,10 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
       <div className="page-head">
         <h1>{name}</h1>
         <div className="actions">
+          <Link href={editorPath(arn)} className="button">
+            <Icon name="pencil" size={13} /> Edit
+          </Link>
+          <ExportMenu name={name} text={machine.definition} graph={graph} />
           <button type="button" className="button is-main" onClick={() => setStarting(true)} title="Start an execution (n)">
             <Icon name="play" size={13} /> Start execution
           </button>
@@ -75,8 +87,8 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
         {tab === "definition" && <Definition text={machine.definition} />}
         {tab === "versions" && <Versions arn={arn} />}
       </div>
-      {isStarting && <StartDialog machineArn={arn} isExpress={machine.type === "EXPRESS"} input="{}" onClose={() => setStarting(false)} />}
-    </>
+      {isStarting && <StartDialog machineArn={arn} input="{}" onClose={() => setStarting(false)} />}
+    </main>
   );
 }
 
@@ -112,14 +124,9 @@ function Definition({ text }: { text: string }) {
 
 function Versions({ arn }: { arn: string }) {
   const found = useQuery(versionsQuery(arn));
-  return (
-    <Loaded query={found} what="versions">
-      {(data) => <Published {...data} />}
-    </Loaded>
-  );
-}
-
-function Published({ versions, aliases }: { versions: readonly States.StateMachineVersionListItem[]; aliases: readonly States.DescribeStateMachineAliasOutput[] }) {
+  if (found.error) return <ErrorNote error={found.error} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Waiting what="versions" />;
+  const { versions, aliases } = found.data;
   if (versions.length === 0 && aliases.length === 0) {
     return (
       <Empty title="No versions and no aliases">

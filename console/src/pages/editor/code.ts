@@ -45,7 +45,7 @@ export function codeExtensions(ask: { readonly known: () => Known; readonly docu
     LOOK,
     EDITOR_LOOK,
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": "Definition", "aria-multiline": "true" }),
+    EditorView.contentAttributes.of({ "aria-label": "Definition", "aria-multiline": "true", tabindex: "0" }),
     autocompletion({ override: [(context) => completions(context, documentOf, ask.known())], icons: false, maxRenderedOptions: 80 }),
     hoverTooltip((view, at) => {
       const found = fieldAt(documentOf(view.state.doc.toString()), at);

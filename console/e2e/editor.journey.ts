@@ -1,0 +1,176 @@
+import { readFile } from "node:fs/promises";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { editorPath, machinePath, withQuery } from "../src/model/arn";
+import { expectAccessible, launch, open, settled } from "./browser";
+import type { Opened } from "./browser";
+import { flow } from "./machines";
+import { Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+let opened: Opened | undefined;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+async function visit(path: string, options = {}): Promise<Page> {
+  opened = await open(browser, server.url, path, options);
+  return opened.page;
+}
+afterEach(async () => {
+  const faults = opened?.faults ?? [];
+  await opened?.close();
+  opened = undefined;
+  expect(faults).toEqual([]);
+});
+
+const small = {
+  StartAt: "First",
+  States: { First: { Type: "Pass", Next: "Last" }, Last: { Type: "Succeed" } },
+};
+
+const code = (page: Page) => page.getByRole("textbox", { name: "Definition" });
+const diagnostics = (page: Page) => page.getByRole("region", { name: "Diagnostics" });
+
+/** Puts the cursor behind a text of the editor. */
+async function cursorBehind(page: Page, text: string): Promise<void> {
+  await page.locator(".code .cm-line", { hasText: text }).first().click();
+  await page.keyboard.press("End");
+}
+
+test("a definition is edited with its diagnostics, saved with its difference, and run", async () => {
+  const machine = await server.createMachine("Edited", small);
+  const page = await visit(machinePath(machine));
+  await page.getByRole("link", { name: "Edit" }).click();
+  await diagnostics(page).getByText("Valid").waitFor();
+  // A state that nothing leads to any more, and one that is not there.
+  await page.locator(".code .cm-line", { hasText: '"Next": "Last"' }).getByText('"Last"').dblclick();
+  await page.keyboard.type("Lost");
+  await diagnostics(page).getByText(/error/).first().waitFor();
+  await page.locator(".code .cm-lintRange-error").first().waitFor();
+  const missing = diagnostics(page).getByRole("button", { name: /Missing 'Next' target/ });
+  expect(await missing.textContent()).toContain("/States/First/Next");
+  await missing.click();
+  expect(await code(page).evaluate((text) => (text.getRootNode() as ShadowRoot).activeElement === text)).toBe(true);
+  // What the server refuses is told where it is.
+  await page.keyboard.press("Control+s");
+  const dialog = page.getByRole("dialog", { name: "Save a new revision" });
+  await dialog.getByText(/States: 1 changed/).waitFor();
+  await dialog.getByRole("button", { name: "Save", exact: true }).click();
+  await dialog.getByText("InvalidDefinition").waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await diagnostics(page).getByText("Valid").waitFor();
+  // A field by completion: the next free name of a Pass state.
+  await cursorBehind(page, '"Type": "Pass"');
+  await page.keyboard.press("Enter");
+  await page.keyboard.type('"Res');
+  await page.getByRole("option", { name: /^ResultJSONPath/ }).click();
+  await page.keyboard.type('"done"');
+  await diagnostics(page).getByText("Valid").waitFor();
+  await page.keyboard.press("Control+s");
+  await dialog.locator(".code-diff .cm-changedLine", { hasText: '"Result": "done"' }).first().waitFor();
+  await dialog.getByLabel("Publish as a version").check();
+  await dialog.getByLabel("Description of the version").fill("with a result");
+  await dialog.getByRole("button", { name: "Save and start" }).click();
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("status", { name: "Status" }).getByText("Succeeded").waitFor();
+  const saved = await server.states("DescribeStateMachine", { stateMachineArn: machine });
+  expect(JSON.parse(saved.definition).States.First).toEqual({ Type: "Pass", Result: "done", Next: "Last" });
+  const { stateMachineVersions } = await server.states("ListStateMachineVersions", { stateMachineArn: machine });
+  expect(stateMachineVersions.length).toBe(1);
+});
+
+test("text and graph choose the same state, and one history undoes them", async () => {
+  const machine = await server.createMachine("Chosen", flow);
+  const page = await visit(editorPath(machine));
+  await page.locator(".state", { hasText: "Notify" }).first().click();
+  await page.locator(".code .chosen", { hasText: "Notify" }).first().waitFor();
+  await page.getByRole("complementary", { name: "State Notify" }).waitFor();
+  await page.locator(".code .cm-line", { hasText: '"Told": {' }).click();
+  await page.locator(".state.is-chosen", { hasText: "Told" }).waitFor();
+  expect(page.url()).toContain("state=Told");
+  // A text that is no JSON keeps the graph, and says where it breaks.
+  await page.keyboard.press("End");
+  await page.keyboard.type(",");
+  await diagnostics(page).getByText(/Not JSON/).waitFor();
+  await page.getByText("The text is no JSON now").waitFor();
+  await page.keyboard.press("Control+z");
+  await diagnostics(page).getByText("Valid").waitFor();
+  await settled(page);
+  await expectAccessible(page);
+});
+
+test("a new state machine is created, with the names that the editor offers", async () => {
+  const functionArn = await server.createFunction("Offered", "export const handler = async () => 1;");
+  const page = await visit("/machines/new");
+  await page.locator(".code .cm-line", { hasText: '"Type": "Pass"' }).getByText('"Pass"').dblclick();
+  await page.keyboard.type("Tas");
+  await page.getByRole("option", { name: /^Task/ }).click();
+  await cursorBehind(page, '"Type": "Task"');
+  await page.keyboard.press("Enter");
+  await page.keyboard.type('"Reso');
+  await page.getByRole("option", { name: /^Resource/ }).click();
+  await page.keyboard.press("Control+Space");
+  await page.getByRole("option", { name: new RegExp(functionArn) }).click();
+  await diagnostics(page).getByText("Valid").waitFor();
+  await page.getByRole("button", { name: "Create" }).click();
+  const dialog = page.getByRole("dialog", { name: "Create the state machine" });
+  await dialog.getByLabel("Name").fill("Created");
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await page.waitForURL(/stateMachine:Created\/edit/);
+  await page.getByRole("heading", { name: "Created" }).waitFor();
+  const made = await server.states("DescribeStateMachine", { stateMachineArn: /arn:[^/]+/.exec(decodeURIComponent(page.url()))?.[0] ?? "" });
+  expect(JSON.parse(made.definition).States.First).toEqual({ Type: "Task", Resource: functionArn, End: true });
+});
+
+test("a text that was not saved is asked for, kept, and offered back", async () => {
+  const machine = await server.createMachine("Drafted", small);
+  const page = await visit(editorPath(machine));
+  await cursorBehind(page, '"StartAt"');
+  await page.keyboard.press("Enter");
+  await page.keyboard.type('"Comment": "a draft",');
+  await page.getByText("Not saved; a draft is kept here").waitFor();
+  await page.getByRole("link", { name: "Functions" }).click();
+  await page.getByRole("button", { name: "Stay" }).click();
+  await page.getByRole("link", { name: "Functions" }).click();
+  await page.getByRole("button", { name: "Leave" }).click();
+  await page.getByRole("heading", { name: /Functions|No functions/ }).first().waitFor();
+  await page.goto(`${server.url}/console${editorPath(machine)}`);
+  await page.getByRole("button", { name: "Take the draft" }).click();
+  await page.locator(".code .cm-line", { hasText: '"Comment": "a draft"' }).waitFor();
+  // Somebody else saves: the page says so before it saves over it.
+  await server.states("UpdateStateMachine", { stateMachineArn: machine, definition: JSON.stringify({ ...small, TimeoutSeconds: 60 }) });
+  await page.keyboard.press("Control+s");
+  const dialog = page.getByRole("dialog", { name: "Save a new revision" });
+  await dialog.getByText("It was changed by somebody else").waitFor();
+  await dialog.locator(".cm-changedLine", { hasText: "TimeoutSeconds" }).first().waitFor();
+  await dialog.getByRole("button", { name: "Save over it" }).click();
+  await page.getByText("Saved as a new revision").waitFor();
+  const saved = await server.states("DescribeStateMachine", { stateMachineArn: machine });
+  expect(JSON.parse(saved.definition)).toEqual({ StartAt: "First", Comment: "a draft", States: small.States });
+});
+
+test("a graph is exported as pictures, its definition as ASL and Mermaid", async () => {
+  const machine = await server.createMachine("Exported", flow);
+  const page = await visit(withQuery(machinePath(machine), { view: "definition" }));
+  const taken = async (item: RegExp): Promise<{ name: string; bytes: Buffer }> => {
+    await page.getByRole("button", { name: "Export" }).click();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: item }).click()]);
+    return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+  };
+  const svg = await taken(/SVG/);
+  expect(svg.name).toBe("Exported.svg");
+  expect(svg.bytes.toString()).toContain(">Each item</text>");
+  const png = await taken(/PNG/);
+  expect(png.name).toBe("Exported.png");
+  expect(png.bytes.subarray(1, 4).toString()).toBe("PNG");
+  expect(png.bytes.readUInt32BE(16)).toBeGreaterThan(600);
+  expect((await taken(/Mermaid/)).bytes.toString()).toMatch(/^stateDiagram-v2\n/);
+  expect(JSON.parse((await taken(/ASL/)).bytes.toString())).toEqual(flow);
+});
