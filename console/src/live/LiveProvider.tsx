@@ -1,8 +1,9 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { createContext, useContext, useEffect, useState } from "react";
+import { createContext, useContext, useEffect, useRef, useState } from "react";
 import type { ReactNode } from "react";
 import { markOf, readMessage, standingOf } from "../model/live";
 import type { ExecutionChange, Mark } from "../model/live";
+import { readAgain } from "./again";
 
 /** `live`: changes come as they are committed; `lost`: the server is away, and pages ask now and then. */
 export type LiveState = "connecting" | "live" | "lost";
@@ -12,7 +13,11 @@ const STREAM = "/console/live";
 const GATHERED_MS = 150;
 const RECONNECT_MS = [500, 1_000, 2_000, 5_000] as const;
 
+/** Told what has changed, by the ARN of the execution; `null` where anything may have. */
+export type ChangesListener = (changes: ReadonlyMap<string, ExecutionChange> | null) => void;
+
 const Live = createContext<LiveState>("connecting");
+const Listeners = createContext<Set<ChangesListener>>(new Set());
 
 /** Whether changes come by themselves. */
 export const useLive = (): LiveState => useContext(Live);
@@ -23,10 +28,23 @@ export function usePolling(mayChange: boolean): number | false {
   return mayChange && live !== "live" ? 2_000 : false;
 }
 
+/** Tells a part of a page that keeps what it has read itself what has changed. */
+export function useChanges(listener: ChangesListener): void {
+  const listeners = useContext(Listeners);
+  const latest = useRef(listener);
+  latest.current = listener;
+  useEffect(() => {
+    const told: ChangesListener = (changes) => latest.current(changes);
+    listeners.add(told);
+    return () => void listeners.delete(told);
+  }, [listeners]);
+}
+
 /** The one connection of the page to the live stream; what is shown is read again as it changes. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const [state, setState] = useState<LiveState>("connecting");
+  const [listeners] = useState(() => new Set<ChangesListener>());
   useEffect(() => {
     let source: EventSource | null = null;
     let last: Mark | null = null;
@@ -36,24 +54,21 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     let gathered = new Map<string, ExecutionChange>();
     let gathering: ReturnType<typeof setTimeout> | undefined;
 
-    // What is being read for the first time may have been read before the change: it is read again after that.
-    const readAgain = (queryKey?: readonly unknown[]): void => {
-      const filter = queryKey === undefined ? {} : { queryKey };
-      const begun = queries.getQueryCache().findAll({ ...filter, fetchStatus: "fetching", predicate: (query) => query.state.data === undefined });
-      void Promise.allSettled(begun.map((query) => query.promise)).then(() => queries.invalidateQueries(filter));
+    const readAll = (): void => {
+      readAgain(queries);
+      for (const listener of listeners) listener(null);
     };
-    const readAll = (): void => readAgain();
     const readChanged = (): void => {
       gathering = undefined;
-      const changes = [...gathered.values()];
+      const executions = gathered;
+      const machines = new Set([...executions.values()].map((change) => change.stateMachineArn));
       gathered = new Map();
-      for (const change of changes) {
-        readAgain(["execution", change.executionArn]);
-        readAgain(["history", change.executionArn]);
-      }
-      for (const machine of new Set(changes.map((change) => change.stateMachineArn))) {
-        readAgain(["executions", machine]);
-      }
+      // Once through what the page has, however much has changed.
+      readAgain(queries, ([kind, arn]) => {
+        if (kind === "execution" || kind === "history") return executions.has(String(arn));
+        return kind === "executions" && machines.has(String(arn));
+      });
+      for (const listener of listeners) listener(executions);
     };
     const take = (event: MessageEvent<string>): void => {
       const mark = markOf(event.lastEventId);
@@ -101,6 +116,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       clearTimeout(reconnect);
       clearTimeout(gathering);
     };
-  }, [queries]);
-  return <Live.Provider value={state}>{children}</Live.Provider>;
+  }, [queries, listeners]);
+  return (
+    <Listeners.Provider value={listeners}>
+      <Live.Provider value={state}>{children}</Live.Provider>
+    </Listeners.Provider>
+  );
 }
