@@ -76,6 +76,28 @@ export async function states<O extends keyof States.Operations>(
   return (await json(STATES_TARGET, operation, input, signal)) as States.Operations[O]["output"];
 }
 
+/** Asks what the server tells its console only: `search`, `failures`. */
+export async function consoleCall<Output>(path: string, input: unknown, signal?: AbortSignal): Promise<Output> {
+  const response = await answered(
+    fetch(`/console/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify(input),
+      signal: signal ?? null,
+    }),
+  );
+  return (await response.json()) as Output;
+}
+
+/** The account that the server works for. STS speaks XML, of which this is all that the console wants. */
+export async function callerAccount(signal?: AbortSignal): Promise<string> {
+  const body = new URLSearchParams({ Action: "GetCallerIdentity", Version: "2011-06-15" });
+  const response = await answered(fetch("/", { method: "POST", body, signal: signal ?? null }));
+  const account = /<Account>(\d{12})<\/Account>/.exec(await response.text())?.[1];
+  if (account === undefined) throw new ApiError("InvalidResponse", "GetCallerIdentity told no account", response.status);
+  return account;
+}
+
 /** An operation of CloudWatch Logs. */
 export async function logs<O extends keyof Logs.Operations>(
   operation: O,

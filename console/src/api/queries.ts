@@ -5,8 +5,10 @@ import type { QueryClient } from "@tanstack/react-query";
 import type { HistoryEvent } from "../model/history";
 import { machineOfRun } from "../model/arn";
 import { lambda, states } from "./call";
-import type { States } from "./generated";
+import type { Lambda, States } from "./generated";
 
+/** How often to ask for what the live stream does not name, while somebody looks: state machines, functions, versions. */
+const UNTOLD_MS = 5_000;
 /** Pages of a list that is read whole; a server with more has its rest left out, and the page says so. */
 const PAGES_MAX = 20;
 /** Events that one request of a history brings. AWS: at most 1,000. */
@@ -14,30 +16,41 @@ const EVENTS_A_PAGE = 1_000;
 /** Events of a history. AWS: 25,000. */
 export const HISTORY_EVENTS_MAX = 25_000;
 
-export interface Machines {
-  readonly machines: readonly States.StateMachineListItem[];
+/** A list that is read whole. */
+export interface Whole<Item> {
+  readonly items: readonly Item[];
+  /** Whether the server has more than was read. */
   readonly isCut: boolean;
+}
+
+/** Reads page after page, each with the token of the one before. */
+async function whole<Item>(page: (token: string | undefined) => Promise<readonly [items: readonly Item[], next: string | undefined]>): Promise<Whole<Item>> {
+  const items: Item[] = [];
+  let token: string | undefined;
+  for (let number = 0; number < PAGES_MAX; number += 1) {
+    const [found, next] = await page(token);
+    items.push(...found);
+    token = next || undefined;
+    if (token === undefined) return { items, isCut: false };
+  }
+  return { items, isCut: true };
 }
 
 export const machinesQuery = queryOptions({
   queryKey: ["machines"],
-  queryFn: async ({ signal }): Promise<Machines> => {
-    const machines: States.StateMachineListItem[] = [];
-    let nextToken: string | undefined;
-    for (let page = 0; page < PAGES_MAX; page += 1) {
+  queryFn: ({ signal }): Promise<Whole<States.StateMachineListItem>> =>
+    whole(async (nextToken) => {
       const reply = await states("ListStateMachines", { maxResults: 1_000, ...(nextToken ? { nextToken } : {}) }, signal);
-      machines.push(...reply.stateMachines);
-      nextToken = reply.nextToken;
-      if (nextToken === undefined) return { machines, isCut: false };
-    }
-    return { machines, isCut: true };
-  },
+      return [reply.stateMachines, reply.nextToken];
+    }),
+  refetchInterval: UNTOLD_MS,
 });
 
 export const machineQuery = (stateMachineArn: string) =>
   queryOptions({
     queryKey: ["machine", stateMachineArn],
     queryFn: ({ signal }) => states("DescribeStateMachine", { stateMachineArn }, signal),
+    refetchInterval: UNTOLD_MS,
   });
 
 export const versionsQuery = (stateMachineArn: string) =>
@@ -55,6 +68,7 @@ export const versionsQuery = (stateMachineArn: string) =>
       );
       return { versions: versions.stateMachineVersions, aliases: described };
     },
+    refetchInterval: UNTOLD_MS,
   });
 
 /** The latest executions of a state machine; as many as show how it does. */
@@ -64,14 +78,15 @@ export const latestQuery = (stateMachineArn: string) =>
     queryFn: ({ signal }) => states("ListExecutions", { stateMachineArn, maxResults: 100 }, signal),
   });
 
-export const executionsQuery = (stateMachineArn: string, status: States.ExecutionStatus | null) =>
+/** Executions of a state machine or of a map run, page after page, newest first. */
+const listQuery = (key: readonly unknown[], of: { stateMachineArn: string } | { mapRunArn: string }, status: States.ExecutionStatus | null) =>
   infiniteQueryOptions({
-    queryKey: ["executions", stateMachineArn, "list", status],
+    queryKey: [...key, status],
     queryFn: ({ signal, pageParam }) =>
       states(
         "ListExecutions",
         {
-          stateMachineArn,
+          ...of,
           maxResults: 200,
           ...(status === null ? {} : { statusFilter: status }),
           ...(pageParam === null ? {} : { nextToken: pageParam }),
@@ -80,10 +95,12 @@ export const executionsQuery = (stateMachineArn: string, status: States.Executio
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.nextToken ?? null,
-    enabled: stateMachineArn !== "",
   });
 
-/** The children of a map run, and how the run stands. */
+export const executionsQuery = (stateMachineArn: string, status: States.ExecutionStatus | null) =>
+  listQuery(["executions", stateMachineArn, "list"], { stateMachineArn }, status);
+
+/** How a map run stands. */
 export const mapRunQuery = (mapRunArn: string) =>
   queryOptions({
     queryKey: ["mapRun", mapRunArn],
@@ -91,22 +108,7 @@ export const mapRunQuery = (mapRunArn: string) =>
   });
 
 export const childrenQuery = (mapRunArn: string, status: States.ExecutionStatus | null) =>
-  infiniteQueryOptions({
-    queryKey: ["executions", machineOfRun(mapRunArn), "children", mapRunArn, status],
-    queryFn: ({ signal, pageParam }) =>
-      states(
-        "ListExecutions",
-        {
-          mapRunArn,
-          maxResults: 200,
-          ...(status === null ? {} : { statusFilter: status }),
-          ...(pageParam === null ? {} : { nextToken: pageParam }),
-        },
-        signal,
-      ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => last.nextToken ?? null,
-  });
+  listQuery(["executions", machineOfRun(mapRunArn), "children", mapRunArn], { mapRunArn }, status);
 
 export const executionQuery = (executionArn: string) =>
   queryOptions({
@@ -171,21 +173,17 @@ async function newerThan(executionArn: string, id: number, signal: AbortSignal):
 
 export const functionsQuery = queryOptions({
   queryKey: ["functions"],
-  queryFn: async ({ signal }) => {
-    const functions = [];
-    let marker: string | undefined;
-    for (let page = 0; page < PAGES_MAX; page += 1) {
+  queryFn: ({ signal }): Promise<Whole<Lambda.FunctionConfiguration>> =>
+    whole(async (marker) => {
       const reply = await lambda("ListFunctions", { MaxItems: 1_000, ...(marker ? { Marker: marker } : {}) }, signal);
-      functions.push(...(reply.Functions ?? []));
-      marker = reply.NextMarker;
-      if (!marker) break;
-    }
-    return functions;
-  },
+      return [reply.Functions ?? [], reply.NextMarker];
+    }),
+  refetchInterval: UNTOLD_MS,
 });
 
 export const functionQuery = (FunctionName: string) =>
   queryOptions({
     queryKey: ["function", FunctionName],
     queryFn: ({ signal }) => lambda("GetFunction", { FunctionName }, signal),
+    refetchInterval: UNTOLD_MS,
   });

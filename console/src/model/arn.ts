@@ -27,6 +27,30 @@ export const executionPath = (arn: string): string => `/executions/${inPath(arn)
 export const mapRunPath = (arn: string): string => `/map-runs/${inPath(arn)}`;
 export const functionPath = (name: string): string => `/functions/${inPath(name)}`;
 
+/** The page of what an ARN names, and what that is; `null` where the console has no page for it. */
+export function pageOf(arn: string): { readonly path: string; readonly kind: string } | null {
+  const [scheme, , service, , , type, name, ...rest] = arn.split(":");
+  if (scheme !== "arn" || !name) return null;
+  if (service === "lambda" && type === "function") return { path: functionPath(name), kind: "function" };
+  if (service !== "states") return null;
+  switch (type) {
+    case "stateMachine": {
+      const machine = machinePath(arn.split(":").slice(0, 7).join(":"));
+      // A version or an alias is shown on the page of its state machine.
+      return rest.length === 0 ? { path: machine, kind: "state machine" } : { path: withQuery(machine, { view: "versions" }), kind: "version or alias" };
+    }
+    case "execution":
+      return rest.length === 0 ? null : { path: executionPath(arn), kind: "execution" };
+    case "express":
+      // AWS: no operation tells of an Express execution; what it did is in the logs of its state machine.
+      return { path: machinePath(machineOf(arn)), kind: "state machine of the Express execution" };
+    case "mapRun":
+      return rest.length === 0 ? null : { path: mapRunPath(arn), kind: "map run" };
+    default:
+      return null;
+  }
+}
+
 /** A path with what is chosen on the page; empty values are left out. */
 export function withQuery(path: string, query: Readonly<Record<string, string | null | undefined>>): string {
   const search = new URLSearchParams();

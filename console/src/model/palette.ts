@@ -5,7 +5,6 @@ export interface Entry {
   readonly title: string;
   /** What kind it is: `State machine`, `Execution`, `Page`. */
   readonly kind: string;
-  readonly hint?: string;
 }
 
 /** The entries whose letters hold those of the query in their order, best first. */

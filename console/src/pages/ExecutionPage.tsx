@@ -1,9 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { ApiError, states } from "../api/call";
 import type { States } from "../api/generated";
 import { definitionQuery, executionQuery, historyQuery } from "../api/queries";
+import { readAgain } from "../live/again";
 import { usePolling } from "../live/LiveProvider";
 import { machineOf, machinePath, mapRunPath, nameOf, withQuery } from "../model/arn";
 import { describeLine } from "../model/commands";
@@ -14,9 +16,10 @@ import type { HistoryEvent, Run } from "../model/history";
 import { isRedrivable } from "../model/status";
 import { Icon } from "../ui/Icon";
 import { Json } from "../ui/Json";
-import { isTyping } from "../ui/keys";
+import { LoadedPage } from "../ui/Loaded";
 import { Arn, CopyButton, Duration, ErrorNote, Fact, StatusPill, Tabs, Time, useTitle, Waiting } from "../ui/parts";
 import { StartDialog } from "../ui/StartDialog";
+import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
 import { ErrorFirst } from "./execution/ErrorFirst";
 import { EventTable } from "./execution/EventTable";
@@ -35,7 +38,7 @@ export function ExecutionPage({ arn }: { arn: string }) {
   const history = useQuery({ ...historyQuery(arn, client), refetchInterval: polling(status) });
   // The last events of an execution are there when its status says that it has ended.
   useEffect(() => {
-    if (status !== undefined && status !== "RUNNING") void client.invalidateQueries({ queryKey: ["history", arn] });
+    if (status !== undefined && status !== "RUNNING") readAgain(client, ["history", arn]);
   }, [status, arn, client]);
   const definition = useQuery(definitionQuery(arn));
   const events = history.data ?? NO_EVENTS;
@@ -44,43 +47,44 @@ export function ExecutionPage({ arn }: { arn: string }) {
   const name = execution.data?.name ?? nameOf(arn);
   useTitle(status ? `${name} ${status.toLowerCase()}` : name);
   const view = get("view") ?? "graph";
-  if (execution.error) return <Missing arn={arn} error={execution.error} retry={() => void execution.refetch()} />;
-  if (!execution.data) return <main className="page"><Waiting what="the execution" /></main>;
-  const shown = execution.data;
   return (
-    <main className="page">
-      <Head execution={shown} run={run} />
-      {run.ending !== null && run.ending !== "SUCCEEDED" && (
-        <ErrorFirst run={run} culprit={culprit(run)} onChoose={(visit) => set({ visit: String(visit.index), state: null })} />
-      )}
-      <Tabs
-        label="Views of the execution"
-        items={[
-          { id: "graph", label: "Graph" },
-          { id: "timeline", label: "Timeline" },
-          { id: "events", label: "Events", count: events.length },
-          { id: "data", label: "Input and output" },
-        ]}
-        chosen={view}
-        onChoose={(next) => set({ view: next === "graph" ? null : next })}
-      />
-      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
-        {view === "data" ? (
-          <div className="columns">
-            <section>
-              <h2>Input</h2>
-              <Json text={shown.input ?? ""} label="the input" />
-            </section>
-            <section>
-              <h2>Output</h2>
-              {shown.output ? <Json text={shown.output} label="the output" /> : <p className="quiet">None{status === "RUNNING" ? " yet" : ""}.</p>}
-            </section>
+    <LoadedPage query={execution} title={nameOf(arn)} what="the execution" missing={gone}>
+      {(shown) => (
+        <>
+          <Head execution={shown} run={run} />
+          {run.ending !== null && run.ending !== "SUCCEEDED" && (
+            <ErrorFirst run={run} culprit={culprit(run)} onChoose={(visit) => set({ visit: String(visit.index), state: null })} />
+          )}
+          <Tabs
+            label="Views of the execution"
+            items={[
+              { id: "graph", label: "Graph" },
+              { id: "timeline", label: "Timeline" },
+              { id: "events", label: "Events", count: events.length },
+              { id: "data", label: "Input and output" },
+            ]}
+            chosen={view}
+            onChoose={(next) => set({ view: next === "graph" ? null : next })}
+          />
+          <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
+            {view === "data" ? (
+              <div className="columns">
+                <section>
+                  <h2>Input</h2>
+                  <Json text={shown.input ?? ""} label="the input" />
+                </section>
+                <section>
+                  <h2>Output</h2>
+                  {shown.output ? <Json text={shown.output} label="the output" /> : <p className="quiet">None{status === "RUNNING" ? " yet" : ""}.</p>}
+                </section>
+              </div>
+            ) : (
+              <Views view={view} run={run} events={events} graph={graph} isPending={history.isPending} error={history.error} />
+            )}
           </div>
-        ) : (
-          <Views view={view} run={run} events={events} graph={graph} isPending={history.isPending} error={history.error} />
-        )}
-      </div>
-    </main>
+        </>
+      )}
+    </LoadedPage>
   );
 }
 
@@ -109,11 +113,12 @@ function Views(props: {
   const state = graph?.states.find((one) => one.name === (visit?.name ?? chosenName));
   const choose = (name: string | null): void => set({ state: name, visit: null, event: null });
   const hasPanel = visit !== undefined || state !== undefined || event !== undefined;
-  if (error) return <ErrorNote error={error} />;
+  if (error && events.length === 0) return <ErrorNote error={error} />;
   if (isPending && events.length === 0) return <Waiting what="the history" />;
   return (
     <div className={hasPanel ? "with-panel" : ""}>
       <div className="view">
+        {error && <ErrorNote error={error} />}
         {view === "graph" && graph && (
           <Suspense fallback={<Waiting what="the graph" />}>
             <GraphView graph={graph} standings={standing} taken={taken} chosen={visit?.name ?? chosenName} onChoose={choose} />
@@ -157,22 +162,14 @@ function Head({ execution, run }: { execution: States.DescribeExecutionOutput; r
   const [isStarting, setStarting] = useState(false);
   const arn = execution.executionArn;
   const again = (): void => {
-    for (const key of ["execution", "history", "executions"]) void client.invalidateQueries({ queryKey: [key] });
+    for (const key of ["execution", "history", "executions"]) readAgain(client, [key]);
   };
   const stop = useMutation({ mutationFn: () => states("StopExecution", { executionArn: arn }), onSuccess: again });
   const redrive = useMutation({ mutationFn: () => states("RedriveExecution", { executionArn: arn }), onSuccess: again });
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== "n" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
-      event.preventDefault();
-      setStarting(true);
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, []);
   const { status } = execution;
   const machineArn = execution.stateMachineArn;
   const isChild = execution.mapRunArn !== undefined;
+  useKey("n", () => setStarting(true), !isChild);
   return (
     <>
       <nav className="crumbs" aria-label="Where this is">
@@ -233,7 +230,7 @@ function Head({ execution, run }: { execution: States.DescribeExecutionOutput; r
         {execution.stateMachineAliasArn && <Fact name="Alias">{execution.stateMachineAliasArn.split(":").pop()}</Fact>}
         <Fact name="ARN"><Arn arn={arn} /></Fact>
       </dl>
-      {isStarting && <StartDialog machineArn={machineOf(arn)} input={prettyInput(execution.input)} onClose={() => setStarting(false)} />}
+      {isStarting && <StartDialog machineArn={machineOf(arn)} isExpress={false} input={prettyInput(execution.input)} onClose={() => setStarting(false)} />}
     </>
   );
 }
@@ -246,13 +243,7 @@ function prettyInput(input: string | undefined): string {
   }
 }
 
-function Missing({ arn, error, retry }: { arn: string; error: Error; retry: () => void }) {
+function gone(error: Error): ReactNode {
   const isGone = error instanceof ApiError && error.code === "ExecutionDoesNotExist";
-  return (
-    <main className="page">
-      <h1 className="mono">{nameOf(arn)}</h1>
-      <ErrorNote error={error} onRetry={retry} />
-      {isGone && <p className="quiet">Ended executions are kept for 90 days, or as long as their state machine says.</p>}
-    </main>
-  );
+  return isGone && <p className="quiet">Ended executions are kept for 90 days, or as long as their state machine says.</p>;
 }

@@ -5,6 +5,7 @@ import { latestQuery, machinesQuery } from "../api/queries";
 import { usePolling } from "../live/LiveProvider";
 import { merged } from "../model/filters";
 import { ExecutionList, Filters, Found } from "../ui/ExecutionList";
+import { Loaded } from "../ui/Loaded";
 import { CommandLine, Empty, ErrorNote, useTitle, Waiting } from "../ui/parts";
 import { useQueryState } from "../ui/useQueryState";
 
@@ -16,7 +17,7 @@ export function ExecutionsPage() {
   const [get, set] = useQueryState();
   const found = useQuery(machinesQuery);
   const machine = get("machine");
-  const machines = found.data?.machines.filter((one) => one.type === "STANDARD") ?? [];
+  const machines = found.data?.items.filter((one) => one.type === "STANDARD") ?? [];
   return (
     <main className="page">
       <div className="page-head">
@@ -30,15 +31,15 @@ export function ExecutionsPage() {
           ))}
         </select>
       </div>
-      {found.error ? (
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      ) : !found.data ? (
-        <Waiting what="state machines" />
-      ) : machine ? (
-        <ExecutionList machineArn={machine} isExpress={false} />
-      ) : (
-        <OfAll arns={machines.map((one) => one.stateMachineArn)} />
-      )}
+      <Loaded query={found} what="state machines">
+        {() =>
+          machine ? (
+            <ExecutionList machineArn={machine} isExpress={false} />
+          ) : (
+            <OfAll arns={machines.map((one) => one.stateMachineArn)} />
+          )
+        }
+      </Loaded>
     </main>
   );
 }
@@ -58,10 +59,12 @@ function OfAll({ arns }: { arns: readonly string[] }) {
     // The lists are new objects at every drawing; their instants say whether anything of them is.
     [stamp, status],
   );
+  const failed = lists.find((list) => list.error);
   if (isPending && executions.length === 0) return <Waiting what="executions" />;
   return (
     <>
       <Filters />
+      {failed?.error && <ErrorNote error={failed.error} onRetry={() => lists.forEach((list) => list.error && void list.refetch())} />}
       <Found
         executions={executions}
         none={

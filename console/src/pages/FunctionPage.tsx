@@ -2,29 +2,29 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
 import { invoke } from "../api/call";
+import type { Lambda } from "../api/generated";
 import { functionQuery } from "../api/queries";
 import { Icon } from "../ui/Icon";
 import { Json } from "../ui/Json";
-import { Arn, ErrorNote, Fact, Time, useTitle, Waiting } from "../ui/parts";
+import { LoadedPage } from "../ui/Loaded";
+import { Arn, ErrorNote, Fact, Time, useTitle } from "../ui/parts";
 
 export function FunctionPage({ name }: { name: string }) {
   useTitle(name);
   const found = useQuery(functionQuery(name));
+  return (
+    <LoadedPage query={found} title={name} what="the function">
+      {({ Configuration }) => Configuration && <Shown name={name} configuration={Configuration} />}
+    </LoadedPage>
+  );
+}
+
+function Shown({ name, configuration }: { name: string; configuration: Lambda.FunctionConfiguration }) {
   const [event, setEvent] = useState("{}");
   const run = useMutation({ mutationFn: () => invoke({ FunctionName: name, Payload: event }) });
-  const configuration = found.data?.Configuration;
-  if (found.error) {
-    return (
-      <main className="page">
-        <h1>{name}</h1>
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      </main>
-    );
-  }
-  if (!configuration) return <main className="page"><Waiting what="the function" /></main>;
   const variables = Object.entries(configuration.Environment?.Variables ?? {});
   return (
-    <main className="page">
+    <>
       <nav className="crumbs" aria-label="Where this is">
         <Link href="/functions">Functions</Link>
         <Icon name="right" size={12} />
@@ -94,6 +94,6 @@ export function FunctionPage({ name }: { name: string }) {
           )}
         </section>
       </div>
-    </main>
+    </>
   );
 }

@@ -4,10 +4,11 @@ import { Link, useLocation } from "wouter";
 import { functionsQuery } from "../api/queries";
 import type { Lambda } from "../api/generated";
 import { functionPath } from "../model/arn";
-import { Icon } from "../ui/Icon";
-import { CommandLine, Empty, ErrorNote, Time, useTitle, Waiting } from "../ui/parts";
+import { LoadedPage } from "../ui/Loaded";
+import { CommandLine, Count, CutNote, Empty, Time, useTitle } from "../ui/parts";
 import { Rows } from "../ui/Rows";
 import type { Column } from "../ui/Rows";
+import { SearchField } from "../ui/SearchField";
 import { useQueryState } from "../ui/useQueryState";
 
 const COLUMNS: readonly Column<Lambda.FunctionConfiguration>[] = [
@@ -36,55 +37,43 @@ const COLUMNS: readonly Column<Lambda.FunctionConfiguration>[] = [
 export function FunctionsPage() {
   useTitle("Functions");
   const [, navigate] = useLocation();
-  const [get, set] = useQueryState();
+  const [get] = useQueryState();
   const found = useQuery(functionsQuery);
   const wanted = (get("q") ?? "").toLowerCase();
   const functions = useMemo(
-    () => (found.data ?? []).filter((one) => (one.FunctionName ?? "").toLowerCase().includes(wanted)),
+    () => (found.data?.items ?? []).filter((one) => (one.FunctionName ?? "").toLowerCase().includes(wanted)),
     [found.data, wanted],
   );
   return (
-    <main className="page">
-      <div className="page-head">
-        <h1>
-          Functions {found.data && <span className="count">{found.data.length}</span>}
-        </h1>
-        {(found.data?.length ?? 0) > 0 && (
-          <label className="search">
-            <Icon name="search" size={14} />
-            <input
-              data-search
-              type="search"
-              placeholder="Search by name"
-              aria-label="Search functions by name"
-              value={get("q") ?? ""}
-              onChange={(event) => set({ q: event.target.value })}
+    <LoadedPage query={found} title="Functions" what="functions">
+      {({ items, isCut }) => (
+        <>
+          <div className="page-head">
+            <h1>
+              Functions <Count of={items.length} isCut={isCut} />
+            </h1>
+            {items.length > 0 && <SearchField label="Search functions by name" placeholder="Search by name" />}
+          </div>
+          {items.length === 0 ? (
+            <Empty title="No functions yet" icon="lambda">
+              <p>A template of SAM brings them with their state machines. In its directory:</p>
+              <CommandLine line="stepwell dev ." />
+            </Empty>
+          ) : functions.length === 0 ? (
+            <Empty title={`No function is called “${get("q")}”`} icon="search" />
+          ) : (
+            <Rows
+              label="Functions"
+              rows={functions}
+              columns={COLUMNS}
+              rowHeight={40}
+              keyOf={(one) => one.FunctionArn ?? ""}
+              onOpen={(one) => navigate(functionPath(one.FunctionName ?? ""))}
             />
-            <kbd>/</kbd>
-          </label>
-        )}
-      </div>
-      {found.error ? (
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      ) : !found.data ? (
-        <Waiting what="functions" />
-      ) : found.data.length === 0 ? (
-        <Empty title="No functions yet" icon="lambda">
-          <p>A template of SAM brings them with their state machines. In its directory:</p>
-          <CommandLine line="stepwell dev ." />
-        </Empty>
-      ) : functions.length === 0 ? (
-        <Empty title={`No function is called “${get("q")}”`} icon="search" />
-      ) : (
-        <Rows
-          label="Functions"
-          rows={functions}
-          columns={COLUMNS}
-          rowHeight={40}
-          keyOf={(one) => one.FunctionArn ?? ""}
-          onOpen={(one) => navigate(functionPath(one.FunctionName ?? ""))}
-        />
+          )}
+          {isCut && <CutNote count={items.length} what="functions" />}
+        </>
       )}
-    </main>
+    </LoadedPage>
   );
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { Link } from "wouter";
+import type { States } from "../api/generated";
 import { machineQuery, versionsQuery } from "../api/queries";
 import { editorPath, nameOf } from "../model/arn";
 import { readDefinition } from "../model/definition";
@@ -9,9 +10,10 @@ import { ExecutionList } from "../ui/ExecutionList";
 import { ExportMenu } from "../ui/ExportMenu";
 import { Icon } from "../ui/Icon";
 import { Json, pretty } from "../ui/Json";
-import { isTyping } from "../ui/keys";
-import { Arn, Empty, ErrorNote, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
+import { Loaded, LoadedPage } from "../ui/Loaded";
+import { Arn, Empty, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
 import { StartDialog } from "../ui/StartDialog";
+import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
 
 const GraphView = lazy(() => import("../ui/GraphView"));
@@ -20,34 +22,26 @@ const CodeView = lazy(() => import("../ui/CodeView"));
 export function MachinePage({ arn }: { arn: string }) {
   const name = nameOf(arn);
   useTitle(name);
-  const [get, set] = useQueryState();
   const found = useQuery(machineQuery(arn));
+  return (
+    <LoadedPage query={found} title={name} what="the state machine">
+      {(machine) => <Shown machine={machine} />}
+    </LoadedPage>
+  );
+}
+
+function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
+  const arn = machine.stateMachineArn;
+  const name = nameOf(arn);
+  const [get, set] = useQueryState();
   const versions = useQuery(versionsQuery(arn));
   const [isStarting, setStarting] = useState(false);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== "n" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
-      event.preventDefault();
-      setStarting(true);
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, []);
-  const graph = useMemo(() => readDefinition(found.data?.definition ?? ""), [found.data?.definition]);
+  useKey("n", () => setStarting(true));
+  const graph = useMemo(() => readDefinition(machine.definition), [machine.definition]);
   const tab = get("view") ?? "executions";
-  if (found.error) {
-    return (
-      <main className="page">
-        <h1>{name}</h1>
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      </main>
-    );
-  }
-  const machine = found.data;
-  if (!machine) return <main className="page"><Waiting what="the state machine" /></main>;
   const count = versions.data ? versions.data.versions.length + versions.data.aliases.length : undefined;
   return (
-    <main className="page">
+    <>
       <nav className="crumbs" aria-label="Where this is">
         <Link href="/machines">State machines</Link>
         <Icon name="right" size={12} />
@@ -87,8 +81,8 @@ export function MachinePage({ arn }: { arn: string }) {
         {tab === "definition" && <Definition text={machine.definition} />}
         {tab === "versions" && <Versions arn={arn} />}
       </div>
-      {isStarting && <StartDialog machineArn={arn} input="{}" onClose={() => setStarting(false)} />}
-    </main>
+      {isStarting && <StartDialog machineArn={arn} isExpress={machine.type === "EXPRESS"} input="{}" onClose={() => setStarting(false)} />}
+    </>
   );
 }
 
@@ -124,9 +118,14 @@ function Definition({ text }: { text: string }) {
 
 function Versions({ arn }: { arn: string }) {
   const found = useQuery(versionsQuery(arn));
-  if (found.error) return <ErrorNote error={found.error} onRetry={() => void found.refetch()} />;
-  if (!found.data) return <Waiting what="versions" />;
-  const { versions, aliases } = found.data;
+  return (
+    <Loaded query={found} what="versions">
+      {(data) => <Published {...data} />}
+    </Loaded>
+  );
+}
+
+function Published({ versions, aliases }: { versions: readonly States.StateMachineVersionListItem[]; aliases: readonly States.DescribeStateMachineAliasOutput[] }) {
   if (versions.length === 0 && aliases.length === 0) {
     return (
       <Empty title="No versions and no aliases">

@@ -1,27 +1,29 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { states } from "../api/call";
+import { ApiError, callerAccount, states } from "../api/call";
 import { latestQuery, machinesQuery } from "../api/queries";
 import type { States } from "../api/generated";
 import { usePolling } from "../live/LiveProvider";
 import { executionPath, machinePath, withQuery } from "../model/arn";
 import { EXECUTION_STATUSES, statusLook } from "../model/status";
 import { Icon } from "../ui/Icon";
-import { CommandLine, Empty, ErrorNote, Time, useTitle, Waiting } from "../ui/parts";
+import { LoadedPage } from "../ui/Loaded";
+import { CommandLine, Count, CutNote, Empty, ErrorNote, Time, useTitle } from "../ui/parts";
 import { Rows } from "../ui/Rows";
 import type { Column } from "../ui/Rows";
+import { SearchField } from "../ui/SearchField";
 import { useQueryState } from "../ui/useQueryState";
 import { SAMPLE_DEFINITION, SAMPLE_INPUT, SAMPLE_NAME } from "./sample";
 
 export function MachinesPage() {
   useTitle("State machines");
   const [, navigate] = useLocation();
-  const [get, set] = useQueryState();
-  const found = useQuery({ ...machinesQuery, refetchInterval: usePolling(true) });
+  const [get] = useQueryState();
+  const found = useQuery(machinesQuery);
   const wanted = (get("q") ?? "").toLowerCase();
   const machines = useMemo(
-    () => (found.data?.machines ?? []).filter((machine) => machine.name.toLowerCase().includes(wanted)),
+    () => (found.data?.items ?? []).filter((machine) => machine.name.toLowerCase().includes(wanted)),
     [found.data, wanted],
   );
   const columns = useMemo<Column<States.StateMachineListItem>[]>(
@@ -47,55 +49,38 @@ export function MachinesPage() {
     ],
     [],
   );
-  if (found.error) {
-    return (
-      <main className="page">
-        <h1>State machines</h1>
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      </main>
-    );
-  }
-  if (!found.data) return <main className="page"><Waiting what="state machines" /></main>;
   return (
-    <main className="page">
-      <div className="page-head">
-        <h1>
-          State machines <span className="count">{found.data.machines.length}{found.data.isCut ? "+" : ""}</span>
-        </h1>
-        <span className="space" />
-        <Link href="/machines/new" className="button">
-          <Icon name="plus" size={13} /> New state machine
-        </Link>
-        {found.data.machines.length > 0 && (
-          <label className="search">
-            <Icon name="search" size={14} />
-            <input
-              data-search
-              type="search"
-              placeholder="Search by name"
-              aria-label="Search state machines by name"
-              value={get("q") ?? ""}
-              onChange={(event) => set({ q: event.target.value })}
+    <LoadedPage query={found} title="State machines" what="state machines">
+      {({ items, isCut }) => (
+        <>
+          <div className="page-head">
+            <h1>
+              State machines <Count of={items.length} isCut={isCut} />
+            </h1>
+            <span className="space" />
+            <Link href="/machines/new" className="button">
+              <Icon name="plus" size={13} /> New state machine
+            </Link>
+            {items.length > 0 && <SearchField label="Search state machines by name" placeholder="Search by name" />}
+          </div>
+          {items.length === 0 ? (
+            <FirstStart />
+          ) : machines.length === 0 ? (
+            <Empty title={`No state machine is called “${get("q")}”`} icon="search" />
+          ) : (
+            <Rows
+              label="State machines"
+              rows={machines}
+              columns={columns}
+              rowHeight={44}
+              keyOf={(machine) => machine.stateMachineArn}
+              onOpen={(machine) => navigate(machinePath(machine.stateMachineArn))}
             />
-            <kbd>/</kbd>
-          </label>
-        )}
-      </div>
-      {found.data.machines.length === 0 ? (
-        <FirstStart />
-      ) : machines.length === 0 ? (
-        <Empty title={`No state machine is called “${get("q")}”`} icon="search" />
-      ) : (
-        <Rows
-          label="State machines"
-          rows={machines}
-          columns={columns}
-          rowHeight={44}
-          keyOf={(machine) => machine.stateMachineArn}
-          onOpen={(machine) => navigate(machinePath(machine.stateMachineArn))}
-        />
+          )}
+          {isCut && <CutNote count={items.length} what="state machines" />}
+        </>
       )}
-    </main>
+    </LoadedPage>
   );
 }
 
@@ -108,8 +93,15 @@ function Latest({ machine }: { machine: States.StateMachineListItem }) {
     refetchInterval: usePolling(!isExpress),
   });
   if (isExpress) return <span className="quiet">in its logs</span>;
-  const executions = latest.data?.executions ?? [];
+  if (latest.error) {
+    return (
+      <span className="tone-bad" title={latest.error.message}>
+        <Icon name="cross" size={12} /> {latest.error instanceof ApiError ? latest.error.code : "Error"}
+      </span>
+    );
+  }
   if (!latest.data) return <span className="quiet">…</span>;
+  const { executions } = latest.data;
   if (executions.length === 0) return <span className="quiet">none yet</span>;
   const counts = EXECUTION_STATUSES.map((status) => [status, executions.filter((one) => one.status === status).length] as const);
   return (
@@ -144,13 +136,12 @@ function Latest({ machine }: { machine: States.StateMachineListItem }) {
 function FirstStart() {
   const [, navigate] = useLocation();
   const queries = useQueryClient();
-  const [account, region] = ["123456789012", "us-east-1"];
   const create = useMutation({
     mutationFn: async () => {
       const { stateMachineArn } = await states("CreateStateMachine", {
         name: SAMPLE_NAME,
         definition: SAMPLE_DEFINITION,
-        roleArn: `arn:aws:iam::${account}:role/${SAMPLE_NAME}`,
+        roleArn: `arn:aws:iam::${await callerAccount()}:role/${SAMPLE_NAME}`,
       });
       return states("StartExecution", { stateMachineArn, input: SAMPLE_INPUT });
     },
@@ -169,8 +160,8 @@ function FirstStart() {
       {create.error && <ErrorNote error={create.error} />}
       <p>Or bring an application. In a directory with a template of SAM or CloudFormation:</p>
       <CommandLine line={`stepwell deploy . --endpoint ${endpoint}`} />
-      <p>Or from any AWS SDK or tool, with this endpoint and region:</p>
-      <CommandLine line={`aws stepfunctions list-state-machines --endpoint-url ${endpoint} --region ${region}`} />
+      <p>Or from any AWS SDK or tool, with this endpoint:</p>
+      <CommandLine line={`aws stepfunctions list-state-machines --endpoint-url ${endpoint}`} />
     </Empty>
   );
 }

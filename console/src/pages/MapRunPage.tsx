@@ -7,7 +7,8 @@ import { usePolling } from "../live/LiveProvider";
 import { executionPath, machineOfRun, machinePath, nameOf } from "../model/arn";
 import { Filters, Found } from "../ui/ExecutionList";
 import { Icon } from "../ui/Icon";
-import { Arn, Duration, Empty, ErrorNote, Fact, StatusPill, Time, useTitle, Waiting } from "../ui/parts";
+import { Loaded, LoadedPage } from "../ui/Loaded";
+import { Arn, Duration, Empty, Fact, StatusPill, Time, useTitle } from "../ui/parts";
 import { useQueryState } from "../ui/useQueryState";
 
 /** How often the counts of a run are read while it runs: its children change far more often than anybody looks. */
@@ -16,28 +17,22 @@ const COUNTS_MS = 1_000;
 /** One run of a distributed Map: how many items stand how, and every child execution. */
 export function MapRunPage({ arn }: { arn: string }) {
   useTitle("Map run");
-  const [get] = useQueryState();
-  const status = get("status") as States.ExecutionStatus | null;
-  const polling = usePolling(true);
   const found = useQuery({
     ...mapRunQuery(arn),
     refetchInterval: (query) => (query.state.data?.status === "RUNNING" ? COUNTS_MS : false),
   });
-  const list = useInfiniteQuery({ ...childrenQuery(arn, status), refetchInterval: polling });
-  const children = useMemo(() => list.data?.pages.flatMap((page) => page.executions) ?? [], [list.data]);
-  if (found.error) {
-    return (
-      <main className="page">
-        <h1>Map run</h1>
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      </main>
-    );
-  }
-  const run = found.data;
-  if (!run) return <main className="page"><Waiting what="the map run" /></main>;
+  return (
+    <LoadedPage query={found} title="Map run" what="the map run">
+      {(run) => <Shown run={run} />}
+    </LoadedPage>
+  );
+}
+
+function Shown({ run }: { run: States.DescribeMapRunOutput }) {
+  const arn = run.mapRunArn;
   const machine = machineOfRun(arn);
   return (
-    <main className="page">
+    <>
       <nav className="crumbs" aria-label="Where this is">
         <Link href="/machines">State machines</Link>
         <Icon name="right" size={12} />
@@ -63,13 +58,21 @@ export function MapRunPage({ arn }: { arn: string }) {
         </Fact>
         <Fact name="ARN"><Arn arn={arn} /></Fact>
       </dl>
-      <section>
-        <Filters />
-        {list.error ? (
-          <ErrorNote error={list.error} onRetry={() => void list.refetch()} />
-        ) : !list.data ? (
-          <Waiting what="child executions" />
-        ) : (
+      <Children arn={arn} />
+    </>
+  );
+}
+
+function Children({ arn }: { arn: string }) {
+  const [get] = useQueryState();
+  const status = get("status") as States.ExecutionStatus | null;
+  const list = useInfiniteQuery({ ...childrenQuery(arn, status), refetchInterval: usePolling(true) });
+  const children = useMemo(() => list.data?.pages.flatMap((page) => page.executions) ?? [], [list.data]);
+  return (
+    <section>
+      <Filters />
+      <Loaded query={list} what="child executions">
+        {() => (
           <Found
             executions={children}
             none={<Empty title={status ? "No child passes the filters" : "No child executions"} icon="list" />}
@@ -78,8 +81,8 @@ export function MapRunPage({ arn }: { arn: string }) {
             showsMachine={false}
           />
         )}
-      </section>
-    </main>
+      </Loaded>
+    </section>
   );
 }
 

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { functionsQuery, machinesQuery } from "../api/queries";
-import { executionPath, functionPath, machinePath, nameOf } from "../model/arn";
+import { functionPath, machinePath, nameOf, pageOf } from "../model/arn";
 import { matching } from "../model/palette";
 import type { Entry } from "../model/palette";
 import { Dialog } from "./Dialog";
@@ -18,8 +18,8 @@ export function Palette({ commands, onClose }: { commands: readonly Command[]; o
   const [, navigate] = useLocation();
   const [query, setQuery] = useState("");
   const [active, setActive] = useState(0);
-  const machines = useQuery(machinesQuery).data?.machines;
-  const functions = useQuery(functionsQuery).data;
+  const machines = useQuery(machinesQuery).data?.items;
+  const functions = useQuery(functionsQuery).data?.items;
   const entries = useMemo<Command[]>(() => {
     const go = (path: string) => () => navigate(path);
     return [
@@ -39,16 +39,9 @@ export function Palette({ commands, onClose }: { commands: readonly Command[]; o
     ];
   }, [commands, machines, functions, navigate]);
   const asked = query.trim();
-  const named: Command[] = asked.startsWith("arn:")
-    ? [
-        {
-          id: asked,
-          title: nameOf(asked),
-          kind: asked.includes(":execution:") ? "Open the execution" : "Open the state machine",
-          run: () => navigate(asked.includes(":execution:") ? executionPath(asked) : machinePath(asked)),
-        },
-      ]
-    : [];
+  const page = pageOf(asked);
+  const named: Command[] =
+    page === null ? [] : [{ id: asked, title: nameOf(asked), kind: `Open the ${page.kind}`, run: () => navigate(page.path) }];
   const found = [...named, ...matching(entries, query, SHOWN_MAX)];
   const at = Math.min(active, found.length - 1);
   const run = (command: Command | undefined): void => {
@@ -95,7 +88,7 @@ export function Palette({ commands, onClose }: { commands: readonly Command[]; o
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="quiet palette-none">Nothing has this name.</p>}
+      {found.length === 0 && <p className="quiet palette-none">{asked.startsWith("arn:") ? "The console has no page for this ARN." : "Nothing has this name."}</p>}
     </Dialog>
   );
 }

@@ -1,11 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { CSSProperties, ReactNode } from "react";
+import { placeAfter } from "../model/rows";
 import { isTyping } from "./keys";
 
 export interface Column<Row> {
   readonly id: string;
   readonly title: string;
+  /** What stands at its head instead of its title. */
+  readonly head?: ReactNode;
   /** A width of CSS grid: `minmax(0, 1fr)`, `120px`. */
   readonly width: string;
   readonly cell: (row: Row) => ReactNode;
@@ -15,10 +18,11 @@ export interface Column<Row> {
 }
 
 /**
- * A table of any length: only the rows in sight are drawn. `j` and `k` move along it, Enter opens.
+ * A table of any length: only the rows in sight are drawn. `j` and `k` move along it, Enter opens. Rows that come in
+ * above those in sight do not move them.
  *
- * - `fills`: whether it scrolls by itself within the height that it is given; else it is part of the page.
  * - `onEnd`: called when its end comes in sight, to bring more.
+ * - `onMark`: what `x` does with the row that keys have moved to.
  */
 export function Rows<Row>(props: {
   label: string;
@@ -26,12 +30,13 @@ export function Rows<Row>(props: {
   columns: readonly Column<Row>[];
   keyOf: (row: Row) => string | number;
   onOpen?: (row: Row) => void;
+  onMark?: (row: Row) => void;
   rowHeight?: number;
   chosen?: string | number | null;
   onEnd?: (() => void) | undefined;
   total?: number | undefined;
 }) {
-  const { label, rows, columns, keyOf, onOpen, rowHeight = 36, chosen = null, onEnd, total } = props;
+  const { label, rows, columns, keyOf, onOpen, onMark, rowHeight = 36, chosen = null, onEnd, total } = props;
   const body = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(-1);
   const virtual = useVirtualizer({
@@ -64,6 +69,19 @@ export function Rows<Row>(props: {
     at.current = index;
     setActive(index);
   };
+  // What somebody looks at, and the row that they have moved to, stay as rows come and go above.
+  const before = useRef(rows);
+  useLayoutEffect(() => {
+    const old = before.current;
+    before.current = rows;
+    if (old === rows) return;
+    if (at.current >= 0) reach(placeAfter(old, rows, keyOf, at.current));
+    const scrolled = body.current?.scrollTop ?? 0;
+    const top = Math.floor(scrolled / rowHeight);
+    if (body.current === null || top === 0) return;
+    const place = placeAfter(old, rows, keyOf, top);
+    if (place >= 0 && place !== top) body.current.scrollTop = scrolled + (place - top) * rowHeight;
+  }, [rows, keyOf, rowHeight]);
   // With the rows, not after them: a key that comes as soon as they are seen counts.
   useLayoutEffect(() => {
     const focus = (index: number): boolean => {
@@ -77,6 +95,12 @@ export function Rows<Row>(props: {
         const row = rows[awaited.current];
         event.preventDefault();
         if (row !== undefined) onOpen?.(row);
+        return;
+      }
+      const marked = event.key === "x" ? rows[at.current] : undefined;
+      if (marked !== undefined && onMark) {
+        event.preventDefault();
+        onMark(marked);
         return;
       }
       const by = event.key === "j" ? 1 : event.key === "k" ? -1 : 0;
@@ -96,7 +120,7 @@ export function Rows<Row>(props: {
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [rows, onOpen, virtual]);
+  }, [rows, onOpen, onMark, virtual]);
 
   const widths = (all: readonly Column<Row>[]): string => all.map((column) => column.width).join(" ");
   const style = {
@@ -111,7 +135,7 @@ export function Rows<Row>(props: {
         <div className="row row-head" role="row" aria-rowindex={1}>
           {columns.map((column) => (
             <div key={column.id} className={cellClass(column)} role="columnheader">
-              {column.title}
+              {column.head ?? column.title}
             </div>
           ))}
         </div>
@@ -134,7 +158,7 @@ export function Rows<Row>(props: {
                 style={{ height: item.size, transform: `translateY(${item.start}px)` }}
                 onFocus={() => reach(item.index)}
                 onClick={(event) => {
-                  if (event.target instanceof Element && event.target.closest("a, button, input")) return;
+                  if (event.target instanceof Element && event.target.closest("a, button, input, label")) return;
                   onOpen?.(row);
                 }}
                 onKeyDown={(event) => {

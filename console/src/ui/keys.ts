@@ -4,7 +4,9 @@ export function isTyping(target: EventTarget | null): boolean {
   // What is in a shadow root is seen as its host from outside. Who reads a text there types nothing into it.
   const inner = target.shadowRoot?.activeElement;
   if (inner) return inner.getAttribute("aria-readonly") !== "true" && isTyping(inner);
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName) || target.closest("[role=dialog]") !== null;
+  const isText =
+    target instanceof HTMLInputElement ? !["checkbox", "radio", "button", "submit", "range"].includes(target.type) : ["TEXTAREA", "SELECT"].includes(target.tagName);
+  return target.isContentEditable || isText || target.closest("[role=dialog]") !== null;
 }
 
 /** Every key of the console and what it does. */
@@ -13,6 +15,7 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["/", "Search in what is shown"],
   ["j  k", "Next and previous row"],
   ["Enter", "Open the row"],
+  ["x", "Select the row, where rows can be"],
   ["g m", "State machines"],
   ["g e", "Executions"],
   ["g f", "Functions"],

@@ -92,6 +92,25 @@ export function Empty({ title, children, icon = "machine" }: { title: string; ch
   );
 }
 
+/** How many there are; `20,000+` where not all were read. */
+export function Count({ of, isCut = false }: { of: number; isCut?: boolean }) {
+  return (
+    <span className="count">
+      {of.toLocaleString("en")}
+      {isCut ? "+" : ""}
+    </span>
+  );
+}
+
+/** Says that a list has more than is shown of it. */
+export function CutNote({ count, what }: { count: number; what: string }) {
+  return (
+    <p className="foot quiet" role="status">
+      The first {count.toLocaleString("en")} {what}; the server has more.
+    </p>
+  );
+}
+
 /** A line for a shell, with a button that copies it. */
 export function CommandLine({ line }: { line: string }) {
   return (

@@ -323,6 +323,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
       {dialog === "start" && arn !== null && (
         <StartDialog
           machineArn={arn}
+          isExpress={type === "EXPRESS"}
           input="{}"
           onClose={() => {
             setDialog(null);
@@ -386,8 +387,8 @@ function useEditing(text: string, known: () => ReturnType<typeof useKnown>["curr
 
 /** What there is on the server that a definition may name. */
 function useKnown() {
-  const functions = useQuery({ ...functionsQuery, staleTime: 30_000 }).data;
-  const machines = useQuery({ ...machinesQuery, staleTime: 30_000 }).data?.machines;
+  const functions = useQuery({ ...functionsQuery, staleTime: 30_000 }).data?.items;
+  const machines = useQuery({ ...machinesQuery, staleTime: 30_000 }).data?.items;
   const activities = useQuery({ queryKey: ["activities"], queryFn: ({ signal }) => states("ListActivities", { maxResults: 1_000 }, signal), staleTime: 30_000 }).data?.activities;
   const known = useRef({ functions: [] as string[], machines: [] as string[], activities: [] as string[] });
   known.current = {

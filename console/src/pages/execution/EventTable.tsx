@@ -6,7 +6,7 @@ import { clockText, durationText } from "../../model/time";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { useQueryState } from "../../ui/useQueryState";
-import { Icon } from "../../ui/Icon";
+import { SearchField } from "../../ui/SearchField";
 
 const tone = (type: string): string =>
   /Failed|TimedOut|Aborted/.test(type) ? "tone-bad" : type.endsWith("Succeeded") ? "tone-good" : "";
@@ -19,7 +19,7 @@ export function EventTable(props: {
   onChoose: (event: HistoryEvent) => void;
 }) {
   const { events, run, chosen, onChoose } = props;
-  const [get, set] = useQueryState();
+  const [get] = useQueryState();
   const wanted = (get("q") ?? "").toLowerCase();
   const shown = useMemo(
     () =>
@@ -59,18 +59,7 @@ export function EventTable(props: {
   return (
     <>
       <div className="filters">
-        <label className="search">
-          <Icon name="search" size={14} />
-          <input
-            data-search
-            type="search"
-            placeholder="Type, state, error"
-            aria-label="Search events"
-            value={get("q") ?? ""}
-            onChange={(changed) => set({ q: changed.target.value })}
-          />
-          <kbd>/</kbd>
-        </label>
+        <SearchField label="Search events" placeholder="Type, state, error" />
         {wanted !== "" && <span className="quiet" role="status">{shown.length.toLocaleString("en")} of {events.length.toLocaleString("en")}</span>}
       </div>
       <Rows

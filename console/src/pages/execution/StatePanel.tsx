@@ -77,8 +77,9 @@ export function StatePanel(props: {
 }
 
 function Visited({ visit, state, events }: { visit: Visit; state: StateNode | undefined; events: readonly HistoryEvent[] }) {
-  const [number, setNumber] = useState(visit.attempts.length - 1);
-  const attempt = visit.attempts[Math.min(number, visit.attempts.length - 1)];
+  // The latest one until somebody chooses another: a retry is shown as it begins.
+  const [number, setNumber] = useState<number | null>(null);
+  const attempt = (number === null ? undefined : visit.attempts[number]) ?? visit.attempts.at(-1);
   const byId = useMemo(() => new Map(events.map((event) => [event.id, event])), [events]);
   const panes = useMemo(() => dataFlow(visit, byId, state?.fields ?? {}, attempt), [visit, byId, state, attempt]);
   const failure = attempt?.failure ?? null;
@@ -102,7 +103,7 @@ function Visited({ visit, state, events }: { visit: Visit; state: StateNode | un
           <ol className="attempts">
             {visit.attempts.map((one, index) => (
               <li key={index}>
-                <button type="button" aria-pressed={one === attempt} onClick={() => setNumber(index)}>
+                <button type="button" aria-pressed={one === attempt} onClick={() => setNumber(index === visit.attempts.length - 1 ? null : index)}>
                   <Icon name={one.failure ? "cross" : one.endedAt === null ? "running" : "check"} size={12} />
                   <span>{index + 1}</span>
                   <span className="number">{durationText((one.endedAt ?? Date.now()) - one.startedAt)}</span>

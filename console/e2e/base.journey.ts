@@ -1,0 +1,144 @@
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { executionPath, machinePath, withQuery } from "../src/model/arn";
+import { launch, open } from "./browser";
+import type { Opened } from "./browser";
+import { distributed, flow, loop } from "./machines";
+import { ROLE, Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+let opened: Opened | undefined;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+async function visit(path: string, options = {}): Promise<Opened["page"]> {
+  opened = await open(browser, server.url, path, options);
+  return opened.page;
+}
+afterEach(async () => {
+  const faults = opened?.faults ?? [];
+  await opened?.close();
+  opened = undefined;
+  expect(faults).toEqual([]);
+});
+
+test("an Express execution is started, and its result is shown where it was", async () => {
+  const { stateMachineArn } = await server.states("CreateStateMachine", {
+    name: "Fast",
+    type: "EXPRESS",
+    roleArn: ROLE,
+    definition: JSON.stringify({
+      StartAt: "Good?",
+      States: {
+        "Good?": { Type: "Choice", Choices: [{ Variable: "$.good", BooleanEquals: true, Next: "Fine" }], Default: "Bad" },
+        Fine: { Type: "Pass", Result: { greeted: "Ada" }, End: true },
+        Bad: { Type: "Fail", Error: "NotGood", Cause: "it was not good" },
+      },
+    }),
+  });
+  const page = await visit(machinePath(stateMachineArn));
+  await page.getByRole("heading", { name: "Fast" }).waitFor();
+  await page.keyboard.press("n");
+  await page.getByLabel("Input").fill('{"good": true}');
+  await page.keyboard.press("Control+Enter");
+  const result = page.getByRole("status", { name: "Result" });
+  await result.getByText("Succeeded").waitFor();
+  await result.getByText('"greeted"').waitFor();
+  await page.getByLabel("Input").fill('{"good": false}');
+  await page.getByRole("button", { name: "Start and wait" }).click();
+  await result.getByText("NotGood").waitFor();
+  await result.getByText("it was not good").waitFor();
+  await page.getByRole("button", { name: "Start only" }).click();
+  await page.getByRole("status", { name: "Started" }).getByText(/express:Fast:/).waitFor();
+});
+
+test("the palette opens what an ARN names, of whatever kind", async () => {
+  const machine = await server.createMachine("Spread", distributed);
+  const execution = await server.start(machine, { items: [1, 2] }, "spread");
+  await server.ended(execution);
+  const { mapRuns } = await server.states("ListMapRuns", { executionArn: execution });
+  const page = await visit("/functions");
+  await page.getByRole("heading", { name: /Functions/ }).waitFor();
+  const go = async (text: string): Promise<void> => {
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Find or do something" }).fill(text);
+  };
+  await go(mapRuns[0]?.mapRunArn ?? "");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Map run" }).waitFor();
+  // A child of a map run is started by its parent only.
+  await page.getByRole("link").filter({ hasText: /^[0-9a-f-]{36}$/ }).first().click();
+  await page.getByRole("link", { name: "a map run" }).waitFor();
+  await page.keyboard.press("n");
+  await go(execution);
+  expect(await page.getByRole("dialog").count()).toBe(1);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "spread" }).waitFor();
+  await page.keyboard.press("Alt+n");
+  await go(machine);
+  expect(await page.getByRole("dialog").count()).toBe(1);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Spread" }).waitFor();
+  await go("arn:aws:sqs:us-east-1:123456789012:queue");
+  await page.getByText("The console has no page for this ARN.").waitFor();
+});
+
+test("an error of a later read stands above what is there", async () => {
+  const machine = await server.createMachine("Kept", flow);
+  const page = await visit(machinePath(machine));
+  await page.getByRole("heading", { name: "Kept" }).waitFor();
+  let isBroken = true;
+  await page.route(`${server.url}/`, async (route) => {
+    const asked = route.request().headers()["x-amz-target"] ?? "";
+    if (!isBroken || !asked.endsWith("DescribeStateMachine")) return route.fallback();
+    await route.fulfill({ status: 400, contentType: "application/x-amz-json-1.0", body: JSON.stringify({ __type: "StateMachineDeleting", message: "it goes" }) });
+  });
+  await page.getByRole("alert").getByText("StateMachineDeleting").waitFor();
+  await page.getByRole("heading", { name: "Kept" }).waitFor();
+  await page.getByRole("tab", { name: "Definition" }).waitFor();
+  isBroken = false;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("alert").waitFor({ state: "detached" });
+});
+
+test("what the stream does not name is asked for: a state machine and a function that come", async () => {
+  const page = await visit("/machines");
+  await page.getByRole("heading", { name: /State machines/ }).waitFor();
+  await server.createMachine("Came-later", flow);
+  await page.getByRole("link", { name: "Came-later" }).waitFor();
+});
+
+test("rows that come in above leave what is looked at where it is", async () => {
+  const machine = await server.createMachine("Long-list", flow);
+  await Promise.all(Array.from({ length: 90 }, (_, index) => server.start(machine, { items: [], seconds: 0 }, `old-${index}`)));
+  const page = await visit(machinePath(machine));
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByText(/^90 executions/).waitFor();
+  const body = page.locator(".rows-body");
+  await body.evaluate((body) => (body.scrollTop = 1_200));
+  const top = (): Promise<string> =>
+    body.evaluate((body) => {
+      const line = body.getBoundingClientRect().top + 40;
+      const row = [...body.querySelectorAll("[role=row]")].find((row) => row.getBoundingClientRect().bottom > line);
+      return row?.querySelector("a")?.textContent ?? "";
+    });
+  await expect.poll(top).toMatch(/^old-/);
+  const before = await top();
+  await Promise.all(Array.from({ length: 5 }, (_, index) => server.start(machine, { items: [], seconds: 0 }, `new-${index}`)));
+  await page.getByText(/^95 executions/).waitFor();
+  expect(await top()).toBe(before);
+});
+
+test("a long history that grows while it is read is read to its end", async () => {
+  const machine = await server.createMachine("Growing", loop);
+  const execution = await server.start(machine, { left: 3_000 }, "growing");
+  const page = await visit(withQuery(executionPath(execution), { view: "events" }));
+  await server.ended(execution);
+  await page.getByRole("tab", { name: /Events 12,00\d/ }).waitFor();
+});

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { pageOf } from "./arn";
+
+const states = (rest: string): string => `arn:aws:states:us-east-1:123456789012:${rest}`;
+
+test("what an ARN names has a page, or is said to have none", () => {
+  const cases: Record<string, string | null> = {
+    [states("stateMachine:Orders")]: `/machines/${states("stateMachine:Orders")}`,
+    [states("stateMachine:Orders:3")]: `/machines/${states("stateMachine:Orders")}?view=versions`,
+    [states("stateMachine:Orders:live")]: `/machines/${states("stateMachine:Orders")}?view=versions`,
+    [states("execution:Orders:one")]: `/executions/${states("execution:Orders:one")}`,
+    [states("execution:Orders/each:one")]: `/executions/${states("execution:Orders%2Feach:one")}`,
+    [states("express:Fast:one:two")]: `/machines/${states("stateMachine:Fast")}`,
+    [states("mapRun:Orders/each:one")]: `/map-runs/${states("mapRun:Orders%2Feach:one")}`,
+    "arn:aws:lambda:us-east-1:123456789012:function:Charge": "/functions/Charge",
+    "arn:aws:lambda:us-east-1:123456789012:function:Charge:live": "/functions/Charge",
+    [states("activity:Work")]: null,
+    [states("execution:Orders")]: null,
+    "arn:aws:sqs:us-east-1:123456789012:queue": null,
+    "arn:": null,
+    Orders: null,
+  };
+  for (const [arn, path] of Object.entries(cases)) expect(pageOf(arn)?.path ?? null, arn).toBe(path);
+});
