@@ -302,7 +302,7 @@ async fn live_tail(
     request_id: &str,
 ) -> Result<Response<ReplyBody>, Reply> {
     let (parts, incoming) = request.into_parts();
-    if let Some(message) = caller::refusal(&parts.headers, services.address) {
+    if let Some(message) = caller::page_refusal(&parts.headers, services.address) {
         return Err(error(403, "AccessDeniedException", &message, request_id));
     }
     let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
