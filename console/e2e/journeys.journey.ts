@@ -200,7 +200,7 @@ test("a function is invoked, and its log is shown", async () => {
   await server.createFunction("Greeter", `export const handler = async (event) => { console.log("hello", event.name); return { greeted: event.name }; };`);
   const page = await visit("/functions");
   await page.getByRole("link", { name: "Greeter" }).click();
-  await page.getByLabel("Event").fill('{"name": "Ada"}');
+  await page.getByLabel("Event", { exact: true }).fill('{"name": "Ada"}');
   await page.getByRole("button", { name: "Invoke" }).click();
   await page.getByText('"greeted"').waitFor();
   await page.getByText(/hello Ada/).waitFor();

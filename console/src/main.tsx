@@ -8,6 +8,7 @@ import "./styles/tokens.css";
 import "./styles/ground.css";
 import "./styles/parts.css";
 import "./styles/pages.css";
+import "./styles/lists.css";
 import "./styles/execution.css";
 
 applyTheme(chosenTheme());

@@ -47,3 +47,18 @@ export function clockText(instant: number): string {
   const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
   return `${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
+
+/** An instant of ISO 8601 as a field of a date and a time takes it, in the time of this machine; empty for none. */
+export function inputInstant(iso: string): string {
+  const instant = Date.parse(iso);
+  return Number.isNaN(instant) ? "" : absoluteText(instant).slice(0, 19).replace(" ", "T");
+}
+
+/** What such a field gives as ISO 8601, so that it is the same instant for everybody; empty for none. */
+export function instantOfInput(text: string): string {
+  const instant = Date.parse(text);
+  return Number.isNaN(instant) ? "" : new Date(instant).toISOString();
+}
+
+/** An instant as Lambda writes it, `2026-11-26T14:05:09.120+0000`, in milliseconds. */
+export const modifiedAt = (text: string): number => Date.parse(text.replace("+0000", "Z"));

@@ -1,14 +1,18 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import { invoke } from "../api/call";
+import { capacityQuery } from "../api/functions";
 import type { Lambda } from "../api/generated";
 import { functionQuery } from "../api/queries";
+import { modifiedAt } from "../model/time";
 import { Icon } from "../ui/Icon";
-import { Json } from "../ui/Json";
 import { LoadedPage } from "../ui/Loaded";
-import { Arn, ErrorNote, Fact, Time, useTitle } from "../ui/parts";
+import { Arn, CopyButton, Fact, Tabs, Time, useTitle } from "../ui/parts";
+import { useQueryState } from "../ui/useQueryState";
+import { Configuration } from "./functions/Configuration";
+import { FunctionMetrics } from "./functions/FunctionMetrics";
+import { Invoke } from "./functions/Invoke";
 
+/** One function: what it is, how it does, what it logs, and what it gives for an event. */
 export function FunctionPage({ name }: { name: string }) {
   useTitle(name);
   const found = useQuery(functionQuery(name));
@@ -19,10 +23,15 @@ export function FunctionPage({ name }: { name: string }) {
   );
 }
 
+/** Letters of the code's hash that tell one from another. */
+const HASH_SHOWN = 12;
+
 function Shown({ name, configuration }: { name: string; configuration: Lambda.FunctionConfiguration }) {
-  const [event, setEvent] = useState("{}");
-  const run = useMutation({ mutationFn: () => invoke({ FunctionName: name, Payload: event }) });
-  const variables = Object.entries(configuration.Environment?.Variables ?? {});
+  const [get, set] = useQueryState();
+  const view = get("view") ?? "invoke";
+  const capacity = useQuery(capacityQuery(name));
+  const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason, CodeSha256 } = configuration;
+  const group = configuration.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`;
   return (
     <>
       <nav className="crumbs" aria-label="Where this is">
@@ -33,66 +42,57 @@ function Shown({ name, configuration }: { name: string; configuration: Lambda.Fu
       <div className="page-head">
         <h1>{name}</h1>
       </div>
+      {State !== undefined && State !== "Active" && (
+        <div className={`note ${State === "Failed" ? "tone-bad" : "tone-warn"}`}>
+          <Icon name={State === "Failed" ? "cross" : "clock"} />
+          <div>
+            <strong>{State}</strong>
+            <p>{StateReason}</p>
+          </div>
+        </div>
+      )}
+      {LastUpdateStatus === "Failed" && (
+        <div className="note tone-bad">
+          <Icon name="cross" />
+          <div>
+            <strong>The last update failed</strong>
+            <p>{LastUpdateStatusReason}</p>
+          </div>
+        </div>
+      )}
       <dl className="facts">
-        <Fact name="Runtime">{configuration.Runtime}</Fact>
+        <Fact name="Runtime">{configuration.Runtime ?? configuration.PackageType}</Fact>
         <Fact name="Handler"><code>{configuration.Handler}</code></Fact>
         <Fact name="Memory">{configuration.MemorySize} MB</Fact>
         <Fact name="Timeout">{configuration.Timeout} s</Fact>
-        <Fact name="Code">{((configuration.CodeSize ?? 0) / 1024).toFixed(1)} KiB</Fact>
-        {configuration.LastModified && (
-          <Fact name="Changed"><Time at={Date.parse(configuration.LastModified.replace("+0000", "Z"))} /></Fact>
+        <Fact name="Code">{((configuration.CodeSize ?? 0) / 1024).toLocaleString("en", { maximumFractionDigits: 1 })} KiB</Fact>
+        {CodeSha256 && (
+          <Fact name="CodeSha256">
+            <span className="arn">
+              <code title={CodeSha256}>{CodeSha256.slice(0, HASH_SHOWN)}</code>
+              <CopyButton text={CodeSha256} label="Copy the hash of the code" />
+            </span>
+          </Fact>
         )}
+        <Fact name="Version">{configuration.Version}</Fact>
+        {configuration.LastModified && <Fact name="Changed"><Time at={modifiedAt(configuration.LastModified)} /></Fact>}
+        <Fact name="Reserved">{capacity.data ? (capacity.data.reserved ?? "none") : capacity.error ? "not known" : "…"}</Fact>
         <Fact name="ARN"><Arn arn={configuration.FunctionArn ?? ""} /></Fact>
       </dl>
-      <div className="columns">
-        <section>
-          <h2>Invoke</h2>
-          <form
-            className="form"
-            onSubmit={(submitted) => {
-              submitted.preventDefault();
-              run.mutate();
-            }}
-          >
-            <label>
-              Event
-              <textarea rows={8} spellCheck={false} value={event} onChange={(changed) => setEvent(changed.target.value)} />
-            </label>
-            <div className="actions">
-              <button type="submit" className="button is-main" disabled={run.isPending}>
-                <Icon name="play" size={13} /> Invoke
-              </button>
-            </div>
-          </form>
-          {run.error && <ErrorNote error={run.error} />}
-          {run.data && (
-            <div role="status">
-              <h3>{run.data.error === null ? "Result" : `Failed: ${run.data.error}`}</h3>
-              <Json text={run.data.payload} label="the result" />
-              {run.data.logTail && (
-                <>
-                  <h3>Log</h3>
-                  <pre className="log" tabIndex={0}>{run.data.logTail}</pre>
-                </>
-              )}
-            </div>
-          )}
-        </section>
-        <section>
-          <h2>Environment</h2>
-          {variables.length === 0 ? (
-            <p className="quiet">No variables.</p>
-          ) : (
-            <dl className="pairs">
-              {variables.map(([key, value]) => (
-                <div key={key}>
-                  <dt><code>{key}</code></dt>
-                  <dd><code>{value}</code></dd>
-                </div>
-              ))}
-            </dl>
-          )}
-        </section>
+      <Tabs
+        label="Views of the function"
+        items={[
+          { id: "invoke", label: "Invoke" },
+          { id: "metrics", label: "Metrics" },
+          { id: "configuration", label: "Configuration" },
+        ]}
+        chosen={view}
+        onChoose={(next) => set({ view: next === "invoke" ? null : next })}
+      />
+      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
+        {view === "invoke" && <Invoke name={name} arn={configuration.FunctionArn ?? ""} />}
+        {view === "metrics" && <FunctionMetrics name={name} group={group} isJson={configuration.LoggingConfig?.LogFormat === "JSON"} />}
+        {view === "configuration" && <Configuration name={name} configuration={configuration} capacity={capacity} />}
       </div>
     </>
   );

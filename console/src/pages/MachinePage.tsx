@@ -16,6 +16,7 @@ import { StartDialog } from "../ui/StartDialog";
 import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
 
+const MachineMetrics = lazy(() => import("./machine/MachineMetrics"));
 const GraphView = lazy(() => import("../ui/GraphView"));
 const CodeView = lazy(() => import("../ui/CodeView"));
 
@@ -71,6 +72,7 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
         items={[
           { id: "executions", label: "Executions" },
           { id: "definition", label: "Definition" },
+          { id: "metrics", label: "Metrics" },
           { id: "versions", label: "Versions and aliases", count },
         ]}
         chosen={tab}
@@ -78,6 +80,11 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
       />
       <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "executions" && <ExecutionList machineArn={arn} isExpress={machine.type === "EXPRESS"} />}
+        {tab === "metrics" && (
+          <Suspense fallback={<Waiting what="metrics" />}>
+            <MachineMetrics arn={arn} />
+          </Suspense>
+        )}
         {tab === "definition" && <Definition text={machine.definition} />}
         {tab === "versions" && <Versions arn={arn} />}
       </div>
