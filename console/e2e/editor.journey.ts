@@ -50,7 +50,7 @@ test("a definition is edited with its diagnostics, saved with its difference, an
   await diagnostics(page).getByText("Valid").waitFor();
   // A state that nothing leads to any more, and one that is not there.
   await page.locator(".code .cm-line", { hasText: '"Next": "Last"' }).getByText('"Last"').dblclick();
-  await page.keyboard.type("Lost");
+  await page.keyboard.insertText("Lost");
   await diagnostics(page).getByText(/error/).first().waitFor();
   await page.locator(".code .cm-lintRange-error").first().waitFor();
   const missing = diagnostics(page).getByRole("button", { name: /Missing 'Next' target/ });
@@ -173,4 +173,27 @@ test("a graph is exported as pictures, its definition as ASL and Mermaid", async
   expect(png.bytes.readUInt32BE(16)).toBeGreaterThan(600);
   expect((await taken(/Mermaid/)).bytes.toString()).toMatch(/^stateDiagram-v2\n/);
   expect(JSON.parse((await taken(/ASL/)).bytes.toString())).toEqual(flow);
+});
+
+test("versions and the draft are compared, by state and by text", async () => {
+  const machine = await server.createMachine("Compared", small);
+  await server.states("PublishStateMachineVersion", { stateMachineArn: machine });
+  const changed = { StartAt: "First", States: { First: { Type: "Pass", Result: 7, Next: "Wait" }, Wait: { Type: "Wait", Seconds: 1, Next: "Done" }, Done: { Type: "Succeed", Comment: "other" } } };
+  await server.states("UpdateStateMachine", { stateMachineArn: machine, definition: JSON.stringify(changed, null, 2) });
+  const page = await visit(withQuery(machinePath(machine), { view: "versions" }));
+  await page.getByRole("link", { name: "compare with the current revision" }).click();
+  await page.getByText("States: 2 added, 1 removed, 1 changed").waitFor();
+  await page.locator(".state.tone-good", { hasText: "Wait" }).getByText("Added").waitFor();
+  await page.locator(".state.is-removed", { hasText: "Last" }).getByText("Removed").waitFor();
+  await page.locator(".code-diff .cm-changedLine", { hasText: '"Result": 7' }).first().waitFor();
+  const differs = page.getByRole("region", { name: "What differs" });
+  await differs.getByText("Result added:").waitFor();
+  await settled(page);
+  await expectAccessible(page);
+  // A draft of this browser is one of them.
+  await page.evaluate((arn) => localStorage.setItem(`stepwell.draft.${arn}`, JSON.stringify({ text: '{"StartAt":"Only","States":{"Only":{"Type":"Succeed"}}}', at: 1, revisionId: null })), machine);
+  await page.reload();
+  await page.getByLabel("Compare to").selectOption("draft");
+  await page.locator(".state.tone-good", { hasText: "Only" }).waitFor();
+  expect(page.url()).toContain("to=draft");
 });

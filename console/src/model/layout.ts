@@ -1,7 +1,7 @@
 /** Where the states of a graph are drawn: layers from top to bottom, bodies of Parallel and Map inside their state. */
 
 import dagre from "@dagrejs/dagre";
-import type { Graph, StateNode } from "./definition";
+import type { Edge, Graph, StateNode } from "./definition";
 import { bodyKey } from "./definition";
 
 export interface Box {
@@ -27,10 +27,19 @@ const TITLE_HEIGHT = 46;
 const PADDING = 18;
 const BRANCH_GAP = 28;
 
+/** Bodies with more states than this are laid out without the edges that pass many layers. */
+const LARGE = 60;
+const LAYERS_MAX = 4;
+
 interface Body {
   readonly width: number;
   readonly height: number;
   readonly boxes: readonly Box[];
+}
+
+/** All of a graph that its layout depends on: who edits a field of a state does not wait for another layout. */
+export function shapeOf(graph: Graph): string {
+  return JSON.stringify([graph.states.map((state) => [state.name, state.parent, state.branch]), graph.edges.map((edge) => [edge.id, edge.kind])]);
 }
 
 /** Lays a graph out; each body by itself, from the innermost out, so that a container is one box of its size. */
@@ -55,8 +64,8 @@ function body(graph: Graph, inside: ReadonlyMap<string, StateNode[]>, key: strin
     const size = container(graph, inside, state, below);
     drawing.setNode(state.name, { ...size });
   }
-  for (const edge of graph.edges) {
-    if (!drawing.hasNode(edge.from) || !drawing.hasNode(edge.to)) continue;
+  const inner = graph.edges.filter((edge) => drawing.hasNode(edge.from) && drawing.hasNode(edge.to));
+  for (const edge of states.length > LARGE ? withoutLong(states, inner) : inner) {
     // What catches is drawn aside: the way without an error is straight.
     drawing.setEdge(edge.from, edge.to, { weight: edge.kind === "catch" ? 1 : 4, minlen: 1 }, edge.id);
   }
@@ -73,6 +82,45 @@ function body(graph: Graph, inside: ReadonlyMap<string, StateNode[]>, key: strin
     };
   });
   return { width, height, boxes };
+}
+
+/**
+ * The edges of a large body without those that pass many layers.
+ *
+ * Every layer that an edge passes costs a node of its own, and hundreds of states that all lead to one handler of errors
+ * cost seconds. Each state keeps an edge from the layer right above it, so that the layers stay as they are.
+ */
+function withoutLong(states: readonly StateNode[], edges: readonly Edge[]): readonly Edge[] {
+  const out = new Map<string, Edge[]>(states.map((state) => [state.name, []]));
+  for (const edge of edges) out.get(edge.from)?.push(edge);
+  // Depth first, without recursion: what leads back to a state that is being looked at closes a circle.
+  const order: string[] = [];
+  const standing = new Map<string, "open" | "done">();
+  const back = new Set<Edge>();
+  for (const { name } of states) {
+    const stack = standing.has(name) ? [] : [{ name, next: 0 }];
+    if (stack.length > 0) standing.set(name, "open");
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const edge = out.get(top.name)?.[top.next];
+      top.next += 1;
+      if (edge === undefined) {
+        standing.set(top.name, "done");
+        order.push(top.name);
+        stack.pop();
+      } else if (standing.get(edge.to) === "open") back.add(edge);
+      else if (!standing.has(edge.to)) {
+        standing.set(edge.to, "open");
+        stack.push({ name: edge.to, next: 0 });
+      }
+    }
+  }
+  const rank = new Map<string, number>();
+  for (const name of order.toReversed()) {
+    const own = rank.get(name) ?? 0;
+    rank.set(name, own);
+    for (const edge of out.get(name) ?? []) if (!back.has(edge)) rank.set(edge.to, Math.max(rank.get(edge.to) ?? 0, own + 1));
+  }
+  return edges.filter((edge) => !back.has(edge) && (rank.get(edge.to) ?? 0) - (rank.get(edge.from) ?? 0) <= LAYERS_MAX);
 }
 
 /** The size of a state; what is inside it goes to `below`, moved to its place. */

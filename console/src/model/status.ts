@@ -3,7 +3,7 @@
 import type { Outcome } from "./history";
 
 export type Tone = "good" | "bad" | "busy" | "quiet" | "warn";
-export type Sign = "check" | "cross" | "running" | "stop" | "clock" | "catch" | "pause";
+export type Sign = "check" | "cross" | "running" | "stop" | "clock" | "catch" | "pause" | "plus" | "minus" | "pencil";
 
 export interface Look {
   readonly text: string;
@@ -38,6 +38,13 @@ const OUTCOMES: Readonly<Record<Outcome, Look>> = {
 export function outcomeLook(outcome: Outcome): Look {
   return OUTCOMES[outcome];
 }
+
+/** How what became of a state between two definitions looks. */
+export const CHANGE_LOOKS: Readonly<Record<"added" | "removed" | "changed", Look>> = {
+  added: { text: "Added", tone: "good", sign: "plus" },
+  removed: { text: "Removed", tone: "bad", sign: "minus" },
+  changed: { text: "Changed", tone: "warn", sign: "pencil" },
+};
 
 /** Whether an execution with this status can be redriven. AWS: ended without success. */
 export function isRedrivable(status: string): boolean {

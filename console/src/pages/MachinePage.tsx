@@ -3,7 +3,7 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { Link } from "wouter";
 import type { States } from "../api/generated";
 import { machineQuery, versionsQuery } from "../api/queries";
-import { editorPath, nameOf } from "../model/arn";
+import { editorPath, machinePath, nameOf, withQuery } from "../model/arn";
 import { readDefinition } from "../model/definition";
 import type { StateNode } from "../model/definition";
 import { ExecutionList } from "../ui/ExecutionList";
@@ -19,6 +19,7 @@ import { useQueryState } from "../ui/useQueryState";
 const MachineMetrics = lazy(() => import("./machine/MachineMetrics"));
 const GraphView = lazy(() => import("../ui/GraphView"));
 const CodeView = lazy(() => import("../ui/CodeView"));
+const CompareView = lazy(() => import("./machine/CompareView"));
 
 export function MachinePage({ arn }: { arn: string }) {
   const name = nameOf(arn);
@@ -74,6 +75,7 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
           { id: "definition", label: "Definition" },
           { id: "metrics", label: "Metrics" },
           { id: "versions", label: "Versions and aliases", count },
+          { id: "compare", label: "Compare" },
         ]}
         chosen={tab}
         onChoose={(view) => set({ view: view === "executions" ? null : view })}
@@ -87,6 +89,11 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
         )}
         {tab === "definition" && <Definition text={machine.definition} />}
         {tab === "versions" && <Versions arn={arn} />}
+        {tab === "compare" && (
+          <Suspense fallback={<Waiting what="both definitions" />}>
+            <CompareView arn={arn} />
+          </Suspense>
+        )}
       </div>
       {isStarting && <StartDialog machineArn={arn} isExpress={machine.type === "EXPRESS"} input="{}" onClose={() => setStarting(false)} />}
     </>
@@ -150,6 +157,7 @@ function Published({ versions, aliases }: { versions: readonly States.StateMachi
               <strong>{version.stateMachineVersionArn.split(":").pop()}</strong>
               <Time at={version.creationDate * 1000} />
               <Arn arn={version.stateMachineVersionArn} />
+              <Link href={comparePath(version.stateMachineVersionArn)}>compare with the current revision</Link>
             </li>
           ))}
         </ul>
@@ -175,4 +183,10 @@ function Published({ versions, aliases }: { versions: readonly States.StateMachi
       </section>
     </div>
   );
+}
+
+/** The comparison of a version with what its state machine has now. */
+function comparePath(versionArn: string): string {
+  const at = versionArn.lastIndexOf(":");
+  return withQuery(machinePath(versionArn.slice(0, at)), { view: "compare", from: versionArn.slice(at + 1), to: "current" });
 }

@@ -68,8 +68,8 @@ const SHARED: readonly Extension[] = [
     // A line that was changed has a sign too: a bar of its own width at its left.
     "&.cm-merge-a .cm-changedLine, .cm-deletedChunk": { backgroundColor: "var(--bad-ground)", boxShadow: "inset 3px 0 var(--bad-line)" },
     "&.cm-merge-b .cm-changedLine": { backgroundColor: "var(--good-ground)", boxShadow: "inset 3px 0 var(--good-line)" },
-    "&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad-line) 45%, transparent)" },
-    "&.cm-merge-b .cm-changedText": { background: "color-mix(in srgb, var(--good-line) 45%, transparent)" },
+    "&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--bad-line) 26%, transparent)" },
+    "&.cm-merge-b .cm-changedText": { background: "color-mix(in srgb, var(--good-line) 26%, transparent)" },
     "&.cm-merge-a .cm-changedLineGutter, .cm-deletedLineGutter": { background: "var(--bad-line)" },
     "&.cm-merge-b .cm-changedLineGutter": { background: "var(--good-line)" },
     ".cm-collapsedLines": { color: "var(--ink-quiet)", background: "var(--raised)", padding: "3px 8px" },

@@ -4,8 +4,9 @@ import "@xyflow/react/dist/base.css";
 import { memo, useEffect, useMemo } from "react";
 import type { Graph, StateNode } from "../model/definition";
 import type { Standing } from "../model/history";
-import { layOut } from "../model/layout";
-import { outcomeLook } from "../model/status";
+import type { Change } from "../model/definitionDiff";
+import { layOut, shapeOf } from "../model/layout";
+import { CHANGE_LOOKS, outcomeLook } from "../model/status";
 import { Icon } from "./Icon";
 
 interface StateData extends Record<string, unknown> {
@@ -13,6 +14,7 @@ interface StateData extends Record<string, unknown> {
   readonly standing: Standing | undefined;
   readonly isContainer: boolean;
   readonly hasRun: boolean;
+  readonly change: Change | undefined;
 }
 
 type Drawn = FlowNode<StateData, "state">;
@@ -22,11 +24,14 @@ type Drawn = FlowNode<StateData, "state">;
  *
  * - `standings`: how each state stands in an execution; absent where none is shown.
  * - `taken`: ids of the edges that the execution went along.
+ * - `changes`, `edgeChanges`: what became of states and edges between two definitions.
  */
 export default function GraphView(props: {
   graph: Graph;
   standings?: ReadonlyMap<string, Standing> | undefined;
   taken?: ReadonlySet<string> | undefined;
+  changes?: ReadonlyMap<string, Change> | undefined;
+  edgeChanges?: ReadonlyMap<string, Change> | undefined;
   chosen: string | null;
   onChoose: (name: string | null) => void;
 }) {
@@ -40,8 +45,10 @@ export default function GraphView(props: {
 const FIT = { padding: 0.08, maxZoom: 1.1 };
 const NODE_TYPES = { state: memo(StateBox) };
 
-function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeof GraphView>[0]) {
-  const layout = useMemo(() => layOut(graph), [graph]);
+function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoose }: Parameters<typeof GraphView>[0]) {
+  const shape = useMemo(() => shapeOf(graph), [graph]);
+  // The shape is all of the graph that a layout depends on.
+  const layout = useMemo(() => layOut(graph), [shape]);
   const states = useMemo(() => new Map(graph.states.map((state) => [state.name, state])), [graph]);
   const nodes = useMemo<Drawn[]>(
     () =>
@@ -56,7 +63,7 @@ function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeo
             position: { x: box.x, y: box.y },
             width: box.width,
             height: box.height,
-            data: { state, standing: standings?.get(box.name), isContainer, hasRun: standings !== undefined },
+            data: { state, standing: standings?.get(box.name), isContainer, hasRun: standings !== undefined, change: changes?.get(box.name) },
             selected: box.name === chosen,
             draggable: false,
             connectable: false,
@@ -65,7 +72,7 @@ function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeo
           },
         ];
       }),
-    [layout, states, graph, standings, chosen],
+    [layout, states, graph, standings, changes, chosen],
   );
   const edges = useMemo<FlowEdge[]>(
     () =>
@@ -77,7 +84,7 @@ function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeo
           target: edge.to,
           type: "smoothstep",
           label: edge.label.length > 34 ? `${edge.label.slice(0, 33)}…` : edge.label,
-          className: `edge edge-${edge.kind}${isTaken ? " is-taken" : ""}`,
+          className: `edge edge-${edge.kind}${isTaken ? " is-taken" : ""} is-${edgeChanges?.get(edge.id) ?? "same"}`,
           labelShowBg: true,
           labelBgPadding: [4, 2] as [number, number],
           labelBgBorderRadius: 3,
@@ -86,7 +93,7 @@ function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeo
           zIndex: isTaken ? 2 : 1,
         };
       }),
-    [graph, taken],
+    [graph, taken, edgeChanges],
   );
   const flow = useReactFlow();
   const width = useStore((store) => store.width);
@@ -128,11 +135,11 @@ function Picture({ graph, standings, taken, chosen, onChoose }: Parameters<typeo
 }
 
 function StateBox({ data, selected }: NodeProps<Drawn>) {
-  const { state, standing, isContainer, hasRun } = data;
-  const look = standing === undefined ? null : outcomeLook(standing.outcome);
+  const { state, standing, isContainer, hasRun, change } = data;
+  const look = standing !== undefined ? outcomeLook(standing.outcome) : change === undefined || change === "same" ? null : CHANGE_LOOKS[change];
   const tone = look === null ? (hasRun ? "is-unvisited" : "") : `tone-${look.tone}`;
   return (
-    <div className={`state ${isContainer ? "is-container" : ""} ${tone} ${selected ? "is-chosen" : ""}`} title={state.comment ?? undefined}>
+    <div className={`state ${isContainer ? "is-container" : ""} ${tone} ${selected ? "is-chosen" : ""} ${change === "removed" ? "is-removed" : ""}`} title={state.comment ?? undefined}>
       <Handle type="target" position={Position.Top} isConnectable={false} />
       <div className="state-head">
         <span className="state-type">{state.type}</span>
@@ -146,7 +153,7 @@ function StateBox({ data, selected }: NodeProps<Drawn>) {
         {look && (
           <span className="state-sign" title={look.text}>
             <Icon name={look.sign} size={13} />
-            <span className="visually-hidden">{look.text}</span>
+            <span className={change === undefined ? "visually-hidden" : "state-change"}>{look.text}</span>
           </span>
         )}
       </div>

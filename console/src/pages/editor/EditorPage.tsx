@@ -12,6 +12,7 @@ import type { Edit } from "../../model/document";
 import { Dialog } from "../../ui/Dialog";
 import { ExportMenu } from "../../ui/ExportMenu";
 import { Icon } from "../../ui/Icon";
+import { keptStorage } from "../../ui/kept";
 import { isTyping } from "../../ui/keys";
 import { useLeaving } from "../../ui/leaving";
 import { Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
@@ -130,14 +131,14 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
 
   // What is not saved is kept by the browser, and offered at the next visit.
   const [offered, setOffered] = useState<Draft | null>(() => {
-    const draft = draftOf(localStorage, draftId);
+    const draft = draftOf(keptStorage(), draftId);
     return draft !== null && draft.text !== base.text ? draft : null;
   });
   const [isKept, setKept] = useState(true);
   const keep = useRef(() => {});
   keep.current = () => {
-    if (isUnsaved) setKept(keepDraft(localStorage, draftId, { text: text.text, revisionId: base.revisionId, at: Date.now() }));
-    else if (offered === null) dropDraft(localStorage, draftId);
+    if (isUnsaved) setKept(keepDraft(keptStorage(), draftId, { text: text.text, revisionId: base.revisionId, at: Date.now() }));
+    else if (offered === null) dropDraft(keptStorage(), draftId);
   };
   useEffect(() => {
     const timer = setTimeout(() => keep.current(), DRAFT_QUIET_MS);
@@ -157,7 +158,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
   const saved = ({ arn: savedArn, revisionId, versionArn }: Saved, starts: boolean): void => {
     setBase({ text: text.text, revisionId });
     setSaid(versionArn === null ? "Saved as a new revision" : `Saved and published as version ${versionArn.split(":").pop()}`);
-    dropDraft(localStorage, draftId);
+    dropDraft(keptStorage(), draftId);
     setDialog(starts ? "start" : null);
     if (arn === null) pending.current = `${editorPath(savedArn)}${starts ? "?start=1" : ""}`;
   };
@@ -258,7 +259,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
             type="button"
             className="button"
             onClick={() => {
-              if (!isUnsaved) dropDraft(localStorage, draftId);
+              if (!isUnsaved) dropDraft(keptStorage(), draftId);
               setOffered(null);
             }}
           >
