@@ -7,6 +7,7 @@ import { afterAll, beforeAll, test } from "vitest";
 import { executionPath, machinePath, mapRunPath, withQuery } from "../src/model/arn";
 import { launch, open, settled } from "./browser";
 import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
+import { fillObserved } from "./observed";
 import { Server } from "./server";
 
 const folder = process.env["SCREENSHOTS"] ?? join(import.meta.dirname, "../../target/screenshots");
@@ -31,7 +32,7 @@ afterAll(async () => {
 });
 
 test("pictures of every page", async () => {
-  const pages = await fill();
+  const pages = only?.startsWith("observe") ? await fillObserved(server, empty) : [...(await fill()), ...(await fillObserved(server, empty))];
   for (const [name, path, from] of pages) {
     if (only && !name.includes(only)) continue;
     for (const viewport of WIDTHS) {

@@ -15,6 +15,10 @@ import { Waiting } from "./ui/parts";
 import { Shell } from "./ui/Shell";
 
 const EditorPage = lazy(() => import("./pages/editor/EditorPage"));
+const LogsPage = lazy(() => import("./pages/logs/LogsPage"));
+const TracesPage = lazy(() => import("./pages/traces/TracesPage"));
+const TracePage = lazy(() => import("./pages/traces/TracePage"));
+const ServiceMapPage = lazy(() => import("./pages/traces/ServiceMapPage"));
 
 /** Every page has an address; what is chosen on a page is in its query. */
 export function App() {
@@ -23,6 +27,7 @@ export function App() {
       <LiveProvider>
         <Shell>
           <ErrorBorder>
+            <Suspense fallback={<main className="page"><Waiting what="the page" /></main>}>
             <Switch>
               <Route path="/">
                 <Redirect to="/machines" replace />
@@ -50,8 +55,13 @@ export function App() {
               <Route path="/functions/:name">
                 {({ name }) => <FunctionPage key={name} name={decodeURIComponent(name)} />}
               </Route>
+              <Route path="/logs" component={LogsPage} />
+              <Route path="/traces" component={TracesPage} />
+              <Route path="/traces/:id">{({ id }) => <TracePage key={id} id={decodeURIComponent(id)} />}</Route>
+              <Route path="/service-map" component={ServiceMapPage} />
               <Route component={NotFoundPage} />
             </Switch>
+            </Suspense>
           </ErrorBorder>
         </Shell>
       </LiveProvider>

@@ -161,3 +161,21 @@ export function stateTestText(of: StateTestOf): string {
     `});`,
   ].join("\n");
 }
+
+/** The AWS CLI searches a log group. */
+export function logsLine(endpoint: string, group: string, pattern: string, from: number, to: number): string {
+  return [
+    ...["aws", "--endpoint-url", endpoint, "logs", "filter-log-events", "--log-group-name", group],
+    ...["--start-time", String(from), "--end-time", String(to)],
+    ...(pattern ? ["--filter-pattern", pattern] : []),
+  ]
+    .map(quoted)
+    .join(" ");
+}
+
+/** The terminal runs a query of Logs Insights; its range ends now. */
+export function queryLine(query: string, groups: readonly string[], from: number, to: number): string {
+  const minutes = Math.max(1, Math.ceil((to - from) / 60_000));
+  const words = ["stepwell", "logs", "query", query.replace(/\s*\n\s*/g, " "), ...groups.flatMap((group) => ["--group", group]), "--since", `${minutes}m`];
+  return words.map(quoted).join(" ");
+}

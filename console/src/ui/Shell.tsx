@@ -10,11 +10,27 @@ import { Palette } from "./Palette";
 import { applyTheme, chosenTheme, THEMES } from "./theme";
 import type { Theme } from "./theme";
 
-const PLACES: readonly { path: string; label: string; icon: IconName; key: string }[] = [
+interface Place {
+  readonly path: string;
+  readonly label: string;
+  readonly icon: IconName;
+  readonly key: string;
+}
+
+const PLACES: readonly Place[] = [
   { path: "/machines", label: "State machines", icon: "machine", key: "m" },
   { path: "/executions", label: "Executions", icon: "list", key: "e" },
   { path: "/functions", label: "Functions", icon: "lambda", key: "f" },
 ];
+
+/** What shows how it all does; they have a bar of their own while one of them is looked at. */
+const OBSERVE: readonly Place[] = [
+  { path: "/logs", label: "Logs", icon: "log", key: "l" },
+  { path: "/traces", label: "Traces", icon: "trace", key: "t" },
+  { path: "/service-map", label: "Service map", icon: "map", key: "s" },
+];
+
+const ALL_PLACES: readonly Place[] = [...PLACES, ...OBSERVE];
 
 /** A second key of `g m` must follow within this time. */
 const SEQUENCE_MS = 1_200;
@@ -35,6 +51,7 @@ export function Shell({ children }: { children: ReactNode }) {
     applyTheme(next);
     setTheme(next);
   };
+  const isObserving = OBSERVE.some((place) => location.startsWith(place.path));
   const onKey = useRef<(event: KeyboardEvent) => void>(() => {});
   const sequence = useRef(-Infinity);
   onKey.current = (event) => {
@@ -46,7 +63,7 @@ export function Shell({ children }: { children: ReactNode }) {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (event.timeStamp - sequence.current < SEQUENCE_MS) {
       sequence.current = -Infinity;
-      const place = PLACES.find((place) => place.key === event.key);
+      const place = ALL_PLACES.find((place) => place.key === event.key);
       if (place) navigate(place.path);
       return;
     }
@@ -80,17 +97,12 @@ export function Shell({ children }: { children: ReactNode }) {
         </Link>
         <nav aria-label="Places">
           {PLACES.map((place) => (
-            <Link
-              key={place.path}
-              href={place.path}
-              className="place"
-              {...(location.startsWith(place.path) ? { "aria-current": "page" as const } : {})}
-              title={`${place.label} (g ${place.key})`}
-            >
-              <Icon name={place.icon} />
-              <span>{place.label}</span>
-            </Link>
+            <PlaceLink key={place.path} place={place} isHere={location.startsWith(place.path)} />
           ))}
+          <Link href="/logs" className="place" {...(isObserving ? { "aria-current": "true" as const } : {})} title="Logs, traces, service map">
+            <Icon name="metric" />
+            <span>Observe</span>
+          </Link>
         </nav>
         <div className="bar-end">
           <LiveMark />
@@ -107,6 +119,13 @@ export function Shell({ children }: { children: ReactNode }) {
           </button>
         </div>
       </header>
+      {isObserving && (
+        <nav className="bar-below" aria-label="Observe">
+          {OBSERVE.map((place) => (
+            <PlaceLink key={place.path} place={place} isHere={location.startsWith(place.path)} />
+          ))}
+        </nav>
+      )}
       <div id="content" tabIndex={-1}>
         {children}
       </div>
@@ -114,7 +133,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Palette
           onClose={() => setShows(null)}
           commands={[
-            ...PLACES.map((place) => ({ id: place.path, title: place.label, kind: "Page", run: () => navigate(place.path) })),
+            ...ALL_PLACES.map((place) => ({ id: place.path, title: place.label, kind: "Page", run: () => navigate(place.path) })),
             { id: "theme", title: "Change the theme", kind: "Command", run: nextTheme },
             { id: "keys", title: "Show all keys", kind: "Command", run: () => setShows("keys") },
           ]}
@@ -137,6 +156,15 @@ export function Shell({ children }: { children: ReactNode }) {
         </Dialog>
       )}
     </div>
+  );
+}
+
+function PlaceLink({ place, isHere }: { place: Place; isHere: boolean }) {
+  return (
+    <Link href={place.path} className="place" {...(isHere ? { "aria-current": "page" as const } : {})} title={`${place.label} (g ${place.key})`}>
+      <Icon name={place.icon} />
+      <span>{place.label}</span>
+    </Link>
   );
 }
 

@@ -1,0 +1,232 @@
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { executionPath, withQuery } from "../src/model/arn";
+import { expectAccessible, launch, open, settled } from "./browser";
+import type { Opened } from "./browser";
+import { flow } from "./machines";
+import { chargeLines, createGroup, putLines, putTrace } from "./observed";
+import { Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+let opened: Opened | undefined;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+async function visit(path: string, options = {}): Promise<Opened["page"]> {
+  opened = await open(browser, server.url, path, options);
+  return opened.page;
+}
+afterEach(async () => {
+  const faults = opened?.faults ?? [];
+  await opened?.close();
+  opened = undefined;
+  expect(faults).toEqual([]);
+});
+
+const GROUP = "/aws/lambda/ChargeCard";
+const OTHER = "/orders/audit";
+
+test("pages that have nothing to show say what to do", async () => {
+  const page = await visit("/logs");
+  await page.getByText("No log groups yet").waitFor();
+  await page.getByRole("navigation", { name: "Observe" }).getByRole("link", { name: "Traces" }).click();
+  await page.getByText(/No traces in the last 1 hour/).waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("s");
+  await page.getByRole("heading", { name: "Service map" }).waitFor();
+  await page.getByText(/counted from traces/).waitFor();
+});
+
+describe("logs", () => {
+  let trace: string;
+  beforeAll(async () => {
+    const now = Date.now();
+    trace = await putTrace(server, now - 120_000);
+    await createGroup(server, GROUP);
+    await createGroup(server, OTHER);
+    await putLines(server, GROUP, [
+      ...Array.from({ length: 2_000 }, (_, index) => ({ at: now - 3_000_000 + index * 1_000, message: `INFO order ${index} is charged` })),
+      ...chargeLines(now, trace),
+    ]);
+    await putLines(server, OTHER, [{ at: now - 100_000, message: "AUDIT order o-7 was refused" }]);
+  });
+
+  test("are searched with a filter pattern, and a line opens to where it leads", async () => {
+    const page = await visit("/logs");
+    await page.getByRole("button", { name: GROUP }).click();
+    await page.getByText(/newest first/).waitFor();
+    // Only what is in sight is drawn.
+    expect(await page.getByRole("listitem").count()).toBeLessThan(90);
+    await page.getByLabel("Filter pattern").fill('{ $.level = "ERROR" }');
+    await page.keyboard.press("Enter");
+    await page.getByText(/^1 line, newest first/).waitFor();
+    const line = page.getByRole("button", { name: /ERROR.*not charged: CardDeclined/ });
+    await line.click();
+    await page.getByLabel("the line", { exact: true }).getByText('"items"').waitFor();
+    await page.getByLabel("Filter pattern").fill('"the bank is slow"');
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: /WARN.*the bank is slow/ }).click();
+    expect(page.url()).toContain("groups=%2Faws%2Flambda%2FChargeCard");
+    await page.getByRole("link", { name: "The trace" }).click();
+    await page.getByRole("heading", { name: "OrderProcessing" }).waitFor();
+    expect(page.url()).toContain(trace);
+  });
+
+  test("of several groups come together, and a pattern that is none is refused where it stands", async () => {
+    const page = await visit(withQuery("/logs", { groups: GROUP, q: "order" }));
+    await page.locator("summary", { hasText: "Log groups" }).click();
+    await page.getByRole("checkbox", { name: OTHER }).check();
+    await page.getByRole("button", { name: /AUDIT order o-7/ }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByLabel("Filter pattern").fill("{ $.level = ");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText(/must end with '}'/).waitFor();
+    expect(await page.getByLabel("Filter pattern").getAttribute("aria-invalid")).toBe("true");
+  });
+
+  test("are shown as they come, and not while nobody looks", async () => {
+    const page = await visit(withQuery("/logs", { groups: GROUP, view: "tail", q: "TAILED" }));
+    const state = page.getByRole("status", { name: "Live tail" });
+    await state.getByText("Live").waitFor();
+    const put = (message: string): Promise<void> => putLines(server, GROUP, [{ at: Date.now(), message }]);
+    await put("ERROR TAILED one");
+    await put("not this one");
+    await page.getByRole("button", { name: /ERROR.*TAILED one/ }).waitFor();
+    const hide = (isHidden: boolean): Promise<void> =>
+      page.evaluate((hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, isHidden);
+    await hide(true);
+    await state.getByText("Quiet").waitFor();
+    await hide(false);
+    await state.getByText("Live").waitFor();
+    await put("INFO TAILED two");
+    await page.getByRole("button", { name: /INFO.*TAILED two/ }).waitFor();
+    await page.getByText(/while nobody listened/).waitFor();
+    expect(await page.getByText("not this one").count()).toBe(0);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await put("INFO TAILED three");
+    await page.getByText(/1 more wait/).waitFor();
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("button", { name: /TAILED three/ }).waitFor();
+  });
+
+  test("are asked with Logs Insights, and what is wrong in a query is marked", async () => {
+    const page = await visit(withQuery("/logs", { groups: GROUP, view: "insights" }));
+    const query = page.getByLabel("Query", { exact: true });
+    await query.fill("filter level = 'ERROR' | stats count(*) as n by level");
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("columnheader", { name: "level" }).waitFor();
+    await page.getByRole("row", { name: /ERROR 1/ }).waitFor();
+    await query.fill("fields @message | sortt @timestamp");
+    await page.getByRole("button", { name: "Run query" }).click();
+    await page.locator(".query-place mark").waitFor();
+    // The link shows the same to somebody else.
+    await page.reload();
+    await page.locator(".query-place mark").waitFor();
+  });
+});
+
+describe("traces", () => {
+  let failed: string;
+  let execution: string;
+  let large: string;
+  beforeAll(async () => {
+    const machine = await server.createMachine("Traced", flow);
+    execution = await server.start(machine, { items: [], seconds: 0 }, "traced-one");
+    await server.ended(execution);
+    const now = Date.now();
+    for (let index = 0; index < 6; index += 1) await putTrace(server, now - 60_000 * (index + 1));
+    failed = await putTrace(server, now - 90_000, { fails: true, executionArn: execution });
+    large = await putTrace(server, now - 600_000, { states: 1_300 });
+  });
+
+  test("are found by a filter expression, and one says what failed and where", async () => {
+    const page = await visit("/traces");
+    await page.getByRole("button", { name: "Faults" }).click();
+    await page.getByRole("row", { name: /Fault OrderProcessing/ }).waitFor();
+    await page.getByText(/^1 trace, newest first/).waitFor();
+    await page.getByLabel("Filter expression").fill("nonsense ===");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Filter expression").fill('annotation.customer = "Grace" AND fault');
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "OrderProcessing" }).click();
+    await page.getByRole("heading", { name: "OrderProcessing" }).waitFor();
+    expect(page.url()).toContain(failed);
+    const why = page.getByRole("region", { name: "What failed" });
+    await why.getByText("CardDeclined").waitFor();
+    await why.getByRole("button", { name: "ChargeCard" }).click();
+    const panel = page.getByRole("complementary", { name: "Segment ChargeCard" });
+    await panel.getByText("src/charge.ts:41").waitFor();
+    await panel.getByText("customer", { exact: true }).waitFor();
+    await panel.getByRole("link", { name: "Its lines in the log" }).waitFor();
+    await page.getByRole("link", { name: "The execution" }).first().click();
+    await page.getByRole("heading", { name: "traced-one" }).waitFor();
+    expect(decodeURIComponent(page.url())).toContain(decodeURIComponent(executionPath(execution)));
+  });
+
+  test("of 1,300 parts open at once, and are walked by keys", async () => {
+    const page = await visit(`/traces/${large}`);
+    await page.getByRole("list", { name: "Segments" }).waitFor();
+    expect(await page.locator(".bar-row").count()).toBeLessThan(100);
+    await page.locator(".timeline-body").evaluate((body) => (body.scrollTop = body.scrollHeight));
+    await page.getByRole("button", { name: /^Step 1297/ }).click();
+    await page.getByRole("complementary", { name: "Segment Step 1297" }).waitFor();
+    await page.getByRole("button", { name: /^Step 1297/ }).press("ArrowUp");
+    await page.keyboard.press("Enter");
+    await page.getByRole("complementary", { name: "Segment Step 1296" }).waitFor();
+  });
+
+  test("are counted on a service map, as a picture and as a table", async () => {
+    const page = await visit("/service-map");
+    await page.locator(".service", { hasText: "ChargeCard" }).first().waitFor();
+    const table = page.getByRole("group", { name: "Services as a table" });
+    await table.getByRole("button", { name: "OrderProcessing" }).first().waitFor();
+    await page.locator(".service.tone-bad", { hasText: "ChargeCard" }).first().click();
+    await page.getByRole("region", { name: "Service ChargeCard" }).getByRole("link", { name: "Those with a fault" }).click();
+    await page.getByRole("row", { name: /Fault OrderProcessing/ }).waitFor();
+  });
+});
+
+describe("axe finds nothing serious", () => {
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`in ${colorScheme}, where things are observed`, async () => {
+      const now = Date.now();
+      const trace = await putTrace(server, now - 30_000, { fails: true });
+      const page = await visit("/", { colorScheme });
+      const paths: [string, string][] = [
+        ["Logs", "/logs"],
+        ["Logs", withQuery("/logs", { groups: `${GROUP},${OTHER}` })],
+        ["Logs", withQuery("/logs", { groups: GROUP, view: "insights", query: "stats count(*) by bin(1m)" })],
+        ["Traces", "/traces"],
+        ["OrderProcessing", `/traces/${trace}`],
+        ["Service map", "/service-map"],
+      ];
+      for (const [heading, path] of paths) {
+        await page.goto(`${server.url}/console${path}`);
+        await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+        await settled(page);
+        await expectAccessible(page);
+      }
+    });
+  }
+});
+
+test("nothing that is observed is wider than a phone", async () => {
+  const trace = await putTrace(server, Date.now() - 20_000, { fails: true });
+  const page = await visit("/", { viewport: { width: 390, height: 844 } });
+  for (const path of ["/logs", withQuery("/logs", { groups: GROUP }), "/traces", `/traces/${trace}`, "/service-map"]) {
+    await page.goto(`${server.url}/console${path}`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await settled(page);
+    expect(await page.evaluate("document.documentElement.scrollWidth"), path).toBeLessThanOrEqual(390);
+  }
+});
