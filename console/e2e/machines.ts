@@ -177,3 +177,74 @@ export const parent = (childArn: string) => ({
     },
   },
 });
+
+/** Asks a person, by a task token that goes to a function; ends as they say. */
+export const approval = (functionArn: string) => ({
+  StartAt: "Request approval",
+  States: {
+    "Request approval": {
+      Type: "Task",
+      Resource: "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      Parameters: { FunctionName: functionArn, Payload: { "order.$": "$", "taskToken.$": "$$.Task.Token" } },
+      ResultPath: "$.decision",
+      TimeoutSeconds: 600,
+      Next: "Approved?",
+    },
+    "Approved?": {
+      Type: "Choice",
+      Choices: [{ Variable: "$.decision.approved", BooleanEquals: true, Next: "Ship" }],
+      Default: "Refuse",
+    },
+    Ship: { Type: "Pass", Result: "shipped", ResultPath: "$.shipment", Next: "Done" },
+    Refuse: { Type: "Fail", Error: "NotApproved", Cause: "nobody approved it" },
+    Done: { Type: "Succeed" },
+  },
+});
+
+/** Takes the request and does nothing with it. */
+export const REQUEST_SOURCE = `export const handler = async (event) => { console.log("asked for", event.order.id); };`;
+
+/** Assigns variables, inside and outside of a Map, and uses them. */
+export const assigning = {
+  QueryLanguage: "JSONata",
+  StartAt: "Count",
+  States: {
+    Count: { Type: "Pass", Assign: { total: "{% $sum($states.input.prices) %}", currency: "EUR" }, Next: "Each price" },
+    "Each price": {
+      Type: "Map",
+      Items: "{% $states.input.prices %}",
+      ItemProcessor: {
+        StartAt: "Share",
+        States: {
+          Share: { Type: "Pass", Assign: { share: "{% $states.input / $total %}" }, Next: "Tell" },
+          Tell: { Type: "Pass", Output: "{% {'share': $share, 'currency': $currency} %}", End: true },
+        },
+      },
+      Assign: { total: 0 },
+      End: true,
+    },
+  },
+} as const;
+
+/** A Map whose odd items fail and are caught by nobody, one by one. */
+export const someFail = {
+  StartAt: "Orders",
+  States: {
+    Orders: {
+      Type: "Map",
+      ItemsPath: "$.orders",
+      Label: "orders",
+      ToleratedFailurePercentage: 100,
+      ItemProcessor: {
+        ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
+        StartAt: "Is it paid?",
+        States: {
+          "Is it paid?": { Type: "Choice", Choices: [{ Variable: "$.paid", BooleanEquals: false, Next: "Unpaid" }], Default: "Ship" },
+          Unpaid: { Type: "Fail", Error: "Unpaid", Cause: "no money came" },
+          Ship: { Type: "Succeed" },
+        },
+      },
+      End: true,
+    },
+  },
+} as const;

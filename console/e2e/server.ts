@@ -104,6 +104,15 @@ export class Server {
     throw new Error(`${executionArn} still runs`);
   }
 
+  /** Waits for an event of this type. */
+  async reached(executionArn: string, type: string): Promise<void> {
+    for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; ) {
+      if ((await this.history(executionArn)).some((event) => event.type === type)) return;
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    throw new Error(`${executionArn} has no ${type}`);
+  }
+
   async history(executionArn: string): Promise<HistoryEvent[]> {
     const events: HistoryEvent[] = [];
     let nextToken: string | undefined;

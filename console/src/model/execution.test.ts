@@ -131,6 +131,14 @@ describe("a state that waits for somebody", () => {
     return waitingAt(visitOf(whole, "Approve"), events, graphOf({ StartAt: "Approve", States: { Approve: { Type: "Task", ...fields } } }));
   };
 
+  test("of a real history has the token that the server gave", () => {
+    const { events, definition } = fixture("approving");
+    const graph = graphOf(definition);
+    const [waiting] = waitingOf(readHistory(events), events, graph);
+    expect(waiting).toMatchObject({ kind: "token", at: "$.Payload.taskToken", token: expect.stringMatching(/^[0-9a-f]{66}$/) as string });
+    expect(suggestedOutput(graph, "Request approval")).toEqual({ approved: true });
+  });
+
   test("has its token in what a function was sent", () => {
     const waiting = waits(
       "invoke.waitForTaskToken",
@@ -219,6 +227,17 @@ describe("variables", () => {
     const { before, after } = variablesAround(whole, visitOf(whole, name), graph);
     return [variablesJson(before), variablesJson(after)];
   };
+
+  test("of a real history are those of each item inside of a map, and of the outer scope outside", () => {
+    const { events, definition } = fixture("assigning");
+    const whole = readHistory(events);
+    const tells = whole.visits.filter((visit) => visit.name === "Tell");
+    expect(tells.map((visit) => variablesJson(variablesAround(whole, visit, graphOf(definition)).before))).toEqual([
+      '{"currency":"EUR","share":0.25,"total":4}',
+      '{"currency":"EUR","share":0.75,"total":4}',
+    ]);
+    expect(variablesJson(variablesNow(whole))).toBe('{"currency":"EUR","total":0}');
+  });
 
   test("are seen after the state that assigned them", () => {
     expect(around("Set")).toEqual(["{}", '{"a":1,"b":"x"}']);

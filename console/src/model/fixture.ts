@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { HistoryEvent } from "./history";
 
 export type FixtureName =
+  | "approving"
+  | "assigning"
   | "caught"
   | "charged"
   | "declined"
