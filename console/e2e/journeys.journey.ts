@@ -81,11 +81,11 @@ describe("a failed execution", () => {
     expect(await why.getByLabel("Stack trace", { exact: true }).textContent()).toContain("at checkCard (index.mjs:5:29)");
     await why.getByRole("button", { name: "Charge" }).click();
     const state = page.getByRole("complementary", { name: "State Charge" });
-    await state.getByText("Attempts").waitFor();
+    await state.getByText("Attempts", { exact: true }).waitFor();
     expect(page.url()).toContain("visit=0");
     // The link shows the same to somebody else.
     await page.reload();
-    await state.getByText("Attempts").waitFor();
+    await state.getByText("Attempts", { exact: true }).waitFor();
   });
 
   test("shows its attempts and the waits between them over time", async () => {
@@ -118,6 +118,7 @@ test("an execution is started with an input, and stopped", async () => {
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.getByRole("heading", { name: "by-hand" }).waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("button", { name: "Stop execution" }).click();
   await page.getByRole("status", { name: "Status" }).getByText("Aborted").waitFor();
   // Again, from the input that it had.
   await page.getByRole("button", { name: "New execution" }).click();

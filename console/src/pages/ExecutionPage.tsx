@@ -1,30 +1,27 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useCallback, useEffect, useMemo } from "react";
 import type { ReactNode } from "react";
-import { Link } from "wouter";
-import { ApiError, states } from "../api/call";
-import type { States } from "../api/generated";
+import { ApiError } from "../api/call";
 import { definitionQuery, executionQuery, historyQuery } from "../api/queries";
 import { readAgain } from "../live/again";
 import { usePolling } from "../live/LiveProvider";
-import { machineOf, machinePath, mapRunPath, nameOf, withQuery } from "../model/arn";
-import { describeLine } from "../model/commands";
+import { nameOf } from "../model/arn";
 import { readDefinition, takenEdges } from "../model/definition";
 import type { Graph } from "../model/definition";
-import { culprit, readHistory, standings } from "../model/history";
+import { culprit, instantOf, readHistory, standings } from "../model/history";
 import type { HistoryEvent, Run } from "../model/history";
-import { isRedrivable } from "../model/status";
-import { Icon } from "../ui/Icon";
-import { Json } from "../ui/Json";
+import { cursorOf, eventAt } from "../model/moment";
+import { ErrorNote, Tabs, useTitle, Waiting } from "../ui/parts";
 import { LoadedPage } from "../ui/Loaded";
-import { Arn, CopyButton, Duration, ErrorNote, Fact, StatusPill, Tabs, Time, useTitle, Waiting } from "../ui/parts";
-import { StartDialog } from "../ui/StartDialog";
-import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
 import { ErrorFirst } from "./execution/ErrorFirst";
 import { EventTable } from "./execution/EventTable";
+import { Head } from "./execution/Head";
+import { MomentData } from "./execution/MomentData";
+import { Scrubber } from "./execution/Scrubber";
 import { StatePanel } from "./execution/StatePanel";
 import { TimelineView } from "./execution/TimelineView";
+import { WaitingBanner } from "./execution/WaitingBanner";
 
 const GraphView = lazy(() => import("../ui/GraphView"));
 
@@ -47,6 +44,12 @@ export function ExecutionPage({ arn }: { arn: string }) {
   const name = execution.data?.name ?? nameOf(arn);
   useTitle(status ? `${name} ${status.toLowerCase()}` : name);
   const view = get("view") ?? "graph";
+  // Addresses of before had the event of the table alone.
+  const cursor = cursorOf(get("at") ?? get("event"), events.length);
+  const move = useCallback((event: number | null) => set({ at: event === null ? null : String(event), event: null }), [set]);
+  const past = useMemo(() => (cursor === null ? null : events.slice(0, cursor)), [events, cursor]);
+  const then = useMemo(() => (past === null ? run : readHistory(past)), [run, past]);
+  const moment: Moment = { run, events, then, past: past ?? events, cursor, move };
   return (
     <LoadedPage query={execution} title={nameOf(arn)} what="the execution" missing={gone}>
       {(shown) => (
@@ -55,6 +58,7 @@ export function ExecutionPage({ arn }: { arn: string }) {
           {run.ending !== null && run.ending !== "SUCCEEDED" && (
             <ErrorFirst run={run} culprit={culprit(run)} onChoose={(visit) => set({ visit: String(visit.index), state: null })} />
           )}
+          {status === "RUNNING" && <WaitingBanner executionArn={arn} run={run} events={events} graph={graph} />}
           <Tabs
             label="Views of the execution"
             items={[
@@ -67,19 +71,19 @@ export function ExecutionPage({ arn }: { arn: string }) {
             onChoose={(next) => set({ view: next === "graph" ? null : next })}
           />
           <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
+            <Scrubber events={events} run={run} cursor={cursor} onMove={move} />
             {view === "data" ? (
-              <div className="columns">
-                <section>
-                  <h2>Input</h2>
-                  <Json text={shown.input ?? ""} label="the input" />
-                </section>
-                <section>
-                  <h2>Output</h2>
-                  {shown.output ? <Json text={shown.output} label="the output" /> : <p className="quiet">None{status === "RUNNING" ? " yet" : ""}.</p>}
-                </section>
-              </div>
+              <MomentData execution={shown} run={then} isNow={cursor === null} />
             ) : (
-              <Views view={view} run={run} events={events} graph={graph} isPending={history.isPending} error={history.error} />
+              <Views
+                view={view}
+                moment={moment}
+                graph={graph}
+                executionArn={arn}
+                roleArn={definition.data?.roleArn ?? ""}
+                isPending={history.isPending}
+                error={history.error ?? definition.error}
+              />
             )}
           </div>
         </>
@@ -90,160 +94,103 @@ export function ExecutionPage({ arn }: { arn: string }) {
 
 const NO_EVENTS: readonly HistoryEvent[] = [];
 
+/** A history, and how it stood at the cursor. */
+interface Moment {
+  readonly run: Run;
+  readonly events: readonly HistoryEvent[];
+  /** As of the cursor; the same as all of it where there is none. */
+  readonly then: Run;
+  readonly past: readonly HistoryEvent[];
+  readonly cursor: number | null;
+  readonly move: (event: number | null) => void;
+}
+
 /** Graph, timeline or events, and beside it the state that is chosen there. */
 function Views(props: {
   view: string;
-  run: Run;
-  events: readonly HistoryEvent[];
+  moment: Moment;
   graph: Graph | null;
+  executionArn: string;
+  roleArn: string;
   isPending: boolean;
   error: Error | null;
 }) {
-  const { view, run, events, graph, isPending, error } = props;
+  const { view, graph, isPending, error } = props;
+  const { run, events, then, past, cursor, move } = props.moment;
   const [get, set] = useQueryState();
-  const standing = useMemo(() => standings(run), [run]);
-  const taken = useMemo(() => (graph ? takenEdges(graph, run.visits) : undefined), [graph, run]);
+  const standing = useMemo(() => standings(then), [then]);
+  const taken = useMemo(() => (graph ? takenEdges(graph, then.visits) : undefined), [graph, then]);
   const number = get("visit");
-  const chosenName = get("state");
-  const event = view === "events" && get("event") !== null ? events[Number(get("event")) - 1] : undefined;
+  const named = get("state");
+  const current = cursor === null ? undefined : events[cursor - 1];
+  const event = view === "events" && number === null && named === null ? current : undefined;
   // An event shows the visit that it belongs to, a state that is named its latest one.
   const index = number !== null ? Number(number) : event === undefined ? undefined : run.visitOfEvent.get(event.id);
-  const visit =
-    index !== undefined ? run.visits[index] : chosenName === null ? undefined : run.visits.findLast((one) => one.name === chosenName);
-  const state = graph?.states.find((one) => one.name === (visit?.name ?? chosenName));
-  const choose = (name: string | null): void => set({ state: name, visit: null, event: null });
+  const name = index !== undefined ? run.visits[index]?.name : (named ?? undefined);
+  const visit = index !== undefined ? then.visits[index] : name === undefined ? undefined : then.visits.findLast((one) => one.name === name);
+  const state = graph?.states.find((one) => one.name === name);
+  const here = current === undefined ? undefined : then.visits[then.visitOfEvent.get(current.id) ?? -1];
   const hasPanel = visit !== undefined || state !== undefined || event !== undefined;
+  const isWide = hasPanel && get("wide") !== null;
   if (error && events.length === 0) return <ErrorNote error={error} />;
   if (isPending && events.length === 0) return <Waiting what="the history" />;
   return (
-    <div className={hasPanel ? "with-panel" : ""}>
+    <div className={hasPanel ? (isWide ? "with-panel is-wide-panel" : "with-panel") : ""}>
       <div className="view">
         {error && <ErrorNote error={error} />}
         {view === "graph" && graph && (
           <Suspense fallback={<Waiting what="the graph" />}>
-            <GraphView graph={graph} standings={standing} taken={taken} chosen={visit?.name ?? chosenName} onChoose={choose} />
+            <GraphView
+              graph={graph}
+              standings={standing}
+              taken={taken}
+              chosen={name ?? here?.name ?? null}
+              onChoose={(state) => set({ state, visit: null })}
+            />
           </Suspense>
         )}
         {view === "graph" && !graph && <Waiting what="the definition" />}
         {view === "timeline" && (
-          <TimelineView run={run} chosen={visit?.index ?? null} onChoose={(index) => set({ visit: String(index), state: null })} />
+          <TimelineView
+            run={run}
+            cursor={current === undefined ? null : instantOf(current)}
+            chosen={index ?? visit?.index ?? null}
+            onChoose={(index) => set({ visit: String(index), state: null })}
+            onMove={(instant) => move(eventAt(events, instant))}
+          />
         )}
         {view === "events" && (
           <EventTable
             events={events}
             run={run}
-            chosen={get("event") === null ? null : Number(get("event"))}
-            onChoose={(event) => {
-              const of = run.visitOfEvent.get(event.id);
-              set({ event: String(event.id), visit: of === undefined ? null : String(of), state: null });
-            }}
+            chosen={cursor}
+            onChoose={(event) => set({ at: String(event.id), event: null, visit: null, state: null })}
           />
         )}
       </div>
       {hasPanel && (
         <StatePanel
-          key={visit?.index ?? state?.name}
+          key={index ?? state?.name}
           visit={visit}
           state={state}
-          run={run}
-          events={events}
+          run={then}
+          events={past}
+          graph={graph}
           event={event}
-          onChoose={(index) => set({ visit: String(index), state: null, event: null })}
-          onClose={() => set({ visit: null, state: null, event: null })}
+          executionArn={props.executionArn}
+          roleArn={props.roleArn}
+          isNow={cursor === null}
+          isWide={isWide}
+          onWide={(wide) => set({ wide: wide ? "1" : null })}
+          onChoose={(index) => set({ visit: String(index), state: null })}
+          onClose={() => set({ visit: null, state: null, wide: null, ...(event === undefined ? {} : { at: null, event: null }) })}
         />
       )}
     </div>
   );
 }
 
-/** What the execution is, how it stands, and what can be done with it. */
-function Head({ execution, run }: { execution: States.DescribeExecutionOutput; run: Run }) {
-  const client = useQueryClient();
-  const [isStarting, setStarting] = useState(false);
-  const arn = execution.executionArn;
-  const again = (): void => {
-    for (const key of ["execution", "history", "executions"]) readAgain(client, [key]);
-  };
-  const stop = useMutation({ mutationFn: () => states("StopExecution", { executionArn: arn }), onSuccess: again });
-  const redrive = useMutation({ mutationFn: () => states("RedriveExecution", { executionArn: arn }), onSuccess: again });
-  const { status } = execution;
-  const machineArn = execution.stateMachineArn;
-  const isChild = execution.mapRunArn !== undefined;
-  useKey("n", () => setStarting(true), !isChild);
-  return (
-    <>
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/machines">State machines</Link>
-        <Icon name="right" size={12} />
-        <Link href={machinePath(machineOf(arn))}>{nameOf(machineArn)}</Link>
-        <Icon name="right" size={12} />
-        <Link href={withQuery("/executions", { machine: machineOf(arn) })}>Executions</Link>
-      </nav>
-      <div className="page-head">
-        <h1 className="with-status">
-          <span className="mono">{execution.name ?? nameOf(arn)}</span>
-          <span role="status" aria-label="Status">
-            <StatusPill status={status} />
-          </span>
-        </h1>
-        <div className="actions">
-          {status === "RUNNING" && (
-            <button type="button" className="button is-danger" onClick={() => stop.mutate()} disabled={stop.isPending}>
-              <Icon name="stop" size={13} /> Stop
-            </button>
-          )}
-          {isRedrivable(status) && !isChild && (
-            <button
-              type="button"
-              className="button"
-              onClick={() => redrive.mutate()}
-              disabled={redrive.isPending || execution.redriveStatus === "NOT_REDRIVABLE"}
-              title={execution.redriveStatusReason ?? "Go on from where it failed; what succeeded is not repeated"}
-            >
-              <Icon name="redo" size={13} /> Redrive
-            </button>
-          )}
-          <CopyButton text={describeLine(window.location.origin, arn)} label="Copy as a line for the AWS CLI">
-            CLI
-          </CopyButton>
-          {!isChild && (
-            <button type="button" className="button is-main" onClick={() => setStarting(true)} title="Start another one from this input (n)">
-              <Icon name="play" size={13} /> New execution
-            </button>
-          )}
-        </div>
-      </div>
-      {(stop.error ?? redrive.error) && <ErrorNote error={stop.error ?? redrive.error} />}
-      <dl className="facts">
-        <Fact name="Started"><Time at={execution.startDate * 1000} /></Fact>
-        <Fact name="Duration">
-          <Duration from={execution.startDate * 1000} to={execution.stopDate === undefined ? null : execution.stopDate * 1000} />
-        </Fact>
-        <Fact name="States">{run.visits.length.toLocaleString("en")}</Fact>
-        {(execution.redriveCount ?? 0) > 0 && <Fact name="Redrives">{execution.redriveCount}</Fact>}
-        {execution.mapRunArn && (
-          <Fact name="Child of">
-            <Link href={mapRunPath(execution.mapRunArn)}>a map run</Link>
-          </Fact>
-        )}
-        {execution.stateMachineVersionArn && <Fact name="Version">{execution.stateMachineVersionArn.split(":").pop()}</Fact>}
-        {execution.stateMachineAliasArn && <Fact name="Alias">{execution.stateMachineAliasArn.split(":").pop()}</Fact>}
-        <Fact name="ARN"><Arn arn={arn} /></Fact>
-      </dl>
-      {isStarting && <StartDialog machineArn={machineOf(arn)} isExpress={false} input={prettyInput(execution.input)} onClose={() => setStarting(false)} />}
-    </>
-  );
-}
-
-function prettyInput(input: string | undefined): string {
-  try {
-    return JSON.stringify(JSON.parse(input ?? "{}"), null, 2);
-  } catch {
-    return input ?? "{}";
-  }
-}
-
-function gone(error: Error): ReactNode {
-  const isGone = error instanceof ApiError && error.code === "ExecutionDoesNotExist";
-  return isGone && <p className="quiet">Ended executions are kept for 90 days, or as long as their state machine says.</p>;
-}
+const gone = (error: Error): ReactNode =>
+  error instanceof ApiError && error.code === "ExecutionDoesNotExist" ? (
+    <p className="quiet">Ended executions are kept for 90 days, or as long as their state machine says.</p>
+  ) : null;

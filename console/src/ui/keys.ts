@@ -24,6 +24,8 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["g s", "Service map"],
   ["n", "Start an execution"],
   ["Ctrl S", "Save the definition that is edited"],
+  [",  .", "In an execution: the event before, the event after"],
+  ["p", "In an execution: play what happened, pause"],
   ["t", "Light, dark, as the machine"],
   ["?", "This list"],
 ];

@@ -1,13 +1,14 @@
-import { framesOf, readCause, retryStory } from "../../model/failure";
+import { framesOf, isMinified, ownPlace, placeText, readCause, retryStory } from "../../model/failure";
+import type { Frame } from "../../model/failure";
 import type { Run, Visit } from "../../model/history";
 import { Icon } from "../../ui/Icon";
+import { CopyButton } from "../../ui/parts";
 
 const TITLES = { FAILED: "Failed", ABORTED: "Aborted", TIMED_OUT: "Timed out", SUCCEEDED: "" } as const;
 
 /** Why an execution ended without success, before anything else of it. */
 export function ErrorFirst({ run, culprit, onChoose }: { run: Run; culprit: Visit | null; onChoose: (visit: Visit) => void }) {
   const failure = run.failure ?? culprit?.attempts.at(-1)?.failure ?? null;
-  const cause = readCause(failure?.cause ?? "");
   const story = culprit === null ? "" : retryStory(culprit);
   const isBad = run.ending !== "ABORTED";
   return (
@@ -27,30 +28,62 @@ export function ErrorFirst({ run, culprit, onChoose }: { run: Run; culprit: Visi
             </>
           )}
         </h2>
-        {cause.message && <p className="cause">{cause.message}</p>}
+        <CauseView cause={failure?.cause ?? ""} />
         {story && <p className="quiet">{story}.</p>}
-        {cause.stack !== null && <Stack stack={cause.stack} />}
       </div>
     </section>
   );
 }
 
-/** The lines of the handler's own code; those of the runtime below it when they are asked for. */
-function Stack({ stack }: { stack: readonly string[] }) {
-  const frames = framesOf(stack);
-  const lastOwn = frames.findLastIndex((frame) => frame.isOwn);
-  const [own, others] = lastOwn < 0 ? [frames, []] : [frames.slice(0, lastOwn + 1), frames.slice(lastOwn + 1)];
-  if (frames.length === 0) return null;
+/** What a cause says, where in the code that was, and the trace. */
+export function CauseView({ cause: text }: { cause: string }) {
+  const cause = readCause(text);
+  const frames = cause.stack === null ? [] : framesOf(cause.stack);
+  const own = ownPlace(frames);
   return (
     <>
-      <pre className="stack" tabIndex={0} aria-label="Stack trace">
-        {own.map((frame) => frame.text).join("\n")}
-      </pre>
-      {others.length > 0 && (
+      {cause.message && <p className="cause">{cause.message}</p>}
+      {own?.place && (
+        <p className="code-place">
+          <Icon name="right" size={12} />
+          <code className="strong" title={own.place.path}>
+            {placeText(own.place)}
+          </code>
+          {own.callee && (
+            <span>
+              in <code>{own.callee}</code>
+            </span>
+          )}
+          <CopyButton text={`${own.place.path}:${own.place.line}${own.place.column === null ? "" : `:${own.place.column}`}`} label="Copy the file and line" />
+        </p>
+      )}
+      {own?.place && isMinified(own.place) && (
+        <p className="quiet">
+          This is bundled code without a source map: <code>Sourcemap: true</code> in the function's <code>BuildProperties</code> leads to the lines that were written.
+        </p>
+      )}
+      {frames.length > 0 && <Stack frames={frames} text={cause.stack?.join("\n") ?? ""} />}
+    </>
+  );
+}
+
+/** The lines of the application's own code; those of the runtime and of packages when they are asked for. */
+function Stack({ frames, text }: { frames: readonly Frame[]; text: string }) {
+  const own = frames.filter((frame) => frame.isOwn);
+  const others = frames.length - own.length;
+  return (
+    <>
+      <div className="stack-box">
+        <pre className="stack" tabIndex={0} aria-label="Stack trace">
+          {(own.length === 0 ? frames : own).map((frame) => frame.text).join("\n")}
+        </pre>
+        <CopyButton text={text} label="Copy the stack trace" />
+      </div>
+      {own.length > 0 && others > 0 && (
         <details className="others">
-          <summary>{others.length} more of the runtime</summary>
-          <pre className="stack" tabIndex={0} aria-label="Rest of the stack trace">
-            {others.map((frame) => frame.text).join("\n")}
+          <summary>All lines, {others} of the runtime and of packages</summary>
+          <pre className="stack" tabIndex={0} aria-label="Whole stack trace">
+            {frames.map((frame) => frame.text).join("\n")}
           </pre>
         </details>
       )}

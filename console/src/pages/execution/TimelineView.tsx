@@ -11,8 +11,18 @@ import { useNow } from "../../ui/parts";
 
 const BAR_HEIGHT = 28;
 
-/** States as bars over time, with each attempt and what was waited between them. */
-export function TimelineView({ run, chosen, onChoose }: { run: Run; chosen: number | null; onChoose: (visit: number) => void }) {
+/**
+ * States as bars over time, with each attempt and what was waited between them.
+ *
+ * - `cursor`: the instant that the page is shown at, drawn as a line; a click on the axis moves it.
+ */
+export function TimelineView({ run, cursor, chosen, onChoose, onMove }: {
+  run: Run;
+  cursor: number | null;
+  chosen: number | null;
+  onChoose: (visit: number) => void;
+  onMove: (instant: number) => void;
+}) {
   const now = useNow(run.endedAt === null ? 250 : null);
   const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
   const timeline = useMemo(() => timelineOf(run, now, collapsed), [run, now, collapsed]);
@@ -30,9 +40,24 @@ export function TimelineView({ run, chosen, onChoose }: { run: Run; chosen: numb
   };
   return (
     <div className="timeline">
+      {cursor !== null && (
+        <div className="timeline-cursor" aria-hidden="true">
+          <span />
+          <span className="ticks">
+            <i style={{ left: `${Math.min(1, Math.max(0, (cursor - timeline.from) / (timeline.to - timeline.from))) * 100}%` }} />
+          </span>
+        </div>
+      )}
       <div className="timeline-axis" aria-hidden="true">
         <span />
-        <span className="ticks">
+        <span
+          className="ticks"
+          title="Shows everything as it stood then"
+          onClick={(clicked) => {
+            const { left, width } = clicked.currentTarget.getBoundingClientRect();
+            onMove(timeline.from + ((clicked.clientX - left) / width) * (timeline.to - timeline.from));
+          }}
+        >
           {timeline.ticks.map((tick) => (
             <i key={tick.offset} style={{ left: `${tick.at * 100}%` }}>
               {durationText(tick.offset)}

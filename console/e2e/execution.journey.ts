@@ -1,0 +1,290 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { executionPath, withQuery } from "../src/model/arn";
+import { expectAccessible, launch, open, settled } from "./browser";
+import type { Opened } from "./browser";
+import { approval, assigning, charge, CHARGE_SOURCE, flow, nested, parent, REQUEST_SOURCE } from "./machines";
+import { binary, PATIENCE_MS, Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+let opened: Opened | undefined;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+async function visit(path: string, options = {}): Promise<Page> {
+  opened = await open(browser, server.url, path, options);
+  return opened.page;
+}
+afterEach(async () => {
+  const faults = opened?.faults ?? [];
+  await opened?.close();
+  opened = undefined;
+  expect(faults).toEqual([]);
+});
+
+const status = (page: Page, text: string) => page.getByRole("status", { name: "Status" }).getByText(text).waitFor();
+
+describe("an order that waits for approval", () => {
+  let machine: string;
+  beforeAll(async () => {
+    machine = await server.createMachine("Approvals", approval(await server.createFunction("RequestApproval", REQUEST_SOURCE)));
+  });
+
+  test("is approved by hand", async () => {
+    const order = await server.start(machine, { id: "order-1" }, "order-1");
+    await server.reached(order, "TaskSubmitted");
+    const page = await visit(executionPath(order));
+    const banner = page.getByRole("region", { name: "Waits for an answer" });
+    await banner.getByText("Request approval").waitFor();
+    await banner.getByRole("button", { name: "Answer" }).click();
+    const dialog = page.getByRole("dialog", { name: "Answer for Request approval" });
+    // What the choice behind it asks for is there already.
+    expect(JSON.parse(await dialog.getByLabel("Output").inputValue())).toEqual({ approved: true });
+    expect(await dialog.textContent()).toContain("$.Payload.taskToken");
+    await dialog.getByLabel("Output").fill("{ not json");
+    expect(await dialog.getByRole("button", { name: "Send success" }).isDisabled()).toBe(true);
+    await dialog.getByLabel("Output").fill('{"approved": true, "by": "Ada"}');
+    await dialog.getByRole("button", { name: "Send success" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await status(page, "Succeeded");
+    await page.locator(".state.tone-good", { hasText: "Ship" }).waitFor();
+    await banner.waitFor({ state: "detached" });
+  });
+
+  test("is refused by hand, with an error", async () => {
+    const order = await server.start(machine, { id: "order-2" }, "order-2");
+    await server.reached(order, "TaskSubmitted");
+    const page = await visit(withQuery(executionPath(order), { state: "Request approval" }));
+    await page.getByRole("complementary", { name: "State Request approval" }).getByRole("button", { name: "Answer by hand" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Failure", exact: true }).click();
+    await dialog.getByLabel("Error").fill("NoBudget");
+    await dialog.getByLabel("Cause").fill("not this year");
+    await dialog.getByRole("button", { name: "Send failure" }).click();
+    await page.getByRole("region", { name: "Why it ended" }).getByText("NoBudget").waitFor();
+    await status(page, "Failed");
+  });
+
+  test("is stopped with an error and a cause", async () => {
+    const order = await server.start(machine, { id: "order-3" }, "order-3");
+    const page = await visit(executionPath(order));
+    await page.getByRole("button", { name: "Stop" }).click();
+    const dialog = page.getByRole("dialog", { name: "Stop the execution" });
+    await dialog.getByLabel("Error").fill("Mistake");
+    await dialog.getByLabel("Cause").fill("ordered twice");
+    await dialog.getByRole("button", { name: "Stop execution" }).click();
+    await status(page, "Aborted");
+    await page.getByRole("region", { name: "Why it ended" }).getByText("ordered twice").waitFor();
+  });
+});
+
+test("time is travelled in: graph, timeline, events and data follow one cursor", async () => {
+  const machine = await server.createMachine("Travelled", flow);
+  const execution = await server.start(machine, { items: [1, 2], seconds: 0 }, "travelled");
+  await server.ended(execution);
+  const page = await visit(executionPath(execution));
+  await page.locator(".state.tone-good", { hasText: "Done" }).waitFor();
+  const slider = page.getByRole("slider", { name: "Event that the page is shown at" });
+  await slider.fill("4");
+  await page.getByText(/^Event 4 of \d+/).waitFor();
+  expect(page.url()).toContain("at=4");
+  await page.locator(".state.tone-busy", { hasText: "Short wait" }).waitFor();
+  await page.locator(".state.is-unvisited", { hasText: "Done" }).waitFor();
+  // What was not known then is not shown.
+  await page.locator(".state", { hasText: "Short wait" }).click();
+  const panel = page.getByRole("complementary", { name: "State Short wait" });
+  await panel.getByText("Running").waitFor();
+  await panel.getByText("not yet").first().waitFor();
+  await page.keyboard.press(".");
+  await page.getByText(/^Event 5 of/).waitFor();
+  await panel.getByText("Succeeded").waitFor();
+  await page.keyboard.press(",");
+  await page.keyboard.press(",");
+  await page.getByText(/^Event 3 of/).waitFor();
+  await panel.getByText("This state was not entered yet at this event.").waitFor();
+  await page.getByRole("tab", { name: "Timeline" }).click();
+  await page.locator(".timeline-cursor i").waitFor();
+  await page.getByRole("tab", { name: /Events/ }).click();
+  await page.getByRole("row", { name: /^3 / }).and(page.locator("[aria-current=true]")).waitFor();
+  // The link shows the same to somebody else.
+  await page.reload();
+  await page.getByText(/^Event 3 of/).waitFor();
+  // It plays to the end, and is at the end then.
+  await page.getByRole("button", { name: "Close the panel" }).click();
+  await slider.fill(String(Number(await slider.getAttribute("max")) - 3));
+  await page.getByRole("button", { name: "Play" }).click();
+  await page.getByText("As it ended").waitFor();
+  expect(page.url()).not.toContain("at=");
+});
+
+test("what a state did to its data is shown step by step, as changes", async () => {
+  const machine = await server.createMachine("Diffed", charge(await server.createFunction("ChargeDiffed", CHARGE_SOURCE)));
+  const execution = await server.start(machine, { customer: "Ada", amount: 41 });
+  await server.ended(execution);
+  const page = await visit(withQuery(executionPath(execution), { state: "Charge" }));
+  const state = page.getByRole("complementary", { name: "State Charge" });
+  await state.getByText("After ResultSelector", { exact: true }).waitFor();
+  await state.locator("summary", { hasText: "State output" }).getByText(/added|changed|removed/).waitFor();
+  await state.getByRole("button", { name: "Changes to State input" }).click();
+  const changes = state.getByRole("group", { name: /State output, what changed: 1 added/ });
+  await changes.locator(".diff-added", { hasText: "charge" }).first().waitFor();
+  await state.getByRole("button", { name: "As wide as the page" }).click();
+  expect(page.url()).toContain("wide=1");
+  await state.getByRole("button", { name: "As a test" }).click();
+  expect(await page.getByRole("dialog").textContent()).toContain("TestStateCommand");
+});
+
+test("variables are shown before and after, and at the cursor", async () => {
+  const machine = await server.createMachine("Assigned", assigning);
+  const execution = await server.start(machine, { prices: [1, 3] });
+  await server.ended(execution);
+  const page = await visit(withQuery(executionPath(execution), { state: "Count" }));
+  const state = page.getByRole("complementary", { name: "State Count" });
+  await state.getByRole("group", { name: /^Variables before and after: 2 added/ }).getByText("currency").waitFor();
+  await page.getByRole("tab", { name: "Input and output" }).click();
+  await page.getByLabel("the variables").getByText('"EUR"').waitFor();
+  await page.getByRole("slider").fill("2");
+  await page.getByLabel("the variables").waitFor({ state: "detached" });
+});
+
+test("items of a map are cells, by keyboard too, and lead to the state that failed", async () => {
+  const machine = await server.createMachine("Celled", nested);
+  const execution = await server.start(machine, { items: [1, 2, -3, 4] });
+  await server.ended(execution);
+  const page = await visit(withQuery(executionPath(execution), { state: "Items" }));
+  const grid = page.getByRole("grid", { name: "Items of Items" });
+  await grid.getByRole("gridcell", { name: /^Item 0: succeeded/ }).waitFor();
+  expect(await grid.getByRole("gridcell").count()).toBe(4);
+  await page.getByRole("group", { name: "Which items" }).getByRole("button", { name: /Failed/ }).click();
+  expect(page.url()).toContain("items=failed");
+  await grid.getByRole("gridcell", { name: /^Item 2: failed/ }).waitFor();
+  expect(await grid.getByRole("gridcell").count()).toBe(1);
+  await page.getByRole("group", { name: "Which items" }).getByRole("button", { name: "All" }).click();
+  await grid.getByRole("gridcell", { name: /^Item 0/ }).focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  const failed = page.getByRole("complementary", { name: "State Negative" });
+  await failed.getByRole("navigation", { name: "Where the state is" }).getByText(/^Item 2:/).waitFor();
+  await failed.getByRole("navigation").getByRole("button", { name: "Items", exact: true }).click();
+  await grid.waitFor();
+});
+
+describe("a function that was written in TypeScript", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "stepwell-orders-"));
+    mkdirSync(join(folder, "src/functions"), { recursive: true });
+    mkdirSync(join(folder, "src/services"), { recursive: true });
+    writeFileSync(join(folder, "template.yaml"), TEMPLATE);
+    writeFileSync(join(folder, "src/services/card.ts"), CARD);
+    writeFileSync(join(folder, "src/functions/charge.ts"), CHARGE);
+    await promisify(execFile)(binary(), ["deploy", join(folder, "template.yaml"), "--endpoint", server.url, "--stack-name", "typed"], { timeout: 3 * PATIENCE_MS });
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("leads from the failed order to its line", async () => {
+    const { stateMachines } = await server.states("ListStateMachines", {});
+    const machine = stateMachines.find((one) => one.name === "typed-orders")?.stateMachineArn ?? "";
+    const order = await server.start(machine, { id: "order-7", card: "4000-0000" }, "order-7");
+    await server.ended(order);
+    const page = await visit("/executions?status=FAILED");
+    await page.getByRole("link", { name: "order-7" }).click();
+    const why = page.getByRole("region", { name: "Why it ended" });
+    await why.getByText("CardRefused").first().waitFor();
+    await why.getByText("the card 4000-0000 was refused").first().waitFor();
+    // The line that was written, not the one that was bundled.
+    await why.getByText("src/services/card.ts:8:", { exact: false }).first().waitFor();
+    expect(await why.locator(".code-place").textContent()).toContain("checkCard");
+    expect(await why.getByLabel("Stack trace", { exact: true }).textContent()).toContain("charge.ts:5:");
+    await why.getByText(/^2 attempts: failed after .+ later failed after/).waitFor();
+    await why.getByRole("button", { name: "Copy the file and line" }).waitFor();
+    await settled(page);
+    await expectAccessible(page);
+  });
+});
+
+const TEMPLATE = `
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Charge:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: ., Handler: src/functions/charge.handler, Runtime: nodejs20.x, Timeout: 20}
+    Metadata:
+      BuildMethod: esbuild
+      BuildProperties: {EntryPoints: [src/functions/charge.ts], Minify: true, Sourcemap: true}
+  Orders:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: typed-orders
+      Definition:
+        StartAt: Charge
+        States:
+          Charge:
+            Type: Task
+            Resource: !GetAtt Charge.Arn
+            Retry: [{ErrorEquals: [CardRefused], IntervalSeconds: 1, MaxAttempts: 1}]
+            End: true
+`;
+
+const CARD = `export interface Card {
+  readonly number: string;
+}
+
+class CardRefused extends Error { override name = "CardRefused"; }
+
+export function checkCard(card: Card): void {
+  if (card.number.startsWith("4000")) throw new CardRefused(\`the card \${card.number} was refused\`);
+}
+`;
+
+const CHARGE = `import { checkCard } from "../services/card";
+
+export const handler = async (order: { id: string; card: string }): Promise<{ charged: string }> => {
+  console.log("charging", order.id);
+  checkCard({ number: order.card });
+  return { charged: order.id };
+};
+`;
+
+test("a parent leads to its child, and the child to its parent where it was told", async () => {
+  const child = await server.createMachine("TheChild", flow);
+  const machine = await server.createMachine("TheParent", parent(child));
+  const execution = await server.start(machine, { items: [], seconds: 0, AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: "x" });
+  await server.ended(execution);
+  const told = await server.start(machine, { items: [], seconds: 0, AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: execution }, "told");
+  await server.ended(told);
+  const page = await visit(executionPath(told));
+  await page.locator(".fact", { hasText: "Has started" }).getByRole("link").click();
+  await page.getByRole("link", { name: "TheChild" }).waitFor();
+  await page.locator(".fact", { hasText: "Started by" }).getByRole("link").click();
+  await page.getByRole("link", { name: "TheParent" }).waitFor();
+});
+
+test("an execution is copied as a command, a call and a test", async () => {
+  const machine = await server.createMachine("Copied", flow);
+  const execution = await server.start(machine, { items: [], seconds: 0 });
+  await server.ended(execution);
+  const page = await visit(executionPath(execution));
+  await page.getByRole("button", { name: "Copy as" }).click();
+  const dialog = page.getByRole("dialog", { name: "Copy as" });
+  const shown = async (title: string): Promise<string> => {
+    await dialog.getByRole("button", { name: title, exact: true }).click();
+    return (await dialog.locator("pre").textContent()) ?? "";
+  };
+  expect(await shown("CLI: start")).toMatch(/stepfunctions start-execution/);
+  expect(await shown("CLI: history")).toMatch(/get-execution-history/);
+  expect(await shown("SDK: start")).toMatch(/StartExecutionCommand/);
+  expect(await shown("Test")).toMatch(/expect\(execution.status\).toBe\("SUCCEEDED"\)/);
+});

@@ -1,0 +1,98 @@
+import { useMemo, useState } from "react";
+import type { Pane } from "../../model/dataFlow";
+import { diffJson, diffSummary } from "../../model/jsonDiff";
+import { variablesJson } from "../../model/variables";
+import type { Around } from "../../model/variables";
+import { Icon } from "../../ui/Icon";
+import { Json } from "../../ui/Json";
+import { JsonDiff } from "../../ui/JsonDiff";
+
+const SOURCES = { recorded: "", derived: "follows from the definition", absent: "not yet", unrecorded: "not in the history" } as const;
+
+/** A state's data on its way from input to output, each step beside what it made of the one before. */
+export function DataFlow({ panes, isOver }: { panes: readonly Pane[]; isOver: boolean }) {
+  return (
+    <div className="flow">
+      {panes.map((pane, index) => (
+        <Step key={pane.name} pane={pane} others={othersOf(panes, index)} isOver={isOver} />
+      ))}
+    </div>
+  );
+}
+
+/** What a step is compared with: its neighbour; the output, which the input is often part of, with that first. */
+function othersOf(panes: readonly Pane[], index: number): Pane[] {
+  const known = panes.slice(0, index).filter((pane) => pane.json !== null);
+  const [input, neighbour] = [known[0], known.at(-1)];
+  if (neighbour === undefined) return [];
+  return panes[index]?.name === "output" && input !== undefined && input !== neighbour ? [input, neighbour] : [neighbour];
+}
+
+/** Steps of which the changes are shown first: a result has nothing of what was sent, and ends are read whole. */
+const CHANGES_FIRST: readonly Pane["name"][] = ["afterInputPath", "arguments", "afterResultSelector"];
+
+function Step({ pane, others, isOver }: { pane: Pane; others: readonly Pane[]; isOver: boolean }) {
+  const first = others[0]?.json ?? null;
+  const summary = useMemo(() => {
+    const diff = pane.json === null || first === null ? null : diffJson(first, pane.json, 1);
+    return diff === null ? null : diffSummary(diff);
+  }, [pane.json, first]);
+  const isSame = summary === "unchanged";
+  const [isOpen, setOpen] = useState(pane.json !== null && (pane.name === "input" || (pane.name === "output" && !isSame)));
+  const [shown, setShown] = useState<Pane["name"] | "value">((CHANGES_FIRST.includes(pane.name) ? others[0]?.name : undefined) ?? "value");
+  const other = others.find((one) => one.name === shown);
+  const source = pane.source === "absent" && isOver ? "unrecorded" : pane.source;
+  const isCompared = pane.json !== null && others.length > 0 && !(isSame && others.length === 1);
+  return (
+    <details className="pane" open={isOpen} onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
+      <summary>
+        <span>{pane.title}</span> <span className="quiet">{SOURCES[source]}</span>
+        {summary !== null && <span className={isSame ? "pane-changes quiet" : "pane-changes"}>{summary}</span>}
+      </summary>
+      {isOpen && (
+        <>
+          {pane.field !== null && <code className="pane-field">{pane.field}</code>}
+          {isCompared && (
+            <div className="choice pane-choice" role="group" aria-label={`How ${pane.title} is shown`}>
+              <button type="button" aria-pressed={other === undefined} onClick={() => setShown("value")}>
+                Value
+              </button>
+              {others.map((one) => (
+                <button key={one.name} type="button" aria-pressed={one === other} onClick={() => setShown(one.name)}>
+                  Changes to {one.title}
+                </button>
+              ))}
+            </div>
+          )}
+          {pane.json !== null &&
+            (isCompared && other !== undefined && other.json !== null ? (
+              <JsonDiff before={other.json} after={pane.json} label={`${pane.title}, what changed`} />
+            ) : (
+              <Json text={pane.json} label={pane.title} />
+            ))}
+        </>
+      )}
+    </details>
+  );
+}
+
+/** Variables before and after a state; nothing where there are none. */
+export function VariablesAround({ around, isOver }: { around: Around; isOver: boolean }) {
+  const [before, after] = useMemo(() => [variablesJson(around.before), variablesJson(around.after)], [around]);
+  if (around.before.size === 0 && around.after.size === 0) return null;
+  return (
+    <section>
+      <h3>
+        <Icon name="list" size={13} /> Variables
+      </h3>
+      {around.before === around.after ? (
+        <>
+          <p className="quiet">{isOver ? "It assigned none; these are what it saw." : "As the state sees them."}</p>
+          <Json text={after} label="Variables" />
+        </>
+      ) : (
+        <JsonDiff before={before} after={after} label="Variables before and after" />
+      )}
+    </section>
+  );
+}
