@@ -44,6 +44,8 @@ export default function GraphEditor(props: GraphEditorProps) {
 }
 
 const FIT = { padding: 0.08, maxZoom: 1.1 };
+/** Frames that a new state may take to be drawn. */
+const FRAMES_MAX = 120;
 const NODE_TYPES = { state: EditedState };
 const ARROWS: Readonly<Record<string, Direction>> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
@@ -67,8 +69,18 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
   const known = (name: string | null): name is string => name !== null && areas.has(name);
   const chosenAll = [...new Set([...(known(chosen) ? [chosen] : []), ...more.filter(known)])];
 
+  // A state that an edit has made is drawn some frames later; until then keys are its own already.
+  const awaited = useRef<string | null>(null);
   const focus = useCallback((name: string) => {
-    requestAnimationFrame(() => host.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(name)}"]`)?.focus({ preventScroll: true }));
+    awaited.current = name;
+    const attempt = (left: number): void => {
+      if (awaited.current !== name) return;
+      const node = nodeIn(host.current, name);
+      if (node === null && left > 0) return void requestAnimationFrame(() => attempt(left - 1));
+      node?.focus({ preventScroll: true });
+      awaited.current = null;
+    };
+    requestAnimationFrame(() => attempt(FRAMES_MAX));
   }, []);
   const make = (outcome: Change | Refused): void => {
     setDrop(null);
@@ -89,7 +101,7 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
     return { kind: type === "Succeed" || type === "Fail" ? "before" : "after", name };
   };
   const centreOf = (name: string | null): { x: number; y: number } => {
-    const box = (name === null ? null : host.current?.querySelector(`.react-flow__node[data-id="${CSS.escape(name)}"]`))?.getBoundingClientRect() ?? host.current?.getBoundingClientRect();
+    const box = (name === null ? null : nodeIn(host.current, name))?.getBoundingClientRect() ?? host.current?.getBoundingClientRect();
     return box === undefined ? { x: 80, y: 120 } : { x: box.left + Math.min(box.width / 2, 120), y: box.top + Math.min(box.height / 2, 80) };
   };
 
@@ -176,7 +188,7 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
 
   const onKeyDown = (event: React.KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || isTyping(event.target)) return;
-    const focused = (event.target as HTMLElement).closest<HTMLElement>(".react-flow__node")?.dataset["id"] ?? null;
+    const focused = awaited.current ?? (event.target as HTMLElement).closest<HTMLElement>(".react-flow__node")?.dataset["id"] ?? null;
     const name = known(focused) ? focused : known(chosen) ? chosen : null;
     const arrow = ARROWS[event.key];
     if (arrow !== undefined) {
@@ -395,6 +407,10 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
       )}
     </div>
   );
+}
+
+function nodeIn(host: HTMLElement | null, name: string): HTMLElement | null {
+  return host?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(name)}"]`) ?? null;
 }
 
 /** Where a pointer is; a menu key has none. */
