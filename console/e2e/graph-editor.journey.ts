@@ -1,0 +1,249 @@
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { editorPath, withQuery } from "../src/model/arn";
+import { expectAccessible, launch, open, settled } from "./browser";
+import type { Opened } from "./browser";
+import { charge, CHARGE_SOURCE, flow } from "./machines";
+import { Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+let opened: Opened | undefined;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+async function visit(path: string, options = {}): Promise<Page> {
+  opened = await open(browser, server.url, path, { viewport: { width: 1440, height: 900 }, ...options });
+  return opened.page;
+}
+afterEach(async () => {
+  const faults = opened?.faults ?? [];
+  await opened?.close();
+  opened = undefined;
+  expect(faults).toEqual([]);
+});
+
+const state = (page: Page, name: string): Locator => page.locator(`.react-flow__node[data-id="${name}"]`);
+const said = (page: Page): Locator => page.locator(".graph-said");
+const fromPalette = (page: Page, title: string): Locator => page.getByRole("group", { name: "States to add" }).getByRole("button", { name: title, exact: true });
+
+/** The definition that a state machine has now. */
+async function definitionOf(machine: string): Promise<Record<string, any>> {
+  const { definition } = await server.states("DescribeStateMachine", { stateMachineArn: machine });
+  return JSON.parse(definition) as Record<string, any>;
+}
+
+async function save(page: Page): Promise<void> {
+  await page.keyboard.press("Control+s");
+  const dialog = page.getByRole("dialog", { name: "Save a new revision" });
+  await dialog.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText("Saved as a new revision").waitFor();
+}
+
+test("a machine is built by dragging alone, and run", async () => {
+  const page = await visit("/machines/new?show=graph");
+  await settled(page);
+  await state(page, "First").waitFor();
+  // Onto a state: behind it. Onto its upper edge: before it. Onto an edge: between.
+  await fromPalette(page, "Wait").dragTo(state(page, "First"), { targetPosition: { x: 60, y: 40 } });
+  await state(page, "Wait").waitFor();
+  await fromPalette(page, "Succeed").dragTo(state(page, "Wait"), { targetPosition: { x: 60, y: 40 } });
+  await state(page, "Succeed").waitFor();
+  await fromPalette(page, "Parallel").dragTo(state(page, "Succeed"), { targetPosition: { x: 60, y: 4 } });
+  await state(page, "Parallel").waitFor();
+  // Inside of a branch.
+  await fromPalette(page, "Fail").dragTo(state(page, "Pass"), { targetPosition: { x: 30, y: 30 } });
+  await state(page, "Fail").waitFor();
+  await said(page).getByText("Undo").click();
+  await state(page, "Fail").waitFor({ state: "detached" });
+  // A state that is dragged goes before another: the way closes behind it.
+  await drag(page, state(page, "Wait"), state(page, "First"), 0.1);
+  await page.locator(".state", { hasText: "Wait" }).getByText("· start").waitFor();
+  await page.getByText("Valid").first().waitFor();
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Create the state machine" });
+  await dialog.getByLabel("Name").fill("Dragged");
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await page.waitForURL(/stateMachine:Dragged\/edit/);
+  const { stateMachines } = await server.states("ListStateMachines", {});
+  const machine = stateMachines.find((one) => one.name === "Dragged")?.stateMachineArn ?? "";
+  const { StartAt, States } = await definitionOf(machine);
+  expect([StartAt, States.Wait.Next, States.First.Next, States.Parallel.Next, States.Parallel.Branches.length]).toEqual(["Wait", "First", "Parallel", "Succeed", 2]);
+  await page.getByRole("button", { name: "Start execution" }).click();
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("status", { name: "Status" }).getByText(/Running|Succeeded/).waitFor();
+});
+
+/** Drags a state by the pointer, as somebody's hand would. */
+async function drag(page: Page, what: Locator, onto: Locator, height: number): Promise<void> {
+  const [from, to] = [await what.boundingBox(), await onto.boundingBox()];
+  if (from === null || to === null) throw new Error("nothing to drag");
+  await page.mouse.move(from.x + 30, from.y + from.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 30, from.y + from.height / 2 - 20, { steps: 3 });
+  await page.mouse.move(to.x + to.width / 2, to.y + to.height * height, { steps: 6 });
+  await page.locator(".graph-drop").waitFor();
+  await page.mouse.up();
+}
+
+test("connections are drawn from handle to handle, and taken away", async () => {
+  const machine = await server.createMachine("Connected", {
+    StartAt: "A",
+    States: { A: { Type: "Pass", Next: "B" }, B: { Type: "Pass", Next: "C" }, C: { Type: "Pass", End: true } },
+  });
+  const page = await visit(withQuery(editorPath(machine), { show: "graph" }));
+  await state(page, "A").click();
+  const [from, to] = [await state(page, "A").locator(".react-flow__handle.source").boundingBox(), await state(page, "C").locator(".react-flow__handle.target").boundingBox()];
+  if (from === null || to === null) throw new Error("no handles");
+  await page.mouse.move(from.x + 5, from.y + 5);
+  await page.mouse.down();
+  await page.mouse.move(to.x - 40, to.y - 10, { steps: 5 });
+  await page.mouse.move(to.x + 5, to.y + 5, { steps: 5 });
+  await page.mouse.up();
+  await said(page).getByText("Nothing leads to “B”.").waitFor();
+  const middle = await middleOf(page, "B>next0>C");
+  await page.mouse.click(middle.x, middle.y);
+  await page.locator(".react-flow__edge.is-chosen").waitFor();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await said(page).getByText("“B” is the end now.").waitFor();
+  expect(await page.locator(".react-flow__edge").count()).toBe(1);
+});
+
+/** Where an edge is half way. */
+async function middleOf(page: Page, id: string): Promise<{ x: number; y: number }> {
+  return page.locator(`.react-flow__edge[data-id="${id}"] path.react-flow__edge-path`).evaluate((path) => {
+    const line = path as SVGPathElement;
+    const { x, y } = line.getPointAtLength(line.getTotalLength() / 2);
+    const matrix = line.getScreenCTM();
+    return matrix === null ? { x, y } : { x: x * matrix.a + matrix.e, y: y * matrix.d + matrix.f };
+  });
+}
+
+test("a machine is built by keys alone, and what they did is undone and redone", async () => {
+  const machine = await server.createMachine("Typed", { StartAt: "First", States: { First: { Type: "Pass", End: true } } });
+  const page = await visit(withQuery(editorPath(machine), { show: "graph" }));
+  await state(page, "First").waitFor();
+  await page.keyboard.press("Tab");
+  for (let presses = 0; presses < 60 && !(await page.evaluate(() => document.activeElement?.closest(".react-flow__node") !== null)); presses += 1) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.locator(".state.is-chosen", { hasText: "First" }).waitFor();
+  // A Choice after it; menus are searched by letters.
+  await page.keyboard.press("a");
+  await page.getByRole("menu", { name: "Add a state" }).waitFor();
+  await page.keyboard.type("Choice");
+  await page.keyboard.press("Enter");
+  await page.locator(".state.is-chosen", { hasText: "Choice" }).waitFor();
+  await said(page).getByText(/cannot be the last state/).waitFor();
+  // Down along the way, and a Fail before the end; the Choice leads there too.
+  await page.keyboard.press("ArrowUp");
+  await page.locator(".state.is-chosen", { hasText: "First" }).waitFor();
+  await page.keyboard.press("d");
+  await page.locator(".state.is-chosen", { hasText: "First (1)" }).waitFor();
+  await page.keyboard.press("Alt+ArrowUp");
+  await page.locator(".state.is-chosen", { hasText: "First (1)" }).getByText("· start").waitFor();
+  await page.keyboard.press("F2");
+  await page.getByRole("dialog", { name: "Rename First (1)" }).waitFor();
+  await page.keyboard.type("Before");
+  await page.keyboard.press("Enter");
+  await page.locator(".state.is-chosen", { hasText: "Before" }).waitFor();
+  await page.keyboard.press("c");
+  await page.getByRole("menu", { name: "Where Before leads" }).waitFor();
+  await page.keyboard.type("choi");
+  await page.keyboard.press("Enter");
+  await said(page).getByText("Nothing leads to “First”.").waitFor();
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(4);
+  await page.keyboard.press("ArrowDown");
+  await page.locator(".state.is-chosen .state-name", { hasText: /^First$/ }).waitFor();
+  await page.keyboard.press("Delete");
+  await state(page, "First").waitFor({ state: "detached" });
+  await page.keyboard.press("Control+z");
+  await state(page, "First").waitFor();
+  await page.keyboard.press("Control+Shift+z");
+  await state(page, "First").waitFor({ state: "detached" });
+  await save(page);
+  expect(await definitionOf(machine)).toEqual({
+    StartAt: "Before",
+    States: {
+      Before: { Type: "Pass", Next: "Choice" },
+      Choice: { Type: "Choice", Choices: [{ Variable: "$.value", IsPresent: true, Next: "Success" }], Default: "Success" },
+      Success: { Type: "Succeed" },
+    },
+  });
+});
+
+test("a state is edited by its form, tested with a mock and with an error, saved and run", async () => {
+  const machine = await server.createMachine("Formed", charge(await server.createFunction("ChargeCard", CHARGE_SOURCE)));
+  const earlier = await server.start(machine, { customer: "Ada", amount: 7 }, "earlier");
+  await server.ended(earlier);
+  const page = await visit(withQuery(editorPath(machine), { state: "Charge" }));
+  const form = page.getByRole("complementary", { name: "State Charge" });
+  // What is wrong is told at its field.
+  await form.getByLabel("ResultPath").first().fill("charge");
+  await form.locator(".field.is-wrong", { hasText: "ResultPath" }).first().waitFor();
+  await form.getByLabel("ResultPath").first().fill("$.charged");
+  await form.locator(".field.is-wrong").first().waitFor({ state: "detached" });
+  await form.getByLabel("TimeoutSeconds").fill("30");
+  await form.getByRole("button", { name: "Add a catcher" }).click();
+  await form.getByRole("button", { name: "Remove catcher 2" }).waitFor();
+  // The same at the truth: the text.
+  await page.locator(".code .cm-line", { hasText: '"TimeoutSeconds": 30' }).waitFor();
+
+  await form.getByRole("button", { name: "Test state" }).click();
+  await form.getByText("Take the input of an execution").click();
+  await form.getByRole("button", { name: /"customer":"Ada"/ }).click();
+  expect(await form.getByLabel("Input", { exact: true }).inputValue()).toContain('"amount": 7');
+  await form.getByRole("button", { name: "A result" }).click();
+  await form.getByLabel("Mocked result").fill('{"receipt": 41}');
+  await form.locator("button[type=submit]").click();
+  const result = form.getByRole("region", { name: "Result of the test" });
+  await result.getByText("Succeeded").waitFor();
+  await result.getByRole("button", { name: "Ship" }).waitFor();
+  await result.locator(".pane[open]").getByText("receipt").first().waitFor();
+  await form.getByRole("button", { name: "An error" }).click();
+  await form.getByLabel("Error", { exact: true }).fill("OutOfStock");
+  await form.getByLabel("Cause").fill("none left");
+  await form.locator("button[type=submit]").click();
+  await result.getByText("Caught error").waitFor();
+  await result.getByRole("button", { name: "Apologise" }).waitFor();
+  // Without a mock the function runs.
+  await form.getByRole("button", { name: "None", exact: true }).click();
+  await form.locator("button[type=submit]").click();
+  await result.getByText("Succeeded").waitFor();
+  await expectAccessible(page);
+  await save(page);
+  expect((await definitionOf(machine)).States.Charge).toMatchObject({ ResultPath: "$.charged", TimeoutSeconds: 30, Catch: [{ Next: "Apologise" }, { ErrorEquals: ["States.ALL"] }] });
+  const run = await server.start(machine, { customer: "Ada", amount: 8 });
+  expect((await server.ended(run)).output).toContain('"charged"');
+});
+
+test("rules of a Choice are built, and an expression is tried on the input of an execution", async () => {
+  const machine = await server.createMachine("Ruled", flow);
+  await server.ended(await server.start(machine, { items: [3, 4], seconds: 0 }, "earlier"));
+  const page = await visit(withQuery(editorPath(machine), { state: "Has items?" }));
+  const form = page.getByRole("complementary", { name: "State Has items?" });
+  await form.getByRole("button", { name: "Add a comparison" }).click();
+  await form.getByLabel("Variable").nth(1).fill("$.seconds");
+  await form.getByLabel("Operator").nth(1).selectOption("NumericLessThan");
+  await form.getByLabel("Value").nth(1).fill("9");
+  await page.locator(".code .cm-line", { hasText: '"NumericLessThan": 9' }).waitFor();
+  await form.getByRole("button", { name: "Expression", exact: true }).click();
+  await form.getByText("Take the input of an execution").click();
+  await form.getByRole("button", { name: /"items":\[3,4\]/ }).click();
+  const given = form.getByRole("status", { name: "What the expression gives" });
+  await form.getByLabel("JSONPath expression").fill("States.ArrayLength($.items)");
+  await given.getByLabel("the value", { exact: true }).getByText("2").waitFor();
+  await form.getByLabel("JSONPath expression").fill("$.items[7].price");
+  await given.getByText(/could not be found/i).waitFor();
+  await form.getByLabel("JSONPath expression").fill("States.Nonsense(");
+  await given.getByRole("alert").waitFor();
+  await form.getByText("Variables and context").click();
+  await form.getByLabel("Context").fill('{"Execution": {"Name": "mine"}}');
+  await form.getByLabel("JSONPath expression").fill("$$.Execution.Name");
+  await given.getByLabel("the value", { exact: true }).getByText("mine").waitFor();
+});
