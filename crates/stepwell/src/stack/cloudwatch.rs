@@ -1,11 +1,13 @@
 //! CloudWatch: alarms, composite alarms and dashboards.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use super::{
-    STACK_NAME_TAG, State, Wanted, iam::object, kinds::found, lambda::if_built, tag_changes,
+    STACK_NAME_TAG, State, Wanted,
+    iam::object,
+    kinds::found,
+    lambda::if_built,
+    tags::{set_tags, tag_list, tags},
 };
 use crate::client::{Client, Error, PAGES_MAX};
 
@@ -142,7 +144,10 @@ pub fn read_alarm(
         Some(((*member).to_owned(), value.clone()))
     });
     let mut document: Map<String, Value> = said.collect();
-    document.insert("Tags".to_owned(), Value::Object(tags(client, arn)?));
+    document.insert(
+        "Tags".to_owned(),
+        Value::Object(tags(&service(client), arn)?),
+    );
     Ok(Some(State {
         document,
         attributes: [
@@ -172,7 +177,7 @@ pub fn bring_alarm(
     };
     client.cloudwatch(operation, &input)?;
     match from {
-        Some(from) => set_tags(client, from, wanted),
+        Some(from) => set_tags(&service(client), from, wanted),
         None => Ok(()),
     }
 }
@@ -200,7 +205,7 @@ pub fn tagged(client: &Client, stack: &str) -> Result<Vec<(String, Value, AlarmK
             };
             for alarm in page[member].as_array().into_iter().flatten() {
                 let arn = alarm["AlarmArn"].as_str().unwrap_or_default();
-                let tags = Value::Object(tags(client, arn)?);
+                let tags = Value::Object(tags(&service(client), arn)?);
                 if tags[STACK_NAME_TAG] == stack {
                     let name = alarm["AlarmName"].as_str().unwrap_or_default();
                     belonging.push((name.to_owned(), tags, kind));
@@ -215,32 +220,8 @@ pub fn tagged(client: &Client, stack: &str) -> Result<Vec<(String, Value, AlarmK
     Ok(belonging)
 }
 
-fn tags(client: &Client, arn: &str) -> Result<Map<String, Value>, Error> {
-    let answer = client.cloudwatch("ListTagsForResource", &json!({ "ResourceARN": arn }))?;
-    let tags = answer["Tags"].as_array().into_iter().flatten();
-    Ok(tags
-        .filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].clone())))
-        .collect())
-}
-
-fn tag_list(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
-}
-
-fn set_tags(client: &Client, from: &State, wanted: &Wanted) -> Result<(), Error> {
-    let arn = from.attributes.get("Arn").cloned().unwrap_or_default();
-    let (set, removed) = tag_changes(&from.document, &wanted.tags());
-    if !set.is_empty() {
-        let input = json!({ "ResourceARN": arn, "Tags": tag_list(&set) });
-        client.cloudwatch("TagResource", &input)?;
-    }
-    if !removed.is_empty() {
-        let input = json!({ "ResourceARN": arn, "TagKeys": removed });
-        client.cloudwatch("UntagResource", &input)?;
-    }
-    Ok(())
+fn service(client: &Client) -> impl Fn(&str, &Value) -> Result<Value, Error> {
+    |operation, input| client.cloudwatch(operation, input)
 }
 
 /// A dashboard's document: its body is JSON, however it is written.

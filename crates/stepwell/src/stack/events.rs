@@ -1,51 +1,22 @@
 //! EventBridge: buses and rules with their targets. EventBridge Scheduler: groups and schedules.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use super::{
-    STACK_NAME_TAG, State, Wanted, iam::object, kinds::found, lambda::if_built, tag_changes,
+    STACK_NAME_TAG, State, Wanted,
+    iam::object,
+    kinds::found,
+    lambda::if_built,
+    tag_changes,
+    tags::{set_tags, tag_list, tags},
 };
 use crate::client::{Client, Error, PAGES_MAX, escaped};
 
 /// AWS: targets that `PutTargets` takes in one call, and that a rule has.
 const TARGETS_MAX: usize = 10;
 
-fn tags(client: &Client, arn: &str) -> Result<Map<String, Value>, Error> {
-    let answer = client.events("ListTagsForResource", &json!({ "ResourceARN": arn }))?;
-    let tags = answer["Tags"].as_array().into_iter().flatten();
-    Ok(tags
-        .filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].clone())))
-        .collect())
-}
-
-fn tag_list(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
-}
-
-fn set_tags(client: &Client, from: &State, wanted: &Wanted) -> Result<(), Error> {
-    let arn = from
-        .attributes
-        .get("Arn")
-        .map(String::as_str)
-        .unwrap_or_default();
-    let (set, removed) = tag_changes(&from.document, &wanted.tags());
-    if !set.is_empty() {
-        client.events(
-            "TagResource",
-            &json!({ "ResourceARN": arn, "Tags": tag_list(&set) }),
-        )?;
-    }
-    if !removed.is_empty() {
-        client.events(
-            "UntagResource",
-            &json!({ "ResourceARN": arn, "TagKeys": removed }),
-        )?;
-    }
-    Ok(())
+fn service(client: &Client) -> impl Fn(&str, &Value) -> Result<Value, Error> {
+    |operation, input| client.events(operation, input)
 }
 
 pub fn read_bus(client: &Client, wanted: &Wanted) -> Result<Option<State>, Error> {
@@ -54,8 +25,7 @@ pub fn read_bus(client: &Client, wanted: &Wanted) -> Result<Option<State>, Error
         return Ok(None);
     };
     let arn = bus["Arn"].as_str().unwrap_or_default();
-    let document =
-        json!({ "Name": name, "Description": bus["Description"], "Tags": tags(client, arn)? });
+    let document = json!({ "Name": name, "Description": bus["Description"], "Tags": tags(&service(client), arn)? });
     Ok(Some(State {
         document: object(document),
         attributes: [("Arn".to_owned(), arn.to_owned())].into(),
@@ -75,7 +45,7 @@ pub fn bring_bus(client: &Client, from: Option<&State>, wanted: &Wanted) -> Resu
             if from.document.get("Description") != wanted.document.get("Description") {
                 client.events("UpdateEventBus", &wanted.picked(&["Name", "Description"]))?;
             }
-            set_tags(client, from, wanted)
+            set_tags(&service(client), from, wanted)
         }
     }
 }
@@ -134,7 +104,7 @@ pub fn read_rule(client: &Client, wanted: &Wanted) -> Result<Option<State>, Erro
         "State": rule["State"],
         "RoleArn": rule["RoleArn"],
         "Targets": targets,
-        "Tags": tags(client, &arn)?,
+        "Tags": tags(&service(client), &arn)?,
     });
     Ok(Some(State {
         document: object(document),
@@ -170,7 +140,7 @@ pub fn bring_rule(client: &Client, from: Option<&State>, wanted: &Wanted) -> Res
     }
     client.events("PutRule", &input)?;
     if let Some(from) = from {
-        set_tags(client, from, wanted)?;
+        set_tags(&service(client), from, wanted)?;
     }
     let of = |document: &Map<String, Value>| {
         object(document.get("Targets").cloned().unwrap_or_default())
@@ -257,7 +227,10 @@ pub fn tagged(client: &Client, stack: &str) -> Result<Vec<(String, Value, bool)>
     for bus in buses {
         let name = bus["Name"].as_str().unwrap_or_default();
         if name != "default" {
-            let tags = Value::Object(tags(client, bus["Arn"].as_str().unwrap_or_default())?);
+            let tags = Value::Object(tags(
+                &service(client),
+                bus["Arn"].as_str().unwrap_or_default(),
+            )?);
             if tags[STACK_NAME_TAG] == stack {
                 belonging.push((name.to_owned(), tags, true));
             }
@@ -268,7 +241,10 @@ pub fn tagged(client: &Client, stack: &str) -> Result<Vec<(String, Value, bool)>
             json!({ "EventBusName": name }),
             "Rules",
         )? {
-            let tags = Value::Object(tags(client, rule["Arn"].as_str().unwrap_or_default())?);
+            let tags = Value::Object(tags(
+                &service(client),
+                rule["Arn"].as_str().unwrap_or_default(),
+            )?);
             if tags[STACK_NAME_TAG] == stack {
                 let rule = rule["Name"].as_str().unwrap_or_default();
                 belonging.push((format!("{name} {rule}"), tags, false));

@@ -17,6 +17,7 @@ mod planning;
 mod rollout;
 mod states;
 mod steps;
+mod tags;
 mod webhooks;
 mod xml;
 mod xray;

@@ -1,10 +1,8 @@
 //! X-Ray: groups and sampling rules.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::{State, Wanted, iam::object};
+use super::{State, Wanted, iam::object, tags::tag_list};
 use crate::client::{Client, Error, PAGES_MAX};
 
 /// Members of a sampling rule that UpdateSamplingRule changes; the others make another rule.
@@ -40,12 +38,6 @@ fn listed(client: &Client, operation: &str, path: &str, list: &str) -> Result<Ve
         }
     }
     Ok(items)
-}
-
-fn tag_list(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
 }
 
 pub fn read_group(client: &Client, wanted: &Wanted) -> Result<Option<State>, Error> {
