@@ -1,7 +1,11 @@
 //! Patterns of JSON: `{ $.a.b = "x*" && ($.n > 3 || $.c IS TRUE) || $.d NOT EXISTS }`.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Found;
 
 use super::value::{Operator, Regexes, Value};
@@ -19,6 +23,8 @@ const SELECTED_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Json {
     condition: Condition,
+    /// Members of a message that the condition looks at; `None` if it looks at more than members.
+    members: Option<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -58,15 +64,25 @@ impl Json {
         if !parser.rest.is_empty() {
             return Err(invalid());
         }
-        Ok(Json { condition })
+        let members = condition.members();
+        Ok(Json { condition, members })
     }
 
     pub(super) fn matches(&self, message: &str) -> bool {
-        object(message).is_some_and(|message| self.condition.holds(&message))
+        self.read(message)
+            .is_some_and(|message| self.condition.holds(&message))
+    }
+
+    /// The message, or what the condition looks at of it: a message has many members, a condition names few.
+    fn read(&self, message: &str) -> Option<Found> {
+        match &self.members {
+            Some(members) if message.trim_start().starts_with('{') => some(message, members),
+            _ => object(message),
+        }
     }
 
     pub(super) fn extract(&self, message: &str) -> Option<BTreeMap<String, String>> {
-        let message = object(message)?;
+        let message = self.read(message)?;
         if !self.condition.holds(&message) {
             return None;
         }
@@ -105,6 +121,48 @@ fn object(message: &str) -> Option<Found> {
     let begins = message.trim_start().starts_with(['{', '[']);
     begins.then(|| serde_json::from_str(message).ok())?
 }
+
+/// These members of an object of JSON; the others are read over.
+fn some(message: &str, members: &BTreeSet<String>) -> Option<Found> {
+    let mut reader = serde_json::Deserializer::from_str(message);
+    let some = Members(members).deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(some)
+}
+
+/// Reads an object, and of it these members.
+struct Members<'w>(&'w BTreeSet<String>);
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Found;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Found, A::Error> {
+        let mut members = serde_json::Map::new();
+        while let Some(Name(name)) = access.next_key::<Name<'de>>()? {
+            match self.0.contains(&*name) {
+                true => drop(members.insert(name.into_owned(), access.next_value()?)),
+                false => drop(access.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Found::Object(members))
+    }
+}
+
+/// A member's name, copied only where something in it is escaped.
+#[derive(Deserialize)]
+struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
 
 fn text_of(found: &Found) -> String {
     match found {
@@ -148,6 +206,18 @@ impl Condition {
         }
     }
 
+    /// The members of a message that it looks at, if it looks at nothing else of it.
+    fn members(&self) -> Option<BTreeSet<String>> {
+        let mut members = Some(BTreeSet::new());
+        self.selectors(
+            &mut |selector| match (selector.steps.first(), &mut members) {
+                (Some(Step::Member(name)), Some(members)) => drop(members.insert(name.clone())),
+                _ => members = None,
+            },
+        );
+        members
+    }
+
     /// A text that is in every message that it accepts. Letters and digits may be escaped in JSON and hardly ever
     /// are; a member's name is taken all the same, as all values that are compared are in a member.
     fn needle(&self) -> Option<String> {
@@ -169,8 +239,27 @@ impl Condition {
 impl Selector {
     /// The values that it leads to: at most one, unless it has `[*]`.
     fn found<'m>(&self, message: &'m Found) -> Vec<&'m Found> {
+        let mut message = message;
+        let mut steps = self.steps.iter();
+        // One value leads to one, up to the first `[*]`.
+        while let Some(step) = steps
+            .as_slice()
+            .first()
+            .filter(|step| !matches!(step, Step::All))
+        {
+            let inner = match step {
+                Step::Member(name) => message.get(name),
+                Step::Element(at) => message.get(at),
+                Step::All => None,
+            };
+            let Some(inner) = inner else {
+                return Vec::new();
+            };
+            message = inner;
+            steps.next();
+        }
         let mut values = vec![message];
-        for step in &self.steps {
+        for step in steps {
             let mut next = Vec::new();
             for value in values {
                 match step {

@@ -116,6 +116,13 @@ fn json_is_compared_by_selectors() {
         check(pattern, EVENT, expected);
     }
     check(r#"{ $.a = "x" }"#, "not JSON", false);
+    // What a pattern does not name must be JSON all the same, and a name may be escaped.
+    check(r#"{ $.a = "x" }"#, r#"{"b":[1,{"c":}],"a":"x"}"#, false);
+    check(r#"{ $.a = "x" }"#, r#"{"a":"x"} and more"#, false);
+    check(r#"{ $.a = "x" }"#, r#"{"b":{"a":"y"},"\u0061":"x"}"#, true);
+    check(r#"{ $.a = "x" }"#, r#"{"a":"y","a":"x"}"#, true);
+    check(r#"{ $.a NOT EXISTS }"#, r#"[{"a":"x"}]"#, true);
+    check(r#"{ $[0].a = "x" }"#, r#"[{"a":"x"}]"#, true);
     check(r#"{ $.a = "x" }"#, r#"{"a":"x""#, false);
     for pattern in [
         "{ }",
