@@ -144,9 +144,9 @@ pub enum Workload {
     Costs,
     /// Functions: runs of tasks, warm calls, cold starts, deployed functions, edits
     Functions,
-    /// What is seen of everything, and what seeing it costs the engine: the same load with telemetry and without
+    /// Metrics (--count: series), logs, traces, and what seeing costs the engine: the same load with telemetry and without
     Telemetry,
-    /// Logs: lines of functions and of PutLogEvents, FilterLogEvents over a gigabyte (--count: calls of 1,000 lines)
+    /// The part of `telemetry` about logs: lines of functions and of PutLogEvents (--count: calls of 1,000 lines), FilterLogEvents
     Logs,
     /// Every workload, one after the other
     All,
@@ -155,7 +155,7 @@ pub enum Workload {
 impl Workload {
     /// The workloads that one stands for.
     pub fn all(&self) -> &[Workload] {
-        const ALL: [Workload; 13] = [
+        const ALL: [Workload; 12] = [
             Workload::Transitions,
             Workload::Start,
             Workload::Latency,
@@ -168,7 +168,6 @@ impl Workload {
             Workload::Costs,
             Workload::Functions,
             Workload::Telemetry,
-            Workload::Logs,
         ];
         if *self == Workload::All {
             &ALL

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use super::server::{Place, Server};
 
 /// Below one directory, with one program as the server.
+#[derive(Clone)]
 pub struct Plan {
     /// The `stepwell` that serves.
     pub program: PathBuf,

@@ -1,13 +1,21 @@
 //! `telemetry`: what is seen of everything, how fast, and what seeing it costs the engine.
 
+mod metrics;
 mod paired;
 
 use super::plan::Plan;
 use super::table::Table;
-use super::traces;
+use super::{logs, traces};
 
 /// Every part, one after the other.
 pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
+    metrics::run(plan, table)?;
+    // The number is one of series.
+    let of_logs = Plan {
+        count: None,
+        ..plan.clone()
+    };
+    logs::run(&of_logs, table)?;
     traces::run(plan, table)?;
     paired::run(plan, table)
 }
