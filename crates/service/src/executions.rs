@@ -207,10 +207,11 @@ impl Shard {
             seed: drawn.draw(),
         };
         let trace_header = self.trace_header(now, machine, start.trace_header, || {
-            let [first, ..] = *drawn.draw().as_chunks::<8>().0 else {
+            let drawn = drawn.draw();
+            let [one, two, three, _] = *drawn.as_chunks::<8>().0 else {
                 unreachable!("32 bytes are four numbers");
             };
-            u64::from_be_bytes(first)
+            [one, two, three].map(u64::from_be_bytes)
         })?;
         let execution = Execution::new(identity, definition, start.input, timeout);
         let row = ExecutionRow {

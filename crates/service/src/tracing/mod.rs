@@ -75,13 +75,13 @@ pub(crate) fn untraced(header: &str) -> String {
 impl Shard {
     /// The trace header of an execution that is opened: the caller's, or one of its own if its state machine is traced.
     ///
-    /// - `draw`: random bits, asked for only if they are needed.
+    /// - `draw`: random bits, asked for at most once and only if they are needed.
     pub(crate) fn trace_header(
         &mut self,
         now: Timestamp,
         machine: &Machine,
         given: Option<String>,
-        mut draw: impl FnMut() -> u64,
+        draw: impl FnOnce() -> [u64; 3],
     ) -> Result<Option<String>, Error> {
         // AWS: who has called decides, if he has decided.
         let is_decided = given.as_deref().is_some_and(|given| {
@@ -102,14 +102,15 @@ impl Shard {
             self.sampling_rules = Some(rules(&self.staging)?);
         }
         let rules = self.sampling_rules.as_deref().unwrap_or_default();
-        let is_sampled = self.sampler.samples(rules, now, &asked, draw());
+        let [draw, high, low] = draw();
+        let is_sampled = self.sampler.samples(rules, now, &asked, draw);
         let given = given.unwrap_or_default();
         let mut header = String::new();
         match parts(&given).find(|part| part.starts_with("Root=")) {
             Some(root) => header.push_str(root),
             None => {
                 let seconds = u32::try_from(now.as_millis() / 1_000).unwrap_or_default();
-                let (high, low) = (draw() & 0xffff_ffff, draw());
+                let high = high & 0xffff_ffff;
                 header.push_str(&format!("Root=1-{seconds:08x}-{high:08x}{low:016x}"));
             }
         }

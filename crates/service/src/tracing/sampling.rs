@@ -111,6 +111,9 @@ fn fits(rule: &SamplingRuleRow, asked: &Asked<'_>) -> bool {
 ///
 /// At most as many steps as the lengths multiplied, both of which the model bounds.
 fn is_like(pattern: &str, text: &str) -> bool {
+    if pattern == "*" {
+        return true;
+    }
     let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
     let text: Vec<char> = text.to_lowercase().chars().collect();
     let (mut p, mut t) = (0, 0);
