@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use stepwell_api::logs;
 use stepwell_functions::LogLine;
-use stepwell_telemetry::LogsReader;
+use stepwell_service::{Details, ExecutionFacts, StateKind, event_type};
+use stepwell_telemetry::{Level, LogsReader};
 use tokio::sync::oneshot;
 
 use crate::live_tail::LiveTails;
-use crate::observers::{Commit, Observer};
+use crate::observers::{Commit, Interest, Observer};
 
 /// Deliveries that may wait.
 const WAITING_MAX: usize = 100_000;
@@ -253,10 +254,32 @@ impl LogQueue {
 }
 
 impl Observer for LogQueue {
-    fn committed(&self, commit: &Arc<Commit>) {
-        if commit.has_logs {
-            self.deliver(Delivery::Events(Arc::clone(commit)), commit.bytes);
+    fn interest(&self, execution: &ExecutionFacts) -> Interest {
+        let Some(target) = &execution.machine.log else {
+            return Interest::Nothing;
+        };
+        let includes_data = target.logging.include_execution_data == Some(true);
+        match Level::of(&target.logging) {
+            None => Interest::Nothing,
+            Some(Level::All) => Interest::Everything,
+            // A failure may refer to the payload of an earlier event, and no row has that.
+            Some(_) if includes_data && !execution.is_durable() => Interest::Everything,
+            Some(Level::Error) => Interest::Those(|details| is_logged(Level::Error, details)),
+            Some(Level::Fatal) => Interest::Those(|details| is_logged(Level::Fatal, details)),
         }
+    }
+
+    fn committed(&self, commit: &Arc<Commit>) {
+        self.deliver(Delivery::Events(Arc::clone(commit)), commit.bytes);
+    }
+}
+
+fn is_logged(level: Level, details: &Details) -> bool {
+    match details {
+        // Most events are these.
+        Details::StateEntered { kind, .. } if *kind != StateKind::Fail => false,
+        Details::StateExited { .. } => false,
+        details => level.logs(event_type(details)),
     }
 }
 

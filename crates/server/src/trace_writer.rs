@@ -13,9 +13,10 @@ use stepwell_store::Error;
 use stepwell_telemetry::{Added, Rejected, Segment, Traces, TracesReader};
 
 use crate::log_writer::lock;
-use crate::observers::{Commit, InvocationReport, Mailbox, Observer};
+use crate::observers::{Commit, Interest, InvocationReport, Mailbox, Observer};
 use crate::shard::{Handle, now};
 use crate::trace_emission::{Emission, is_emitted, is_segment_of};
+use stepwell_service::ExecutionFacts;
 
 /// Documents, commits and reports that may wait.
 const WAITING_MAX: usize = 100_000;
@@ -127,11 +128,16 @@ impl TraceQueue {
 }
 
 impl Observer for TraceQueue {
-    fn committed(&self, commit: &Arc<Commit>) {
-        if commit.has_traces && commit.live.iter().any(|live| is_emitted(&live.execution)) {
-            self.mailbox
-                .put(Delivery::Commit(Arc::clone(commit)), commit.bytes);
+    fn interest(&self, execution: &ExecutionFacts) -> Interest {
+        match is_emitted(execution) {
+            true => Interest::Everything,
+            false => Interest::Nothing,
         }
+    }
+
+    fn committed(&self, commit: &Arc<Commit>) {
+        self.mailbox
+            .put(Delivery::Commit(Arc::clone(commit)), commit.bytes);
     }
 
     fn invoked(&self, report: &Arc<InvocationReport>) {

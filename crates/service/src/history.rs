@@ -365,7 +365,7 @@ fn credentials(role_arn: Option<&str>) -> Option<states::TaskCredentials> {
 }
 
 /// The wire's name of an event.
-pub(crate) fn type_of(details: &Details) -> &'static str {
+pub fn type_of(details: &Details) -> &'static str {
     match details {
         Details::ExecutionStarted { .. } => "ExecutionStarted",
         Details::ExecutionSucceeded { .. } => "ExecutionSucceeded",

@@ -65,6 +65,7 @@ pub use functions::lambda_date;
 pub use functions::named::Invocable;
 pub use gateway::urls::UrlRequest;
 pub use gateway::{ApiDocument, GatewayAnswer, GatewayRefusal, GatewayRequest, NewStage};
+pub use history::type_of as event_type;
 pub use integration::ServiceCall;
 pub use quotas::Quotas;
 pub use reader::{KnownTexts, Read, Reader, ResourceCounts};
@@ -72,7 +73,7 @@ pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
 pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow, StageRow};
 pub use rows::log_group::{LogFilter, LogFilterAction, LogGroup};
 pub use rows::tracing::SamplingRuleRow;
-pub use shard::Shard;
+pub use shard::{Shard, event_bytes};
 pub use stepwell_engine::{
     Body, Definition, Details, Diagnostic, Event, EventId, Identity, MachineKind, Mode, Payload,
     Severity, StateKind, Ticket, Timestamp,

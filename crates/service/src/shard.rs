@@ -613,7 +613,7 @@ fn unreadable(diagnostics: &[Diagnostic]) -> String {
 }
 
 /// About how much memory an event holds.
-fn event_bytes(event: &Event) -> usize {
+pub fn event_bytes(event: &Event) -> usize {
     let text = match event.details.body() {
         Some(Body::Text(text)) => text.len(),
         Some(Body::Same(_)) | None => 0,

@@ -17,11 +17,11 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVa
 use hyper::{Response, StatusCode};
 use serde_json::json;
 use stepwell_functions::StreamPart;
-use stepwell_service::Details;
+use stepwell_service::{Details, ExecutionFacts};
 use tokio::sync::{mpsc, watch};
 
 use super::text;
-use crate::observers::{Commit, Mailbox, Observer};
+use crate::observers::{Commit, Interest, Mailbox, Observer};
 use crate::shard;
 use crate::streaming::{Parts, ReplyBody};
 
@@ -116,10 +116,15 @@ impl Kept {
 }
 
 impl Observer for Live {
-    fn committed(&self, commit: &Arc<Commit>) {
-        if self.clients.load(Ordering::SeqCst) > 0 {
-            self.commits.put(Arc::clone(commit), commit.bytes);
+    fn interest(&self, execution: &ExecutionFacts) -> Interest {
+        match execution.is_durable() && self.clients.load(Ordering::SeqCst) > 0 {
+            true => Interest::Everything,
+            false => Interest::Nothing,
         }
+    }
+
+    fn committed(&self, commit: &Arc<Commit>) {
+        self.commits.put(Arc::clone(commit), commit.bytes);
     }
 }
 

@@ -394,7 +394,7 @@ impl Writer {
             .events
             .last()
             .is_some_and(|event| event.details.is_terminal());
-        if !execution.is_durable() && !has_ended {
+        if known.bytes() > 0 && !has_ended {
             self.remember(number, known);
         }
         if events.is_empty() {

@@ -72,9 +72,12 @@ impl<T> Mailbox<T> {
             }
             return false;
         }
+        let was_filling = self.is_filling(&waiting);
         waiting.bytes += bytes;
         waiting.items.push_back(item);
-        if waiting.items.len() == 1 || self.is_filling(&waiting) {
+        let is_filling = self.is_filling(&waiting);
+        // Once each: a call of the system costs more than the rest of a put.
+        if waiting.items.len() == 1 || is_filling && !was_filling {
             self.has_changed.notify_one();
         }
         true

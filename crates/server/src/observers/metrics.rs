@@ -10,7 +10,9 @@ use stepwell_telemetry::projection::{
     Work, WorkEnded,
 };
 
-use super::{Commit, Concurrency, Incident, InvocationReport, Mailbox, Observer, Outcome};
+use super::{
+    Commit, Concurrency, Incident, Interest, InvocationReport, Mailbox, Observer, Outcome,
+};
 use crate::metric_writer::MetricQueue;
 use crate::shard::{Handle, now};
 
@@ -68,6 +70,10 @@ impl MetricsObserver {
 }
 
 impl Observer for MetricsObserver {
+    fn interest(&self, _execution: &ExecutionFacts) -> Interest {
+        Interest::Those(|details| change_of(details).is_some())
+    }
+
     fn committed(&self, commit: &Arc<Commit>) {
         self.mailbox
             .put(Item::Commit(Arc::clone(commit)), commit.bytes);

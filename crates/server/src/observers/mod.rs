@@ -10,16 +10,28 @@ mod report;
 
 use std::sync::Arc;
 
-use stepwell_service::{GivenUp, LiveEvents};
+use stepwell_service::{Details, ExecutionFacts, GivenUp, LiveEvents, event_bytes};
 
 pub(crate) use concurrency::Concurrency;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use metrics::{MetricsObserver, MetricsObserverThread, Surroundings};
 pub(crate) use report::{Asynchronous, Incident, InvocationReport, Outcome};
 
+/// Observers of a server.
+const OBSERVERS_MAX: usize = 8;
+
 /// Somebody who is told what happens. Never waits, and never does more than some tens of nanoseconds an event.
 pub(crate) trait Observer: Send + Sync {
-    /// A commit is durable; nobody sees it yet. In the order of the commits.
+    /// What it wants to be told of an execution. Asked on the shard's thread for each transition.
+    ///
+    /// - What nobody wants is freed there at once: on a thread that did not make it, that costs several times as much.
+    fn interest(&self, _execution: &ExecutionFacts) -> Interest {
+        Interest::Nothing
+    }
+
+    /// A commit with something that it wants is durable; nobody sees it yet. In the order of the commits.
+    ///
+    /// - Some of its events may be there because another observer wants them.
     fn committed(&self, _commit: &Arc<Commit>) {}
 
     /// An invocation of a function has ended, or was refused.
@@ -29,7 +41,18 @@ pub(crate) trait Observer: Send + Sync {
     fn happened(&self, _incident: &Incident) {}
 }
 
-/// What one durable commit has made known. Shared by all observers; the last one frees it.
+/// Whether an event is wanted.
+type Wants = fn(&Details) -> bool;
+
+/// Which events of a transition somebody wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Interest {
+    Nothing,
+    Those(Wants),
+    Everything,
+}
+
+/// What of one durable commit somebody wants to know. Shared by all observers; the last one frees it.
 #[derive(Debug)]
 pub(crate) struct Commit {
     /// Never empty; those of one execution are in their order.
@@ -38,10 +61,6 @@ pub(crate) struct Commit {
     pub(crate) bytes: usize,
     /// Standard executions that have not ended after it.
     pub(crate) open_executions: u64,
-    /// Whether the state machine of any of the executions logs.
-    pub(crate) has_logs: bool,
-    /// Whether tracing is on for the state machine of any of the executions, or one came with a trace header.
-    pub(crate) has_traces: bool,
 }
 
 /// All observers of a server. Cheap to clone.
@@ -53,6 +72,7 @@ pub(crate) struct Observers {
 
 impl Observers {
     pub(crate) fn new(all: Vec<Arc<dyn Observer>>) -> Observers {
+        assert!(all.len() <= OBSERVERS_MAX, "{} observers", all.len());
         Observers {
             all: all.into(),
             concurrency: Arc::default(),
@@ -64,29 +84,61 @@ impl Observers {
         &self.concurrency
     }
 
-    /// Tells of the events of a commit.
+    /// Tells of the events of a commit whoever wants some of them.
     ///
     /// - `bytes`: about how much memory they hold.
-    pub(crate) fn committed(&self, live: Vec<LiveEvents>, bytes: usize, open_executions: u64) {
-        if live.is_empty() || self.all.is_empty() {
+    pub(crate) fn committed(&self, mut live: Vec<LiveEvents>, bytes: usize, open_executions: u64) {
+        let (mut told, mut left_out) = (0, 0);
+        live.retain_mut(|live| {
+            left_out += self.leave_out(live, &mut told);
+            !live.events.is_empty()
+        });
+        if live.is_empty() {
             return;
         }
-        let mut commit = Commit {
+        let commit = Arc::new(Commit {
             live,
-            bytes,
+            bytes: bytes.saturating_sub(left_out),
             open_executions,
-            has_logs: false,
-            has_traces: false,
-        };
-        for live in &commit.live {
-            let execution = &live.execution;
-            commit.has_logs |= execution.machine.log.is_some();
-            commit.has_traces |= execution.machine.is_traced || execution.trace_header.is_some();
+        });
+        for (number, observer) in self.all.iter().enumerate() {
+            if told & (1 << number) != 0 {
+                observer.committed(&commit);
+            }
         }
-        let commit = Arc::new(commit);
-        for observer in &*self.all {
-            observer.committed(&commit);
+    }
+
+    /// Frees the events that nobody wants, and gives about how many bytes they held.
+    ///
+    /// - `told`: a bit for each observer; those that want one of the events are added.
+    fn leave_out(&self, live: &mut LiveEvents, told: &mut u32) -> usize {
+        let mut some: [Option<(u32, Wants)>; OBSERVERS_MAX] = [None; OBSERVERS_MAX];
+        let mut keeps_all = false;
+        for (number, (observer, some)) in self.all.iter().zip(&mut some).enumerate() {
+            match observer.interest(&live.execution) {
+                Interest::Nothing => {}
+                Interest::Those(wants) => *some = Some((1 << number, wants)),
+                Interest::Everything => {
+                    *told |= 1 << number;
+                    keeps_all = true;
+                }
+            }
         }
+        let mut bytes = 0;
+        live.events.retain(|event| {
+            let wanted_by = some
+                .iter()
+                .flatten()
+                .filter(|(_, wants)| wants(&event.details))
+                .fold(0, |all, (bit, _)| all | bit);
+            *told |= wanted_by;
+            let stays = keeps_all || wanted_by != 0;
+            if !stays {
+                bytes += event_bytes(event);
+            }
+            stays
+        });
+        bytes
     }
 
     pub(crate) fn invoked(&self, report: InvocationReport) {

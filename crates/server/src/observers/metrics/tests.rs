@@ -11,6 +11,7 @@ use stepwell_service::{
 use stepwell_store::Memory;
 
 use super::*;
+use crate::observers::Observers;
 
 /// Steps of one life.
 const STEPS: usize = 400;
@@ -21,6 +22,8 @@ const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
 struct World {
     shard: Shard,
     settings: Settings,
+    observer: Arc<MetricsObserver>,
+    observers: Observers,
     now_ms: i64,
     drawn: u64,
     projection: Projection,
@@ -41,9 +44,12 @@ impl World {
             retention_ms: stepwell_service::retention::DEFAULT,
         };
         let memory = Box::new(Memory::new());
+        let observer = Arc::new(MetricsObserver::new());
         let mut world = World {
             shard: Shard::open(memory, settings.clone()).expect("an empty store opens"),
             settings,
+            observers: Observers::new(vec![Arc::clone(&observer) as Arc<dyn Observer>]),
+            observer,
             now_ms: 1_790_000_000_000,
             drawn: seed,
             projection: Projection::default(),
@@ -88,8 +94,19 @@ impl World {
         let (snapshot, settings) = (self.shard.snapshot(), &self.settings);
         let now = Timestamp::from_millis(self.now_ms);
         let open = || Reader::new(snapshot.clone(), settings.clone(), now);
-        for live in &committed.events {
-            project(&mut self.projection, live, &open);
+        let (events, bytes) = (committed.events, committed.events_bytes);
+        self.observers
+            .committed(events, bytes, committed.open_executions);
+        let taken = self.observer.mailbox.take(Duration::ZERO);
+        for item in taken.expect("it is open").items {
+            let Item::Commit(commit) = item else {
+                unreachable!("nothing else is told");
+            };
+            for live in &commit.live {
+                let is_counted = |event: &Event| change_of(&event.details).is_some();
+                assert!(live.events.iter().all(is_counted), "nobody wants the rest");
+                project(&mut self.projection, live, &open);
+            }
         }
         for effect in committed.effects {
             if let Effect::InvokeFunction(call) = effect {
