@@ -453,6 +453,114 @@ fn a_stream_is_made_once_and_deleted_with_its_events() {
     assert_eq!(streams[0].arn.as_deref(), Some("arn:g:log-stream:t"));
 }
 
+/// Appends a message to each of two streams, as often as there are numbers, a commit each time.
+fn append_to_both(logs: &mut Logs, numbers: std::ops::Range<i64>, bytes: usize) {
+    for number in numbers {
+        for stream in ["gone", "s"] {
+            let event = LogEvent {
+                timestamp_ms: NOW_MS + number,
+                message: format!("{stream} {number} {}", noise(bytes, number as u64)),
+            };
+            logs.append("g", stream, NOW_MS, [event]).expect("appended");
+        }
+        logs.commit().expect("committed");
+    }
+}
+
+/// Appends more than a block of messages to the stream that stays.
+fn append_a_block(logs: &mut Logs, numbers: std::ops::Range<i64>) {
+    for number in numbers {
+        let event = LogEvent {
+            timestamp_ms: NOW_MS + number,
+            message: format!("s {number} {}", noise(10_000, number as u64)),
+        };
+        logs.append("g", "s", NOW_MS, [event]).expect("appended");
+        logs.commit().expect("committed");
+    }
+}
+
+/// The first two words of each event of the group; checks that what is counted is what is there.
+#[track_caller]
+fn all_events(logs: &Logs) -> Vec<String> {
+    let mut input = FilterLogEventsRequest::default();
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    loop {
+        let page = logs.reader().filter_log_events(group("g"), &input);
+        let page = page.expect("it can be read").expect("not refused");
+        for message in page.events.into_iter().flatten().filter_map(|e| e.message) {
+            bytes += message.len() as u64 + 26;
+            let words: Vec<&str> = message.splitn(3, ' ').take(2).collect();
+            found.push(words.join(" "));
+        }
+        input.next_token = page.next_token;
+        if input.next_token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(logs.reader().stored_bytes("g").expect("read"), bytes);
+    let snapshot = logs.reader().snapshot();
+    let blocks = snapshot.scan(&[4], &[5], Direction::Ascending, usize::MAX);
+    let blocks = blocks.expect("read");
+    let stored: usize = blocks.iter().map(|(_, value)| value.len()).sum();
+    assert_eq!(logs.stored_bytes(), stored as u64);
+    found
+}
+
+fn of_stream_s(numbers: std::ops::Range<i64>) -> Vec<String> {
+    numbers.map(|number| format!("s {number}")).collect()
+}
+
+#[test]
+fn what_a_deleted_stream_held_does_not_come_back_with_later_events() {
+    let mut logs = logs();
+    append_to_both(&mut logs, 0..20, 100);
+    assert!(logs.delete_stream("g", "gone").expect("the store works"));
+    assert_eq!(all_events(&logs), of_stream_s(0..20), "durable");
+    append_a_block(&mut logs, 20..80);
+    assert_eq!(all_events(&logs), of_stream_s(0..80));
+}
+
+#[test]
+fn a_stream_that_fills_more_than_one_commit_goes_whole() {
+    let disk = Disk::new();
+    let mut logs = open(&disk, Limits::default());
+    for part in 0..90 {
+        append_to_both(&mut logs, part..part + 1, 120_000);
+    }
+    append_to_both(&mut logs, 90..100, 100);
+    assert!(logs.delete_stream("g", "gone").expect("the store works"));
+    append_a_block(&mut logs, 100..160);
+    assert_eq!(all_events(&logs), of_stream_s(0..160));
+}
+
+#[test]
+fn the_oldest_stream_of_a_full_group_does_not_come_back_with_later_events() {
+    let limits = Limits {
+        group_streams_max: 2,
+        ..Limits::default()
+    };
+    let mut logs = open(&Disk::new(), limits);
+    append_to_both(&mut logs, 0..20, 100);
+    let event = LogEvent {
+        timestamp_ms: NOW_MS + 20,
+        message: "s 20 ".to_string(),
+    };
+    logs.append("g", "s", NOW_MS + 1, [event])
+        .expect("appended");
+    logs.commit().expect("committed");
+    let event = LogEvent {
+        timestamp_ms: NOW_MS + 21,
+        message: "new 21 ".to_string(),
+    };
+    logs.append("g", "new", NOW_MS + 2, [event])
+        .expect("appended");
+    append_a_block(&mut logs, 22..80);
+    let mut expected = of_stream_s(0..21);
+    expected.push("new 21".to_string());
+    expected.extend(of_stream_s(22..80));
+    assert_eq!(all_events(&logs), expected);
+}
+
 #[test]
 fn streams_are_listed_by_name_or_by_their_last_event() {
     let mut logs = logs();

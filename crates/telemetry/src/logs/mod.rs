@@ -271,20 +271,28 @@ impl Logs {
         self.appended_bytes >= BATCH_BYTES_GOAL
     }
 
-    /// Removes a stream and its events; `false` if there is none.
+    /// Removes a stream and its events, over as many commits as it takes; `false` if there is none.
     pub fn delete_stream(&mut self, group: &str, name: &str) -> Result<bool, Error> {
         // What is only appended must be found by the scan.
         self.commit()?;
         let Some(row) = self.reader().stream(group, name)? else {
             return Ok(false);
         };
-        self.forget_tail(group);
         self.remove_events_of(group, &row)?;
         let state = self.state(group);
         state.row.streams = state.row.streams.saturating_sub(1);
         state.streams.insert(Arc::from(name), None);
         self.batch.delete(stream_key(group, name));
+        self.commit_removal(group)?;
         Ok(true)
+    }
+
+    /// Commits what goes and the row of its group, nothing else: what is looked at later must not be there any more.
+    fn commit_removal(&mut self, group: &str) -> Result<(), Error> {
+        self.forget_tail(group);
+        let row = encode_group(&self.state(group).row);
+        self.batch.put(group_key(group), row);
+        self.store.commit(std::mem::take(&mut self.batch))
     }
 
     /// Rewrites the blocks that have events of this stream.
@@ -325,7 +333,7 @@ impl Logs {
                 row.bytes = row.bytes.saturating_sub(bytes);
                 row.stored = (row.stored + stored).saturating_sub(value.len() as u64);
                 if self.batch.bytes() >= BATCH_BYTES_GOAL {
-                    self.commit()?;
+                    self.commit_removal(group)?;
                 }
             }
         }
