@@ -16,7 +16,7 @@ use stepwell_api::logs::MetricTransformation;
 use stepwell_service::{EventInvocation, LogFilter, LogFilterAction, LogGroup, Request};
 use stepwell_store::Error;
 use stepwell_telemetry::FilterPattern;
-use stepwell_telemetry::metrics::{Distribution, Metric, Sample, Unit};
+use stepwell_telemetry::metrics::{Distribution, Metric, Sample, Unit, VALUE_MAX};
 
 use crate::metric_writer::MetricQueue;
 use crate::shard::{self, Handle};
@@ -178,10 +178,10 @@ impl Taps {
             true => metric.pattern.select(event.message, written),
             false => Some(written.clone()),
         };
-        // AWS: a value that is no number is no value.
+        // AWS: a value that is no number is no value; no metric takes one beyond 2^360.
         let Some(value) = value
             .and_then(|value| value.trim().parse::<f64>().ok())
-            .filter(|value| value.is_finite())
+            .filter(|value| value.abs() <= VALUE_MAX)
         else {
             return;
         };

@@ -436,6 +436,7 @@ impl Writer {
             ("QueueFull", counts.queue - said.queue),
             ("TooManySeries", counts.store.series - said.store.series),
             ("NoRoom", counts.store.bytes - said.store.bytes),
+            ("NoValue", counts.store.value - said.store.value),
             ("OutsideTime", counts.store.time - said.store.time),
         ];
         let samples = reasons.into_iter().filter(|(_, count)| *count > 0);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::metrics::{Distribution, Metric, Sample, Unit};
+use crate::metrics::{Distribution, FUTURE_MAX_MS, Metric, PAST_MAX_MS, Sample, Unit, VALUE_MAX};
 
 /// AWS: bytes of one event.
 pub const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -31,10 +31,6 @@ pub const SAMPLES_MAX: usize = 1_000;
 const NAMESPACE_BYTES_MAX: usize = 255;
 const METRIC_NAME_BYTES_MAX: usize = 1_024;
 const DIMENSION_NAME_BYTES_MAX: usize = 250;
-
-/// AWS: an instant must not be further away.
-const PAST_MAX_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
-const FUTURE_MAX_MS: i64 = 2 * 60 * 60 * 1_000;
 
 /// What an event of the format gives.
 #[derive(Debug, Default, PartialEq)]
@@ -279,10 +275,15 @@ fn values(name: &str, target: &Value) -> Result<Distribution, Fault> {
     }
     let mut distribution = Distribution::default();
     for value in given {
-        let number = value.as_f64().filter(|number| number.is_finite());
-        let number = number.ok_or_else(|| {
+        let number = value.as_f64().ok_or_else(|| {
             Fault::Validation(format!("the value {value} of metric {name:?} is no number"))
         })?;
+        let is_value = number.abs() <= VALUE_MAX;
+        if !is_value {
+            return Err(Fault::Validation(format!(
+                "the value {value} of metric {name:?} is beyond 2^360"
+            )));
+        }
         distribution.add(number, 1.0);
     }
     Ok(distribution)
@@ -441,6 +442,18 @@ mod tests {
             expect![[r#"
                 n ok [("there", "t")] Bytes bins [(7.0, 1.0)] at 1790000000000
                 Validation("dimension \"gone\" is no member of the event")"#]],
+        );
+    }
+
+    #[test]
+    fn values_beyond_those_of_metrics_are_none() {
+        let directive =
+            r#"[{"Namespace":"n","Dimensions":[[]],"Metrics":[{"Name":"a"},{"Name":"ok"}]}]"#;
+        check(
+            &event(directive, r#","a":[1,-1e200],"ok":2.3e108"#),
+            expect![[r#"
+                n ok [] None bins [(2.3e108, 1.0)] at 1790000000000
+                Validation("the value -1e+200 of metric \"a\" is beyond 2^360")"#]],
         );
     }
 

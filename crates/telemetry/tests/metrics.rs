@@ -7,7 +7,9 @@ use stepwell_api::cloudwatch::{self, MetricDataQuery, MetricStat};
 use stepwell_store::{Disk, Memory};
 use stepwell_telemetry::metrics::math::{Range, Refusal};
 use stepwell_telemetry::metrics::operations::{list_metrics, samples};
-use stepwell_telemetry::metrics::{Distribution, Limits, Metric, Metrics, Sample, Statistic, Unit};
+use stepwell_telemetry::metrics::{
+    Distribution, Limits, Metric, Metrics, Sample, Statistic, Unit, VALUE_MAX,
+};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -245,6 +247,41 @@ fn values_of_another_time_are_dropped_and_counted() {
 }
 
 #[test]
+fn values_that_would_overflow_are_dropped_and_counted() {
+    let mut metrics = metrics(Limits::default());
+    let mut huge = Distribution::default();
+    huge.add(1.7e308, 2.0);
+    for values in [
+        huge,
+        Distribution::of(f64::NAN),
+        Distribution::of(f64::NEG_INFINITY),
+        Distribution::of(2.4e108),
+        Distribution::of_statistics(f64::INFINITY, 2.0, 1.0, 2.0),
+        Distribution::of_statistics(3.0, f64::INFINITY, 1.0, 2.0),
+    ] {
+        let sample = Sample {
+            values,
+            ..sample("m", START_MS, 0.0)
+        };
+        put(&mut metrics, &sample, START_MS);
+    }
+    assert_eq!(metrics.dropped().value, 6);
+    // What may be kept never leads to infinity.
+    for _ in 0..100 {
+        let mut values = Distribution::default();
+        values.add(VALUE_MAX, VALUE_MAX);
+        let sample = Sample {
+            values,
+            ..sample("m", START_MS, 0.0)
+        };
+        put(&mut metrics, &sample, START_MS);
+        metrics.commit(START_MS).expect("it is committed");
+    }
+    let sum = read(&metrics, "m", START_MS, START_MS + HOUR_MS, 60, "Sum")[0].1;
+    assert!(sum > 99.0 * VALUE_MAX * VALUE_MAX && sum.is_finite());
+}
+
+#[test]
 fn a_metric_without_values_for_two_weeks_is_not_listed() {
     let mut metrics = metrics(Limits::default());
     put(&mut metrics, &sample("old", START_MS, 1.0), START_MS);
@@ -465,16 +502,18 @@ fn a_request_with_one_wrong_datum_gives_no_sample() {
     let taken = samples(input(vec![datum(1.0), datum(2.0)]), START_MS).expect("it is right");
     assert_eq!(taken.len(), 2);
     assert!(Arc::ptr_eq(&taken[0].metric, &taken[1].metric));
-    let refused =
-        samples(input(vec![datum(1.0), datum(1e200)]), START_MS).expect_err("it is wrong");
-    assert_eq!(refused.name(), "InvalidParameterValueException");
-    assert!(
-        refused
-            .message
-            .ends_with("for parameter MetricData.member.2.Value is invalid."),
-        "{}",
-        refused.message
-    );
+    for wrong in [1e200, f64::NAN, f64::NEG_INFINITY] {
+        let refused =
+            samples(input(vec![datum(1.0), datum(wrong)]), START_MS).expect_err("it is wrong");
+        assert_eq!(refused.name(), "InvalidParameterValueException");
+        assert!(
+            refused
+                .message
+                .ends_with("for parameter MetricData.member.2.Value is invalid."),
+            "{}",
+            refused.message
+        );
+    }
 }
 
 #[test]

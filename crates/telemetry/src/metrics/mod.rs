@@ -14,6 +14,6 @@ mod store;
 
 pub use distribution::{BINS_MAX, Distribution};
 pub use reader::{Bucket, MetricsReader, Row};
-pub use sample::{Metric, Sample, Unit};
+pub use sample::{Metric, Sample, Unit, VALUE_MAX};
 pub use statistic::{Bounds, Statistic};
 pub use store::{Dropped, FUTURE_MAX_MS, Limits, Metrics, PAST_MAX_MS};

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use stepwell_store::Error;
 
 use super::distribution::Bins;
+use super::sample::SUM_MAX;
 use super::{Distribution, Metric, Unit};
 
 /// The first byte of a key. 20 to 39 belong to alarms.
@@ -382,10 +383,10 @@ fn put_statistics(bytes: &mut Vec<u8>, distribution: &Distribution) {
 fn take_distribution(rest: &mut &[u8]) -> Option<Distribution> {
     let kind = take_byte(rest)?;
     if matches!(kind, SAME | SAME_WITH_SUM) {
-        let (min, count) = (take_number(rest)?, take_number(rest)?);
+        let (min, count) = (take_bounded(rest)?, take_finite(rest)?);
         let sum = match kind {
-            SAME => min * count,
-            _ => take_number(rest)?,
+            SAME => bounded(min * count),
+            _ => take_bounded(rest)?,
         };
         return Some(Distribution {
             sum,
@@ -395,8 +396,8 @@ fn take_distribution(rest: &mut &[u8]) -> Option<Distribution> {
             bins: Bins::Same,
         });
     }
-    let (sum, count) = (take_number(rest)?, take_number(rest)?);
-    let (min, max) = (take_number(rest)?, take_number(rest)?);
+    let (sum, count) = (take_bounded(rest)?, take_finite(rest)?);
+    let (min, max) = (take_bounded(rest)?, take_bounded(rest)?);
     let bins = match kind {
         UNKNOWN => Bins::Unknown,
         MANY => take_bins(rest)?,
@@ -423,13 +424,13 @@ fn take_bins(rest: &mut &[u8]) -> Option<Bins> {
     let mut bins = Vec::with_capacity(length);
     for _ in 0..length {
         let value = match dropped {
-            0 => take_number(rest)?,
+            0 => take_bounded(rest)?,
             _ => {
                 last = last.checked_add(unzigzag(take_varint(rest)?))?;
                 f64::from_bits((last as u64) << dropped)
             }
         };
-        bins.push((value, take_number(rest)?));
+        bins.push((value, take_finite(rest)?));
     }
     Some(Bins::Many { bits, bins })
 }
@@ -450,10 +451,27 @@ fn take_number(rest: &mut &[u8]) -> Option<f64> {
     if rest.first() == Some(&1) {
         let number: [u8; 8] = rest.get(1..9)?.try_into().ok()?;
         *rest = &rest[9..];
-        return Some(f64::from_le_bytes(number)).filter(|number| number.is_finite());
+        return Some(f64::from_le_bytes(number));
     }
     let number = take_varint(rest)?;
     (number & 1 == 0).then(|| unzigzag(number >> 1) as f64)
+}
+
+fn take_finite(rest: &mut &[u8]) -> Option<f64> {
+    take_number(rest).filter(|number| number.is_finite())
+}
+
+/// Versions before 0.2 wrote values of any size, and sums that had become infinite.
+fn take_bounded(rest: &mut &[u8]) -> Option<f64> {
+    take_number(rest).map(bounded)
+}
+
+/// What is no number was a sum of both infinities: nothing is known of it.
+fn bounded(number: f64) -> f64 {
+    match number.is_nan() {
+        true => 0.0,
+        false => number.clamp(-SUM_MAX, SUM_MAX),
+    }
 }
 
 fn zigzag(number: i64) -> u64 {
@@ -519,6 +537,32 @@ mod tests {
                 assert!(decode_point(b"k", &bytes[..cut]).is_err());
             }
         }
+    }
+
+    #[test]
+    fn sums_that_had_become_infinite_are_read_as_bounded_ones() {
+        let sum_of = |distribution: &Distribution| {
+            let read = decode_point(b"k", &encode_point(distribution)).expect("it reads");
+            let later = decode_point(b"k", &encode_point(&read)).expect("it reads");
+            assert_eq!(later, read);
+            assert!(read.min.is_finite() && read.max.is_finite());
+            let bins = read.bins().unwrap_or_default();
+            assert!(bins.iter().all(|(value, _)| value.is_finite()), "{bins:?}");
+            read.sum
+        };
+        let huge = many([1.7e308, 1.7e308]);
+        assert_eq!(sum_of(&huge), SUM_MAX);
+        assert_eq!(sum_of(&many([-1.7e308, -1.7e308, 1.0])), -SUM_MAX);
+        let mut neither = many([1.7e308, 1.7e308, 1.0]);
+        neither.merge(&many([-1.7e308, -1.7e308]));
+        assert!(neither.sum.is_nan());
+        assert_eq!(sum_of(&neither), 0.0);
+        let one = Distribution::of_statistics(f64::INFINITY, 2.0, 1.0, 2.0);
+        assert_eq!(sum_of(&one), SUM_MAX);
+        // Rounded up to a value that is none.
+        let mut rounded = many((0..1_000).map(|i| f64::MAX / f64::from(i + 1)));
+        rounded.sum = 0.0;
+        sum_of(&rounded);
     }
 
     #[test]

@@ -4,6 +4,13 @@ use std::sync::Arc;
 
 use super::Distribution;
 
+/// Size of a value, and how often it may come. AWS: 2^360.
+pub const VALUE_MAX: f64 = 2.348_542_582_773_833_2e108;
+
+/// Size of a sum: above all values of a request as often as they may come, and so far below the greatest number that
+/// no number of samples leads there.
+pub(super) const SUM_MAX: f64 = VALUE_MAX * VALUE_MAX * 1_048_576.0;
+
 /// A metric: namespace, name, and dimensions in the order of their names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Metric {
@@ -88,6 +95,16 @@ impl Sample {
             is_high_resolution: false,
             values,
         }
+    }
+
+    /// Whether its values can be kept: numbers, and none beyond [`VALUE_MAX`].
+    pub(super) fn is_bounded(&self) -> bool {
+        let values = &self.values;
+        let is_value = |value: f64| value.abs() <= VALUE_MAX;
+        is_value(values.min())
+            && is_value(values.max())
+            && (0.0..=SUM_MAX).contains(&values.count())
+            && values.sum().abs() <= SUM_MAX
     }
 
     /// What it takes in memory at most, about.

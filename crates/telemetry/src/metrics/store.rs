@@ -59,6 +59,8 @@ pub struct Dropped {
     pub series: u64,
     /// Samples that found no room on disk.
     pub bytes: u64,
+    /// Samples with a value that is no number or beyond [`VALUE_MAX`](super::VALUE_MAX).
+    pub value: u64,
     /// Samples of another time than the store takes: older than two weeks, or later than two hours from now.
     pub time: u64,
 }
@@ -157,6 +159,10 @@ impl Metrics {
             return Ok(());
         }
         if sample.values.is_empty() {
+            return Ok(());
+        }
+        if !sample.is_bounded() {
+            self.dropped.value += 1;
             return Ok(());
         }
         let hour = hour_of(now_ms);

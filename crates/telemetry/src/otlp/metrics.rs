@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Partial;
 use super::values::{attributes, float, list, nanos, text};
+use crate::metrics::VALUE_MAX;
 
 /// AWS: dimensions of a metric.
 const DIMENSIONS_MAX: usize = 30;
@@ -182,9 +183,17 @@ impl Reader<'_> {
             };
             statistics
         };
-        if !statistics.sum.is_finite() || !statistics.min.is_finite() || !statistics.max.is_finite()
-        {
-            return Err(format!("a point of {name} is no finite number"));
+        let Statistics {
+            count,
+            sum,
+            min,
+            max,
+        } = statistics;
+        let are_values = [count, sum, min, max].map(|number| number.abs() <= VALUE_MAX);
+        if are_values.contains(&false) {
+            return Err(format!(
+                "a point of {name} is no finite number, or beyond 2^360"
+            ));
         }
         let grows =
             is_cumulative && (kind != "sum" || held["isMonotonic"] == true) || kind == "summary";
@@ -428,12 +437,13 @@ mod tests {
             ] },
             { "timeUnixNano": at, "flags": 1 },
             { "asDouble": "NaN" },
+            { "asDouble": -2.4e108 },
         ] } });
         assert_eq!(
             received(&mut accumulated, metric),
             [
                 r#"shop/orders queue [("a", "x"), ("z", "true")] Count 1700000000000: 1 7 7 7"#,
-                "1 refused: a point of queue is no finite number",
+                "2 refused: a point of queue is no finite number, or beyond 2^360",
             ]
         );
         let metric = json!({ "name": "paid", "unit": "1", "sum": { "aggregationTemporality": 1, "dataPoints": [

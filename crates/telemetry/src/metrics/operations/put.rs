@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use stepwell_api::cloudwatch::{Error, MetricDatum, PutMetricDataInput};
 
-use crate::metrics::{Distribution, FUTURE_MAX_MS, Metric, PAST_MAX_MS, Sample, Unit};
+use crate::metrics::{Distribution, FUTURE_MAX_MS, Metric, PAST_MAX_MS, Sample, Unit, VALUE_MAX};
 
 /// Data of one request. AWS: 1,000 metrics.
 pub const DATA_MAX: usize = 1_000;
 
 /// Values of one datum. AWS: 150.
 pub const VALUES_MAX: usize = 150;
-
-/// Size of a value. AWS: 2^360.
-const VALUE_MAX: f64 = 2.348_542_582_773_833e108;
 
 /// Violations that one answer spells out.
 const VIOLATIONS_MAX: usize = 100;
@@ -128,7 +125,8 @@ impl Reader<'_> {
     }
 
     fn number(&mut self, number: f64, at: &str, member: &str) {
-        if number.abs() > VALUE_MAX {
+        let is_value = number.abs() <= VALUE_MAX;
+        if !is_value {
             self.refuse(format!(
                 "The value {number} for parameter {at}.{member} is invalid."
             ));
