@@ -17,6 +17,7 @@ mod state;
 mod suppression;
 mod text;
 mod values;
+mod wave;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +42,7 @@ use rows::{
     transition_key,
 };
 use text::{instant, long_instant};
+use wave::Wave;
 
 /// Alarms. AWS: 5,000 a region.
 pub const ALARMS_MAX: usize = 5_000;
@@ -115,6 +117,7 @@ pub struct Alarms {
     suppressed: BTreeMap<String, BTreeSet<String>>,
     due: BTreeSet<(i64, String)>,
     transitions: BTreeMap<u64, Transition>,
+    wave: Wave,
     counters: CountersRow,
     /// Rows to be written; `None` deletes.
     staged: BTreeMap<Key, Option<Vec<u8>>>,
@@ -148,6 +151,7 @@ impl Alarms {
             suppressed: BTreeMap::new(),
             due: BTreeSet::new(),
             transitions: BTreeMap::new(),
+            wave: Wave::default(),
             counters,
             staged: BTreeMap::new(),
         };
@@ -167,7 +171,8 @@ impl Alarms {
         if self.transitions.len() >= TRANSITIONS_MAX {
             return None;
         }
-        self.due.first().map(|(due_ms, _)| *due_ms)
+        let due_ms = self.due.first().map(|(due_ms, _)| *due_ms);
+        self.wave.since_ms().or(due_ms)
     }
 
     /// Evaluates what is due, a bounded number of alarms.
@@ -175,6 +180,7 @@ impl Alarms {
     /// - Returns whether anything has changed: then the rows are to be committed.
     pub fn tick(&mut self, now_ms: i64, values: &Values<'_>) -> bool {
         let before = self.staged.len();
+        self.spread(now_ms);
         for _ in 0..EVALUATED_MAX {
             let Some((due_ms, name)) = self.due.first().cloned() else {
                 break;
@@ -263,6 +269,7 @@ impl Alarms {
         if let Watch::Composite(composite) = &row.watch {
             // A rule that a later release refuses holds never.
             rule = Rule::parse(&composite.rule).ok();
+            self.wave.forget_ranks();
             for child in rule.iter().flat_map(Rule::children) {
                 if let Some(child) = self.owner.name_of(child) {
                     let parents = self.parents.entry(child.to_owned()).or_default();
@@ -289,6 +296,9 @@ impl Alarms {
     /// Forgets an alarm and what refers to it from its side.
     fn release(&mut self, name: &str) -> Option<Held> {
         let held = self.alarms.remove(name)?;
+        if held.rule.is_some() {
+            self.wave.forget_ranks();
+        }
         if let Some(due_ms) = held.due_ms {
             self.due.remove(&(due_ms, name.to_owned()));
         }
@@ -344,75 +354,6 @@ impl Alarms {
             Err(failure) => held.failure = Some(failure),
         }
         self.schedule(name, next_due(period_s, now_ms));
-    }
-
-    /// Changes the state of an alarm, and of those that depend on it.
-    fn transition(
-        &mut self,
-        name: &str,
-        value: StateValue,
-        reason: String,
-        reason_data: Option<String>,
-        now_ms: i64,
-    ) {
-        let mut path = vec![name.to_owned()];
-        self.change_state(name, value, (reason, reason_data), now_ms, &mut path);
-    }
-
-    /// - `path`: alarms whose change led here. AWS: evaluation stops at a cycle.
-    fn change_state(
-        &mut self,
-        name: &str,
-        value: StateValue,
-        (reason, reason_data): (String, Option<String>),
-        now_ms: i64,
-        path: &mut Vec<String>,
-    ) {
-        let Some(held) = self.alarms.get_mut(name) else {
-            return;
-        };
-        let old = held.row.state.clone();
-        let old_phase = shown_phase(&held.row);
-        let has_changed = old.value != value;
-        held.row.state = StateRow {
-            value,
-            reason,
-            reason_data,
-            updated_ms: now_ms,
-            transitioned_ms: if has_changed {
-                now_ms
-            } else {
-                old.transitioned_ms
-            },
-        };
-        let data = state_update(&old, &held.row.state);
-        let acts = has_changed && self.begin_action(name, now_ms);
-        self.save(name);
-        let summary = format!("Alarm updated from {} to {value}", old.value);
-        self.remember(name, "StateUpdate", &summary, &data, now_ms);
-        if !has_changed {
-            return;
-        }
-        self.announce(name, &old, old_phase, now_ms, (true, acts));
-        self.suppressor_changed(name, (old.value, value), now_ms);
-        let parents: Vec<String> = self
-            .parents
-            .get(name)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        for parent in parents {
-            if path.contains(&parent) {
-                continue;
-            }
-            let Some((value, reason)) = self.composite_state(&parent, Some(name)) else {
-                continue;
-            };
-            path.push(parent.clone());
-            self.change_state(&parent, value, reason, now_ms, path);
-            path.pop();
-        }
     }
 
     /// Leaves a transition for the shard: with the event of a change of state, with actions, or with both.

@@ -132,6 +132,7 @@ impl Alarms {
                 input.alarm_name
             )));
         }
+        self.spread(now_ms);
         if self.transitions.len() >= TRANSITIONS_MAX {
             return Err(Error::throttling_exception("Rate exceeded"));
         }

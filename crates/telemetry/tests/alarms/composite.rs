@@ -356,3 +356,79 @@ fn an_alarm_that_is_over_before_the_wait_ends_executes_nothing() {
     assert_eq!(world.state("service"), StateValue::Ok);
     assert!(world.actions().is_empty());
 }
+
+/// Each change of an alarm is one event, however many ways lead to it.
+#[test]
+fn an_alarm_over_a_diamond_changes_once() {
+    let mut world = world();
+    for (name, rule) in [
+        // The longer way has the name that comes first.
+        ("a", "ALARM(z)"),
+        ("b", "ALARM(cpu)"),
+        ("z", "ALARM(cpu)"),
+        ("glitch", "ALARM(b) AND NOT ALARM(a)"),
+        ("any", "ALARM(b) OR ALARM(a) OR ALARM(cpu)"),
+    ] {
+        if name == "a" {
+            world.put_composite(composite("z", "FALSE")).expect("valid");
+        }
+        world.put_composite(composite(name, rule)).expect("valid");
+    }
+    world.seconds(2);
+    world.taken.clear();
+    set(&mut world, "cpu", "ALARM");
+    set(&mut world, "cpu", "OK");
+    let changed: Vec<&str> = world
+        .taken
+        .iter()
+        .map(|taken| taken.alarm.as_str())
+        .collect();
+    let once = ["cpu", "z", "a", "b", "any"];
+    assert_eq!(changed, [once, once].concat());
+}
+
+/// Alarms over alarms as deep as their number allows, and more changes than may wait for the shard.
+#[test]
+fn a_long_chain_changes_to_its_end_and_waits_for_room() {
+    const LENGTH: usize = 4_000;
+    let mut world = world();
+    world.hand_over();
+    let mut below = "cpu".to_owned();
+    for number in 0..LENGTH {
+        let name = format!("c{number:04}");
+        let rule = format!("ALARM({below})");
+        world
+            .alarms
+            .put_composite_alarm(composite(&name, &rule), world.now_ms)
+            .expect("valid");
+        below = name;
+    }
+    world.seconds(2);
+    let set = |world: &mut World, value: &str| {
+        let input = SetAlarmStateInput {
+            alarm_name: "cpu".to_owned(),
+            state_value: value.to_owned(),
+            state_reason: "test".to_owned(),
+            state_reason_data: None,
+        };
+        world.alarms.set_alarm_state(input, world.now_ms)
+    };
+    set(&mut world, "ALARM").expect("there is room");
+    assert_eq!(world.state(&below), StateValue::Alarm);
+    set(&mut world, "OK").expect("there is room");
+    assert_eq!(world.state(&below), StateValue::Ok);
+    // The third change finds room for some of the chain: the rest goes on when the shard has taken what waits.
+    set(&mut world, "ALARM").expect("there is room");
+    assert_eq!(world.state("c1000"), StateValue::Alarm);
+    assert_eq!(world.state(&below), StateValue::Ok);
+    assert_eq!(world.alarms.next_due(), None);
+    set(&mut world, "OK").expect_err("there is no room");
+    world.commit();
+    world.hand_over();
+    assert_eq!(world.alarms.next_due(), Some(world.now_ms));
+    world.tick();
+    assert_eq!(world.state(&below), StateValue::Alarm);
+    world.hand_over();
+    let of_last = world.taken.iter().filter(|taken| taken.alarm == below);
+    assert_eq!(of_last.count(), 4, "OK at first, then three changes");
+}
