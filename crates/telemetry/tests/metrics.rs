@@ -1,10 +1,11 @@
 //! The store of metrics through its face, on a store in memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stepwell_api::EpochSeconds;
 use stepwell_api::cloudwatch::{self, MetricDataQuery, MetricStat};
-use stepwell_store::{Disk, Memory};
+use stepwell_store::{Batch, Direction, Disk, Error, Memory, Snapshot, Store, Value};
 use stepwell_telemetry::metrics::math::{Range, Refusal};
 use stepwell_telemetry::metrics::operations::{list_metrics, samples};
 use stepwell_telemetry::metrics::{
@@ -279,6 +280,83 @@ fn values_that_would_overflow_are_dropped_and_counted() {
     }
     let sum = read(&metrics, "m", START_MS, START_MS + HOUR_MS, 60, "Sum")[0].1;
     assert!(sum > 99.0 * VALUE_MAX * VALUE_MAX && sum.is_finite());
+}
+
+/// A store that counts the scans of its snapshots.
+struct Counting {
+    store: Memory,
+    scans: Arc<AtomicUsize>,
+}
+
+struct CountingSnapshot {
+    snapshot: Arc<dyn Snapshot>,
+    scans: Arc<AtomicUsize>,
+}
+
+impl Store for Counting {
+    fn snapshot(&self) -> Arc<dyn Snapshot> {
+        Arc::new(CountingSnapshot {
+            snapshot: self.store.snapshot(),
+            scans: Arc::clone(&self.scans),
+        })
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), Error> {
+        self.store.commit(batch)
+    }
+}
+
+impl Snapshot for CountingSnapshot {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, Error> {
+        self.snapshot.get(key)
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, Error> {
+        self.scans.fetch_add(1, Ordering::Relaxed);
+        self.snapshot.scan(from, to, direction, limit)
+    }
+}
+
+#[test]
+fn a_range_of_any_size_is_read_where_something_is_kept() {
+    let scans = Arc::new(AtomicUsize::new(0));
+    let store = Counting {
+        store: Memory::new(),
+        scans: Arc::clone(&scans),
+    };
+    let mut metrics = Metrics::open(Box::new(store), Limits::default()).expect("it opens");
+    // One in a chunk, one by the minute and one by the second.
+    put(&mut metrics, &sample("m", START_MS, 1.0), START_MS);
+    settle(&mut metrics, START_MS + 2 * HOUR_MS);
+    let later_ms = START_MS + 2 * HOUR_MS;
+    let second = Sample {
+        is_high_resolution: true,
+        ..sample("m", later_ms, 2.0)
+    };
+    put(&mut metrics, &second, later_ms);
+    settle(&mut metrics, later_ms);
+    // 1900 and 2200: before and after all seconds that have 32 bits.
+    let (from_ms, to_ms) = (-2_208_988_800_000, 7_258_118_400_000);
+    scans.store(0, Ordering::Relaxed);
+    for (period_s, expected) in [
+        (60, vec![(START_MS, 1.0), (later_ms, 2.0)]),
+        (1, vec![(later_ms, 2.0)]),
+    ] {
+        let found = read(&metrics, "m", from_ms, to_ms, period_s, "Sum");
+        assert_eq!(found, expected, "{period_s}");
+        let found = read(&metrics, "m", later_ms + MINUTE_MS, to_ms, period_s, "Sum");
+        assert_eq!(found, [], "{period_s}");
+        let found = read(&metrics, "m", from_ms, -MINUTE_MS, period_s, "Sum");
+        assert_eq!(found, [], "{period_s}");
+    }
+    let scans = scans.load(Ordering::Relaxed);
+    assert!(scans < 40, "{scans} scans");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Reads of metrics: which series there are, and their values over time.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use stepwell_store::{Direction, Error, Snapshot};
 
-use super::rows::{self, Kind, NameRow};
+use super::rows::{self, NameRow};
 use super::store::other_key;
 use super::{Distribution, Metric, Unit};
 
@@ -21,6 +22,12 @@ pub(super) struct Names {
     pub(super) rows: Vec<(Vec<u8>, NameRow)>,
     /// Where to go on; `None` at the end.
     pub(super) next: Option<Vec<u8>>,
+}
+
+/// Where a range has rows at all: it may be as wide as the caller likes.
+struct Kept {
+    days: Option<RangeInclusive<u32>>,
+    hours: Option<RangeInclusive<u32>>,
 }
 
 /// Key and value.
@@ -89,9 +96,22 @@ impl MetricsReader {
         period_s: u32,
     ) -> Result<Vec<Bucket>, Error> {
         let mut buckets: Vec<Bucket> = Vec::new();
-        let (Ok(from), Ok(to)) = (u32::try_from(start_s.max(0)), u32::try_from(end_s.max(0)))
-        else {
+        let second_of = |at_s: i64| at_s.clamp(0, i64::from(u32::MAX)) as u32;
+        let (from, to) = (second_of(start_s), second_of(end_s));
+        if from >= to {
             return Ok(buckets);
+        }
+        let (first, last) = (from / 3_600, (to - 1) / 3_600);
+        let is_of_minutes = period_s.is_multiple_of(60);
+        let kept = match is_of_minutes {
+            true => Kept {
+                days: self.days_of_chunks(first / 24, last / 24)?,
+                hours: self.hours_of_minutes(first, last)?,
+            },
+            false => Kept {
+                days: None,
+                hours: self.hours_of_seconds(first, last)?,
+            },
         };
         for series in series {
             let mut add = |second: u32, values: &Distribution| {
@@ -105,9 +125,9 @@ impl MetricsReader {
                     _ => buckets.push((at, values.clone())),
                 }
             };
-            match period_s % 60 {
-                0 => self.each_minute(*series, from, to, period_s, &mut add)?,
-                _ => self.each_second(*series, from, to, &mut add)?,
+            match is_of_minutes {
+                true => self.each_minute(*series, (first, last), &kept, period_s, &mut add)?,
+                false => self.each_second(*series, &kept, &mut add)?,
             }
         }
         // Points come by day and kind of row, not by time alone.
@@ -122,16 +142,16 @@ impl MetricsReader {
         Ok(buckets)
     }
 
+    /// - `first_hour`, `last_hour`: of the range that is asked for.
     fn each_minute(
         &self,
         series: u32,
-        from: u32,
-        to: u32,
+        (first_hour, last_hour): (u32, u32),
+        kept: &Kept,
         period_s: u32,
         add: &mut impl FnMut(u32, &Distribution),
     ) -> Result<(), Error> {
-        let (first_hour, last_hour) = (from / 3_600, to.saturating_sub(1) / 3_600);
-        for day in first_hour / 24..=last_hour / 24 {
+        for day in kept.days.clone().into_iter().flatten() {
             let from_key = rows::chunk_key(series, first_hour.max(day * 24));
             let to_key = rows::chunk_key(series, last_hour.min(day * 24 + 23));
             let to_key = rows::after(&to_key);
@@ -147,7 +167,7 @@ impl MetricsReader {
                 }
             }
         }
-        for hour in self.hours_of_minutes(first_hour, last_hour)? {
+        for hour in kept.hours.clone().into_iter().flatten() {
             let prefix = rows::minutes_prefix(hour, series);
             let end = rows::after(&prefix);
             for (key, value) in self
@@ -161,39 +181,13 @@ impl MetricsReader {
         Ok(())
     }
 
-    /// Hours that have minutes which are in no chunk yet: those from the first one on.
-    fn hours_of_minutes(
-        &self,
-        first_hour: u32,
-        last_hour: u32,
-    ) -> Result<std::ops::RangeInclusive<u32>, Error> {
-        let from = rows::minutes_before(first_hour);
-        let to = rows::end(Kind::Minute);
-        let first = self.snapshot.scan(&from, &to, Direction::Ascending, 1)?;
-        let hour = first
-            .first()
-            .and_then(|(key, _)| rows::minute_of(key))
-            .map_or(last_hour + 1, |(hour, _, _)| hour.max(first_hour));
-        Ok(hour..=last_hour)
-    }
-
     fn each_second(
         &self,
         series: u32,
-        from: u32,
-        to: u32,
+        kept: &Kept,
         add: &mut impl FnMut(u32, &Distribution),
     ) -> Result<(), Error> {
-        let first = self.snapshot.scan(
-            &rows::seconds_before(from / 3_600),
-            &rows::end(Kind::Second),
-            Direction::Ascending,
-            1,
-        )?;
-        let Some(first) = first.first().and_then(|(key, _)| rows::second_of(key)) else {
-            return Ok(());
-        };
-        for hour in (from / 3_600).max(first / 3_600)..=to.saturating_sub(1) / 3_600 {
+        for hour in kept.hours.clone().into_iter().flatten() {
             let prefix = rows::seconds_prefix(hour, series);
             let end = rows::after(&prefix);
             for (key, value) in self
@@ -205,6 +199,55 @@ impl MetricsReader {
             }
         }
         Ok(())
+    }
+
+    /// Days that have chunks, from the first to the last.
+    fn days_of_chunks(&self, first: u32, last: u32) -> Result<Option<RangeInclusive<u32>>, Error> {
+        let (from, to) = (rows::chunks_before(first), rows::chunks_before(last + 1));
+        self.ends(&from, &to, rows::day_of_chunk)
+    }
+
+    /// Hours that have minutes which are in no chunk yet.
+    fn hours_of_minutes(
+        &self,
+        first: u32,
+        last: u32,
+    ) -> Result<Option<RangeInclusive<u32>>, Error> {
+        let (from, to) = (rows::minutes_before(first), rows::minutes_before(last + 1));
+        self.ends(&from, &to, |key| {
+            rows::minute_of(key).map(|(hour, _, _)| hour)
+        })
+    }
+
+    fn hours_of_seconds(
+        &self,
+        first: u32,
+        last: u32,
+    ) -> Result<Option<RangeInclusive<u32>>, Error> {
+        let (from, to) = (rows::seconds_before(first), rows::seconds_before(last + 1));
+        self.ends(&from, &to, |key| {
+            rows::second_of(key).map(|second| second / 3_600)
+        })
+    }
+
+    /// The times of the first and the last row of a range of keys.
+    fn ends(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        time_of: impl Fn(&[u8]) -> Option<u32>,
+    ) -> Result<Option<RangeInclusive<u32>>, Error> {
+        let end = |direction| -> Result<Option<u32>, Error> {
+            let found = self.snapshot.scan(from, to, direction, 1)?;
+            let time = found
+                .first()
+                .map(|(key, _)| time_of(key).ok_or_else(|| rows::corrupt(key)));
+            time.transpose()
+        };
+        let Some(first) = end(Direction::Ascending)? else {
+            return Ok(None);
+        };
+        Ok(end(Direction::Descending)?.map(|last| first..=last))
     }
 
     /// Rows of alarms and their like: see [`super::Metrics::scan`].

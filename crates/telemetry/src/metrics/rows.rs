@@ -217,6 +217,12 @@ pub(super) fn chunks_before(day: u32) -> Vec<u8> {
     key
 }
 
+/// Day since 1970 of a key.
+pub(super) fn day_of_chunk(key: &[u8]) -> Option<u32> {
+    let day: [u8; 2] = key.get(1..3)?.try_into().ok()?;
+    Some(u16::from_be_bytes(day).into())
+}
+
 pub(super) fn encode_counters(counters: &Counters) -> Vec<u8> {
     let text = postcard::to_allocvec(counters).expect("counters are plain numbers");
     [&[VERSION], text.as_slice()].concat()
@@ -288,8 +294,7 @@ pub(super) fn encode_chunk(resolution_s: u32, hour: u32, points: &[Point]) -> Ve
 /// The resolution and the points of a chunk.
 pub(super) fn decode_chunk(key: &[u8], value: &[u8]) -> Result<(u32, Vec<Point>), Error> {
     let read = || {
-        let day: [u8; 2] = key.get(1..3)?.try_into().ok()?;
-        let hour = u32::from(u16::from_be_bytes(day)) * 24 + u32::from(*key.get(7)?);
+        let hour = day_of_chunk(key)? * 24 + u32::from(*key.get(7)?);
         let mut rest = body(value)?;
         let resolution_s = u32::try_from(take_varint(&mut rest)?).ok()?;
         if !matches!(resolution_s, 60 | 300 | 3_600) {
@@ -427,7 +432,7 @@ fn take_bins(rest: &mut &[u8]) -> Option<Bins> {
             0 => take_bounded(rest)?,
             _ => {
                 last = last.checked_add(unzigzag(take_varint(rest)?))?;
-                f64::from_bits((last as u64) << dropped)
+                bounded(f64::from_bits((last as u64) << dropped))
             }
         };
         bins.push((value, take_finite(rest)?));

@@ -79,7 +79,7 @@ impl Range {
     ///   63 days ago; for a period below a minute to a multiple of it.
     pub fn start(&self, period_s: u32) -> i64 {
         const DAY_MS: i64 = 86_400_000;
-        let age_ms = self.now_ms - self.start_ms;
+        let age_ms = self.now_ms.saturating_sub(self.start_ms);
         let step = match period_s {
             0..60 => i64::from(period_s.max(1)),
             _ if age_ms > 63 * DAY_MS => 3_600,
