@@ -3,9 +3,10 @@
 //! The mapping is that of AWS's exporter for embedded metrics: a namespace of the service's name, attributes as dimensions,
 //! histograms as statistic sets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::Partial;
 use super::values::{attributes, float, list, nanos, text};
@@ -20,8 +21,11 @@ const NAME_CHARACTERS_MAX: usize = 255;
 /// AWS: characters of a dimension's value.
 const VALUE_CHARACTERS_MAX: usize = 1_024;
 
-/// Series whose last cumulative value is remembered; those beyond are refused.
+/// Series whose last cumulative value is remembered; those beyond are refused while all of them are in use.
 const SERIES_MAX: usize = 20_000;
+
+/// A series without a point for so long gives way to another one: its process is gone.
+const UNUSED_MS: i64 = 15 * 60_000;
 
 /// Temporality of sums and histograms.
 const CUMULATIVE: i64 = 2;
@@ -50,7 +54,9 @@ pub struct ReceivedPoint {
 /// What is remembered of metrics that only say how much there was in all.
 #[derive(Debug, Default)]
 pub struct Accumulated {
-    series: BTreeMap<String, Last>,
+    series: BTreeMap<u128, Last>,
+    /// The same series by when their last point came.
+    used: BTreeSet<(i64, u128)>,
     /// What began before this is not counted from its beginning.
     since_nanos: u64,
 }
@@ -60,6 +66,7 @@ struct Last {
     start_nanos: u64,
     count: f64,
     sum: f64,
+    used_ms: i64,
 }
 
 impl Accumulated {
@@ -67,19 +74,27 @@ impl Accumulated {
     pub fn new(since_nanos: u64) -> Accumulated {
         Accumulated {
             series: BTreeMap::new(),
+            used: BTreeSet::new(),
             since_nanos,
         }
     }
 
     /// How much count and sum have grown since the last point of the series; `None` where that is not known yet.
-    fn growth(&mut self, series: String, now: Last) -> Result<Option<(f64, f64)>, String> {
+    fn growth(&mut self, series: u128, now: Last) -> Result<Option<(f64, f64)>, String> {
         let known = self.series.get(&series).copied();
-        if known.is_none() && self.series.len() >= SERIES_MAX {
-            return Err(format!(
-                "more than {SERIES_MAX} cumulative series: send deltas instead"
-            ));
+        match known {
+            Some(last) => {
+                self.used.remove(&(last.used_ms, series));
+            }
+            None if self.series.len() >= SERIES_MAX && !self.forget_one(now.used_ms) => {
+                return Err(format!(
+                    "more than {SERIES_MAX} cumulative series: send deltas instead"
+                ));
+            }
+            None => {}
         }
         self.series.insert(series, now);
+        self.used.insert((now.used_ms, series));
         Ok(match known {
             // A reset: its count begins anew.
             Some(last)
@@ -92,6 +107,50 @@ impl Accumulated {
             Some(last) => Some((now.count - last.count, now.sum - last.sum)),
             None => (now.start_nanos >= self.since_nanos).then_some((now.count, now.sum)),
         })
+    }
+
+    /// Forgets the series whose last point is the oldest; `false` if it is still in use.
+    fn forget_one(&mut self, now_ms: i64) -> bool {
+        let is_unused = |(used_ms, _): &&(i64, u128)| now_ms.saturating_sub(*used_ms) >= UNUSED_MS;
+        let Some(oldest) = self.used.first().filter(is_unused).copied() else {
+            return false;
+        };
+        self.used.remove(&oldest);
+        if let Some(last) = self.series.remove(&oldest.1) {
+            // Should it come back, what it had counted is not counted again.
+            self.since_nanos = self.since_nanos.max(last.start_nanos.saturating_add(1));
+        }
+        true
+    }
+}
+
+/// What tells one series from others: the process and the library that it comes from are part of it.
+#[derive(Clone, Default)]
+struct Identity(Sha256);
+
+impl Identity {
+    fn with(mut self, text: &str) -> Identity {
+        self.0.update((text.len() as u64).to_be_bytes());
+        self.0.update(text);
+        self
+    }
+
+    /// In whatever order they come.
+    fn with_attributes(self, of: &Value) -> Identity {
+        let attributes: BTreeMap<String, Value> = attributes(of).into_iter().collect();
+        let count = attributes.len().to_string();
+        attributes
+            .into_iter()
+            .fold(self.with(&count), |identity, (key, value)| {
+                identity.with(&key).with(&value.to_string())
+            })
+    }
+
+    fn number(self) -> u128 {
+        let hash = self.0.finalize();
+        hash[..16]
+            .iter()
+            .fold(0, |number, byte| number << 8 | u128::from(*byte))
     }
 }
 
@@ -111,9 +170,16 @@ pub fn received_points(
     };
     for group in list(request, "resourceMetrics") {
         let namespace = namespace(&attributes(&group["resource"]));
-        for scope in list(group, "scopeMetrics") {
-            for metric in list(scope, "metrics") {
-                reader.metric(&namespace, metric);
+        let of_resource = Identity::default().with_attributes(&group["resource"]);
+        for held in list(group, "scopeMetrics") {
+            let scope = &held["scope"];
+            let of_scope = of_resource
+                .clone()
+                .with(scope["name"].as_str().unwrap_or_default())
+                .with(scope["version"].as_str().unwrap_or_default())
+                .with_attributes(scope);
+            for metric in list(held, "metrics") {
+                reader.metric((&namespace, &of_scope), metric);
             }
         }
     }
@@ -128,7 +194,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn metric(&mut self, namespace: &str, metric: &Value) {
+    /// - `source`: the namespace, and what the identity of a series begins with.
+    fn metric(&mut self, source: (&str, &Identity), metric: &Value) {
         let name: String = metric["name"]
             .as_str()
             .unwrap_or_default()
@@ -147,7 +214,7 @@ impl Reader<'_> {
                 let read = if name.is_empty() {
                     Err("a metric has no name".to_string())
                 } else {
-                    self.point(namespace, &name, metric, kind, point)
+                    self.point(source, &name, metric, kind, point)
                 };
                 match read {
                     Ok(point) => self.points.extend(point),
@@ -159,7 +226,7 @@ impl Reader<'_> {
 
     fn point(
         &mut self,
-        namespace: &str,
+        (namespace, source): (&str, &Identity),
         name: &str,
         metric: &Value,
         kind: &str,
@@ -202,8 +269,14 @@ impl Reader<'_> {
                 start_nanos: nanos(point, "startTimeUnixNano"),
                 count: if is_sum { 0.0 } else { statistics.count },
                 sum: statistics.sum,
+                used_ms: self.now_ms,
             };
-            let series = format!("{namespace}\n{name}\n{dimensions:?}");
+            let unit = metric["unit"].as_str().unwrap_or_default();
+            let series = [name, kind, unit]
+                .into_iter()
+                .fold(source.clone(), Identity::with)
+                .with_attributes(point)
+                .number();
             match self.accumulated.growth(series, now)? {
                 None => return Ok(None),
                 Some((_, sum)) if is_sum => Statistics::of(sum),
@@ -499,6 +572,63 @@ mod tests {
         assert_eq!(histogram(10, 50.0), [""; 0]);
         assert_eq!(histogram(10, 50.0), [""; 0]);
         assert_eq!(histogram(13, 62.0), ["shop/orders h [] None 5: 3 12 1 9"]);
+    }
+
+    #[test]
+    fn each_process_and_library_counts_by_itself() {
+        let mut accumulated = Accumulated::new(START);
+        let mut sum = |process: &str, library: &str, value: i64| {
+            let request = json!({ "resourceMetrics": [{
+                "resource": { "attributes": [
+                    { "key": "service.instance.id", "value": { "stringValue": process } },
+                    { "key": "service.name", "value": { "stringValue": "orders" } },
+                ] },
+                "scopeMetrics": [{ "scope": { "name": library }, "metrics": [
+                    { "name": "n", "sum": { "aggregationTemporality": 2, "isMonotonic": true, "dataPoints": [
+                        { "startTimeUnixNano": START, "asInt": value },
+                    ] } },
+                ] }],
+            }] });
+            let (points, _) = received_points(&request, &mut accumulated, 5);
+            points.first().map(|point| point.sum)
+        };
+        assert_eq!(sum("a", "http", 100), Some(100.0));
+        assert_eq!(sum("b", "http", 10), Some(10.0));
+        assert_eq!(sum("a", "rpc", 50), Some(50.0));
+        assert_eq!(sum("a", "http", 101), Some(1.0));
+        assert_eq!(sum("b", "http", 12), Some(2.0));
+        assert_eq!(sum("a", "rpc", 50), Some(0.0));
+    }
+
+    #[test]
+    fn series_that_are_no_longer_used_give_way() {
+        let mut accumulated = Accumulated::new(START);
+        let mut sum = |now_ms: i64, numbers: std::ops::Range<usize>, value: i64| {
+            let points: Vec<Value> = numbers
+                .map(|number| {
+                    json!({ "startTimeUnixNano": START, "asInt": value, "attributes": [
+                        { "key": "n", "value": { "intValue": number } },
+                    ] })
+                })
+                .collect();
+            let metric = json!({ "name": "n", "sum": {
+                "aggregationTemporality": 2, "isMonotonic": true, "dataPoints": points,
+            } });
+            let (points, partial) = received_points(&request(metric), &mut accumulated, now_ms);
+            let sum: f64 = points.iter().map(|point| point.sum).sum();
+            (points.len(), sum, partial.rejected)
+        };
+        let all = SERIES_MAX as f64;
+        assert_eq!(sum(0, 0..SERIES_MAX, 1), (SERIES_MAX, all, 0));
+        assert_eq!(sum(60_000, 10..SERIES_MAX, 2).2, 0);
+        assert_eq!(sum(UNUSED_MS - 1, 30_000..30_001, 5), (0, 0.0, 1));
+        // Another one takes the place of one of those that came only once.
+        let later = UNUSED_MS;
+        assert_eq!(sum(later, 30_000..30_011, 5).2, 1);
+        // What comes back counts from its second point on; what was kept goes on.
+        assert_eq!(sum(later + UNUSED_MS, 0..1, 7), (0, 0.0, 0));
+        assert_eq!(sum(later + UNUSED_MS, 0..1, 9), (1, 2.0, 0));
+        assert_eq!(sum(later + UNUSED_MS, 9_999..10_000, 9), (1, 7.0, 0));
     }
 
     #[test]
