@@ -57,6 +57,8 @@ pub(super) struct State {
     mean: f64,
     squares: f64,
     best: Option<(Value, i64)>,
+    /// Of the largest value that was the best one.
+    best_bytes: usize,
     distinct: BTreeSet<String>,
     numbers: Vec<f64>,
 }
@@ -77,34 +79,39 @@ impl Aggregate {
             _ => 0,
         };
         let mut keep_if = |wanted: &dyn Fn(&(Value, i64)) -> bool| {
-            if state.best.as_ref().is_none_or(wanted) {
-                state.best = Some((value.clone(), at_ms));
+            if !state.best.as_ref().is_none_or(wanted) {
+                return 0;
             }
+            let more = value.bytes().saturating_sub(state.best_bytes);
+            state.best_bytes += more;
+            state.best = Some((value.clone(), at_ms));
+            more
         };
         match self.kind {
-            Kind::Count => state.count += 1,
+            Kind::Count => {
+                state.count += 1;
+                0
+            }
             Kind::CountDistinct => {
                 let text = value.text().unwrap_or_default();
                 let bytes = 64 + text.len();
-                return if state.distinct.insert(text) {
-                    bytes
-                } else {
-                    0
-                };
+                match state.distinct.insert(text) {
+                    true => bytes,
+                    false => 0,
+                }
             }
             Kind::Earliest => keep_if(&|(_, best_ms)| at_ms < *best_ms),
             Kind::Latest => keep_if(&|(_, best_ms)| at_ms > *best_ms),
             Kind::SortsFirst => keep_if(&|(best, _)| value.text() < best.text()),
             Kind::SortsLast => keep_if(&|(best, _)| value.text() > best.text()),
             Kind::Minimum if value.number().is_some() => {
-                keep_if(&|(best, _)| value.order(best) == Ordering::Less);
+                keep_if(&|(best, _)| value.order(best) == Ordering::Less)
             }
             Kind::Maximum if value.number().is_some() => {
-                keep_if(&|(best, _)| value.order(best) == Ordering::Greater);
+                keep_if(&|(best, _)| value.order(best) == Ordering::Greater)
             }
-            _ => return state.add_number(self.kind, value.number()),
+            _ => state.add_number(self.kind, value.number()),
         }
-        0
     }
 
     pub(super) fn result(&self, state: &mut State) -> Value {

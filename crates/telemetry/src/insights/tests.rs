@@ -344,3 +344,35 @@ fn a_needle_is_what_every_event_that_counts_has() {
     );
     assert_eq!(needle("stats count(*) | filter @message like 'a'"), None);
 }
+
+#[test]
+fn the_texts_that_aggregates_keep_are_bounded() {
+    let message = "x".repeat(1 << 20);
+    // Later ones last: each is the latest.
+    let ended = |text: &str| {
+        let query = Query::parse(text).expect("it is a query");
+        let mut run = Run::new(&query, None, NOW_MS);
+        let mut taken = 0;
+        while taken < 300 {
+            taken += 1;
+            let goes_on = run.take(LogRecord {
+                timestamp_ms: NOW_MS + taken,
+                ingestion_ms: NOW_MS,
+                stream: Cow::Borrowed("s"),
+                log: Cow::Borrowed("123456789012:/g"),
+                pointer: Cow::Borrowed("p"),
+                message: Cow::Borrowed(&message),
+            });
+            if !goes_on {
+                break;
+            }
+        }
+        (taken, run.finish())
+    };
+    let (taken, many) = ended("stats latest(@message) by @timestamp");
+    assert!(matches!(many, Ended::TooLarge(_)));
+    assert!(taken <= 256, "{taken} messages of 1 MiB");
+    let (taken, one) = ended("stats latest(@message), earliest(@message)");
+    assert!(matches!(one, Ended::Complete(rows, 300) if rows.len() == 1));
+    assert_eq!(taken, 300);
+}
