@@ -534,6 +534,29 @@ fn metric_math_is_evaluated() {
 }
 
 #[test]
+fn what_an_expression_makes_is_bounded() {
+    let mut metrics = metrics(Limits::default());
+    put(&mut metrics, &sample("a", START_MS, 1.0), START_MS);
+    metrics.commit(START_MS).expect("it is committed");
+    let array = |element: &str, count: usize| format!("[{}]", vec![element; count].join(", "));
+    let made = |expression: &str, minutes| evaluated(&metrics, expression, minutes);
+    let of = |array: &str| format!("METRIC_COUNT({array}) * a");
+    assert_eq!(made(&of(&array("a", 500)), 1), Ok(vec![(0, 500.0)]));
+    let parts = format!("[{}, {}]", array("a", 300), array("a", 201));
+    let refused = made(&of(&parts), 1).expect_err("too many");
+    assert!(
+        refused.ends_with("an array has 501 time series, at most 500 are allowed"),
+        "{refused}"
+    );
+    // Each of them may be made, all of them may not.
+    assert!(made(&of(&array("FILL(a, 0)", 1)), 199_000).is_ok());
+    for element in ["FILL(a, 0)", "TIME_SERIES(1)"] {
+        let refused = made(&of(&array(element, 100)), 199_000).expect_err("too much");
+        assert!(refused.contains("more than 12000000 points"), "{refused}");
+    }
+}
+
+#[test]
 fn an_expression_that_is_wrong_says_what_is_wrong() {
     let metrics = metrics(Limits::default());
     let deep = format!("{}a{}", "(".repeat(500), ")".repeat(500));

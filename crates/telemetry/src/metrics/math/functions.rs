@@ -181,7 +181,7 @@ impl Evaluation<'_> {
         }
     }
 
-    fn filled(&self, series: &Series, filler: &Filler) -> Result<Series, Refusal> {
+    fn filled(&mut self, series: &Series, filler: &Filler) -> Result<Series, Refusal> {
         let period_s = match series.period_s {
             0 => self.period_s,
             period_s => period_s,
@@ -222,7 +222,7 @@ impl Evaluation<'_> {
     }
 
     /// The instants of a period in the range of the request.
-    fn grid(&self, period_s: u32) -> Result<Vec<i64>, Refusal> {
+    fn grid(&mut self, period_s: u32) -> Result<Vec<i64>, Refusal> {
         let step = i64::from(period_s.max(1));
         let start = self.range.start(period_s);
         if (self.range.end_s - start) / step > GRID_MAX {
@@ -231,6 +231,7 @@ impl Evaluation<'_> {
             )));
         }
         let count = (self.range.end_s - start + step - 1).max(0) / step;
+        self.spend(usize::try_from(count).unwrap_or(usize::MAX))?;
         Ok((0..count).map(|number| start + number * step).collect())
     }
 

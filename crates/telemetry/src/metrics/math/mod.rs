@@ -19,8 +19,14 @@ use value::{Series, Value};
 /// Queries of one request. AWS: 500.
 pub const QUERIES_MAX: usize = 500;
 
-/// Points that one request computes.
+/// Points that the metrics of one request may have.
 const POINTS_MAX: usize = 3_000_000;
+
+/// Points that the expressions of one request make, each step of each of them counted.
+const COMPUTED_MAX: usize = 4 * POINTS_MAX;
+
+/// Series of an array. AWS: a search finds 500.
+const SERIES_MAX: usize = 500;
 
 /// Expressions that refer to each other, one behind the other.
 const CHAIN_MAX: usize = 50;
@@ -131,6 +137,7 @@ impl MetricsReader {
             done: BTreeMap::new(),
             open: BTreeSet::new(),
             points: 0,
+            computed: 0,
         };
         let mut results = Vec::new();
         for query in checked.iter().filter(|query| query.returns) {
@@ -341,7 +348,9 @@ pub(in crate::metrics) struct Evaluation<'e> {
     done: BTreeMap<&'e str, Value>,
     /// Queries that are being evaluated: one of them that is needed again needs itself.
     open: BTreeSet<&'e str>,
+    /// Of metrics, and of expressions.
     points: usize,
+    computed: usize,
 }
 
 impl<'e> Evaluation<'e> {
@@ -420,7 +429,33 @@ impl<'e> Evaluation<'e> {
         })
     }
 
+    /// Takes points from what the expressions of a request may make.
+    fn spend(&mut self, points: usize) -> Result<(), Refusal> {
+        self.computed = self.computed.saturating_add(points);
+        if self.computed > COMPUTED_MAX {
+            return Err(Refusal::Invalid(format!(
+                "the expressions make more than {COMPUTED_MAX} points: ask for less time, longer periods or fewer series"
+            )));
+        }
+        Ok(())
+    }
+
     fn evaluate(&mut self, expression: &Expression) -> Result<Value, Refusal> {
+        let value = self.evaluate_free(expression)?;
+        if let Value::Array(array) = &value
+            && array.len() > SERIES_MAX
+        {
+            return Err(Refusal::Invalid(format!(
+                "an array has {} time series, at most {SERIES_MAX} are allowed",
+                array.len()
+            )));
+        }
+        self.spend(value.points())?;
+        Ok(value)
+    }
+
+    /// What an expression gives, before it is taken from the budget.
+    fn evaluate_free(&mut self, expression: &Expression) -> Result<Value, Refusal> {
         match expression {
             Expression::Number(number) => Ok(Value::Scalar(*number)),
             Expression::Text(_) => Err(Refusal::Invalid(

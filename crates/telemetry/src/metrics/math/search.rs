@@ -44,6 +44,7 @@ impl Evaluation<'_> {
         while found.len() < FOUND_MAX && looked_at < LOOKED_AT_MAX {
             let names = self.reader.names(&from, &to)?;
             looked_at += names.rows.len();
+            self.spend(names.rows.len())?;
             for (_, row) in names.rows {
                 // A metric with several units comes as often.
                 if found.last() != Some(&row.metric) && search.finds(&row.metric) {

@@ -8,6 +8,17 @@ pub(super) enum Value {
     Array(Vec<Series>),
 }
 
+impl Value {
+    /// How many points it takes the room of.
+    pub(super) fn points(&self) -> usize {
+        match self {
+            Value::Scalar(_) => 1,
+            Value::Series(series) => series.room(),
+            Value::Array(array) => array.iter().map(Series::room).sum(),
+        }
+    }
+}
+
 /// A time series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Series {
@@ -18,6 +29,13 @@ pub(super) struct Series {
 }
 
 impl Series {
+    /// Its points, and what it takes beside them in such.
+    fn room(&self) -> usize {
+        const BYTES_OF_POINT: usize = 16;
+        let beside = size_of::<Series>() + self.label.len();
+        self.points.len() + beside / BYTES_OF_POINT
+    }
+
     /// The same series with other points.
     pub(super) fn with(&self, points: Vec<(i64, f64)>) -> Series {
         Series {
