@@ -360,6 +360,30 @@ fn a_range_of_any_size_is_read_where_something_is_kept() {
 }
 
 #[test]
+fn points_of_many_values_fill_a_batch_before_it_is_too_large() {
+    let mut metrics = metrics(Limits::default());
+    let mut values = Distribution::default();
+    for number in 0..150 {
+        values.add(f64::from(number) + 0.5, 1.0);
+    }
+    let now_ms = START_MS + 13 * DAY_MS;
+    let mut points = 0;
+    while !metrics.is_full() {
+        let at_ms = START_MS + points % 18_000 * MINUTE_MS;
+        let name = if points < 18_000 { "a" } else { "b" };
+        let sample = Sample {
+            values: values.clone(),
+            ..sample(name, at_ms, 0.0)
+        };
+        put(&mut metrics, &sample, now_ms);
+        points += 1;
+    }
+    assert!(points < 15_000, "{points} points of some thousand bytes");
+    metrics.commit(now_ms).expect("it is committed");
+    assert!(!metrics.is_full());
+}
+
+#[test]
 fn a_metric_without_values_for_two_weeks_is_not_listed() {
     let mut metrics = metrics(Limits::default());
     put(&mut metrics, &sample("old", START_MS, 1.0), START_MS);

@@ -86,7 +86,7 @@ impl Metrics {
         self.count_bytes(-(removed as i64));
         // What is still in memory of these hours would be written again, as a whole.
         if !page.is_empty() {
-            self.minutes.retain(|(_, minute), _| *minute / 60 >= until);
+            self.minutes.forget_before(until * 60);
         }
         let goes_on = !page.is_empty();
         page.into_iter().for_each(|(key, _)| self.batch.delete(key));

@@ -5,6 +5,7 @@
 mod distribution;
 mod maintenance;
 pub mod math;
+mod open;
 pub mod operations;
 mod reader;
 mod rows;

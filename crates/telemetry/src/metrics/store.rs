@@ -9,9 +9,10 @@ use sha2::{Digest as _, Sha256};
 use stepwell_store::{Batch, Direction, Error, Snapshot, Store, Write};
 
 use super::maintenance::{SECONDS_KEPT_S, Walks};
+use super::open::OpenPoints;
 use super::reader::Row;
 use super::rows::{self, Counters, NameRow};
-use super::{Distribution, Metric, MetricsReader, Sample, Unit};
+use super::{Metric, MetricsReader, Sample, Unit};
 
 /// Bytes of rows, where nothing else is said.
 const BYTES_MAX: u64 = 2 << 30;
@@ -42,6 +43,9 @@ const OPEN_MINUTES: u32 = 2;
 
 /// Minutes and seconds that are in memory at most, written or not.
 const OPEN_MAX: usize = 2_000_000;
+
+/// Bytes of them: a minute of many distinct values takes some thousands.
+const OPEN_BYTES_MAX: usize = 512 << 20;
 
 /// Series whose number is in memory.
 const KNOWN_MAX: usize = 1_100_000;
@@ -74,11 +78,8 @@ pub struct Metrics {
     pub(super) counters: Counters,
     pub(super) batch: Batch,
     pub(super) known: HashMap<u128, Known>,
-    /// By series and minute since 1970.
-    pub(super) minutes: HashMap<(u32, u32), Open>,
-    /// By series and second since 1970.
-    pub(super) seconds: HashMap<(u32, u32), Open>,
-    dirty: usize,
+    pub(super) minutes: OpenPoints,
+    pub(super) seconds: OpenPoints,
     oldest_minute: u32,
     dropped: Dropped,
     pub(super) walks: Walks,
@@ -88,14 +89,6 @@ pub struct Metrics {
 pub(super) struct Known {
     series: u32,
     last_hour: u32,
-}
-
-#[derive(Debug)]
-pub(super) struct Open {
-    values: Distribution,
-    is_dirty: bool,
-    /// Of the row as it is stored; 0 if there is none.
-    stored_bytes: u32,
 }
 
 /// Two weeks and two hours, in milliseconds. AWS: PutMetricData refuses what is outside.
@@ -118,9 +111,8 @@ impl Metrics {
             counters,
             batch: Batch::new(),
             known: HashMap::new(),
-            minutes: HashMap::new(),
-            seconds: HashMap::new(),
-            dirty: 0,
+            minutes: OpenPoints::new(rows::minute_key),
+            seconds: OpenPoints::new(rows::second_key),
             oldest_minute: u32::MAX,
             dropped: Dropped::default(),
             walks: Walks::default(),
@@ -173,49 +165,28 @@ impl Metrics {
         let second = u32::try_from(sample.timestamp_ms.div_euclid(1_000)).unwrap_or(0);
         let minute = second / 60;
         self.oldest_minute = self.oldest_minute.min(minute);
-        let open = open(
-            &mut self.minutes,
-            (series, minute),
-            &*self.snapshot,
-            |(series, minute)| rows::minute_key(series, minute),
-        )?;
-        self.dirty += usize::from(!open.is_dirty);
-        open.add(&sample.values);
+        let (values, snapshot) = (&sample.values, &*self.snapshot);
+        self.minutes.add((series, minute), values, snapshot)?;
         let is_recent = age_ms < i64::from(SECONDS_KEPT_S) * 1_000;
         if sample.is_high_resolution && is_recent {
-            let open = open_second(&mut self.seconds, (series, second), &*self.snapshot)?;
-            self.dirty += usize::from(!open.is_dirty);
-            open.add(&sample.values);
+            self.seconds.add((series, second), values, snapshot)?;
         }
         Ok(())
     }
 
     /// Whether so much waits that it should be committed.
     pub fn is_full(&self) -> bool {
-        self.dirty + self.batch.len() >= BATCH_ROWS_MAX || self.batch.bytes() >= BATCH_BYTES
+        let ((minutes, of_minutes), (seconds, of_seconds)) =
+            (self.minutes.dirty(), self.seconds.dirty());
+        minutes + seconds + self.batch.len() >= BATCH_ROWS_MAX
+            || of_minutes + of_seconds + self.batch.bytes() >= BATCH_BYTES
     }
 
     /// Writes everything that was added or changed.
     pub fn commit(&mut self, now_ms: i64) -> Result<(), Error> {
-        if self.dirty > 0 {
-            let mut written = 0;
-            for (is_minute, open) in [(true, &mut self.minutes), (false, &mut self.seconds)] {
-                for ((series, at), open) in open.iter_mut().filter(|(_, open)| open.is_dirty) {
-                    let key = match is_minute {
-                        true => rows::minute_key(*series, *at),
-                        false => rows::second_key(*series, *at),
-                    };
-                    let value = rows::encode_point(&open.values);
-                    let bytes = (key.len() + value.len()) as u32;
-                    written += i64::from(bytes) - i64::from(open.stored_bytes);
-                    open.stored_bytes = bytes;
-                    open.is_dirty = false;
-                    self.batch.put(key, value);
-                }
-            }
-            self.count_bytes(written);
-            self.dirty = 0;
-        }
+        let mut put = |key, value| self.batch.put(key, value);
+        let change = self.minutes.write(&mut put) + self.seconds.write(&mut put);
+        self.count_bytes(change);
         self.commit_batch()?;
         self.forget_old(now_ms);
         Ok(())
@@ -235,21 +206,17 @@ impl Metrics {
     /// Everything is committed: what is no longer likely to change leaves memory.
     fn forget_old(&mut self, now_ms: i64) {
         let keep_from = (second_of(now_ms) / 60).saturating_sub(OPEN_MINUTES);
-        if self.minutes.len() + self.seconds.len() > OPEN_MAX {
+        let is_full = self.minutes.len() + self.seconds.len() > OPEN_MAX
+            || self.minutes.bytes() + self.seconds.bytes() > OPEN_BYTES_MAX;
+        if is_full {
             self.minutes.clear();
             self.seconds.clear();
             self.oldest_minute = u32::MAX;
         }
         if self.oldest_minute < keep_from {
-            self.minutes.retain(|(_, minute), _| *minute >= keep_from);
-            self.seconds
-                .retain(|(_, second), _| *second / 60 >= keep_from);
-            self.oldest_minute = self
-                .minutes
-                .keys()
-                .map(|(_, minute)| *minute)
-                .min()
-                .unwrap_or(u32::MAX);
+            self.seconds.forget_before(keep_from * 60);
+            let earliest = self.minutes.forget_before(keep_from);
+            self.oldest_minute = earliest.unwrap_or(u32::MAX);
         }
         if self.known.len() > KNOWN_MAX {
             self.known.clear();
@@ -333,50 +300,6 @@ impl Metrics {
     pub(super) fn delete_row(&mut self, key: Vec<u8>) {
         self.batch.delete(key);
     }
-}
-
-impl Open {
-    fn add(&mut self, values: &Distribution) {
-        self.values.merge(values);
-        self.is_dirty = true;
-    }
-}
-
-fn open<'o>(
-    opened: &'o mut HashMap<(u32, u32), Open>,
-    at: (u32, u32),
-    snapshot: &dyn Snapshot,
-    key: impl Fn((u32, u32)) -> Vec<u8>,
-) -> Result<&'o mut Open, Error> {
-    use std::collections::hash_map::Entry;
-    match opened.entry(at) {
-        Entry::Occupied(entry) => Ok(entry.into_mut()),
-        Entry::Vacant(entry) => {
-            let key = key(at);
-            let (values, stored_bytes) = match snapshot.get(&key)? {
-                Some(value) => {
-                    let values = rows::decode_point(&key, &value)?;
-                    (values, (key.len() + value.len()) as u32)
-                }
-                None => (Distribution::default(), 0),
-            };
-            Ok(entry.insert(Open {
-                values,
-                is_dirty: false,
-                stored_bytes,
-            }))
-        }
-    }
-}
-
-fn open_second<'o>(
-    opened: &'o mut HashMap<(u32, u32), Open>,
-    at: (u32, u32),
-    snapshot: &dyn Snapshot,
-) -> Result<&'o mut Open, Error> {
-    open(opened, at, snapshot, |(series, second)| {
-        rows::second_key(series, second)
-    })
 }
 
 pub(super) fn hash_of(metric: &Metric, unit: Unit) -> u128 {
