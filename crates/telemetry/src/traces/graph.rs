@@ -105,12 +105,10 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn count(&mut self, trace: &Analysis) {
         for service in &trace.services {
-            if self.services.len() >= SERVICES_MAX && !self.services.contains_key(&service.service)
-            {
+            let Some((counts, is_root)) = self.service(&service.service) else {
                 continue;
-            }
+            };
             let node = &trace.nodes[service.node];
-            let (counts, is_root) = self.services.entry(service.service.clone()).or_default();
             counts.count(node.start_ms, node.end_ms, node.flags);
             *is_root |= node.parent.is_none();
         }
@@ -121,8 +119,9 @@ impl Graph {
                 None => client_of(&trace.services[edge.to].service),
             };
             let seen = &trace.nodes[edge.seen];
-            if edge.from.is_none() {
-                let (counts, is_root) = self.services.entry(from.clone()).or_default();
+            if edge.from.is_none()
+                && let Some((counts, is_root)) = self.service(&from)
+            {
                 counts.count(seen.start_ms, seen.end_ms, seen.flags);
                 *is_root = false;
             }
@@ -134,15 +133,32 @@ impl Graph {
         }
     }
 
+    /// The service, if it is one of those that the graph has room for.
+    fn service(&mut self, name: &ServiceName) -> Option<&mut (Counts, bool)> {
+        if self.services.len() >= SERVICES_MAX && !self.services.contains_key(name) {
+            return None;
+        }
+        Some(self.services.entry(name.clone()).or_default())
+    }
+
     pub(super) fn services(&self) -> Vec<xray::Service> {
-        let number = |name: &ServiceName| {
-            let position = self.services.keys().position(|known| known == name);
-            position.and_then(|position| i32::try_from(position).ok())
-        };
+        let numbers: BTreeMap<&ServiceName, i32> = self.services.keys().zip(0..).collect();
+        let mut edges: BTreeMap<&ServiceName, Vec<xray::Edge>> = BTreeMap::new();
+        for ((from, to), counts) in &self.edges {
+            edges.entry(from).or_default().push(xray::Edge {
+                reference_id: numbers.get(to).copied(),
+                start_time: counts.from_ms.map(EpochSeconds::from_ms),
+                end_time: counts.to_ms.map(EpochSeconds::from_ms),
+                summary_statistics: Some(counts.edge()),
+                response_time_histogram: Some(counts.histogram()),
+                aliases: Some(Vec::new()),
+                ..Default::default()
+            });
+        }
         self.services
             .iter()
             .map(|(name, (counts, is_root))| xray::Service {
-                reference_id: number(name),
+                reference_id: numbers.get(name).copied(),
                 name: Some(name.name.clone()),
                 names: Some(vec![name.name.clone()]),
                 root: is_root.then_some(true),
@@ -151,21 +167,7 @@ impl Graph {
                 state: Some("active".to_owned()),
                 start_time: counts.from_ms.map(EpochSeconds::from_ms),
                 end_time: counts.to_ms.map(EpochSeconds::from_ms),
-                edges: Some(
-                    self.edges
-                        .iter()
-                        .filter(|((from, _), _)| from == name)
-                        .map(|((_, to), counts)| xray::Edge {
-                            reference_id: number(to),
-                            start_time: counts.from_ms.map(EpochSeconds::from_ms),
-                            end_time: counts.to_ms.map(EpochSeconds::from_ms),
-                            summary_statistics: Some(counts.edge()),
-                            response_time_histogram: Some(counts.histogram()),
-                            aliases: Some(Vec::new()),
-                            ..Default::default()
-                        })
-                        .collect(),
-                ),
+                edges: Some(edges.remove(name).unwrap_or_default()),
                 summary_statistics: Some(counts.service()),
                 duration_histogram: Some(counts.histogram()),
                 response_time_histogram: Some(counts.histogram()),

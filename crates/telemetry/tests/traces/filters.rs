@@ -1,6 +1,6 @@
 //! Filter expressions, summaries and graphs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell_api::EpochSeconds;
 use stepwell_api::xray::{
     GetServiceGraphRequest, GetTimeSeriesServiceStatisticsRequest, GetTraceGraphRequest, Service,
@@ -11,7 +11,7 @@ use super::world::{NOW, NOW_MS, World, asked, segment, segment_id, trace_id, wor
 /// 1: well and fast. 2: a fault further down, caught. 3: slow and throttled. 4: still open.
 fn shop() -> World {
     let mut world = world();
-    let call = |id: u64, name: &str, more: serde_json::Value| {
+    let call = |id: u64, name: &str, more: Value| {
         let mut call = json!({
             "id": segment_id(id), "name": name, "namespace": "aws",
             "start_time": NOW, "end_time": NOW + 0.4,
@@ -297,6 +297,30 @@ fn a_graph_counts_services_and_the_calls_between_them() {
         2,
         "the shop and its client"
     );
+}
+
+#[test]
+fn a_graph_has_a_bounded_number_of_services() {
+    let mut world = world();
+    let documents: Vec<Value> = (0..700)
+        .map(|number| {
+            let name = format!("service-{number}");
+            segment(number, u64::from(number) + 1, &name, json!({}))
+        })
+        .collect();
+    world.put(&documents);
+    let input = GetServiceGraphRequest {
+        start_time: EpochSeconds::from_ms(NOW_MS - 1_000),
+        end_time: EpochSeconds::from_ms(NOW_MS + 2_000),
+        ..Default::default()
+    };
+    let graph = world.traces.reader().get_service_graph(&input, None);
+    let graph = graph.expect("a store").expect("not refused");
+    let services = graph.services.expect("a list");
+    assert_eq!(services.len(), 1_000, "services and their clients");
+    // Each client calls its service.
+    let edges = services.iter().flat_map(|service| &service.edges).flatten();
+    assert_eq!(edges.count(), 500);
 }
 
 #[test]
