@@ -175,14 +175,17 @@ fn column<'t>(
 /// The columns of a message: words, and what is in `"..."` or `[...]`, without these.
 fn split(message: &str) -> Option<Vec<&str>> {
     let mut texts = Vec::new();
-    let mut rest = message.trim();
-    while let Some(first) = rest.chars().next() {
-        let closing = match first {
-            '"' => Some('"'),
-            '[' => Some(']'),
+    let message = message.trim();
+    let (mut quotes, mut brackets) = (Closing::new('"'), Closing::new(']'));
+    let mut at = 0;
+    while let Some(first) = message[at..].chars().next() {
+        let end = match first {
+            '"' => quotes.from(message, at + 1),
+            '[' => brackets.from(message, at + 1),
             _ => None,
         };
-        let enclosed = closing.and_then(|closing| rest[1..].split_once(closing));
+        let rest = &message[at..];
+        let enclosed = end.map(|end| (&message[at + 1..end], &message[end + 1..]));
         let (text, after) = match enclosed {
             Some((text, after)) if after.is_empty() || after.starts_with(char::is_whitespace) => {
                 (text, after)
@@ -193,7 +196,36 @@ fn split(message: &str) -> Option<Vec<&str>> {
         if texts.len() > MESSAGE_COLUMNS_MAX {
             return None;
         }
-        rest = after.trim_start();
+        at = message.len() - after.trim_start().len();
     }
     Some(texts)
+}
+
+/// Where the next closing character is, which is looked for once however many open before it.
+struct Closing {
+    character: char,
+    /// The length of the message where there is no more; before the first look nothing is known.
+    next: Option<usize>,
+}
+
+impl Closing {
+    fn new(character: char) -> Closing {
+        Closing {
+            character,
+            next: None,
+        }
+    }
+
+    /// The first one at or after a place; places only grow.
+    fn from(&mut self, message: &str, place: usize) -> Option<usize> {
+        let next = match self.next {
+            Some(next) if next >= place => next,
+            _ => {
+                let found = message[place..].find(self.character);
+                found.map_or(message.len(), |found| place + found)
+            }
+        };
+        self.next = Some(next);
+        (next < message.len()).then_some(next)
+    }
 }

@@ -47,6 +47,29 @@ fn regular_expressions_match_anywhere() {
     refuse("%a", "Invalid filter pattern");
 }
 
+/// What opens and is not closed, or only at the end, is looked through once.
+#[test]
+fn a_long_message_of_brackets_is_split_in_one_pass() {
+    let opened = "[aé ".repeat(9_999);
+    let long = "x".repeat(1 << 20);
+    check(
+        "[first = *é, ..., last = x*]",
+        &format!("{opened}{long}"),
+        true,
+    );
+    check(
+        "[first = *é, ..., last = x*]",
+        &format!("{opened}{long}]x"),
+        true,
+    );
+    check("[all]", &format!("{opened}{long}]"), true);
+    check(
+        "[...]",
+        &format!("{}{long}", r#""a "#.repeat(10_001)),
+        false,
+    );
+}
+
 #[test]
 fn columns_are_words_quotes_and_brackets() {
     let line = r#"127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /a.gif HTTP/1.0" 404 1534"#;
@@ -65,6 +88,14 @@ fn columns_are_words_quotes_and_brackets() {
     check("[..., s=500 || s=404, b]", line, true);
     check("[..., s>=400 && s<500, b]", line, true);
     check("[..., s>=400 && s<404, b]", line, false);
+    check("[a = *x, b = z]", r#""x z"#, true);
+    check("[a = x*y, b = z*w, c = u]", "[x y] z]w [u]", true);
+    check(
+        "[a = *x, b = y*z, c = u, d = *w]",
+        r#"[x y]z [u] "v"w"#,
+        true,
+    );
+    check("[a, b]", r#"[] """#, true);
     refuse("[a, ..., b, ...]", "Invalid filter pattern");
     refuse("[a=, b]", "Invalid filter pattern");
     refuse("[a > x]", "Invalid filter pattern");
