@@ -17,6 +17,7 @@ mod logs;
 pub mod metrics;
 pub mod otlp;
 pub mod projection;
+mod rows;
 mod traces;
 
 pub use execution_log::{

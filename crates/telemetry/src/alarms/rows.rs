@@ -8,6 +8,7 @@ use stepwell_api::cloudwatch::{Dimension, MetricDataQuery};
 use stepwell_store::Error;
 
 use super::state::StateValue;
+use crate::rows::{corrupt, versioned};
 
 /// Kinds of rows in the store of metrics; see [`crate::metrics::Metrics::OTHER_KINDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,14 +183,9 @@ pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
     value
 }
 
-/// - [`Error::Corrupt`]: a version from the future, or no row at all.
 pub(super) fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, Error> {
-    let corrupt = || Error::Corrupt { key: key.to_vec() };
-    let (version, text) = value.split_first().ok_or_else(corrupt)?;
-    if *version != VERSION {
-        return Err(corrupt());
-    }
-    serde_json::from_slice(text).map_err(|_| corrupt())
+    let (_, text) = versioned("the store of metrics", key, value, VERSION)?;
+    serde_json::from_slice(text).map_err(|_| corrupt(key))
 }
 
 #[cfg(test)]
@@ -212,6 +208,7 @@ mod tests {
         let row: CompositeWatch = serde_json::from_str(composite).expect("readable");
         assert_eq!(serde_json::to_string(&row).expect("JSON"), composite);
         value[0] = VERSION + 1;
-        assert!(decode::<AlarmRow>(b"a", &value).is_err(), "a newer row");
+        let newer = decode::<AlarmRow>(b"a", &value);
+        assert!(matches!(newer, Err(Error::NewerFormat { found: 2, .. })));
     }
 }

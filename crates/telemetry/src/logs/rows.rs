@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use stepwell_store::Error;
 
+use crate::rows;
+pub(super) use crate::rows::{after, corrupt};
+
 /// The first byte of a key.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
@@ -181,15 +184,6 @@ fn key(kind: Kind, group: &str) -> Vec<u8> {
     key
 }
 
-/// The first key after all keys that start with `prefix`, which ends in NUL or is a kind.
-pub(super) fn after(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    if let Some(last) = end.last_mut() {
-        *last += 1;
-    }
-    end
-}
-
 pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(row, vec![VERSION]).expect("rows have no shapes that postcard cannot write")
 }
@@ -226,17 +220,5 @@ pub(super) fn versioned<'v>(
     value: &'v [u8],
     newest: u8,
 ) -> Result<(u8, &'v [u8]), Error> {
-    match value.split_first() {
-        Some((version, row)) if (VERSION..=newest).contains(version) => Ok((*version, row)),
-        Some((version, _)) if *version > newest => Err(Error::NewerFormat {
-            directory: "the store of logs".to_string(),
-            found: u32::from(*version),
-            supported: u32::from(newest),
-        }),
-        _ => Err(corrupt(key)),
-    }
-}
-
-pub(super) fn corrupt(key: &[u8]) -> Error {
-    Error::Corrupt { key: key.to_vec() }
+    rows::versioned("the store of logs", key, value, newest)
 }

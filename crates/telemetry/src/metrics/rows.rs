@@ -9,6 +9,8 @@ use stepwell_store::Error;
 use super::distribution::Bins;
 use super::sample::SUM_MAX;
 use super::{Distribution, Metric, Unit};
+use crate::rows::versioned;
+pub(super) use crate::rows::{after, corrupt};
 
 /// The first byte of a key. 20 to 39 belong to alarms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub(super) enum Kind {
 }
 
 /// The first byte of a value.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// Bytes of a namespace or a name that are in a key as they are.
 const PART_BYTES_MAX: usize = 400;
@@ -69,18 +71,6 @@ pub(super) fn start(kind: Kind) -> Vec<u8> {
 
 pub(super) fn end(kind: Kind) -> Vec<u8> {
     vec![kind as u8 + 1]
-}
-
-/// The end of the range of keys that begin with `prefix`.
-pub(super) fn after(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            break;
-        }
-    }
-    end
 }
 
 fn part(key: &mut Vec<u8>, text: &str) {
@@ -229,7 +219,7 @@ pub(super) fn encode_counters(counters: &Counters) -> Vec<u8> {
 }
 
 pub(super) fn decode_counters(key: &[u8], value: &[u8]) -> Result<Counters, Error> {
-    let body = body(value).ok_or_else(|| corrupt(key))?;
+    let body = body(key, value)?;
     postcard::from_bytes(body).map_err(|_| corrupt(key))
 }
 
@@ -249,8 +239,9 @@ pub(super) fn encode_name(row: &NameRow) -> Vec<u8> {
 
 pub(super) fn decode_name(key: &[u8], value: &[u8]) -> Result<NameRow, Error> {
     type Parts = (u32, u32, u8, String, String, Vec<(String, String)>);
+    let body = body(key, value)?;
     let read = || {
-        let parts: Parts = postcard::from_bytes(body(value)?).ok()?;
+        let parts: Parts = postcard::from_bytes(body).ok()?;
         let (series, last_hour, unit, namespace, name, dimensions) = parts;
         Some(NameRow {
             series,
@@ -269,8 +260,8 @@ pub(super) fn encode_point(distribution: &Distribution) -> Vec<u8> {
 }
 
 pub(super) fn decode_point(key: &[u8], value: &[u8]) -> Result<Distribution, Error> {
-    let read = || {
-        let mut rest = body(value)?;
+    let mut rest = body(key, value)?;
+    let mut read = || {
         let distribution = take_distribution(&mut rest)?;
         rest.is_empty().then_some(distribution)
     };
@@ -293,9 +284,9 @@ pub(super) fn encode_chunk(resolution_s: u32, hour: u32, points: &[Point]) -> Ve
 
 /// The resolution and the points of a chunk.
 pub(super) fn decode_chunk(key: &[u8], value: &[u8]) -> Result<(u32, Vec<Point>), Error> {
-    let read = || {
+    let mut rest = body(key, value)?;
+    let mut read = || {
         let hour = day_of_chunk(key)? * 24 + u32::from(*key.get(7)?);
-        let mut rest = body(value)?;
         let resolution_s = u32::try_from(take_varint(&mut rest)?).ok()?;
         if !matches!(resolution_s, 60 | 300 | 3_600) {
             return None;
@@ -314,15 +305,10 @@ pub(super) fn decode_chunk(key: &[u8], value: &[u8]) -> Result<(u32, Vec<Point>)
     read().ok_or_else(|| corrupt(key))
 }
 
-pub(super) fn corrupt(key: &[u8]) -> Error {
-    Error::Corrupt { key: key.to_vec() }
-}
-
-fn body(value: &[u8]) -> Option<&[u8]> {
-    match value.split_first() {
-        Some((&VERSION, body)) => Some(body),
-        _ => None,
-    }
+/// What follows the version of a value.
+pub(super) fn body<'v>(key: &[u8], value: &'v [u8]) -> Result<&'v [u8], Error> {
+    let (_, body) = versioned("the store of metrics", key, value, VERSION)?;
+    Ok(body)
 }
 
 /// All values are equal and the sum is theirs.
@@ -568,6 +554,20 @@ mod tests {
         let mut rounded = many((0..1_000).map(|i| f64::MAX / f64::from(i + 1)));
         rounded.sum = 0.0;
         sum_of(&rounded);
+    }
+
+    #[test]
+    fn rows_of_a_newer_version_say_so() {
+        let key = chunk_key(7, 25);
+        for newer in [
+            decode_counters(&key, &[2, 0]).err(),
+            decode_name(&key, &[2, 0]).err(),
+            decode_point(&key, &[2, 0]).err(),
+            decode_chunk(&key, &[2, 0]).err(),
+        ] {
+            let is_newer = matches!(newer, Some(Error::NewerFormat { found: 2, .. }));
+            assert!(is_newer, "{newer:?}");
+        }
     }
 
     #[test]

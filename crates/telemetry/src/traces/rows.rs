@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use stepwell_store::Error;
 
 use super::document::{SegmentId, TraceId};
+pub(super) use crate::rows::after;
+use crate::rows::{corrupt, versioned};
 
 /// The first byte of a key.
 #[derive(Debug, Clone, Copy)]
@@ -106,33 +108,13 @@ pub(super) fn document_of(key: &[u8]) -> Option<SegmentId> {
     Some(SegmentId(u64::from_be_bytes(*id)))
 }
 
-/// The first key after all keys that start with `prefix`.
-pub(super) fn after(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            break;
-        }
-    }
-    end
-}
-
 pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(row, vec![VERSION]).expect("rows have no shapes that postcard cannot write")
 }
 
 pub(super) fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, Error> {
-    let corrupt = || Error::Corrupt { key: key.to_vec() };
-    match value.split_first() {
-        Some((&VERSION, row)) => postcard::from_bytes(row).map_err(|_| corrupt()),
-        Some((version, _)) if *version > VERSION => Err(Error::NewerFormat {
-            directory: "the store of traces".to_string(),
-            found: u32::from(*version),
-            supported: u32::from(VERSION),
-        }),
-        _ => Err(corrupt()),
-    }
+    let (_, row) = versioned("the store of traces", key, value, VERSION)?;
+    postcard::from_bytes(row).map_err(|_| corrupt(key))
 }
 
 #[cfg(test)]
@@ -188,11 +170,5 @@ mod tests {
             matches!(newer, Err(Error::NewerFormat { found: 2, .. })),
             "{newer:?}"
         );
-    }
-
-    #[test]
-    fn what_comes_after_a_prefix_is_after_all_of_its_keys() {
-        assert_eq!(after(&[3, 255, 255]), [4]);
-        assert_eq!(after(&[3, 1]), [3, 2]);
     }
 }

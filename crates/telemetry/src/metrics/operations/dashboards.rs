@@ -27,9 +27,6 @@ pub const TAGS_MAX: usize = 50;
 /// The types of widgets.
 const WIDGETS: [&str; 6] = ["metric", "text", "log", "alarm", "explorer", "custom"];
 
-/// The first byte of a value.
-const VERSION: u8 = 1;
-
 /// A dashboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dashboard {
@@ -182,15 +179,13 @@ fn tags_key(arn: &str) -> Vec<u8> {
 }
 
 fn decode<T: serde::de::DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError> {
-    let body = value
-        .strip_prefix(&[VERSION])
-        .ok_or_else(|| rows::corrupt(key))?;
+    let body = rows::body(key, value)?;
     postcard::from_bytes(body).map_err(|_| rows::corrupt(key))
 }
 
 fn encode(row: &impl Serialize) -> Vec<u8> {
     let text = postcard::to_allocvec(row).expect("a row is texts and numbers");
-    [&[VERSION], text.as_slice()].concat()
+    [&[rows::VERSION], text.as_slice()].concat()
 }
 
 impl Metrics {
