@@ -4,6 +4,9 @@ import { editorPath, withQuery } from "../src/model/arn";
 import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
 import { charge, CHARGE_SOURCE, flow } from "./machines";
+import type { Language } from "../src/model/newStates";
+import { expressionTest, stateTest } from "../src/model/stateTest";
+import type { Given } from "../src/model/stateTest";
 import { Server } from "./server";
 
 let server: Server;
@@ -246,4 +249,43 @@ test("rules of a Choice are built, and an expression is tried on the input of an
   await form.getByLabel("Context").fill('{"Execution": {"Name": "mine"}}');
   await form.getByLabel("JSONPath expression").fill("$$.Execution.Name");
   await given.getByLabel("the value", { exact: true }).getByText("mine").waitFor();
+});
+
+test("the server evaluates expressions, and tests states of a draft", async () => {
+  const given: Given = { input: '{"a":[1,2],"o":{"x":"y"}}', variables: '{"v":{"x":1}}', context: "" };
+  const value = async (language: Language, expression: string, context = "", result = ""): Promise<string | null | undefined> => {
+    const asked = expressionTest(language, expression, { ...given, context }, result);
+    const answer = await server.states("TestState", asked.request);
+    return answer.status === "SUCCEEDED" ? asked.read(answer) : answer.error;
+  };
+  const context = '{"Execution":{"Name":"n"}}';
+  expect(await value("JSONPath", "$.a[0]")).toBe("1");
+  expect(await value("JSONPath", "$v.x")).toBe("1");
+  expect(await value("JSONPath", "States.ArrayLength($.a)")).toBe("2");
+  expect(await value("JSONPath", "$.missing")).toBe("States.Runtime");
+  expect(await value("JSONPath", "$$.Execution.Name", context)).toBe('"n"');
+  expect(await value("JSONPath", "$.r", "", '{"r":5}')).toBe("5");
+  expect(await value("JSONata", "$sum($states.input.a) + $v.x")).toBe("4");
+  expect(await value("JSONata", "$states.input.missing")).toBe("States.QueryEvaluationError");
+  expect(await value("JSONata", "$states.context.Execution.Name", context)).toBe('"n"');
+  expect(await value("JSONata", "{% $states.result.r & $states.input.o.x %}", "", '{"r":5}')).toBe('"5y"');
+  await expect(value("JSONata", "1 +")).rejects.toThrow("INVALID_JSONATA_EXPRESSION");
+
+  // “Broken” is not valid; what is not it can be tested.
+  const inner = { StartAt: "Item", States: { Item: { Type: "Pass", Output: "{% $states.input.v & $states.context.Map.Item.Index %}", End: true } } };
+  const draft = {
+    QueryLanguage: "JSONata",
+    StartAt: "Each",
+    States: { Each: { Type: "Map", Items: "{% $states.input %}", MaxConcurrency: 3, ItemProcessor: inner, Next: "Broken" }, Broken: { Type: "Pass" } },
+  };
+  const mock = { kind: "none", result: "", error: "", cause: "", validation: "STRICT", retries: 0 } as const;
+  const asked = { roleArn: "", level: "TRACE" } as const;
+  const tested = async (name: string, input: string, more = {}): Promise<object> => {
+    const request = stateTest(draft, name, { input, variables: "", context: "" }, { ...mock, ...more }, asked);
+    if (request === null) throw new Error("no request");
+    return server.states("TestState", request);
+  };
+  expect(await tested("Each", "[1,2]", { kind: "result", result: "[3,4]" })).toMatchObject({ status: "SUCCEEDED", nextState: "Broken", output: "[3,4]", inspectionData: { maxConcurrency: 3 } });
+  expect(await tested("Each", "[1,2]", { kind: "error", error: "Boom" })).toMatchObject({ status: "FAILED", error: "Boom" });
+  expect(await tested("Item", '{"v":"x"}')).toMatchObject({ status: "SUCCEEDED", output: '"x0"' });
 });

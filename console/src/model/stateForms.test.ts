@@ -81,7 +81,7 @@ test("choice rules are comparisons, and come back as they were", () => {
   expect(operatorOf("BooleanLessThan")).toBeUndefined();
 });
 
-test("a state is tested alone, with its machine's language; in a Map with its machine", () => {
+test("a state is tested alone, in its machine's language; one of a Map in a Map", () => {
   const machine = {
     QueryLanguage: "JSONata",
     StartAt: "A",
@@ -91,10 +91,11 @@ test("a state is tested alone, with its machine's language; in a Map with its ma
     },
   };
   const alone = stateTest(machine, "A", { ...NOTHING, input: "{}", context: "{}" }, NO_MOCK, ASKED);
-  expect(JSON.parse(alone?.definition ?? "")).toMatchObject({ Type: "Task", QueryLanguage: "JSONata" });
-  expect(alone).toMatchObject({ roleArn: ASKED.roleArn, inspectionLevel: "DEBUG" });
+  expect(JSON.parse(alone?.definition ?? "")).toEqual({ QueryLanguage: "JSONata", StartAt: "A", States: { A: machine.States.A, M: { Type: "Succeed" } } });
+  expect(alone).toMatchObject({ stateName: "A", roleArn: ASKED.roleArn, inspectionLevel: "DEBUG" });
   expect(alone).not.toHaveProperty("context");
-  expect(stateTest(machine, "I", NOTHING, NO_MOCK, ASKED)).toMatchObject({ stateName: "I", definition: JSON.stringify(machine) });
+  const inner = stateTest(machine, "I", NOTHING, NO_MOCK, ASKED);
+  expect(JSON.parse(inner?.definition ?? "")).toMatchObject({ StartAt: "Map", States: { Map: { Type: "Map", ItemProcessor: { StartAt: "I" } } } });
   const mocked = stateTest(machine, "A", { ...NOTHING, context: "{}" }, { ...NO_MOCK, kind: "error", error: "E", cause: "", retries: 2 }, ASKED);
   expect(mocked).toMatchObject({ mock: { errorOutput: { error: "E" } }, context: "{}", stateConfiguration: { retrierRetryCount: 2 } });
   expect(mockNeed(machine.States.M)).toBe("needed");

@@ -7,7 +7,8 @@
 import type { States } from "../api/generated";
 import type { Pane, PaneName } from "./dataFlow";
 import type { HistoryEvent, Run } from "./history";
-import { levelsOf, locate } from "./levels";
+import { allNames, freeName, leaving, levelsOf, locate } from "./levels";
+import type { Located } from "./levels";
 import type { Language } from "./newStates";
 import { isObj } from "./pointerEdits";
 import type { Obj } from "./pointerEdits";
@@ -60,8 +61,8 @@ export function stateTest(definition: Obj, name: string, { input, variables, con
   const { state } = located;
   const isMocked = mock.kind !== "none";
   return {
-    // Alone, it can be tested while other states are not valid yet. In a Map it needs what is around it.
-    ...(isInMap(definition, name) ? { definition: JSON.stringify(definition), stateName: name } : { definition: JSON.stringify(alone(definition, state)) }),
+    definition: JSON.stringify(machineFor(definition, located)),
+    stateName: name,
     input: input.trim() === "" ? "{}" : input,
     inspectionLevel: level,
     ...given("variables", variables),
@@ -78,8 +79,16 @@ function mockOf(mock: MockGiven): States.MockInput {
   return { result: mock.result, fieldValidationMode: mock.validation };
 }
 
-/** The state with the language that its machine speaks. */
-const alone = (definition: Obj, state: Obj): Obj => ("QueryLanguage" in definition && !("QueryLanguage" in state) ? { ...state, QueryLanguage: definition["QueryLanguage"] } : state);
+/** A machine with nothing but the state and ends where it leads: it can be tested while others are not valid yet. */
+function machineFor(definition: Obj, { name, state }: Located): Obj {
+  const language = "QueryLanguage" in definition ? { QueryLanguage: definition["QueryLanguage"] } : {};
+  const ends = leaving(name, state).flatMap(({ to }) => (to === name ? [] : [[to, { Type: "Succeed" }]]));
+  const level = { StartAt: name, States: { ...Object.fromEntries(ends), [name]: state } };
+  if (!isInMap(definition, name)) return { ...language, ...level };
+  // AWS: what is tested inside of a Map has the input as its item.
+  const around = freeName(allNames(level), "Map");
+  return { ...language, StartAt: around, States: { [around]: { Type: "Map", ItemProcessor: level, End: true } } };
+}
 
 function isInMap(definition: Obj, name: string): boolean {
   let owner = locate(definition, name)?.level.owner ?? null;
