@@ -249,6 +249,14 @@ test("rules of a Choice are built, and an expression is tried on the input of an
   await form.getByLabel("Context").fill('{"Execution": {"Name": "mine"}}');
   await form.getByLabel("JSONPath expression").fill("$$.Execution.Name");
   await given.getByLabel("the value", { exact: true }).getByText("mine").waitFor();
+  // In another language the state has fields that are not valid; they are shown, and go.
+  await state(page, "Read order").click();
+  await page.getByRole("button", { name: "Fields", exact: true }).click();
+  const other = page.getByRole("complementary", { name: "State Read order" });
+  await other.getByLabel("QueryLanguage").selectOption("JSONata");
+  await other.getByText("Pass in JSONata has no such field.").waitFor();
+  await other.locator(".strangers li", { hasText: "Parameters" }).getByRole("button", { name: "Remove" }).click();
+  await other.getByText("Not valid here").waitFor({ state: "detached" });
 });
 
 test("the server evaluates expressions, and tests states of a draft", async () => {
@@ -288,4 +296,81 @@ test("the server evaluates expressions, and tests states of a draft", async () =
   expect(await tested("Each", "[1,2]", { kind: "result", result: "[3,4]" })).toMatchObject({ status: "SUCCEEDED", nextState: "Broken", output: "[3,4]", inspectionData: { maxConcurrency: 3 } });
   expect(await tested("Each", "[1,2]", { kind: "error", error: "Boom" })).toMatchObject({ status: "FAILED", error: "Boom" });
   expect(await tested("Item", '{"v":"x"}')).toMatchObject({ status: "SUCCEEDED", output: '"x0"' });
+});
+
+test("levels within levels are edited: dragged into, wrapped, and caught from", async () => {
+  const machine = await server.createMachine("Nested", flow);
+  const page = await visit(withQuery(editorPath(machine), { show: "graph" }));
+  await state(page, "Mail").waitFor();
+  // Into a branch, and a state from the way into the Map.
+  await fromPalette(page, "Fail").dragTo(state(page, "Mail"), { targetPosition: { x: 30, y: 3 } });
+  await said(page).getByText("Nothing leads to “Mail”.").waitFor();
+  await page.keyboard.press("Control+z");
+  await state(page, "Fail").waitFor({ state: "detached" });
+  await drag(page, state(page, "Short wait"), state(page, "Tax"), 0.8);
+  await expect.poll(() => page.locator('.react-flow__edge[data-id="Tax>next0>Short wait"]').count()).toBe(1);
+  // Errors are caught by the handle at the side.
+  await state(page, "Notify").click({ position: { x: 30, y: 10 } });
+  const [from, to] = [await state(page, "Notify").locator("> .state > .react-flow__handle.is-catch").boundingBox(), await state(page, "Nothing to do").locator(".react-flow__handle.target").boundingBox()];
+  if (from === null || to === null) throw new Error("no handles");
+  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(to.x + 40, to.y - 20, { steps: 4 });
+  await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 4 });
+  await page.mouse.up();
+  await page.locator(".react-flow__edge.edge-catch").waitFor({ state: "attached" });
+  // Two states together into a Parallel.
+  await state(page, "Price").click();
+  await state(page, "Tax").click({ modifiers: ["Shift"] });
+  await state(page, "Tax").click({ button: "right" });
+  const menu = page.getByRole("menu", { name: "2 states" });
+  await menu.waitFor();
+  await expectAccessible(page);
+  await menu.getByRole("menuitem", { name: "Wrap in Parallel" }).click();
+  await state(page, "Parallel").waitFor();
+  await state(page, "Parallel").click({ button: "right", position: { x: 10, y: 10 } });
+  await page.getByRole("menuitem", { name: "Add a branch" }).click();
+  await page.getByText("Valid").first().waitFor();
+  await save(page);
+  const { States } = await definitionOf(machine);
+  const inside = States["Each item"].ItemProcessor;
+  expect([States["Read order"].Next, inside.StartAt, inside.States.Parallel.Next, inside.States["Short wait"].End]).toEqual(["Has items?", "Parallel", "Short wait", true]);
+  expect(inside.States.Parallel.Branches.map((branch: { StartAt: string }) => branch.StartAt)).toEqual(["Price", "Pass"]);
+  expect(States.Notify.Catch).toEqual([{ ErrorEquals: ["States.ALL"], Next: "Nothing to do" }]);
+});
+
+test("a state of JSONata has the fields of JSONata", async () => {
+  const machine = await server.createMachine("Jsonata", {
+    QueryLanguage: "JSONata",
+    StartAt: "Which",
+    States: {
+      Which: { Type: "Choice", Choices: [{ Condition: "{% $states.input.n > 1 %}", Next: "Many" }], Default: "One" },
+      Many: { Type: "Pass", Output: { total: "{% $states.input.n * 2 %}" }, End: true },
+      One: { Type: "Wait", Seconds: 0, End: true },
+    },
+  });
+  await server.ended(await server.start(machine, { n: 4 }));
+  const page = await visit(withQuery(editorPath(machine), { state: "Which" }), { colorScheme: "dark" });
+  const form = page.getByRole("complementary");
+  await form.getByLabel("Condition").fill("{% $states.input.n > %}");
+  await form.locator(".field.is-wrong", { hasText: "Condition" }).waitFor();
+  await form.getByLabel("Condition").fill("{% $states.input.n > 3 %}");
+  await form.locator(".field.is-wrong").waitFor({ state: "detached" });
+  await form.getByRole("button", { name: "Try" }).first().click();
+  await form.getByText("Take the input of an execution").click();
+  await form.getByRole("button", { name: /"n":4/ }).click();
+  await form.getByRole("status", { name: "What the expression gives" }).getByText("true").waitFor();
+  await expectAccessible(page);
+  await state(page, "One").click();
+  await form.getByRole("button", { name: "Fields", exact: true }).click();
+  await form.getByLabel("Wait for").selectOption("Timestamp");
+  await page.locator(".code .cm-line", { hasText: '"Timestamp": "2027-01-01T00:00:00Z"' }).waitFor();
+  expect(await form.getByLabel("ResultPath").count()).toBe(0);
+  await state(page, "Many").click();
+  await form.getByLabel("Name").fill("Lots");
+  await form.getByLabel("Name").press("Enter");
+  await page.locator(".state.is-chosen", { hasText: "Lots" }).waitFor();
+  await page.getByRole("button", { name: "Undo" }).first().click();
+  await state(page, "Many").waitFor();
+  await form.waitFor({ state: "detached" });
 });

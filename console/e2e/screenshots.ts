@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, test } from "vitest";
-import { executionPath, machinePath, mapRunPath, withQuery } from "../src/model/arn";
+import { editorPath, executionPath, machinePath, mapRunPath, withQuery } from "../src/model/arn";
 import { launch, open, settled } from "./browser";
 import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
 import { fillObserved } from "./observed";
@@ -75,6 +75,10 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
     ["machines", "/machines"],
     ["machine-executions", machinePath(orders)],
     ["machine-definition", withQuery(machinePath(orders), { view: "definition", state: "Each item" })],
+    ["editor-graph", withQuery(editorPath(orders), { show: "graph", state: "Has items?" })],
+    ["editor-form", withQuery(editorPath(payments), { state: "Charge" })],
+    ["editor-test", withQuery(editorPath(payments), { show: "graph", state: "Charge", form: "test" })],
+    ["editor-expression", withQuery(editorPath(orders), { state: "Each item", form: "expression" })],
     ["executions", "/executions"],
     ["executions-failed", "/executions?status=FAILED"],
     ["execution-done", executionPath(done)],

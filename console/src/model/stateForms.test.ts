@@ -118,7 +118,7 @@ test("an expression is a Pass state; with a context or a result it is a Task wit
 test("the data of a tested state is shown in the panes of an execution", () => {
   const panes = panesOf({ output: "3", inspectionData: { input: "1", afterArguments: "2", result: "3" } }, { Type: "Task", Arguments: 2 }, "JSONata");
   expect(panes.map((pane) => `${pane.title} ${pane.json}`)).toEqual(["State input 1", "Arguments 2", "Result 3", "State output 3"]);
-  expect(panesOf({ inspectionData: { input: "1" } }, { Type: "Task" }, "JSONPath").at(-1)).toMatchObject({ name: "output", json: null, source: "absent" });
+  expect(panesOf({ inspectionData: { input: "1" } }, { Type: "Task" }, "JSONPath").map((pane) => pane.name)).toEqual(["input"]);
 });
 
 test("a history offers the inputs that a state had", () => {

@@ -167,7 +167,7 @@ export function panesOf(answer: States.TestStateOutput, state: Readonly<Obj>, la
   const data = answer.inspectionData ?? {};
   const isJsonata = language === "JSONata";
   const written = (name: string): string | null => (name in state ? JSON.stringify(state[name]) : null);
-  const pane = (name: PaneName, title: string, json: string | undefined, field: string | null): Pane => ({ name, title, json: json ?? null, source: json === undefined ? "absent" : "recorded", field });
+  const pane = (name: PaneName, title: string, json: string | undefined, field: string | null): Pane => ({ name, title, json: json ?? null, source: "recorded", field });
   const panes = [
     pane("input", "State input", data.input, null),
     ...(isJsonata ? [] : [pane("afterInputPath", "After InputPath", data.afterInputPath, written("InputPath"))]),
@@ -176,8 +176,8 @@ export function panesOf(answer: States.TestStateOutput, state: Readonly<Obj>, la
     ...(isJsonata ? [] : [pane("afterResultSelector", "After ResultSelector", data.afterResultSelector, written("ResultSelector"))]),
     pane("output", "State output", answer.output, written(isJsonata ? "Output" : "ResultPath") ?? written("OutputPath")),
   ];
-  // A stage that a type does not have is no gap in its data.
-  return panes.filter((one) => one.json !== null || one.name === "output");
+  // A stage that a type does not have is no gap in its data, and what failed has no output.
+  return panes.filter((one) => one.json !== null);
 }
 
 /** Stages that a Map alone has, and facts about errors and limits. */

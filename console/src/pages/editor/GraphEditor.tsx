@@ -1,4 +1,4 @@
-import { Background, Controls, MarkerType, ReactFlow, ReactFlowProvider, applyNodeChanges, useReactFlow, useStore } from "@xyflow/react";
+import { Background, Controls, MarkerType, ReactFlow, ReactFlowProvider, applyNodeChanges, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import type { Edge as FlowEdge } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
@@ -46,6 +46,7 @@ export default function GraphEditor(props: GraphEditorProps) {
 const FIT = { padding: 0.08, maxZoom: 1.1 };
 /** Frames that a new state may take to be drawn. */
 const FRAMES_MAX = 120;
+const SEQUENCE_MS = 1_200;
 const NODE_TYPES = { state: EditedState };
 const ARROWS: Readonly<Record<string, Direction>> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
@@ -65,6 +66,7 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
   const [said, setSaid] = useState<Said | null>(null);
   const host = useRef<HTMLDivElement>(null);
   const flow = useReactFlow();
+  const store = useStoreApi();
   const edge = graph.edges.find((one) => one.id === chosenEdge);
   const known = (name: string | null): name is string => name !== null && areas.has(name);
   const chosenAll = [...new Set([...(known(chosen) ? [chosen] : []), ...more.filter(known)])];
@@ -171,6 +173,17 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
     return () => cancelAnimationFrame(frame);
   }, [flow, layout, width]);
 
+  // Who looks at a part of the picture is taken to what is chosen elsewhere: by an arrow, in the text.
+  useEffect(() => {
+    const area = chosen === null ? undefined : areas.get(chosen);
+    if (area === undefined || !isMoved.current || host.current === null) return;
+    const { x, y, zoom } = flow.getViewport();
+    const { width: seenWidth, height: seenHeight } = store.getState();
+    const [left, top] = [area.x * zoom + x, area.y * zoom + y];
+    const isSeen = left + 20 > 0 && top + 20 > 0 && left + 60 < seenWidth && top + 30 < seenHeight;
+    if (!isSeen) void flow.setCenter(area.x + Math.min(area.width, 400) / 2, area.y + Math.min(area.height, 300) / 2, { zoom });
+  }, [chosen, areas, flow, store]);
+
   const targetAt = (x: number, y: number, without?: ReadonlySet<string>): Target => dropAt(graph, areas, flow.screenToFlowPosition({ x, y }), without);
   const choose = (name: string): void => {
     setChosenEdge(null);
@@ -186,6 +199,7 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
   };
   const open = (opened: Opened): void => setMenu(opened);
 
+  const leader = useRef<number | null>(null);
   const onKeyDown = (event: React.KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || isTyping(event.target)) return;
     const focused = awaited.current ?? (event.target as HTMLElement).closest<HTMLElement>(".react-flow__node")?.dataset["id"] ?? null;
@@ -204,7 +218,10 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
       event.preventDefault();
       return;
     }
-    if (event.altKey) return;
+    // `g` and a letter go to another page.
+    const isSequence = leader.current !== null && event.timeStamp - leader.current < SEQUENCE_MS;
+    leader.current = event.key === "g" ? event.timeStamp : null;
+    if (event.altKey || isSequence) return;
     if ((event.key === "Enter" || event.key === " ") && focused !== null) choose(focused);
     else if (event.key === "a") open({ kind: "add", at: centreOf(name), place: placeFor(name) });
     else if (event.key === "c" && name !== null) open({ kind: "connect", at: centreOf(name), name });

@@ -10,7 +10,7 @@ import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
 import { ErrorNote, Fact, Pill } from "../../ui/parts";
 import type { Look } from "../../model/status";
-import { JsonDiff } from "../../ui/JsonDiff";
+import { DataFlow } from "../execution/DataFlow";
 import { Labelled, useForm } from "./formParts";
 import { GivenFields, JsonText } from "./GivenFields";
 
@@ -149,18 +149,7 @@ function Answer(props: { answer: States.TestStateOutput; state: Located["state"]
         </div>
       )}
       {answer.inspectionData === undefined ? <p className="quiet">The data between is told from level DEBUG on.</p> : null}
-      {panes.map((pane, index) => {
-        const before = panes.slice(0, index).findLast((one) => one.json !== null)?.json ?? null;
-        return (
-          <details key={pane.name} className="pane" open={pane.name === "input" || pane.name === "output"}>
-            <summary>
-              {pane.title} <span className="quiet">{pane.json === null ? "not reached" : pane.json === before ? "unchanged" : ""}</span>
-            </summary>
-            {pane.field !== null && <code className="pane-field">{pane.field}</code>}
-            {pane.json !== null && (before === null || pane.json === before ? <Json text={pane.json} label={pane.title} /> : <JsonDiff before={before} after={pane.json} label={pane.title} />)}
-          </details>
-        );
-      })}
+      <DataFlow panes={panes} isOver />
       {moreOf(answer).map(({ title, json }) => (
         <details key={title} className="pane">
           <summary>{title}</summary>
