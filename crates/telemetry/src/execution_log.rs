@@ -5,6 +5,8 @@ use sha2::{Digest as _, Sha256};
 use stepwell_api::DateTime;
 use stepwell_api::states::{HistoryEvent, LoggingConfiguration};
 
+use crate::encoding::hex;
+
 /// Bytes of a payload in a log event. AWS: what is longer is cut off and marked as truncated.
 const PAYLOAD_BYTES_MAX: usize = 248 << 10;
 
@@ -118,10 +120,7 @@ pub fn stream_name(state_machine_name: &str, state_machine_arn: &str, since_ms: 
     let mut hash = Sha256::new();
     hash.update(state_machine_arn);
     hash.update(since_ms.to_be_bytes());
-    let id: String = hash.finalize()[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let id = hex(&hash.finalize()[..4]);
     format!("states/{state_machine_name}/{year:04}-{month:02}-{day:02}-{hour:02}-{minute:02}/{id}")
 }
 

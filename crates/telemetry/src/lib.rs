@@ -9,6 +9,7 @@
 
 pub mod alarms;
 pub mod emf;
+mod encoding;
 mod execution_log;
 pub mod exposition;
 mod filter_pattern;

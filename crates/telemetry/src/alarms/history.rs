@@ -11,6 +11,7 @@ use stepwell_store::Direction;
 
 use super::operations::records;
 use super::rows::{HistoryRow, Kind, decode, history_from, history_place};
+use crate::encoding::{hex, unhex};
 use crate::metrics::MetricsReader;
 
 /// Characters of `HistorySummary`.
@@ -83,7 +84,7 @@ impl AlarmHistory {
                     continue;
                 }
                 if items.len() == limit {
-                    let next_token = last_key.map(|key: Vec<u8>| token_of(&key));
+                    let next_token = last_key.map(|key: Vec<u8>| hex(&key));
                     return Ok(Ok(DescribeAlarmHistoryOutput {
                         alarm_history_items: Some(items),
                         next_token,
@@ -142,20 +143,8 @@ fn type_of(row: &HistoryRow) -> &'static str {
     }
 }
 
-fn token_of(key: &[u8]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn key_of(token: &str) -> Option<Vec<u8>> {
-    if token.len() % 2 == 1 {
-        return None;
-    }
-    let bytes: Option<Vec<u8>> = token
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
-    bytes.filter(|key| history_place(key).is_some())
+    unhex(token).filter(|key| history_place(key).is_some())
 }
 
 fn after(key: &[u8]) -> Vec<u8> {

@@ -11,6 +11,7 @@ use stepwell_api::cloudwatch::{Dimension, MetricDataQuery};
 
 use super::rows::{AlarmRow, Metric, Phase, Source, StateRow, Watch};
 use super::text::instant;
+use crate::encoding::hex;
 
 /// A change of state with everything that follows from it: a row until the shard has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -448,10 +449,7 @@ fn uuid(parts: &[&[u8]]) -> String {
         hash.update(part);
     }
     let digest = hash.finalize();
-    let hex: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hex(&digest[..16]);
     format!(
         "{}-{}-{}-{}-{}",
         &hex[..8],

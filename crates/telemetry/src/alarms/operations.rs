@@ -15,6 +15,7 @@ use super::putting::TAGS_MAX;
 use super::rows::{AlarmRow, CompositeWatch, MetricWatch, Source, Watch, alarm_key};
 use super::state::StateValue;
 use super::{Alarms, Held, Rule, TRANSITIONS_MAX, shown_phase, suppressor_of};
+use crate::encoding::{hex, unhex};
 
 /// AWS: alarms of one answer, if the request does not say how many.
 const RECORDS_DEFAULT: usize = 50;
@@ -507,8 +508,7 @@ pub(super) fn records(max: Option<i32>) -> usize {
 
 fn token_of(is_metric: bool, name: &str) -> String {
     let kind = if is_metric { 'm' } else { 'c' };
-    let hex: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{kind}{hex}")
+    format!("{kind}{}", hex(name.as_bytes()))
 }
 
 fn place_in(token: &str) -> Result<(bool, String), Error> {
@@ -518,15 +518,8 @@ fn place_in(token: &str) -> Result<(bool, String), Error> {
             b'c' => false,
             _ => return None,
         };
-        let digits = token.get(1..)?.as_bytes();
-        if digits.len() % 2 == 1 {
-            return None;
-        }
-        let bytes: Option<Vec<u8>> = digits
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect();
-        Some((is_metric, String::from_utf8(bytes?).ok()?))
+        let name = unhex(token.get(1..)?)?;
+        Some((is_metric, String::from_utf8(name).ok()?))
     };
     read().ok_or_else(|| Error::invalid_next_token("The NextToken is not valid"))
 }

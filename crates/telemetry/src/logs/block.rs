@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use stepwell_store::Error;
 
 use super::rows::{Place, corrupt, versioned};
+use crate::encoding::{put_varint, take_varint, unzigzag, zigzag};
 
 /// The first byte of a block's row.
 const VERSION: u8 = 1;
@@ -63,7 +64,7 @@ pub(super) fn encode(events: &[Event]) -> Vec<u8> {
             streams.push(&event.stream);
             streams.len() as u64 - 1
         });
-        put_number(&mut columns, number);
+        put_varint(&mut columns, number);
     }
     let mut previous = first.place.timestamp_ms;
     for event in events {
@@ -85,7 +86,7 @@ pub(super) fn encode(events: &[Event]) -> Vec<u8> {
     }
     let mut text = Vec::with_capacity(events.iter().map(|event| event.message.len()).sum());
     for event in events {
-        put_number(&mut columns, event.message.len() as u64);
+        put_varint(&mut columns, event.message.len() as u64);
         text.extend_from_slice(event.message.as_bytes());
     }
     let packed = compress(&columns);
@@ -195,7 +196,7 @@ impl<'v> Block<'v> {
             ends: Vec::with_capacity(count),
         };
         for _ in 0..count {
-            let stream = take_number(&mut rest).ok_or_else(corrupt)?;
+            let stream = take_varint(&mut rest).ok_or_else(corrupt)?;
             if stream >= self.head.streams.len() as u64 {
                 return Err(corrupt());
             }
@@ -219,7 +220,7 @@ impl<'v> Block<'v> {
         }
         let mut end = 0_u64;
         for _ in 0..count {
-            end = end.saturating_add(take_number(&mut rest).ok_or_else(corrupt)?);
+            end = end.saturating_add(take_varint(&mut rest).ok_or_else(corrupt)?);
             if end > u64::from(self.head.text_bytes) {
                 return Err(corrupt());
             }
@@ -264,35 +265,12 @@ fn unpack(packed: &[u8], into: &mut [u8]) -> Option<()> {
     (written == into.len()).then_some(())
 }
 
-fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-/// Small numbers of either sign are short.
 fn put_signed(bytes: &mut Vec<u8>, number: i64) {
-    put_number(bytes, ((number << 1) ^ (number >> 63)).cast_unsigned());
-}
-
-fn take_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for at in 0..10 {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
+    put_varint(bytes, zigzag(number));
 }
 
 fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
-    let number = take_number(bytes)?;
-    Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    take_varint(bytes).map(unzigzag)
 }
 
 /// Cuts events, in order of their places, into what becomes blocks.

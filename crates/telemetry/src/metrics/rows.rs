@@ -9,6 +9,7 @@ use stepwell_store::Error;
 use super::distribution::Bins;
 use super::sample::SUM_MAX;
 use super::{Distribution, Metric, Unit};
+use crate::encoding::{put_varint, take_varint, unzigzag, zigzag};
 use crate::rows::versioned;
 pub(super) use crate::rows::{after, corrupt};
 
@@ -463,34 +464,6 @@ fn bounded(number: f64) -> f64 {
         true => 0.0,
         false => number.clamp(-SUM_MAX, SUM_MAX),
     }
-}
-
-fn zigzag(number: i64) -> u64 {
-    (number << 1 ^ number >> 63) as u64
-}
-
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
-}
-
-fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn take_varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut number = 0u64;
-    for shift in (0..64).step_by(7) {
-        let byte = take_byte(rest)?;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 fn take_byte(rest: &mut &[u8]) -> Option<u8> {

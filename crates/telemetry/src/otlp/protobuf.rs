@@ -2,10 +2,13 @@
 //!
 //! Source: protobuf.dev, "Encoding" and "ProtoJSON format".
 
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use serde_json::{Map, Value};
 
 use super::Malformed;
 use super::schema::{Field, Kind, Message};
+use crate::encoding::{hex, put_varint, unhex, zigzag};
 
 /// Messages inside each other. A span takes four, an attribute two, each level of a nested value two.
 const DEPTH_MAX: usize = 64;
@@ -186,7 +189,7 @@ fn decode_value(
             let text = std::str::from_utf8(input.prefixed()?);
             Value::from(text.map_err(|_| malformed("a text is not UTF-8"))?)
         }
-        Kind::Bytes => Value::from(base64(input.prefixed()?)),
+        Kind::Bytes => Value::from(BASE64.encode(input.prefixed()?)),
         Kind::Id => {
             let id = input.prefixed()?;
             if id.len() > ID_BYTES_MAX {
@@ -284,9 +287,13 @@ fn normalise_value(
     let wrong = |what: &str| Malformed(format!("{} is {what}", field.name));
     Ok(match field.kind {
         Kind::Message(message) => normalise_message(message, value, depth, budget)?,
-        Kind::Text | Kind::Bytes => match value {
+        Kind::Text => match value {
             Value::String(text) => Value::String(text),
             _ => return Err(wrong("a text")),
+        },
+        Kind::Bytes => match value {
+            Value::String(text) if unbase64(&text).is_some() => Value::String(text),
+            _ => return Err(wrong("base64")),
         },
         Kind::Id => match value {
             Value::String(id)
@@ -369,10 +376,16 @@ fn encode_field(field: &Field, value: &Value, bytes: &mut Vec<u8>) {
             put_prefixed(field.number, &inside, bytes);
         }
         Kind::Text => put_prefixed(field.number, text(value).as_bytes(), bytes),
-        Kind::Id => put_prefixed(field.number, &unhex(text(value)), bytes),
-        Kind::Bytes => put_prefixed(field.number, &unbase64(text(value)), bytes),
+        Kind::Id => put_prefixed(field.number, &unhex(text(value)).unwrap_or_default(), bytes),
+        Kind::Bytes => {
+            put_prefixed(
+                field.number,
+                &unbase64(text(value)).unwrap_or_default(),
+                bytes,
+            );
+        }
         kind => {
-            put_varint(u64::from(field.number) << 3 | wire_of(kind), bytes);
+            put_varint(bytes, u64::from(field.number) << 3 | wire_of(kind));
             encode_value(kind, value, bytes);
         }
     }
@@ -382,11 +395,11 @@ fn encode_field(field: &Field, value: &Value, bytes: &mut Vec<u8>) {
 fn encode_value(kind: Kind, value: &Value, bytes: &mut Vec<u8>) {
     let whole = || integer(value).unwrap_or_default();
     match kind {
-        Kind::Bool => put_varint(u64::from(value.as_bool().unwrap_or_default()), bytes),
-        Kind::Integer => put_varint(whole() as u64, bytes),
+        Kind::Bool => put_varint(bytes, u64::from(value.as_bool().unwrap_or_default())),
+        Kind::Integer => put_varint(bytes, whole() as u64),
         Kind::Signed => {
             let number = whole() as i64;
-            put_varint((number << 1 ^ number >> 63) as u64, bytes);
+            put_varint(bytes, zigzag(number));
         }
         Kind::Fixed32 => bytes.extend((whole() as u32).to_le_bytes()),
         Kind::Fixed64 | Kind::SignedFixed64 => bytes.extend((whole() as u64).to_le_bytes()),
@@ -401,75 +414,30 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn put_varint(mut value: u64, bytes: &mut Vec<u8>) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
 fn put_prefixed(number: u32, inside: &[u8], bytes: &mut Vec<u8>) {
-    put_varint(u64::from(number) << 3 | wire::LENGTH, bytes);
-    put_varint(inside.len() as u64, bytes);
+    put_varint(bytes, u64::from(number) << 3 | wire::LENGTH);
+    put_varint(bytes, inside.len() as u64);
     bytes.extend(inside);
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is a digit");
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
-}
+/// ProtoJSON takes both alphabets, with and without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
+fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let standard: String = text
         .chars()
-        .filter_map(|c| Some(c.to_digit(16)? as u8))
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '/',
+            c => c,
+        })
         .collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
-}
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let part = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
-        let group = part(0) << 16 | part(1) << 8 | part(2);
-        for at in 0..4 {
-            if at <= chunk.len() {
-                text.push(ALPHABET[(group >> (18 - 6 * at) & 63) as usize].into());
-            } else {
-                text.push('=');
-            }
-        }
-    }
-    text
-}
-
-fn unbase64(text: &str) -> Vec<u8> {
-    let sextet = |c: u8| match c {
-        b'-' => Some(62),
-        b'_' => Some(63),
-        c => ALPHABET.iter().position(|letter| *letter == c),
-    };
-    let sextets: Vec<u32> = text
-        .bytes()
-        .filter_map(|c| Some(sextet(c)? as u32))
-        .collect();
-    let mut bytes = Vec::with_capacity(sextets.len() * 3 / 4);
-    for chunk in sextets.chunks(4) {
-        let part = |at: usize| chunk.get(at).copied().unwrap_or_default();
-        let group = part(0) << 18 | part(1) << 12 | part(2) << 6 | part(3);
-        let all = [(group >> 16) as u8, (group >> 8) as u8, group as u8];
-        bytes.extend(&all[..chunk.len().saturating_sub(1)]);
-    }
-    bytes
+    BASE64.decode(standard).ok()
 }
 
 #[cfg(test)]
@@ -542,6 +510,31 @@ mod tests {
             }] }] }] })
         );
         assert_eq!(Signal::Logs.decode(&Signal::Logs.encode(&read)), Ok(read));
+    }
+
+    #[test]
+    fn bytes_of_json_are_base64_of_either_alphabet() {
+        let body = |bytes: &str| {
+            let request = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [
+                { "body": { "bytesValue": bytes } },
+            ] }] }] });
+            Signal::Logs.decode_json(request.to_string().as_bytes())
+        };
+        for (given, kept) in [
+            ("AP+/", "AP+/"),
+            ("AP-_", "AP+/"),
+            ("AA==", "AA=="),
+            ("AA", "AA=="),
+            ("", ""),
+        ] {
+            let request = body(given).expect("it is right");
+            let read = Signal::Logs.decode(&Signal::Logs.encode(&request));
+            assert_eq!(read, body(kept), "{given}");
+        }
+        let Err(Malformed(reason)) = body("no base64!") else {
+            panic!("it is none");
+        };
+        assert_eq!(reason, "bytesValue is base64");
     }
 
     fn refused(bytes: &[u8]) -> String {

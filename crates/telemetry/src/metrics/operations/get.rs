@@ -10,6 +10,7 @@ use stepwell_api::cloudwatch::{
     MetricDataResult,
 };
 
+use crate::encoding::{hex, unhex};
 use crate::metrics::math::{Evaluated, Range, Refusal, is_period};
 use crate::metrics::rows::{self, NameRow};
 use crate::metrics::{Metric, MetricsReader, PAST_MAX_MS, Statistic, Unit};
@@ -125,7 +126,7 @@ fn fingerprint(input: &GetMetricDataInput) -> String {
     );
     let text = serde_json::to_vec(&asked).expect("a generated shape has text keys only");
     let hash = Sha256::digest(text);
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..8])
 }
 
 fn check_times(start: EpochSeconds, end: EpochSeconds) -> Result<(), String> {
@@ -266,7 +267,7 @@ pub fn list_metrics(
     let end = rows::after(&prefix);
     let mut from = match &input.next_token {
         None => prefix.clone(),
-        Some(token) => bytes_of(token)
+        Some(token) => unhex(token)
             .filter(|from| from.starts_with(&prefix))
             .ok_or_else(|| Error::invalid_parameter_value_exception("Invalid nextToken"))?,
     };
@@ -319,7 +320,7 @@ pub fn list_metrics(
     });
     Ok(ListMetricsOutput {
         metrics: Some(shown.collect()),
-        next_token: next.map(|key| key.iter().map(|byte| format!("{byte:02x}")).collect()),
+        next_token: next.map(|key| hex(&key)),
         owning_accounts: None,
     })
 }
@@ -336,14 +337,4 @@ fn is_asked_for(row: &NameRow, input: &ListMetricsInput) -> bool {
                 *name == filter.name && filter.value.as_ref().is_none_or(|wanted| wanted == value)
             })
         })
-}
-
-fn bytes_of(token: &str) -> Option<Vec<u8>> {
-    if !token.is_ascii() || !token.len().is_multiple_of(2) {
-        return None;
-    }
-    let digits = (0..token.len()).step_by(2);
-    digits
-        .map(|at| u8::from_str_radix(&token[at..at + 2], 16).ok())
-        .collect()
 }
