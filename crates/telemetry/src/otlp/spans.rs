@@ -10,6 +10,7 @@ use super::values::{
     attributes, is_id, list, nanos, nanos_of_seconds, pairs, seconds, text, w3c_trace_id, whole,
     xray_trace_id,
 };
+use crate::traces::name_of;
 
 /// Kinds of spans.
 mod kind {
@@ -22,9 +23,6 @@ mod kind {
 
 /// Status of a span that failed.
 const STATUS_ERROR: i64 = 2;
-
-/// AWS: characters of a segment's name.
-const NAME_CHARACTERS_MAX: usize = 200;
 
 /// AWS: annotations of a trace.
 const ANNOTATIONS_MAX: usize = 50;
@@ -81,7 +79,7 @@ fn segment(span: &Value, resource: &Map<String, Value>) -> Result<Value, String>
         false => service.unwrap_or(name),
     };
     let mut document = json!({
-        "name": segment_name(shown),
+        "name": name_of(shown),
         "id": id,
         "trace_id": trace,
         "start_time": seconds(nanos(span, "startTimeUnixNano")),
@@ -138,22 +136,6 @@ fn origin(resource: &Map<String, Value>) -> Option<&'static str> {
         "aws_eks" => Some("AWS::EKS::Container"),
         "aws_ec2" => Some("AWS::EC2::Instance"),
         _ => None,
-    }
-}
-
-/// AWS: letters, digits, white space and `_.:/%&#=+\-@`.
-fn segment_name(name: &str) -> String {
-    let is_allowed =
-        |c: &char| c.is_alphanumeric() || c.is_whitespace() || "_.:/%&#=+\\-@".contains(*c);
-    let name: String = name
-        .chars()
-        .filter(is_allowed)
-        .take(NAME_CHARACTERS_MAX)
-        .collect();
-    if name.is_empty() {
-        "span".to_string()
-    } else {
-        name
     }
 }
 
