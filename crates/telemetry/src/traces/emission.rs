@@ -354,14 +354,14 @@ impl ExecutionTrace {
         let mut written: Vec<Option<Written>> = vec![None; self.nodes.len()];
         for number in (0..self.nodes.len()).rev() {
             let node = &self.nodes[number];
-            let mut members = self.subsegment(node);
+            let mut text = Value::Object(self.subsegment(node)).to_string();
             let inside = take(&mut written, &children[number]);
-            self.fill(&mut members, node.id, inside, &mut documents);
-            written[number] = Some(Written::of(number, members));
+            self.fill(&mut text, node.id, inside, &mut documents);
+            written[number] = Some(Written { number, text });
         }
-        let mut segment = self.segment();
+        let mut text = Value::Object(self.segment()).to_string();
         let inside = take(&mut written, &top);
-        self.fill(&mut segment, self.about.id, inside, &mut documents);
+        self.fill(&mut text, self.about.id, inside, &mut documents);
         let is_in_progress = self.end.is_none();
         documents.push(Segment {
             trace_id: self.about.trace_id,
@@ -373,39 +373,36 @@ impl ExecutionTrace {
                 .end
                 .as_ref()
                 .map_or(self.about.start_ms, |(at_ms, _)| *at_ms),
-            text: Value::Object(segment).to_string(),
+            text,
         });
         documents
     }
 
     /// Puts into a segment the subsegments that find room; the others become documents of their own.
+    ///
+    /// - `text`: an object of JSON, as those of the subsegments: each is written once, however deep it is.
     fn fill(
         &self,
-        members: &mut Map<String, Value>,
+        text: &mut String,
         id: SegmentId,
         inside: Vec<Written>,
         documents: &mut Vec<Segment>,
     ) {
-        let mut room = SPLIT_BYTES.saturating_sub(Value::Object(members.clone()).to_string().len());
-        let mut kept = Vec::new();
-        for Written {
-            number,
-            mut members,
-            bytes,
-        } in inside
-        {
+        let mut room = SPLIT_BYTES.saturating_sub(text.len());
+        let mut kept = Vec::with_capacity(inside.len());
+        for mut written in inside {
+            let bytes = written.text.len() + 1;
             if bytes <= room {
                 room -= bytes;
-                kept.push(Value::Object(members));
+                kept.push(written.text);
                 continue;
             }
-            let node = &self.nodes[number];
-            members.insert("type".to_owned(), json!("subsegment"));
-            members.insert(
-                "trace_id".to_owned(),
-                json!(self.about.trace_id.to_string()),
+            let node = &self.nodes[written.number];
+            let alone = format!(
+                r#""type":"subsegment","trace_id":"{}","parent_id":"{id}""#,
+                self.about.trace_id
             );
-            members.insert("parent_id".to_owned(), json!(id.to_string()));
+            add_members(&mut written.text, &alone);
             documents.push(Segment {
                 trace_id: self.about.trace_id,
                 id: node.id,
@@ -413,11 +410,11 @@ impl ExecutionTrace {
                 is_in_progress: node.end_ms.is_none(),
                 start_ms: node.start_ms,
                 end_ms: node.end_ms.unwrap_or(node.start_ms),
-                text: Value::Object(members).to_string(),
+                text: written.text,
             });
         }
         if !kept.is_empty() {
-            members.insert("subsegments".to_owned(), Value::Array(kept));
+            add_members(text, &format!(r#""subsegments":[{}]"#, kept.join(",")));
         }
     }
 
@@ -505,27 +502,20 @@ impl Node {
     }
 }
 
-/// A subsegment with what is in it.
+/// A subsegment with what is in it, as JSON.
 #[derive(Debug, Clone)]
 struct Written {
     number: usize,
-    members: Map<String, Value>,
-    bytes: usize,
+    text: String,
 }
 
-impl Written {
-    fn of(number: usize, members: Map<String, Value>) -> Written {
-        let value = Value::Object(members);
-        let bytes = value.to_string().len() + 1;
-        let Value::Object(members) = value else {
-            unreachable!("it was made of an object");
-        };
-        Written {
-            number,
-            members,
-            bytes,
-        }
-    }
+/// Adds members, as JSON, to the text of an object that has some.
+fn add_members(object: &mut String, members: &str) {
+    // INVARIANT: it ends with the brace that is written again.
+    object.pop();
+    object.push(',');
+    object.push_str(members);
+    object.push('}');
 }
 
 fn take(written: &mut [Option<Written>], numbers: &[usize]) -> Vec<Written> {
