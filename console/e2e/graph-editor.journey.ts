@@ -94,7 +94,7 @@ async function drag(page: Page, what: Locator, onto: Locator, height: number): P
   await page.mouse.up();
 }
 
-test("connections are drawn from handle to handle, and taken away", async () => {
+test("connections are drawn from handle to handle, led elsewhere, and taken away", async () => {
   const machine = await server.createMachine("Connected", {
     StartAt: "A",
     States: { A: { Type: "Pass", Next: "B" }, B: { Type: "Pass", Next: "C" }, C: { Type: "Pass", End: true } },
@@ -114,7 +114,20 @@ test("connections are drawn from handle to handle, and taken away", async () => 
   await page.locator(".react-flow__edge.is-chosen").waitFor();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await said(page).getByText("“B” is the end now.").waitFor();
-  expect(await page.locator(".react-flow__edge").count()).toBe(1);
+  await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(1);
+  // The end of a connection is led to another state.
+  const lead = async (edge: string, to: string): Promise<void> => {
+    const end = await page.locator(`.react-flow__edge[data-id="${edge}"] .react-flow__edgeupdater-target`).boundingBox();
+    const onto = await state(page, to).boundingBox();
+    if (end === null || onto === null) throw new Error("no end to drag");
+    await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2 - 3);
+    await page.mouse.down();
+    await page.mouse.move(onto.x + onto.width / 2 + 20, onto.y - 30, { steps: 4 });
+    await page.mouse.move(onto.x + onto.width / 2, onto.y + 4, { steps: 4 });
+    await page.mouse.up();
+  };
+  await lead("A>next0>C", "B");
+  await page.locator('.react-flow__edge[data-id="A>next0>B"]').waitFor({ state: "attached" });
 });
 
 /** Where an edge is half way. */

@@ -168,6 +168,12 @@ describe("delete", () => {
     expect(state(after(deleteStates(ORDER, ["Done"])), "Tell")).toMatchObject({ End: true });
   });
 
+  test("nothing leads to itself because what was between is gone", () => {
+    const outcome = deleteStates(ORDER, ["Remind"]);
+    expect(changes(outcome)).toEqual(["- Check choice Remind", "- Remind next Check"]);
+    expect(done(outcome).notes).toContain("“Check” (a choice rule) was taken away: it led nowhere else.");
+  });
+
   test("the start, a loop, a branch's last state", () => {
     expect(changes(deleteStates(ORDER, ["Read"]))).toEqual(["- starts start Read", "- Read next Check", "+ starts start Check"]);
     const loop = { StartAt: "A", States: { A: { Type: "Pass", Next: "B" }, B: { Type: "Pass", Next: "B" } } };
@@ -189,6 +195,12 @@ describe("move", () => {
     // There and back again.
     const there = after(moveAlong(ORDER, "Mail", 1));
     expect(isSame(after(moveAlong(there, "Mail", -1), there), ORDER)).toBe(true);
+  });
+
+  test("to an edge that counts differently once the state is gone", () => {
+    const two = { StartAt: "A", States: { A: { Type: "Task", Catch: [{ ErrorEquals: ["X"], Next: "F" }, { ErrorEquals: ["Y"], Next: "P" }], End: true }, F: { Type: "Fail" }, P: { Type: "Pass", End: true } } };
+    const moved = after(moveState(two, "F", { kind: "edge", from: "A", edge: "catch", index: 1 }), two);
+    expect(state(moved, "A")["Catch"]).toEqual([{ ErrorEquals: ["Y"], Next: "F" }]);
   });
 
   test("to an edge, to another level, never into itself", () => {

@@ -98,8 +98,8 @@ export function addState(definition: Obj, itemId: string, place: Place): Change 
   });
 }
 
-/** Puts a state where it belongs, and leads it to what was there. */
-function insert(copy: Work, name: string, state: Obj, place: Place): void {
+/** Puts a state where it belongs, and leads it to what was there. `way` is the edge of the place, if it was found before. */
+function insert(copy: Work, name: string, state: Obj, place: Place, way: Reference | null = null): void {
   const { definition } = copy;
   const enter = (level: Level, after?: string): void => {
     level.fields["States"] = put(statesOf(level), name, state, after);
@@ -116,9 +116,8 @@ function insert(copy: Work, name: string, state: Obj, place: Place): void {
       return;
     }
     case "edge": {
-      const { level, state: before } = found(definition, place.from);
-      const reference = leaving(place.from, before).find((one) => one.kind === place.edge && one.index === place.index);
-      if (reference === undefined) return refuse(`“${place.from}” does not lead anywhere there.`);
+      const { level } = found(definition, place.from);
+      const reference = way ?? edgeOf(definition, place);
       enter(level, place.from);
       reference.lead(name);
       return follow(copy, level, name, state, reference.to);
@@ -273,7 +272,9 @@ function take(copy: Work, name: string): Located & { readonly ledTo: readonly st
 
 const GONE = "was taken away: it led nowhere else.";
 
-function heal(reference: Reference, target: string | null, rest: Obj): string {
+function heal(reference: Reference, next: string | null, rest: Obj): string {
+  // What led around in a circle would go on forever.
+  const target = next === reference.from ? null : next;
   const who = reference.from === null ? "StartAt" : `“${reference.from}” (${WORDS[reference.kind]})`;
   const to = target ?? (reference.kind === "start" ? (Object.keys(rest)[0] ?? null) : null);
   if (to !== null) {
@@ -321,20 +322,22 @@ export function moveState(definition: Obj, name: string, place: Place): Change |
     const inside = new Set(innerNames(state));
     const there = "name" in place ? place.name : "from" in place ? place.from : "owner" in place ? place.owner : null;
     if (there !== null && (inside.has(there) || there === name)) refuse(`“${name}” cannot go inside of itself.`);
-    if (place.kind === "edge" && onEdge(copy.definition, place) === name) refuse(`“${name}” is there already.`);
+    // What is taken away may count among the rules and catchers before the edge: it is found first.
+    const way = place.kind === "edge" ? edgeOf(copy.definition, place) : null;
+    if (way?.to === name) refuse(`“${name}” is there already.`);
     copy.notes.push(...take(copy, name).ledTo.filter((sentence) => sentence.endsWith(GONE)));
     if (isTerminal(state)) copy.notes.push(`“${name}” ends what comes to it.`);
     const to = levelOf(copy.definition, place);
     if (to !== level.pointer) outOfLevel(copy, name, state);
     if (Object.keys(statesOf(level)).length === 0 && level.owner !== null) dropBranch(copy, level);
-    insert(copy, name, state, place);
+    insert(copy, name, state, place, way);
     return name;
   });
 }
 
-function onEdge(definition: Obj, place: Place & { kind: "edge" }): string | null {
-  const { state } = found(definition, place.from);
-  return leaving(place.from, state).find((one) => one.kind === place.edge && one.index === place.index)?.to ?? null;
+function edgeOf(definition: Obj, { from, edge, index }: Place & { kind: "edge" }): Reference {
+  const { state } = found(definition, from);
+  return leaving(from, state).find((one) => one.kind === edge && one.index === index) ?? refuse(`“${from}” does not lead anywhere there.`);
 }
 
 function levelOf(definition: Obj, place: Place): string {

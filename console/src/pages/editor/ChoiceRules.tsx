@@ -9,7 +9,7 @@ import { isObj, isSame } from "../../model/pointerEdits";
 import type { Obj } from "../../model/pointerEdits";
 import { readInput, troublesAt, withMembers, writtenInput } from "../../model/stateFields";
 import type { Holder } from "../../model/stateFields";
-import { ChosenField, itemHolder, ItemButtons, Labelled, useForm, WrittenField } from "./formParts";
+import { ChosenField, itemHolder, ItemButtons, Labelled, Troubles, useForm, WrittenField } from "./formParts";
 import { ObjectFields } from "./ObjectFields";
 
 /** The rules of a Choice; the first that holds says where to go. */
@@ -21,9 +21,7 @@ export function ChoiceRules({ holder }: { holder: Holder }) {
   return (
     <section className="form-section">
       <h3>Rules</h3>
-      {troublesAt(findings, pointer, false).map((finding) => (
-        <p key={finding.message} className="tone-bad">{finding.message}</p>
-      ))}
+      <Troubles findings={troublesAt(findings, pointer, false)} />
       <ol className="items">
         {list.map((rule, index) => (
           <li key={index}>
@@ -47,6 +45,9 @@ export function ChoiceRules({ holder }: { holder: Holder }) {
   );
 }
 
+/** Members of a rule whose fields tell what is wrong with them. */
+const SHOWN = ["Next", "Condition", "Assign", "Output"];
+
 function Rule({ holder, rule }: { holder: Holder; rule: Obj }) {
   const { language, targets, findings, edit } = useForm();
   const fields = fieldsOfShape("rule", language);
@@ -56,11 +57,7 @@ function Rule({ holder, rule }: { holder: Holder; rule: Obj }) {
   const more = fields.filter(({ name }) => name === "Assign" || name === "Output" || name === "Comment");
   return (
     <>
-      {troublesAt(findings, holder.pointer)
-        .filter((finding) => !["Next", "Condition", "Assign", "Output"].some((name) => finding.pointer.startsWith(`${holder.pointer}/${name}`)))
-        .map((finding) => (
-          <p key={finding.message} className="tone-bad">{finding.message}</p>
-        ))}
+      <Troubles findings={troublesAt(findings, holder.pointer).filter(({ pointer }) => !SHOWN.some((name) => pointer.startsWith(`${holder.pointer}/${name}`)))} />
       {condition !== undefined ? (
         <WrittenField holder={holder} field={condition} />
       ) : shape === null ? (

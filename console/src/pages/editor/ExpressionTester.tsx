@@ -84,7 +84,7 @@ export function ExpressionTester(props: ExpressionTesterProps) {
           )}
         </div>
       </section>
-      <GivenFields name={name} machineArn={machineArn} given={given} onGiven={onGiven} noContext={null} onReal={(real) => real.result !== null && result !== "" && setResult(real.result)} />
+      <GivenFields name={name} machineArn={machineArn} given={given} onGiven={onGiven} noContext={null} onReal={(real) => real.result !== null && (result !== "" || expression.includes("$states.result")) && setResult(real.result)} />
       <details className="field-group" open={result !== ""}>
         <summary>Result</summary>
         <p className="quiet">{isJsonata ? "What $states.result gives, as in Output and Assign of a Task." : "What $ is in a ResultSelector. With it, the input is not what $ means."}</p>

@@ -2,7 +2,7 @@ import { Background, Controls, MarkerType, ReactFlow, ReactFlowProvider, applyNo
 import type { Edge as FlowEdge } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { Graph } from "../../model/definition";
+import type { Graph, StateNode } from "../../model/definition";
 import type { Edit } from "../../model/document";
 import { areasOf, beside, dropAt, withInner } from "../../model/dropTarget";
 import type { Direction, Target } from "../../model/dropTarget";
@@ -56,8 +56,10 @@ interface Said {
 }
 
 function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUndo }: GraphEditorProps) {
-  const layout = useMemo(() => layOut(graph), [graph]);
-  const areas = useMemo(() => areasOf(graph, layout), [graph, layout]);
+  // Fields that are typed change nothing of the picture.
+  const shape = shapeOf(graph);
+  const layout = useMemo(() => layOut(graph), [shape]);
+  const areas = useMemo(() => areasOf(graph, layout), [layout]);
   const [more, setMore] = useState<readonly string[]>([]);
   const [chosenEdge, setChosenEdge] = useState<string | null>(null);
   const [drop, setDrop] = useState<Target | null>(null);
@@ -107,10 +109,11 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
     return box === undefined ? { x: 80, y: 120 } : { x: box.left + Math.min(box.width / 2, 120), y: box.top + Math.min(box.height / 2, 80) };
   };
 
+  const kept = useRef<ReadonlyMap<string, EditedNode>>(new Map());
   const drawn = useMemo<EditedNode[]>(() => {
     const chosenNames = new Set([chosen, ...more]);
     const states = new Map(graph.states.map((state) => [state.name, state]));
-    return layout.boxes.flatMap((box) => {
+    const next = layout.boxes.flatMap((box) => {
       const state = states.get(box.name);
       const area = areas.get(box.name);
       if (state === undefined || area === undefined) return [];
@@ -118,20 +121,23 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
       const inner = graph.states.filter((one) => one.parent === state.name);
       const own = troublesAt(diagnostics, state.pointer).filter((finding) => !inner.some((one) => finding.pointer === one.pointer || finding.pointer.startsWith(`${one.pointer}/`)));
       const errors = own.filter((finding) => finding.severity === "error").length;
-      return [
-        {
-          id: box.name,
-          type: "state" as const,
-          position: { x: box.x, y: box.y },
-          width: box.width,
-          height: box.height,
-          data: { state, isContainer: area.isContainer, errors, warnings: own.length - errors, isTarget: drop?.node === box.name },
-          selected: chosenNames.has(box.name),
-          ariaLabel: `${state.type} ${state.name}`,
-          ...(state.parent === null ? {} : { parentId: state.parent }),
-        },
-      ];
+      const node: EditedNode = {
+        id: box.name,
+        type: "state",
+        position: { x: box.x, y: box.y },
+        width: box.width,
+        height: box.height,
+        data: { state, isContainer: area.isContainer, errors, warnings: own.length - errors, isTarget: drop?.node === box.name },
+        selected: chosenNames.has(box.name),
+        ariaLabel: labelOf(state, graph, own.length),
+        ...(state.parent === null ? {} : { parentId: state.parent }),
+      };
+      // What looks as before is not drawn again.
+      const before = kept.current.get(box.name);
+      return [before !== undefined && isAlike(before, node) ? before : node];
     });
+    kept.current = new Map(next.map((node) => [node.id, node]));
+    return next;
   }, [layout, areas, graph, chosen, more, diagnostics, drop?.node]);
   // While a state is dragged it is where the pointer is; otherwise it is where the layout has it.
   const [nodes, setNodes] = useState(drawn);
@@ -424,6 +430,27 @@ function Editor({ definition, graph, diagnostics, chosen, onChoose, onEdit, onUn
       )}
     </div>
   );
+}
+
+/** What a layout depends on. */
+function shapeOf(graph: Graph): string {
+  return JSON.stringify([graph.states.map(({ name, parent, branch }) => [name, parent, branch]), graph.edges.map((edge) => edge.id)]);
+}
+
+function isAlike(one: EditedNode, other: EditedNode): boolean {
+  const [a, b] = [one.data, other.data];
+  return (
+    a.state === b.state && a.errors === b.errors && a.warnings === b.warnings && a.isTarget === b.isTarget && a.isContainer === b.isContainer &&
+    one.selected === other.selected && one.ariaLabel === other.ariaLabel && one.parentId === other.parentId &&
+    one.position.x === other.position.x && one.position.y === other.position.y && one.width === other.width && one.height === other.height
+  );
+}
+
+/** A state in words: what it is, where it leads, and whether something is wrong with it. */
+function labelOf(state: StateNode, graph: Graph, findings: number): string {
+  const targets = [...new Set(graph.edges.filter((edge) => edge.from === state.name).map((edge) => edge.to))];
+  const leads = targets.length > 0 ? `, leads to ${targets.join(", ")}` : "";
+  return `${state.type} ${state.name}${state.isStart ? ", start" : ""}${leads}${findings > 0 ? `, ${findings} ${findings === 1 ? "finding" : "findings"}` : ""}`;
 }
 
 function nodeIn(host: HTMLElement | null, name: string): HTMLElement | null {

@@ -3,7 +3,7 @@ import { listOf } from "../../model/levels";
 import { errorsText, troublesAt, withMembers } from "../../model/stateFields";
 import type { Holder } from "../../model/stateFields";
 import { isObj } from "../../model/pointerEdits";
-import { itemHolder, ItemButtons, useForm } from "./formParts";
+import { itemHolder, ItemButtons, Troubles, useForm } from "./formParts";
 import { ObjectFields } from "./ObjectFields";
 
 const FIRST = {
@@ -25,9 +25,7 @@ export function Handlers({ holder, member }: { holder: Holder; member: "Retry" |
       <summary>
         {member} <span className="count">{list.length > 0 ? list.length : ""}</span>
       </summary>
-      {troublesAt(findings, pointer, false).map((finding) => (
-        <p key={finding.message} className="tone-bad">{finding.message}</p>
-      ))}
+      <Troubles findings={troublesAt(findings, pointer, false)} />
       <ol className="items">
         {list.map((item, index) => (
           <li key={index}>
@@ -36,9 +34,7 @@ export function Handlers({ holder, member }: { holder: Holder; member: "Retry" |
                 <span>{isObj(item) ? errorsText(item["ErrorEquals"]) || "No error" : "No object"}</span>
                 <ItemButtons what={what} index={index} list={list} onChange={change} />
               </summary>
-              {troublesAt(findings, `${pointer}/${index}`, false).map((finding) => (
-                <p key={finding.message} className="tone-bad">{finding.message}</p>
-              ))}
+              <Troubles findings={troublesAt(findings, `${pointer}/${index}`, false)} />
               <div className={member === "Retry" ? "fields-two" : undefined}>
                 <ObjectFields holder={itemHolder(pointer, index, item)} fields={fields.filter(({ name }) => name !== "Comment" || (isObj(item) && name in item))} />
               </div>

@@ -1,9 +1,9 @@
 import { useState } from "react";
 import { fieldsOfShape } from "../../model/language";
 import type { Field } from "../../model/language";
-import { innerHolder, rowsOf, withMembers } from "../../model/stateFields";
+import { innerHolder, rowsOf, troublesAt, withMembers } from "../../model/stateFields";
 import type { Holder, Row } from "../../model/stateFields";
-import { ChosenField, ErrorsField, useForm, WrittenField } from "./formParts";
+import { ChosenField, ErrorsField, Troubles, useForm, WrittenField } from "./formParts";
 
 /** The members of an object, each by what it takes. */
 export function ObjectFields({ holder, fields }: { holder: Holder; fields: readonly Field[] }) {
@@ -17,7 +17,7 @@ export function ObjectFields({ holder, fields }: { holder: Holder; fields: reado
 }
 
 function FieldRow({ holder, row }: { holder: Holder; row: Row }) {
-  const { language, targets } = useForm();
+  const { language, targets, findings } = useForm();
   const { field, twin } = row;
   const [isPathWanted, setPathWanted] = useState(false);
   if (field.kind === "errors") return <ErrorsField holder={holder} hint={field.doc} />;
@@ -26,10 +26,14 @@ function FieldRow({ holder, row }: { holder: Holder; row: Row }) {
   if (field.kind === "object" && field.shape !== undefined && field.shape !== "template") {
     const inner = innerHolder(holder, field.name);
     const own = fieldsOfShape(field.shape, language);
-    if (own.length > 0) {
+    const value = holder.value?.[field.name];
+    // An expression that gives the object is written.
+    if (own.length > 0 && (value === undefined || inner.value !== null)) {
+      const troubles = troublesAt(findings, inner.pointer, false);
       return (
         <details className="field-group" open={inner.value !== null}>
           <summary title={field.doc}>{field.name}</summary>
+          <Troubles findings={troubles} />
           <ObjectFields holder={inner} fields={own} />
         </details>
       );

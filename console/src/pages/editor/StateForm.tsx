@@ -19,7 +19,7 @@ import { Empty } from "../../ui/parts";
 import { useQueryState } from "../../ui/useQueryState";
 import { ChoiceRules } from "./ChoiceRules";
 import { ExpressionTester } from "./ExpressionTester";
-import { ChosenField, FormProvider, Labelled, useForm, WrittenField } from "./formParts";
+import { ChosenField, FormProvider, Labelled, Troubles, useForm, WrittenField } from "./formParts";
 import type { FormContext } from "./formParts";
 import { Handlers } from "./Handlers";
 import { ObjectFields } from "./ObjectFields";
@@ -117,15 +117,7 @@ function Fields({ located, definition, onChoose }: { located: Located; definitio
   return (
     <form className="fields" aria-label={`Fields of ${located.name}`} onSubmit={(event) => event.preventDefault()}>
       <Lists />
-      {own.length > 0 && (
-        <ul className="field-troubles">
-          {own.map((finding) => (
-            <li key={finding.message} className={finding.severity === "error" ? "tone-bad" : "tone-warn"}>
-              {finding.message}
-            </li>
-          ))}
-        </ul>
-      )}
+      <Troubles findings={own} />
       <NameField located={located} definition={definition} onChoose={onChoose} />
       {comment && <WrittenField holder={holder} field={comment} />}
       {type === "Choice" && <ChoiceRules holder={holder} />}
@@ -279,9 +271,9 @@ function WaitKind({ id, fields, chosen, holder, onWant }: { id: string; fields: 
 /** The function that an invocation names; it is among what is sent. */
 function FunctionField({ holder }: { holder: Holder }) {
   const form = useForm();
-  const value = holder.value?.["FunctionName"];
-  const dynamic = holder.value?.["FunctionName.$"];
-  if (dynamic !== undefined) return null;
+    // Where a path or an expression says it, that is among what is sent.
+  if (holder.value === null || "FunctionName.$" in holder.value) return null;
+  const value = holder.value["FunctionName"];
   return (
     <Labelled label="FunctionName" hint="The function to invoke: a name or an ARN" findings={troublesAt(form.findings, `${holder.pointer}/FunctionName`)}>
       {({ id, describedBy, isInvalid }) => (

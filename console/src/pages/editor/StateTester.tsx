@@ -106,6 +106,7 @@ export function StateTester({ located, definition, machineArn, given, onGiven, o
         <span className="quiet">{problem ?? (test.isPending ? "Running" : "Ctrl Enter tests")}</span>
       </div>
       {test.error && <ErrorNote error={test.error} />}
+      {test.data && test.data.state !== state && <p className="tone-warn">This is of the state as it was before you changed it.</p>}
       {test.data && <Answer answer={test.data.answer} state={test.data.state} language={language} targets={targets} onChoose={onChoose} />}
     </form>
   );

@@ -36,25 +36,42 @@ export function useForm(): FormContext {
 export function Labelled(props: { label: string; hint?: string | undefined; findings?: readonly Finding[]; problem?: string | null; aside?: ReactNode; children: (ids: { id: string; describedBy: string | undefined; isInvalid: boolean }) => ReactNode }) {
   const id = useId();
   const { label, hint, findings = [], problem = null, aside, children } = props;
-  const troubles = [...(problem === null ? [] : [problem]), ...findings.map((finding) => finding.message)];
-  const describedBy = troubles.length > 0 ? `${id}-trouble` : undefined;
+  const isInvalid = problem !== null || findings.some((finding) => finding.severity === "error");
+  const describedBy = problem !== null || findings.length > 0 ? `${id}-trouble` : undefined;
   return (
-    <div className={`field ${troubles.length > 0 ? "is-wrong" : ""}`}>
+    <div className={`field ${isInvalid ? "is-wrong" : ""}`}>
       <div className="field-label">
         <label htmlFor={id} title={hint}>
           {label}
         </label>
         {aside}
       </div>
-      {children({ id, describedBy, isInvalid: troubles.length > 0 })}
-      {troubles.length > 0 && (
-        <ul id={describedBy} className="field-troubles tone-bad">
-          {troubles.slice(0, 4).map((trouble) => (
-            <li key={trouble}>{trouble}</li>
-          ))}
-        </ul>
+      {children({ id, describedBy, isInvalid })}
+      {describedBy !== undefined && (
+        <div id={describedBy}>
+          {problem !== null && <p className="tone-bad">{problem}</p>}
+          <Troubles findings={findings} />
+        </div>
       )}
     </div>
+  );
+}
+
+/** More at one place than anybody reads. */
+const TROUBLES_MAX = 4;
+
+/** What the server has to say, where it has. */
+export function Troubles({ findings }: { findings: readonly Finding[] }) {
+  if (findings.length === 0) return null;
+  return (
+    <ul className="field-troubles">
+      {findings.slice(0, TROUBLES_MAX).map((finding) => (
+        <li key={`${finding.pointer}${finding.message}`} className={finding.severity === "error" ? "tone-bad" : "tone-warn"}>
+          {finding.message}
+        </li>
+      ))}
+      {findings.length > TROUBLES_MAX && <li className="quiet">and {findings.length - TROUBLES_MAX} more</li>}
+    </ul>
   );
 }
 
