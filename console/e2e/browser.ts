@@ -44,7 +44,7 @@ export async function open(browser: Browser, url: string, path: string, options:
     if (message.type() === "error" && !/Failed to load resource|ERR_CONNECTION/.test(message.text())) faults.push(`said: ${message.text()}`);
   });
   // A busy machine is slow; who waits longer hangs.
-  page.setDefaultTimeout(40_000);
+  page.setDefaultTimeout(Number(process.env["PAGE_PATIENCE_MS"] ?? 40_000));
   await page.goto(`${url}/console${path}`);
   return { page, faults, close: () => context.close() };
 }

@@ -34,7 +34,7 @@ afterAll(async () => {
 test("pictures of every page", async () => {
   const pages = only?.startsWith("observe") ? await fillObserved(server, empty) : [...(await fill()), ...(await fillObserved(server, empty))];
   for (const [name, path, from] of pages) {
-    if (only && !name.includes(only)) continue;
+    if (only && !only.split(",").some((part) => name.startsWith(part))) continue;
     for (const viewport of WIDTHS) {
       for (const colorScheme of ["light", "dark"] as const) {
         const { page, close } = await open(browser, (from ?? server).url, path, { viewport, colorScheme });
@@ -60,6 +60,7 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
   for (let index = 0; index < 14; index += 1) await server.start(orders, { items: [index, 2, 3], seconds: 0 }, `order-${1000 + index}`);
   for (let index = 0; index < 4; index += 1) await server.start(branches, {}, `check-${index}`);
   for (let index = 0; index < 5; index += 1) await server.start(payments, { customer: "Ada", amount: 12 }, `payment-${index}`);
+  for (let index = 0; index < 3; index += 1) await server.start(payments, { customer: `customer ${index}`, declined: true }, `payment-refused-${index}`);
   const failed = await server.start(payments, { customer: "Grace", declined: true }, "payment-declined");
   const running = await server.start(orders, { items: [1, 2], seconds: 600 }, "order-waiting");
   const done = await server.start(orders, { items: [1, 2, 3, 4], seconds: 1 }, "order-done");
@@ -81,6 +82,10 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
     ["editor-expression", withQuery(editorPath(orders), { state: "Each item", form: "expression" })],
     ["executions", "/executions"],
     ["executions-failed", "/executions?status=FAILED"],
+    ["executions-found", "/executions?text=Grace&status=FAILED,SUCCEEDED"],
+    ["failures", "/executions?view=failures"],
+    ["machine-failures", withQuery(machinePath(payments), { view: "failures" })],
+    ["machine-metrics", withQuery(machinePath(payments), { view: "metrics" })],
     ["execution-done", executionPath(done)],
     ["execution-running", executionPath(running)],
     ["execution-failed", withQuery(executionPath(failed), { state: "Charge" })],
@@ -91,6 +96,8 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
     ["execution-data", withQuery(executionPath(done), { view: "data" })],
     ["functions", "/functions"],
     ["function", "/functions/ChargeCard"],
+    ["function-metrics", "/functions/ChargeCard?view=metrics"],
+    ["function-configuration", "/functions/ChargeCard?view=configuration"],
     ["not-found", "/nowhere"],
   ];
 }

@@ -78,15 +78,22 @@ export const latestQuery = (stateMachineArn: string) =>
     queryFn: ({ signal }) => states("ListExecutions", { stateMachineArn, maxResults: 100 }, signal),
   });
 
-/** Executions of a state machine or of a map run, page after page, newest first. */
-const listQuery = (key: readonly unknown[], of: { stateMachineArn: string } | { mapRunArn: string }, status: States.ExecutionStatus | null) =>
+/** How a map run stands. */
+export const mapRunQuery = (mapRunArn: string) =>
+  queryOptions({
+    queryKey: ["mapRun", mapRunArn],
+    queryFn: ({ signal }) => states("DescribeMapRun", { mapRunArn }, signal),
+  });
+
+/** The children of a map run, page after page, newest first. */
+export const childrenQuery = (mapRunArn: string, status: States.ExecutionStatus | null) =>
   infiniteQueryOptions({
-    queryKey: [...key, status],
+    queryKey: ["executions", machineOfRun(mapRunArn), "children", mapRunArn, status],
     queryFn: ({ signal, pageParam }) =>
       states(
         "ListExecutions",
         {
-          ...of,
+          mapRunArn,
           maxResults: 200,
           ...(status === null ? {} : { statusFilter: status }),
           ...(pageParam === null ? {} : { nextToken: pageParam }),
@@ -96,19 +103,6 @@ const listQuery = (key: readonly unknown[], of: { stateMachineArn: string } | { 
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.nextToken ?? null,
   });
-
-export const executionsQuery = (stateMachineArn: string, status: States.ExecutionStatus | null) =>
-  listQuery(["executions", stateMachineArn, "list"], { stateMachineArn }, status);
-
-/** How a map run stands. */
-export const mapRunQuery = (mapRunArn: string) =>
-  queryOptions({
-    queryKey: ["mapRun", mapRunArn],
-    queryFn: ({ signal }) => states("DescribeMapRun", { mapRunArn }, signal),
-  });
-
-export const childrenQuery = (mapRunArn: string, status: States.ExecutionStatus | null) =>
-  listQuery(["executions", machineOfRun(mapRunArn), "children", mapRunArn], { mapRunArn }, status);
 
 export const executionQuery = (executionArn: string) =>
   queryOptions({

@@ -27,8 +27,3 @@ export function filtered(executions: readonly Execution[], filter: Filter, now: 
     (one) => one.startDate * 1000 >= from && (wanted === "" || (one.name || nameOf(one.executionArn)).toLowerCase().includes(wanted)),
   );
 }
-
-/** The lists of several state machines as one, newest first. */
-export function merged(lists: readonly (readonly Execution[])[]): Execution[] {
-  return lists.flat().toSorted((a, b) => b.startDate - a.startDate || (a.executionArn < b.executionArn ? 1 : -1));
-}

@@ -5,7 +5,7 @@ import { executionPath, machineOf, nameOf, withQuery } from "./arn";
 import { quoted, startLine } from "./commands";
 import { along, dataFlow, eventSummary } from "./dataFlow";
 import { framesOf, readCause, retryStory } from "./failure";
-import { filtered, merged } from "./filters";
+import { filtered } from "./filters";
 import { fixture } from "./fixture";
 import { readHistory } from "./history";
 import { markOf, readMessage, standingOf } from "./live";
@@ -167,7 +167,6 @@ test("lists are filtered and put together", () => {
   const list = [one("order-1", 100), one("other", 200)];
   expect(filtered(list, { text: "ORDER", within: null }, 0).map((found) => found.name)).toEqual(["order-1"]);
   expect(filtered(list, { text: "", within: "5m" }, 450_000).map((found) => found.name)).toEqual(["other"]);
-  expect(merged([list, [one("third", 150)]]).map((found) => found.name)).toEqual(["other", "third", "order-1"]);
 });
 
 test("the palette finds by letters, words first", () => {

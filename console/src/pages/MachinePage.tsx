@@ -6,16 +6,17 @@ import { machineQuery, versionsQuery } from "../api/queries";
 import { editorPath, machinePath, nameOf, withQuery } from "../model/arn";
 import { readDefinition } from "../model/definition";
 import type { StateNode } from "../model/definition";
-import { ExecutionList } from "../ui/ExecutionList";
 import { ExportMenu } from "../ui/ExportMenu";
 import { Icon } from "../ui/Icon";
 import { Json, pretty } from "../ui/Json";
 import { Loaded, LoadedPage } from "../ui/Loaded";
-import { Arn, Empty, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
+import { Arn, CommandLine, Empty, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
 import { StartDialog } from "../ui/StartDialog";
 import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
+import { SearchList } from "./executions/SearchList";
 
+const FailureGroups = lazy(() => import("./executions/FailureGroups"));
 const MachineMetrics = lazy(() => import("./machine/MachineMetrics"));
 const GraphView = lazy(() => import("../ui/GraphView"));
 const CodeView = lazy(() => import("../ui/CodeView"));
@@ -40,6 +41,7 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
   const [isStarting, setStarting] = useState(false);
   useKey("n", () => setStarting(true));
   const graph = useMemo(() => readDefinition(machine.definition), [machine.definition]);
+  const isExpress = machine.type === "EXPRESS";
   const tab = get("view") ?? "executions";
   const count = versions.data ? versions.data.versions.length + versions.data.aliases.length : undefined;
   return (
@@ -62,7 +64,7 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
         </div>
       </div>
       <dl className="facts">
-        <Fact name="Type">{machine.type === "EXPRESS" ? "Express" : "Standard"}</Fact>
+        <Fact name="Type">{isExpress ? "Express" : "Standard"}</Fact>
         <Fact name="Created"><Time at={machine.creationDate * 1000} /></Fact>
         <Fact name="Logging">{machine.loggingConfiguration?.level ?? "OFF"}</Fact>
         <Fact name="Tracing">{machine.tracingConfiguration?.enabled ? "on" : "off"}</Fact>
@@ -72,6 +74,7 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
         label="Views of the state machine"
         items={[
           { id: "executions", label: "Executions" },
+          ...(isExpress ? [] : [{ id: "failures", label: "Failures by cause" }]),
           { id: "definition", label: "Definition" },
           { id: "metrics", label: "Metrics" },
           { id: "versions", label: "Versions and aliases", count },
@@ -81,7 +84,12 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
         onChoose={(view) => set({ view: view === "executions" ? null : view })}
       />
       <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "executions" && <ExecutionList machineArn={arn} isExpress={machine.type === "EXPRESS"} />}
+        {tab === "executions" && <Executions arn={arn} isExpress={isExpress} />}
+        {tab === "failures" && (
+          <Suspense fallback={<Waiting what="failures" />}>
+            <FailureGroups machineArn={arn} />
+          </Suspense>
+        )}
         {tab === "metrics" && (
           <Suspense fallback={<Waiting what="metrics" />}>
             <MachineMetrics arn={arn} />
@@ -95,8 +103,30 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
           </Suspense>
         )}
       </div>
-      {isStarting && <StartDialog machineArn={arn} isExpress={machine.type === "EXPRESS"} input="{}" onClose={() => setStarting(false)} />}
+      {isStarting && <StartDialog machineArn={arn} isExpress={isExpress} input="{}" onClose={() => setStarting(false)} />}
     </>
+  );
+}
+
+function Executions({ arn, isExpress }: { arn: string; isExpress: boolean }) {
+  if (isExpress) {
+    return (
+      <Empty title="Express executions are in the logs">
+        <p>AWS lists Standard executions only. With logging on, what an Express execution did is in its log group:</p>
+        <CommandLine line={`stepwell logs ${nameOf(arn)} --follow`} />
+      </Empty>
+    );
+  }
+  return (
+    <SearchList
+      machineArn={arn}
+      none={
+        <Empty title="No executions yet" icon="list">
+          <p>Start one with the button above, or in a terminal:</p>
+          <CommandLine line={`stepwell start ${nameOf(arn)} --input '{}' --follow`} />
+        </Empty>
+      }
+    />
   );
 }
 

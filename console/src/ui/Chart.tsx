@@ -9,10 +9,13 @@ export interface Line {
   readonly name: string;
   readonly points: readonly (number | null)[];
   readonly tone: string;
+  /** Whether it counts: where nothing was measured, there was none. */
+  readonly isCount?: boolean;
 }
 
 /** A few lines over time, small: for more there is the page of metrics. */
 export function Chart({ title, note, lines, span, format }: { title: string; note: string; lines: readonly Line[]; span: Span; format: (value: number) => string }) {
+  const isEmpty = lines.every((line) => line.points.every((point) => point === null));
   const values = lines.flatMap((line) => line.points.filter((point) => point !== null));
   const most = roundUp(Math.max(0, ...values));
   const shown = (ms: number): string => clockText(ms).slice(0, 5);
@@ -23,15 +26,15 @@ export function Chart({ title, note, lines, span, format }: { title: string; not
       </figcaption>
       <div className="chart-body">
         <span className="chart-most" aria-hidden="true">
-          {values.length > 0 ? format(most) : ""}
+          {isEmpty ? "" : format(most)}
         </span>
-        {values.length === 0 ? (
+        {isEmpty ? (
           <p className="chart-none quiet">No data in this time</p>
         ) : (
           <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${title}: ${note}`}>
             {lines.map((line, at) => (
               <g key={line.name} className={`tone-${line.tone} chart-line-${at}`}>
-                {linesThrough(line.points, most, WIDTH, HEIGHT).map((corners, index) =>
+                {linesThrough(line.isCount ? line.points.map((point) => point ?? 0) : line.points, most, WIDTH, HEIGHT).map((corners, index) =>
                   corners.length === 1 ? (
                     // A point alone is drawn as a short line.
                     <path key={index} d={`M${(corners[0]?.[0] ?? 0) - 1.5} ${corners[0]?.[1]}h3`} />

@@ -1,63 +1,15 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link, useLocation } from "wouter";
-import { executionsQuery } from "../api/queries";
-import type { States } from "../api/generated";
-import { usePolling } from "../live/LiveProvider";
 import { executionPath, machineOf, machinePath, nameOf } from "../model/arn";
 import { filtered, WITHIN } from "../model/filters";
 import type { Execution } from "../model/filters";
 import { EXECUTION_STATUSES, statusLook } from "../model/status";
 import { Icon } from "./Icon";
-import { Loaded } from "./Loaded";
-import { CommandLine, Duration, Empty, StatusPill, Time, useNow } from "./parts";
+import { Duration, Empty, StatusPill, Time, useNow } from "./parts";
 import { Rows } from "./Rows";
 import type { Column } from "./Rows";
 import { SearchField } from "./SearchField";
 import { useQueryState } from "./useQueryState";
-
-/** The executions of a state machine, with filters that are in the page's address. */
-export function ExecutionList({ machineArn, isExpress }: { machineArn: string; isExpress: boolean }) {
-  if (!isExpress) return <StandardList machineArn={machineArn} />;
-  return (
-    <Empty title="Express executions are in the logs">
-      <p>AWS lists Standard executions only. With logging on, what an Express execution did is in its log group:</p>
-      <CommandLine line={`stepwell logs ${nameOf(machineArn)} --follow`} />
-    </Empty>
-  );
-}
-
-function StandardList({ machineArn }: { machineArn: string }) {
-  const [get] = useQueryState();
-  const status = get("status") as States.ExecutionStatus | null;
-  const list = useInfiniteQuery({ ...executionsQuery(machineArn, status), refetchInterval: usePolling(true) });
-  const executions = useMemo(() => list.data?.pages.flatMap((page) => page.executions) ?? [], [list.data]);
-  return (
-    <>
-      <Filters />
-      <Loaded query={list} what="executions">
-        {() => (
-          <Found
-            executions={executions}
-            none={
-              <Empty title={status ? `No execution is ${statusLook(status).text.toLowerCase()}` : "No executions yet"} icon="list">
-                {!status && (
-                  <>
-                    <p>Start one with the button above, or in a terminal:</p>
-                    <CommandLine line={`stepwell start ${nameOf(machineArn)} --input '{}' --follow`} />
-                  </>
-                )}
-              </Empty>
-            }
-            onEnd={list.hasNextPage && !list.isFetchingNextPage ? () => void list.fetchNextPage() : undefined}
-            isWhole={!list.hasNextPage}
-            showsMachine={false}
-          />
-        )}
-      </Loaded>
-    </>
-  );
-}
 
 /** Status, time and name. */
 export function Filters() {

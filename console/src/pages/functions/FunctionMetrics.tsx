@@ -35,15 +35,15 @@ export function FunctionMetrics({ name, group, isJson }: { name: string; group: 
           const of = (id: string): readonly (number | null)[] => points[id] ?? [];
           return (
             <div className="charts">
-              <Chart title="Invocations" note={number(sumOf(of("invocations")))} span={span} format={number} lines={[{ name: "Invocations", points: of("invocations"), tone: "busy" }]} />
+              <Chart title="Invocations" note={number(sumOf(of("invocations")))} span={span} format={number} lines={[{ name: "Invocations", points: of("invocations"), tone: "busy", isCount: true }]} />
               <Chart
                 title="Errors and throttles"
                 note={`${number(sumOf(of("errors")))} errors, ${number(sumOf(of("throttles")))} throttles`}
                 span={span}
                 format={number}
                 lines={[
-                  { name: "Errors", points: of("errors"), tone: "bad" },
-                  { name: "Throttles", points: of("throttles"), tone: "warn" },
+                  { name: "Errors", points: of("errors"), tone: "bad", isCount: true },
+                  { name: "Throttles", points: of("throttles"), tone: "warn", isCount: true },
                 ]}
               />
               <Chart
@@ -61,7 +61,7 @@ export function FunctionMetrics({ name, group, isJson }: { name: string; group: 
                 note={`up to ${number(mostOf(of("concurrent")))}`}
                 span={span}
                 format={number}
-                lines={[{ name: "Concurrent executions", points: of("concurrent"), tone: "good" }]}
+                lines={[{ name: "Concurrent executions", points: of("concurrent"), tone: "good", isCount: true }]}
               />
             </div>
           );

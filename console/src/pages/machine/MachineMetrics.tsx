@@ -49,8 +49,8 @@ export default function MachineMetrics({ arn }: { arn: string }) {
                 span={span}
                 format={number}
                 lines={[
-                  { name: "Started", points: of("started"), tone: "busy" },
-                  { name: "Succeeded", points: of("succeeded"), tone: "good" },
+                  { name: "Started", points: of("started"), tone: "busy", isCount: true },
+                  { name: "Succeeded", points: of("succeeded"), tone: "good", isCount: true },
                 ]}
               />
               <Chart
@@ -59,9 +59,9 @@ export default function MachineMetrics({ arn }: { arn: string }) {
                 span={span}
                 format={number}
                 lines={[
-                  { name: "Failed", points: of("failed"), tone: "bad" },
-                  { name: "Timed out", points: of("timedOut"), tone: "warn" },
-                  { name: "Aborted", points: of("aborted"), tone: "quiet" },
+                  { name: "Failed", points: of("failed"), tone: "bad", isCount: true },
+                  { name: "Timed out", points: of("timedOut"), tone: "warn", isCount: true },
+                  { name: "Aborted", points: of("aborted"), tone: "quiet", isCount: true },
                 ]}
               />
               <Chart
