@@ -2,6 +2,7 @@
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { QueryClient } from "@tanstack/react-query";
+import { readFromBothEnds } from "../model/bothEnds";
 import type { HistoryEvent } from "../model/history";
 import { machineOfRun } from "../model/arn";
 import { lambda, states } from "./call";
@@ -127,21 +128,21 @@ export const historyQuery = (executionArn: string, client: QueryClient) =>
     queryKey: historyKey(executionArn),
     queryFn: async ({ signal }): Promise<readonly HistoryEvent[]> => {
       const known = client.getQueryData<readonly HistoryEvent[]>(historyKey(executionArn)) ?? [];
-      if (known.length > 0) return [...known, ...(await newerThan(executionArn, known.length, signal))];
-      const events: HistoryEvent[] = [];
-      let nextToken: string | undefined;
-      do {
+      if (known.length > 0) {
+        const newer = await newerThan(executionArn, known.length, signal);
+        // The very same where nothing is new: nothing is worked out again.
+        return newer.length === 0 ? known : [...known, ...newer];
+      }
+      const read = async (reverseOrder: boolean, nextToken: string | undefined) => {
         const reply = await states(
           "GetExecutionHistory",
-          { executionArn, maxResults: EVENTS_A_PAGE, includeExecutionData: true, ...(nextToken ? { nextToken } : {}) },
+          { executionArn, maxResults: EVENTS_A_PAGE, reverseOrder, includeExecutionData: true, ...(nextToken ? { nextToken } : {}) },
           signal,
         );
-        events.push(...reply.events);
-        nextToken = reply.nextToken;
-        // What came so far is shown while the rest is on its way.
-        if (nextToken !== undefined && events.length === EVENTS_A_PAGE) client.setQueryData(historyKey(executionArn), [...events]);
-      } while (nextToken !== undefined && events.length < HISTORY_EVENTS_MAX);
-      return events;
+        return { items: reply.events, next: reply.nextToken };
+      };
+      // What came first is shown while the rest is on its way.
+      return readFromBothEnds<HistoryEvent>(read, (events) => client.setQueryData(historyKey(executionArn), events));
     },
     structuralSharing: false,
   });

@@ -24,6 +24,8 @@ import { TimelineView } from "./execution/TimelineView";
 import { WaitingBanner } from "./execution/WaitingBanner";
 
 const GraphView = lazy(() => import("../ui/GraphView"));
+const LogsTab = lazy(() => import("./execution/LogsTab"));
+const TraceTab = lazy(() => import("./execution/TraceTab"));
 
 export function ExecutionPage({ arn }: { arn: string }) {
   const [get, set] = useQueryState();
@@ -49,6 +51,8 @@ export function ExecutionPage({ arn }: { arn: string }) {
   const move = useCallback((event: number | null) => set({ at: event === null ? null : String(event), event: null }), [set]);
   const past = useMemo(() => (cursor === null ? null : events.slice(0, cursor)), [events, cursor]);
   const then = useMemo(() => (past === null ? run : readHistory(past)), [run, past]);
+  const current = cursor === null ? undefined : events[cursor - 1];
+  const instant = current === undefined ? null : instantOf(current);
   const moment: Moment = { run, events, then, past: past ?? events, cursor, move };
   return (
     <LoadedPage query={execution} title={nameOf(arn)} what="the execution" missing={gone}>
@@ -66,6 +70,8 @@ export function ExecutionPage({ arn }: { arn: string }) {
               { id: "timeline", label: "Timeline" },
               { id: "events", label: "Events", count: events.length },
               { id: "data", label: "Input and output" },
+              { id: "logs", label: "Logs" },
+              { id: "trace", label: "Trace" },
             ]}
             chosen={view}
             onChoose={(next) => set({ view: next === "graph" ? null : next })}
@@ -74,6 +80,14 @@ export function ExecutionPage({ arn }: { arn: string }) {
             <Scrubber events={events} run={run} cursor={cursor} onMove={move} />
             {view === "data" ? (
               <MomentData execution={shown} run={then} isNow={cursor === null} />
+            ) : view === "logs" ? (
+              <Suspense fallback={<Waiting what="the logs" />}>
+                <LogsTab execution={shown} run={run} events={events} cursor={instant} />
+              </Suspense>
+            ) : view === "trace" ? (
+              <Suspense fallback={<Waiting what="the trace" />}>
+                <TraceTab header={shown.traceHeader} cursor={instant} />
+              </Suspense>
             ) : (
               <Views
                 view={view}

@@ -1,0 +1,128 @@
+/** What the page of one execution asks beside its history: the lines of its functions, the children of its map runs. */
+
+import { queryOptions } from "@tanstack/react-query";
+import { invocationsOf, windowsOf } from "../model/calls";
+import type { Call, Invocation, Line } from "../model/calls";
+import { groupName } from "../model/logLines";
+import { ApiError, lambda, logs, states } from "./call";
+
+/** Lines of all functions together that are looked through. */
+const LINES_MAX = 20_000;
+/** Functions whose logs are read; a definition with more has the rest left out, and the page says so. */
+export const FUNCTIONS_MAX = 20;
+/** Requests for one function: pages of FilterLogEvents in all of its windows. */
+const PAGES_MAX = 40;
+
+export interface ExecutionLines {
+  readonly invocations: readonly Invocation[];
+  /** Lines that the execution itself logged, where its state machine says so. */
+  readonly own: readonly Line[];
+  /** Log groups that were read. */
+  readonly groups: readonly string[];
+  /** Functions whose log group is not there: nothing was written yet. */
+  readonly silent: readonly string[];
+  readonly isCut: boolean;
+}
+
+export interface LinesOf {
+  readonly executionArn: string;
+  readonly stateMachineArn: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly calls: readonly Call[];
+  readonly traceId: string | null;
+}
+
+/** The lines of an execution: of its functions by request and time, and of itself. */
+export const executionLinesQuery = (of: LinesOf) =>
+  queryOptions({
+    queryKey: ["executionLines", of.executionArn, of.calls.length, of.calls.at(-1)?.to ?? null, of.endedAt],
+    queryFn: ({ signal }) => readLines(of, signal),
+    refetchInterval: of.endedAt === null ? 2_000 : false,
+  });
+
+async function readLines(of: LinesOf, signal: AbortSignal): Promise<ExecutionLines> {
+  const byFunction = new Map<string, Call[]>();
+  for (const call of of.calls) byFunction.set(call.functionName, [...(byFunction.get(call.functionName) ?? []), call]);
+  const names = [...byFunction.keys()];
+  const [own, ...functions] = await Promise.all([
+    ownLines(of, signal),
+    ...names.slice(0, FUNCTIONS_MAX).map(async (name) => {
+      const calls = byFunction.get(name) ?? [];
+      const group = await groupOf(name, signal);
+      const read = await filter(group, windowsOf(calls, Date.now()), null, LINES_MAX / Math.min(FUNCTIONS_MAX, names.length), signal);
+      return { name, group, ...read, invocations: invocationsOf(read.lines, calls, of.traceId) };
+    }),
+  ]);
+  return {
+    invocations: functions.flatMap((one) => one.invocations),
+    own: own.lines,
+    groups: [...functions.filter((one) => !one.isAbsent).map((one) => one.group), ...(own.group === null || own.isAbsent ? [] : [own.group])],
+    silent: functions.filter((one) => one.isAbsent).map((one) => one.name),
+    isCut: own.isCut || functions.some((one) => one.isCut) || names.length > FUNCTIONS_MAX,
+  };
+}
+
+/** The log group of a function; AWS: `/aws/lambda/NAME` unless its LoggingConfig says otherwise. */
+async function groupOf(FunctionName: string, signal: AbortSignal): Promise<string> {
+  try {
+    const configuration = await lambda("GetFunctionConfiguration", { FunctionName }, signal);
+    return configuration.LoggingConfig?.LogGroup ?? `/aws/lambda/${FunctionName}`;
+  } catch (reason) {
+    // A function that is gone has left its log.
+    if (reason instanceof ApiError && reason.status === 404) return `/aws/lambda/${FunctionName}`;
+    throw reason;
+  }
+}
+
+async function ownLines(of: LinesOf, signal: AbortSignal): Promise<{ lines: Line[]; group: string | null; isAbsent: boolean; isCut: boolean }> {
+  const none = { lines: [], group: null, isAbsent: false, isCut: false };
+  let arn: string | undefined;
+  try {
+    const { loggingConfiguration } = await states("DescribeStateMachine", { stateMachineArn: of.stateMachineArn }, signal);
+    if (loggingConfiguration?.level === undefined || loggingConfiguration.level === "OFF") return none;
+    arn = loggingConfiguration.destinations?.[0]?.cloudWatchLogsLogGroup?.logGroupArn;
+  } catch (reason) {
+    if (reason instanceof ApiError && reason.code === "StateMachineDoesNotExist") return none;
+    throw reason;
+  }
+  if (arn === undefined) return none;
+  const group = groupName(arn);
+  const window = { from: of.startedAt - 1_000, to: (of.endedAt ?? Date.now()) + 60_000 };
+  const read = await filter(group, [window], `{ $.execution_arn = "${of.executionArn}" }`, LINES_MAX, signal);
+  return { ...read, group };
+}
+
+async function filter(
+  logGroupName: string,
+  windows: readonly { readonly from: number; readonly to: number }[],
+  filterPattern: string | null,
+  most: number,
+  signal: AbortSignal,
+): Promise<{ lines: Line[]; isAbsent: boolean; isCut: boolean }> {
+  const lines: Line[] = [];
+  let pages = 0;
+  for (const { from, to } of windows) {
+    let nextToken: string | undefined;
+    do {
+      if (lines.length >= most || pages >= PAGES_MAX) return { lines, isAbsent: false, isCut: true };
+      pages += 1;
+      try {
+        const reply = await logs(
+          "FilterLogEvents",
+          { logGroupName, startTime: Math.max(0, from), endTime: to, ...(filterPattern === null ? {} : { filterPattern }), ...(nextToken ? { nextToken } : {}) },
+          signal,
+        );
+        for (const event of reply.events ?? []) {
+          const at = event.timestamp ?? 0;
+          lines.push({ id: event.eventId ?? `${logGroupName} ${lines.length}`, at, group: logGroupName, stream: event.logStreamName ?? "", message: event.message ?? "" });
+        }
+        nextToken = reply.nextToken;
+      } catch (reason) {
+        if (reason instanceof ApiError && reason.code === "ResourceNotFoundException") return { lines, isAbsent: true, isCut: false };
+        throw reason;
+      }
+    } while (nextToken !== undefined);
+  }
+  return { lines, isAbsent: false, isCut: false };
+}
