@@ -8,15 +8,21 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { executionPath, withQuery } from "../src/model/arn";
 import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
-import { approval, assigning, charge, CHARGE_SOURCE, flow, nested, parent, REQUEST_SOURCE } from "./machines";
-import { binary, PATIENCE_MS, Server } from "./server";
+import { approval, assigning, charge, CHARGE_SOURCE, flow, nested, parent, REQUEST_SOURCE, someFail } from "./machines";
+import { binary, PATIENCE_MS, ROLE, Server } from "./server";
 
 let server: Server;
 let browser: Browser;
 let opened: Opened | undefined;
+/** A Map of 100,000 items, of which every thousandth fails. */
+let large: string;
+const ITEMS = 100_000;
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([Server.start(), launch()]);
+  // Runs while the other journeys are made.
+  const machine = await server.createMachine("Hundred-thousand", someFail);
+  large = await server.start(machine, Array.from({ length: ITEMS }, (_, index) => (index % 1_000 === 7 ? 1 : 0)), "large");
 });
 afterAll(async () => {
   await browser?.close();
@@ -258,6 +264,72 @@ export const handler = async (order: { id: string; card: string }): Promise<{ ch
 };
 `;
 
+describe("logs and trace", () => {
+  const GROUP = "/executions/traced";
+  let execution: string;
+  beforeAll(async () => {
+    await fetch(server.url, {
+      method: "POST",
+      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": "Logs_20140328.CreateLogGroup" },
+      body: JSON.stringify({ logGroupName: GROUP }),
+    });
+    const { stateMachineArn } = await server.states("CreateStateMachine", {
+      name: "Traced",
+      definition: JSON.stringify(charge(await server.createFunction("ChargeTraced", CHARGE_SOURCE))),
+      roleArn: ROLE,
+      tracingConfiguration: { enabled: true },
+      loggingConfiguration: { level: "ALL", destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: `arn:aws:logs:us-east-1:123456789012:log-group:${GROUP}:*` } }] },
+    });
+    // Somebody else's call of the same function is not this execution's.
+    await server.ended(await server.start(stateMachineArn, { customer: "Grace", amount: 1 }));
+    const root = `1-${Math.floor(Date.now() / 1000).toString(16)}-0123456789abcdef01234567`;
+    const started = await server.states("StartExecution", {
+      stateMachineArn,
+      name: "traced",
+      input: JSON.stringify({ customer: "Ada", amount: 7 }),
+      traceHeader: `Root=${root};Sampled=1`,
+    });
+    execution = started.executionArn;
+    await server.ended(execution);
+  });
+
+  test("of the functions and of the execution are shown together, and of nobody else", async () => {
+    const page = await visit(withQuery(executionPath(execution), { view: "logs" }));
+    const lines = page.getByRole("list", { name: "Lines of the execution" });
+    await lines.getByText("charging Ada").waitFor();
+    await lines.getByText(/ExecutionSucceeded/).waitFor();
+    expect(await lines.getByText("charging Grace").count()).toBe(0);
+    await page.getByRole("combobox", { name: "Whose lines" }).selectOption("Of Charge");
+    await lines.getByText(/ExecutionSucceeded/).waitFor({ state: "detached" });
+    await lines.getByText("charging Ada").waitFor();
+    // What was written after the cursor is told to be later.
+    await page.getByRole("slider").fill("2");
+    await lines.locator(".is-after", { hasText: "charging Ada" }).waitFor();
+    await settled(page);
+    await expectAccessible(page);
+  });
+
+  test("the trace is a tree over time, with the same cursor", async () => {
+    const page = await visit(withQuery(executionPath(execution), { view: "trace", at: "4" }));
+    const segments = page.getByRole("list", { name: "Segments" });
+    await segments.getByRole("button", { name: /^Traced/ }).first().waitFor();
+    await segments.getByText("Charge", { exact: true }).first().waitFor();
+    await segments.locator(".bar-cursor").first().waitFor();
+    await page.getByRole("link", { name: "All that is known of each part" }).click();
+    await page.waitForURL(/\/console\/traces\/1-/);
+  });
+
+  test("that are not there say how to get them", async () => {
+    const machine = await server.createMachine("Untraced", flow);
+    const plain = await server.start(machine, { items: [], seconds: 0 });
+    await server.ended(plain);
+    const page = await visit(withQuery(executionPath(plain), { view: "trace" }));
+    await page.getByText("The execution is not traced").waitFor();
+    await page.getByRole("tab", { name: "Logs" }).click();
+    await page.getByText("The execution called no function.", { exact: false }).waitFor();
+  });
+});
+
 test("a parent leads to its child, and the child to its parent where it was told", async () => {
   const child = await server.createMachine("TheChild", flow);
   const machine = await server.createMachine("TheParent", parent(child));
@@ -270,6 +342,39 @@ test("a parent leads to its child, and the child to its parent where it was told
   await page.getByRole("link", { name: "TheChild" }).waitFor();
   await page.locator(".fact", { hasText: "Started by" }).getByRole("link").click();
   await page.getByRole("link", { name: "TheParent" }).waitFor();
+});
+
+test("a failed order is redriven, and its history goes on", async () => {
+  const machine = await server.createMachine("Redriven", charge(await server.createFunction("ChargeRedriven", CHARGE_SOURCE)));
+  const order = await server.start(machine, { customer: "Ada", declined: true }, "redriven");
+  await server.ended(order);
+  const page = await visit(executionPath(order));
+  await page.getByRole("region", { name: "Why it ended" }).getByText("CardDeclined").first().waitFor();
+  await page.getByRole("button", { name: "Redrive" }).click();
+  await page.getByText(/6 attempts/).first().waitFor();
+  await page.locator(".fact", { hasText: "Redrives" }).getByText("1").waitFor();
+  // The redrive is a mark of the time travel, and the first try is still to be seen.
+  await page.locator(".scrubber-marks .mark-redrive").waitFor({ state: "attached" });
+  await page.getByRole("slider").fill("6");
+  await page.locator(".state.tone-busy", { hasText: "Charge" }).waitFor();
+});
+
+test("the page of an execution is accessible and fits a phone, in every view", async () => {
+  const machine = await server.createMachine("Fits", nested);
+  const execution = await server.start(machine, { items: [1, 2, -3, 4] });
+  await server.ended(execution);
+  for (const colorScheme of ["light", "dark"] as const) {
+    const page = await visit("/", { colorScheme, viewport: { width: 390, height: 844 } });
+    const queries = [{ at: "9", state: "Items" }, { visit: "3", wide: "1" }, { view: "timeline", at: "12" }];
+    for (const query of colorScheme === "light" ? queries : queries.slice(0, 2)) {
+      await page.goto(`${server.url}/console${withQuery(executionPath(execution), query)}`);
+      await page.getByRole("slider").waitFor();
+      await settled(page);
+      expect(await page.evaluate("document.documentElement.scrollWidth"), JSON.stringify(query)).toBeLessThanOrEqual(390);
+      await expectAccessible(page);
+    }
+    if (colorScheme === "light") await opened?.close();
+  }
 });
 
 test("an execution is copied as a command, a call and a test", async () => {
@@ -287,4 +392,36 @@ test("an execution is copied as a command, a call and a test", async () => {
   expect(await shown("CLI: history")).toMatch(/get-execution-history/);
   expect(await shown("SDK: start")).toMatch(/StartExecutionCommand/);
   expect(await shown("Test")).toMatch(/expect\(execution.status\).toBe\("SUCCEEDED"\)/);
+});
+
+test("100,000 iterations of a map are cells, of which those that failed lead to their executions", async () => {
+  await server.ended(large);
+  const page = await visit(withQuery(executionPath(large), { state: "Orders" }));
+  await page.getByRole("link", { name: "Its map run, with every child" }).click();
+  const cells = page.getByRole("region", { name: "Children as cells" });
+  const which = cells.getByRole("group", { name: "Which children" });
+  await which.getByRole("button", { name: "All 100,000" }).waitFor();
+  await which.getByRole("button", { name: "Succeeded 99,900" }).waitFor();
+  // Only what is in sight is drawn.
+  expect(await cells.getByRole("gridcell").count()).toBeLessThan(3_000);
+  await which.getByRole("button", { name: "Failed 100" }).click();
+  const grid = cells.getByRole("grid", { name: "Children" });
+  await grid.getByRole("gridcell", { name: /^Item 7: failed/ }).focus();
+  expect(await grid.getByRole("gridcell").count()).toBe(100);
+  await page.keyboard.press("End");
+  await page.keyboard.press("Enter");
+  const child = cells.getByRole("region", { name: "Item 99007" });
+  await child.getByText("Unpaid").waitFor();
+  expect(page.url()).toContain("child=99007");
+  await child.getByRole("link").click();
+  await page.getByRole("region", { name: "Why it ended" }).getByText("Unpaid").first().waitFor();
+  // Any item by its number; the link shows the same to somebody else.
+  await page.goBack();
+  await cells.getByLabel("Item", { exact: true }).fill("50000");
+  await cells.getByRole("button", { name: "Go" }).click();
+  await cells.getByRole("region", { name: "Item 50000" }).getByText("Succeeded").waitFor();
+  await page.reload();
+  await grid.getByRole("gridcell", { name: /^Item 50,000: succeeded/ }).and(page.locator("[aria-selected=true]")).waitFor();
+  await settled(page);
+  await expectAccessible(page);
 });

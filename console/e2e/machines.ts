@@ -226,24 +226,25 @@ export const assigning = {
   },
 } as const;
 
-/** A Map whose odd items fail and are caught by nobody, one by one. */
+/** A distributed Map over numbers, of which each 1 fails. */
 export const someFail = {
   StartAt: "Orders",
   States: {
     Orders: {
       Type: "Map",
-      ItemsPath: "$.orders",
       Label: "orders",
       ToleratedFailurePercentage: 100,
       ItemProcessor: {
         ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
         StartAt: "Is it paid?",
         States: {
-          "Is it paid?": { Type: "Choice", Choices: [{ Variable: "$.paid", BooleanEquals: false, Next: "Unpaid" }], Default: "Ship" },
+          "Is it paid?": { Type: "Choice", Choices: [{ Variable: "$", NumericEquals: 1, Next: "Unpaid" }], Default: "Ship" },
           Unpaid: { Type: "Fail", Error: "Unpaid", Cause: "no money came" },
           Ship: { Type: "Succeed" },
         },
       },
+      // All results together would be more than a state may have.
+      ResultPath: null,
       End: true,
     },
   },

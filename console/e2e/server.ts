@@ -12,7 +12,7 @@ import type { HistoryEvent } from "../src/model/history";
 export const ROLE = "arn:aws:iam::123456789012:role/console";
 const root = join(import.meta.dirname, "../..");
 /** Nothing in a journey takes as long: who waits longer hangs. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 
 /** The binary to test: the given one, else the debug build. */
 export function binary(): string {

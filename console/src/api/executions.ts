@@ -4,7 +4,8 @@ import { queryOptions } from "@tanstack/react-query";
 import { invocationsOf, windowsOf } from "../model/calls";
 import type { Call, Invocation, Line } from "../model/calls";
 import { groupName } from "../model/logLines";
-import { ApiError, lambda, logs, states } from "./call";
+import type { CellsAnswer } from "../model/childCells";
+import { ApiError, consoleCall, lambda, logs, states } from "./call";
 
 /** Lines of all functions together that are looked through. */
 const LINES_MAX = 20_000;
@@ -126,3 +127,49 @@ async function filter(
   }
   return { lines, isAbsent: false, isCut: false };
 }
+
+/** Children whose standing one request brings. */
+export const CELLS_A_PAGE = 20_000;
+/** Pages of them: a map run with more children has its rest left out, and the page says so. */
+export const CELL_PAGES_MAX = 50;
+
+/** How the children of a page stand, in the slices in which the server gives them: each takes it a tenth of a second at most. */
+export const cellsQuery = (mapRunArn: string, page: number) =>
+  queryOptions({
+    queryKey: ["cells", mapRunArn, page],
+    queryFn: async ({ signal }): Promise<readonly CellsAnswer[]> => {
+      const end = (page + 1) * CELLS_A_PAGE;
+      const slices: CellsAnswer[] = [];
+      for (let from: number | null = page * CELLS_A_PAGE; from !== null && from < end && slices.length < CELLS_A_PAGE; ) {
+        const slice: CellsAnswer = await consoleCall<CellsAnswer>("map-run", { mapRunArn, from, limit: end - from }, signal);
+        slices.push(slice);
+        // A slice with nothing in it would be asked for for ever.
+        from = slice.count > 0 ? slice.next : null;
+      }
+      return slices;
+    },
+  });
+
+export interface MapChild {
+  readonly index: number;
+  readonly firstItem: number;
+  readonly items: number;
+  readonly status: string;
+  /** `null` for Express children that have run: nothing is kept of them. */
+  readonly executionArn: string | null;
+  readonly name: string | null;
+  readonly startDate?: number;
+  readonly stopDate?: number;
+  readonly error?: string;
+  readonly cause?: string;
+}
+
+/** One child of a map run, by its index. */
+export const mapChildQuery = (mapRunArn: string, index: number) =>
+  queryOptions({
+    queryKey: ["cells", mapRunArn, "child", index],
+    queryFn: async ({ signal }): Promise<MapChild | null> => {
+      const found = await consoleCall<{ children: readonly MapChild[] }>("map-run/children", { mapRunArn, from: index, limit: 1 }, signal);
+      return found.children.find((child) => child.index === index) ?? null;
+    },
+  });

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { lazy, Suspense, useMemo } from "react";
 import { Link } from "wouter";
 import type { States } from "../api/generated";
 import { childrenQuery, mapRunQuery } from "../api/queries";
@@ -8,8 +8,10 @@ import { executionPath, machineOfRun, machinePath, nameOf } from "../model/arn";
 import { Filters, Found } from "../ui/ExecutionList";
 import { Icon } from "../ui/Icon";
 import { Loaded, LoadedPage } from "../ui/Loaded";
-import { Arn, Duration, Empty, Fact, StatusPill, Time, useTitle } from "../ui/parts";
+import { Arn, Duration, Empty, Fact, StatusPill, Time, useTitle, Waiting } from "../ui/parts";
 import { useQueryState } from "../ui/useQueryState";
+
+const ChildGrid = lazy(() => import("./execution/ChildGrid"));
 
 /** How often the counts of a run are read while it runs: its children change far more often than anybody looks. */
 const COUNTS_MS = 1_000;
@@ -58,6 +60,9 @@ function Shown({ run }: { run: States.DescribeMapRunOutput }) {
         </Fact>
         <Fact name="ARN"><Arn arn={arn} /></Fact>
       </dl>
+      <Suspense fallback={<Waiting what="the children" />}>
+        <ChildGrid mapRunArn={arn} isRunning={run.status === "RUNNING"} />
+      </Suspense>
       <Children arn={arn} />
     </>
   );
