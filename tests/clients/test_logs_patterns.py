@@ -128,6 +128,12 @@ def test_metric_filters_count_and_take_values(server, logs, group, name):
     wait_until(lambda: statistic(server, space, "Errors", "Sum") == 2, "the errors")
     assert statistic(server, space, "Took", "Sum", [("Level", "ERROR")]) == 120
     assert statistic(server, space, "Took", "Maximum", [("Level", "INFO")]) == 10
+    # A value that no metric takes is no value, and metrics go on.
+    huge = '{"level": "ERROR", "ms": 1.7e308}'
+    put(logs, group, [huge, huge, huge])
+    wait_until(lambda: statistic(server, space, "Errors", "Sum") == 5, "the errors with huge values")
+    put(logs, group, ['{"level": "ERROR", "ms": 1}'])
+    wait_until(lambda: statistic(server, space, "Took", "Sum", [("Level", "ERROR")]) == 121, "the later value")
     logs.delete_metric_filter(logGroupName=group, filterName="errors")
     assert refused(logs.delete_metric_filter, logGroupName=group, filterName="errors").startswith(
         "ResourceNotFoundException"
