@@ -6,7 +6,7 @@ import type { PaletteItem } from "../../model/newStates";
 export const DRAGGED = "application/x-stepwell-state";
 
 /** States to drag onto the graph; a click adds one after the state that is chosen. */
-export function StatePalette({ onAdd, onDragEnd }: { onAdd: (itemId: string) => void; onDragEnd: () => void }) {
+export function StatePalette({ onAdd }: { onAdd: (itemId: string) => void }) {
   const [wanted, setWanted] = useState("");
   const words = wanted.trim().toLowerCase();
   const found = PALETTE.filter((item) => `${item.title} ${item.hint}`.toLowerCase().includes(words));
@@ -22,7 +22,7 @@ export function StatePalette({ onAdd, onDragEnd }: { onAdd: (itemId: string) => 
               <ul>
                 {items.map((item) => (
                   <li key={item.id}>
-                    <Draggable item={item} onAdd={onAdd} onDragEnd={onDragEnd} />
+                    <Draggable item={item} onAdd={onAdd} />
                   </li>
                 ))}
               </ul>
@@ -35,7 +35,7 @@ export function StatePalette({ onAdd, onDragEnd }: { onAdd: (itemId: string) => 
   );
 }
 
-function Draggable({ item, onAdd, onDragEnd }: { item: PaletteItem; onAdd: (itemId: string) => void; onDragEnd: () => void }) {
+function Draggable({ item, onAdd }: { item: PaletteItem; onAdd: (itemId: string) => void }) {
   return (
     <button
       type="button"
@@ -46,7 +46,6 @@ function Draggable({ item, onAdd, onDragEnd }: { item: PaletteItem; onAdd: (item
         event.dataTransfer.setData(DRAGGED, item.id);
         event.dataTransfer.effectAllowed = "copy";
       }}
-      onDragEnd={onDragEnd}
       onClick={() => onAdd(item.id)}
     >
       {item.title}
