@@ -89,3 +89,18 @@ test("how the executions of a state machine did, over time", async () => {
   expect(page.url()).toContain("span=1d");
   await expectAccessible(page);
 });
+
+test("what a function logs is shown as it comes, and searched", async () => {
+  await server.createFunction("Logging", `export const handler = async (event) => { console.log("hello", event.name); };`);
+  const page = await visit(withQuery("/functions/Logging", { view: "logs" }));
+  await page.getByText("It has logged nothing yet").waitFor();
+  await invoke("Logging", { name: "Ada" });
+  await page.getByText(/hello Ada/).first().waitFor();
+  await page.getByRole("status", { name: "Log", exact: true }).getByText("Live").waitFor();
+  await invoke("Logging", { name: "Grace" });
+  await page.getByText(/hello Grace/).first().waitFor();
+  await page.getByLabel("Text in the lines").fill("Ada");
+  await page.getByText(/hello Grace/).waitFor({ state: "detached" });
+  await page.getByText(/^1 line, newest first/).waitFor();
+  await expectAccessible(page);
+});

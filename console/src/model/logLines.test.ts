@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { functionOfGroup, groupName, levelOf, lineFacts, newestFirst, patternTerm, tailLines } from "./logLines";
+import { functionOfGroup, groupName, levelOf, lineFacts, newestFirst, patternTerm, tailLines, withNewer } from "./logLines";
 
 const ID = "7b3f0a52-93a1-4b8b-8f0e-0d9c3f8f2a11";
 const TRACE = "1-6553f100-0123456789abcdef01234567";
@@ -59,4 +59,11 @@ test("an update of Live Tail is lines, in order, and what is none is nothing", (
   expect(lines.map((line) => line.id)).toEqual(["tail-40", "tail-41"]);
   expect(newestFirst(lines).map((line) => line.message)).toEqual(["b", "a"]);
   expect(tailLines(null, 0)).toEqual([]);
+});
+
+test("lines that came while others were read are shown once", () => {
+  const line = (id: string, at: number, message: string) => ({ id, at, message, stream: "s" });
+  const read = [line("a", 5, "x"), line("b", 5, "x"), line("c", 4, "y")];
+  expect(withNewer(read, [line("t2", 6, "z"), line("t1", 5, "x")]).map((one) => one.id)).toEqual(["t2", "a", "b", "c"]);
+  expect(withNewer([], [line("t1", 5, "x")]).map((one) => one.id)).toEqual(["t1"]);
 });

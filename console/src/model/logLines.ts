@@ -186,3 +186,10 @@ export function patternTerm(text: string): string {
 export function newestFirst(lines: readonly LogLine[]): LogLine[] {
   return lines.toReversed().toSorted((a, b) => b.at - a.at);
 }
+
+/** Lines that were read and those that came since, both newest first, as one list: what is in both is shown once. */
+export function withNewer(read: readonly LogLine[], came: readonly LogLine[]): LogLine[] {
+  const keyOf = (line: LogLine): string => `${line.at} ${line.stream ?? ""} ${line.message}`;
+  const known = new Set(read.map(keyOf));
+  return [...came.filter((line) => !known.has(keyOf(line))), ...read];
+}

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 import { capacityQuery } from "../api/functions";
 import type { Lambda } from "../api/generated";
@@ -6,11 +7,13 @@ import { functionQuery } from "../api/queries";
 import { modifiedAt } from "../model/time";
 import { Icon } from "../ui/Icon";
 import { LoadedPage } from "../ui/Loaded";
-import { Arn, CopyButton, Fact, Tabs, Time, useTitle } from "../ui/parts";
+import { Arn, CopyButton, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
 import { useQueryState } from "../ui/useQueryState";
 import { Configuration } from "./functions/Configuration";
 import { FunctionMetrics } from "./functions/FunctionMetrics";
 import { Invoke } from "./functions/Invoke";
+
+const FunctionLogs = lazy(() => import("./functions/FunctionLogs"));
 
 /** One function: what it is, how it does, what it logs, and what it gives for an event. */
 export function FunctionPage({ name }: { name: string }) {
@@ -83,6 +86,7 @@ function Shown({ name, configuration }: { name: string; configuration: Lambda.Fu
         label="Views of the function"
         items={[
           { id: "invoke", label: "Invoke" },
+          { id: "logs", label: "Logs" },
           { id: "metrics", label: "Metrics" },
           { id: "configuration", label: "Configuration" },
         ]}
@@ -91,6 +95,11 @@ function Shown({ name, configuration }: { name: string; configuration: Lambda.Fu
       />
       <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
         {view === "invoke" && <Invoke name={name} arn={configuration.FunctionArn ?? ""} />}
+        {view === "logs" && (
+          <Suspense fallback={<Waiting what="the log" />}>
+            <FunctionLogs group={group} />
+          </Suspense>
+        )}
         {view === "metrics" && <FunctionMetrics name={name} group={group} isJson={configuration.LoggingConfig?.LogFormat === "JSON"} />}
         {view === "configuration" && <Configuration name={name} configuration={configuration} capacity={capacity} />}
       </div>

@@ -1,0 +1,89 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useState } from "react";
+import { Link } from "wouter";
+import { ApiError } from "../../api/call";
+import { logSearchQuery } from "../../api/logs";
+import { withQuery } from "../../model/arn";
+import { patternTerm, withNewer } from "../../model/logLines";
+import { Icon } from "../../ui/Icon";
+import { LogLines } from "../../ui/LogLines";
+import { Empty, ErrorNote, Waiting } from "../../ui/parts";
+import { SearchField } from "../../ui/SearchField";
+import { useQueryState } from "../../ui/useQueryState";
+import { useSettled } from "../../ui/useSettled";
+import { useLiveTail } from "../logs/useLiveTail";
+
+/** How far back is looked; more is on the page of logs. */
+const BACK_MS = 86_400_000;
+/** A log group that is not there is looked for again. */
+const ABSENT_MS = 2_000;
+/** Pages that are read without being asked for, while little was found. */
+const READ_ALONE_PAGES = 12;
+const READ_ALONE_LINES = 50;
+const SETTLED_MS = 250;
+
+const isAbsent = (error: unknown): boolean => error instanceof ApiError && error.code === "ResourceNotFoundException";
+
+/** What a function logs: the lines of the last day, and above them those that come. */
+export default function FunctionLogs({ group }: { group: string }) {
+  const [get] = useQueryState();
+  const text = useSettled((get("q") ?? "").trim(), SETTLED_MS);
+  const pattern = text === "" ? "" : patternTerm(text);
+  // What was logged before is read once somebody listens, so that nothing is missed between both.
+  const [until, setUntil] = useState(() => Date.now());
+  const history = useInfiniteQuery({
+    ...logSearchQuery({ groups: [group], pattern, from: until - BACK_MS, to: until }),
+    retry: (count, error) => !isAbsent(error) && count < 2,
+    refetchInterval: (query) => (isAbsent(query.state.error) ? ABSENT_MS : false),
+    placeholderData: (before) => before,
+  });
+  const isThere = history.data !== undefined && !isAbsent(history.error);
+  const tail = useLiveTail([group], pattern, isThere);
+  const { state, gaps } = tail;
+  useEffect(() => {
+    if (state === "live") setUntil(Date.now());
+  }, [state, gaps]);
+  const { hasNextPage, isFetching, isError, fetchNextPage } = history;
+  const pages = history.data?.pages;
+  const older = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
+  const readsOn = hasNextPage && !isError && older.length < READ_ALONE_LINES && (pages?.length ?? 0) < READ_ALONE_PAGES;
+  useEffect(() => {
+    if (readsOn && !isFetching) void fetchNextPage();
+  }, [readsOn, isFetching, fetchNextPage]);
+  const lines = useMemo(() => withNewer(older, tail.lines), [older, tail.lines]);
+  const error = isAbsent(history.error) ? null : (history.error ?? tail.error);
+  const isRead = pages !== undefined && !readsOn;
+  return (
+    <>
+      <div className="filters">
+        <span className={`live live-${state === "live" ? "live" : "lost"}`} role="status" aria-label="Log">
+          <span className="live-dot" aria-hidden="true" />
+          <span className="tail-state">{state === "live" ? "Live" : state === "lost" ? "The stream is away; trying again" : isThere ? "Connecting" : "Not there yet"}</span>
+        </span>
+        <span className="quiet">
+          {lines.length.toLocaleString("en")} {lines.length === 1 ? "line" : "lines"}, newest first
+          {tail.dropped > 0 ? `; ${tail.dropped.toLocaleString("en")} were dropped` : ""}
+          {tail.isSampled ? "; a sample, more came than is sent" : ""}
+        </span>
+        <Link href={withQuery("/logs", { groups: group, q: pattern })}>
+          <Icon name="search" size={12} /> All of {group}
+        </Link>
+        <SearchField label="Text in the lines" placeholder="Text in the lines" />
+      </div>
+      {error && <ErrorNote error={error} onRetry={() => void history.refetch()} />}
+      {lines.length > 0 ? (
+        <LogLines lines={lines} label="Lines of the log" onEnd={hasNextPage && !isFetching ? () => void fetchNextPage() : undefined} />
+      ) : isAbsent(history.error) ? (
+        <Empty title="It has logged nothing yet" icon="list">
+          <p>
+            The log group <code>{group}</code> is made when the function first runs.
+          </p>
+        </Empty>
+      ) : !isRead ? (
+        !error && <Waiting what="the log" />
+      ) : (
+        <Empty title={text ? "No line of the last day has this text" : "No lines within the last day"} icon="list" />
+      )}
+    </>
+  );
+}
