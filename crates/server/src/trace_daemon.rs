@@ -27,6 +27,9 @@ const PORTS_TRIED: u32 = 16;
 /// How often the receiver looks whether it should end, and what the kernel has dropped.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How long the receiver still takes what has come when it should end: senders that do not pause must not hold a stop up.
+const LAST_FOR: Duration = Duration::from_millis(500);
+
 /// Malformed datagrams are said at most this often.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
@@ -114,7 +117,7 @@ pub(crate) struct Receiving {
 }
 
 impl Receiving {
-    /// Takes what has come until now, and ends.
+    /// Takes what has come until now, for [`LAST_FOR`] at most, and ends.
     pub(crate) fn stop(self) {
         self.is_stopping.store(true, Ordering::Relaxed);
         drop(self.thread.join());
@@ -139,11 +142,7 @@ impl Receiver {
         loop {
             match self.socket.recv_from(&mut bytes) {
                 Ok((length, _)) => self.take(&bytes[..length]),
-                Err(error) if is_timeout(&error) => {
-                    if self.is_stopping.load(Ordering::Relaxed) {
-                        return;
-                    }
-                }
+                Err(error) if is_timeout(&error) => {}
                 // One datagram that cannot be read says nothing of the next; without a pause an error that stays would spin.
                 Err(_) => std::thread::sleep(TICK),
             }
@@ -151,7 +150,25 @@ impl Receiver {
                 self.looked_at = Instant::now();
                 self.count_dropped();
             }
+            // Each round, and not only when nothing comes: somebody may send all the time.
+            if self.is_stopping.load(Ordering::Relaxed) {
+                return self.take_the_last(&mut bytes);
+            }
         }
+    }
+
+    /// Takes what waits in the kernel, as far as [`LAST_FOR`] allows.
+    fn take_the_last(&mut self, bytes: &mut [u8]) {
+        let until = Instant::now() + LAST_FOR;
+        if self.socket.set_nonblocking(true).is_err() {
+            return;
+        }
+        while Instant::now() < until
+            && let Ok((length, _)) = self.socket.recv_from(bytes)
+        {
+            self.take(&bytes[..length]);
+        }
+        self.count_dropped();
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -225,5 +242,52 @@ mod tests {
             2: 0100007F:07D0 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0000000000000000 42\n";
         assert_eq!(kernel_drops(table, 2000), Some(42));
         assert_eq!(kernel_drops(table, 2001), None);
+    }
+
+    fn started(queue: &Arc<TraceQueue>) -> (Receiving, SocketAddr, UdpSocket) {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let daemon = TraceDaemon::bind(loopback, Some(0)).expect("a free port");
+        let address = daemon.address();
+        let (receiving, _) = daemon.start(Arc::clone(queue)).expect("a thread");
+        let sender = UdpSocket::bind((loopback, 0)).expect("a socket");
+        (receiving, address, sender)
+    }
+
+    #[test]
+    fn a_receiver_ends_while_somebody_sends_all_the_time() {
+        let queue = Arc::new(TraceQueue::default());
+        let (receiving, address, sender) = started(&queue);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let sends = {
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    drop(sender.send_to(b"no segment", address));
+                }
+            })
+        };
+        while queue.counts().received == 0 {
+            std::thread::yield_now();
+        }
+        let (ended, has_ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            receiving.stop();
+            let _ = ended.send(());
+        });
+        let stopped = has_ended.recv_timeout(Duration::from_secs(20));
+        is_over.store(true, Ordering::Relaxed);
+        sends.join().expect("the sender ends");
+        assert_eq!(stopped, Ok(()), "a stop ends");
+    }
+
+    #[test]
+    fn what_has_come_before_a_stop_is_taken() {
+        let queue = Arc::new(TraceQueue::default());
+        let (receiving, address, sender) = started(&queue);
+        for _ in 0..50 {
+            sender.send_to(b"no segment", address).expect("it is sent");
+        }
+        receiving.stop();
+        assert_eq!(queue.counts().received, 50);
     }
 }
