@@ -39,6 +39,20 @@ pub(crate) struct AlarmBook {
     queue: Arc<MetricQueue>,
     /// A transition is durable.
     has_transition: Arc<Notify>,
+    /// Held while a transition is between the two stores.
+    handing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// How handing over the oldest transition ended.
+enum Handed {
+    /// The shard has it, and it is forgotten here.
+    Over,
+    /// There is none.
+    Nothing,
+    /// The shard did not take it.
+    NotYet,
+    /// The metrics' thread has ended.
+    Ended,
 }
 
 impl AlarmBook {
@@ -60,7 +74,16 @@ impl AlarmBook {
             alarms: Arc::new(Mutex::new(alarms)),
             queue,
             has_transition,
+            handing: Arc::default(),
         })
+    }
+
+    /// As long as what is returned is held, no transition is handed over: each is in the metrics or the shard has it.
+    ///
+    /// Snapshots of both stores must be of one such time. Else a restored shard may know nothing of a transition that
+    /// the metrics have forgotten, or know a number that the restored metrics give to another one: both are lost.
+    pub(crate) async fn hold(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.handing.lock().await
     }
 
     /// What evaluates the alarms on the thread of the metrics.
@@ -204,26 +227,35 @@ impl AlarmBook {
         loop {
             self.has_transition.notified().await;
             loop {
-                // What was changed before this is committed when it is answered.
-                let oldest = self.change(|alarms, _| alarms.oldest_transition().cloned());
-                let transition = match oldest.await {
-                    Ok(Some(transition)) => transition,
-                    Ok(None) => break,
-                    Err(_) => return,
-                };
-                let number = transition.number;
-                match taken(&handle, transition).await {
-                    Some(outcomes) => {
-                        let done = self.change(move |alarms, now_ms| {
-                            alarms.handed_over(number, &outcomes, now_ms);
-                        });
-                        if done.await.is_err() {
-                            return;
-                        }
-                    }
-                    None => tokio::time::sleep(PATIENCE).await,
+                match self.hand_over_oldest(&handle).await {
+                    Handed::Over => {}
+                    Handed::Nothing => break,
+                    Handed::NotYet => tokio::time::sleep(PATIENCE).await,
+                    Handed::Ended => return,
                 }
             }
+        }
+    }
+
+    async fn hand_over_oldest(&self, handle: &Handle) -> Handed {
+        let _handing = self.handing.lock().await;
+        // What was changed before this is committed when it is answered.
+        let oldest = self.change(|alarms, _| alarms.oldest_transition().cloned());
+        let transition = match oldest.await {
+            Ok(Some(transition)) => transition,
+            Ok(None) => return Handed::Nothing,
+            Err(_) => return Handed::Ended,
+        };
+        let number = transition.number;
+        let Some(outcomes) = taken(handle, transition).await else {
+            return Handed::NotYet;
+        };
+        let done = self.change(move |alarms, now_ms| {
+            alarms.handed_over(number, &outcomes, now_ms);
+        });
+        match done.await {
+            Ok(()) => Handed::Over,
+            Err(_) => Handed::Ended,
         }
     }
 
@@ -308,5 +340,91 @@ impl Tick for Evaluation {
         }
         let has_transition = Arc::clone(&self.book.has_transition);
         Ok(vec![Box::new(move || has_transition.notify_one())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use stepwell_store::Memory;
+    use stepwell_telemetry::metrics::Limits;
+
+    use super::*;
+    use crate::metric_writer::MetricThread;
+    use crate::shard::now;
+    use crate::shard::tests::at_rest;
+
+    fn owner() -> Owner {
+        Owner {
+            region: "us-east-1".to_string(),
+            account: "123456789012".to_string(),
+        }
+    }
+
+    /// Whether it is done when it is asked once.
+    async fn is_done<T>(future: impl Future<Output = T>) -> bool {
+        tokio::select! {
+            biased;
+            _ = future => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn no_transition_is_between_the_stores_while_they_are_held() {
+        let queue = Arc::new(MetricQueue::default());
+        let metrics = Metrics::open(Box::new(Memory::new()), Limits::default()).expect("it opens");
+        let now_ms = now().as_millis();
+        let book = AlarmBook::open(&metrics, Arc::clone(&queue), owner(), 7, now_ms);
+        let book = book.expect("there are no alarms");
+        let thread = MetricThread::start(Arc::clone(&queue), metrics, Vec::new()).expect("starts");
+        let call = |name, body: &str| {
+            let (book, body) = (book.clone(), body.as_bytes().to_vec());
+            async move {
+                let call = Call::of_target(name, &body).expect("it is an operation");
+                let answered = book.answer(&call, "r").await;
+                assert!(answered.expect("it is taken").is_some(), "{name}");
+            }
+        };
+        call(
+            "PutMetricAlarm",
+            r#"{"AlarmName":"a","Namespace":"n","MetricName":"m","Statistic":"Sum","Period":86400,
+            "EvaluationPeriods":1,"Threshold":1,"ComparisonOperator":"GreaterThanThreshold"}"#,
+        )
+        .await;
+        call(
+            "SetAlarmState",
+            r#"{"AlarmName":"a","StateValue":"ALARM","StateReason":"a test"}"#,
+        )
+        .await;
+        let (run, _performed) = at_rest(Box::new(Memory::new()));
+        let handle = run.handle();
+
+        let held = book.hold().await;
+        let mut handing = pin!(book.hand_over_oldest(&handle));
+        for _ in 0..3 {
+            assert!(!is_done(handing.as_mut()).await);
+            // All that was asked of the metrics before this is answered.
+            let asked = book.change(|alarms, _| alarms.oldest_transition().is_some());
+            assert!(asked.await.expect("the metrics live"), "it waits here");
+        }
+        assert_eq!(handle.load().changes, 0, "nothing goes while it is held");
+        drop(held);
+        while handle.load().changes == 0 {
+            assert!(!is_done(handing.as_mut()).await);
+            tokio::task::yield_now().await;
+        }
+        let mut holding = pin!(book.hold());
+        assert!(!is_done(holding.as_mut()).await, "it is on its way");
+
+        let shard = run.start(drop).expect("nothing is there to recover");
+        assert!(matches!(handing.await, Handed::Over));
+        drop(holding.await);
+        let rows = queue.reader().await.expect("the metrics live");
+        let restored = Alarms::open(&rows, owner(), 8, now_ms).expect("it opens");
+        assert_eq!(restored.oldest_transition(), None, "the shard has it");
+        shard.stop();
+        thread.stop();
     }
 }

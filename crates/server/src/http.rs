@@ -641,11 +641,15 @@ async fn backup(
         Ok(claim) => claim,
         Err(reason) => return error(400, "ValidationException", &reason, request_id),
     };
-    // The logs after the shard: who finds an execution finds what it has logged.
+    // The shard and the metrics while no transition of an alarm is on its way from these to that: one that the shard does
+    // not have yet is still in the metrics.
+    let held = services.metrics.alarms.hold().await;
     let store = services.functions.handle.snapshot();
+    let metrics = services.metrics.queue.reader().await.ok();
+    drop(held);
+    // The logs after the shard: who finds an execution finds what it has logged.
     let logs = services.logs.queue.reader().await.ok();
     let traces = services.xray.queue.reader().await.ok();
-    let metrics = services.metrics.queue.reader().await.ok();
     let mut sources = vec![("store", store)];
     sources.extend(logs.map(|logs| ("telemetry", logs.snapshot())));
     sources.extend(traces.map(|traces| ("traces", traces.snapshot())));

@@ -491,11 +491,35 @@ pub(crate) fn uuid() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use stepwell_service::{LostTask, UnknownRole};
     use stepwell_store::{Batch, Memory, Store};
 
     use super::*;
+
+    /// A shard over `store` whose thread has not started, and where its effects come out.
+    pub(crate) fn at_rest(store: Box<dyn Store>) -> (Run, mpsc::Receiver<Effect>) {
+        let settings = Settings {
+            region: "us-east-1".to_string(),
+            account: "123456789012".to_string(),
+            lost_task: LostTask::Fail,
+            unknown_role: UnknownRole::Accepted,
+            retention_ms: stepwell_service::retention::DEFAULT,
+        };
+        let shard = Shard::open(store, settings.clone()).expect("an empty store opens");
+        let (effects, performed) = mpsc::channel(1);
+        let run = Run::new(
+            shard,
+            settings,
+            effects,
+            Arc::default(),
+            Arc::default(),
+            Observers::default(),
+            10,
+            Arc::default(),
+        );
+        (run, performed)
+    }
 
     /// A store whose commits end as `commit` says once anything is written.
     struct Broken {
@@ -518,29 +542,11 @@ mod tests {
 
     #[track_caller]
     fn check(commit: fn() -> Result<(), Error>) {
-        let settings = Settings {
-            region: "us-east-1".to_string(),
-            account: "123456789012".to_string(),
-            lost_task: LostTask::Fail,
-            unknown_role: UnknownRole::Accepted,
-            retention_ms: stepwell_service::retention::DEFAULT,
-        };
         let store = Broken {
             memory: Memory::new(),
             commit,
         };
-        let shard = Shard::open(Box::new(store), settings.clone()).expect("an empty store opens");
-        let (effects, _performed) = mpsc::channel(1);
-        let run = Run::new(
-            shard,
-            settings,
-            effects,
-            Arc::default(),
-            Arc::default(),
-            Observers::default(),
-            10,
-            Arc::default(),
-        );
+        let (run, _performed) = at_rest(Box::new(store));
         let handle = run.handle();
         let machine = || {
             let request = serde_json::json!({
