@@ -90,6 +90,8 @@ enum Ask {
     /// Everything that was delivered before is committed.
     Flush(oneshot::Sender<()>),
     Change(Box<Change>, oneshot::Sender<Changed>),
+    /// What filters have gathered of everything that was delivered before is handed over.
+    HandOver(oneshot::Sender<()>),
 }
 
 /// A change that a caller asks for, on a group that exists.
@@ -199,6 +201,14 @@ impl LogQueue {
         lock(&self.reader)
             .clone()
             .ok_or_else(|| unavailable("the log writer has not started"))
+    }
+
+    /// Returns once everything that filters have gathered until now is handed over.
+    pub(crate) async fn hand_over(&self) {
+        let (sender, receiver) = oneshot::channel();
+        self.ask(Ask::HandOver(sender));
+        // A writer that has ended has nothing left.
+        let _ = receiver.await;
     }
 
     fn ask(&self, ask: Ask) {

@@ -446,6 +446,10 @@ impl Server {
         let _ = self.runtime.block_on(async {
             tokio::time::timeout(REPORT_GRACE, in_flight.wait_until_empty()).await
         });
+        // What subscriptions have gathered of acknowledged events: the shard still takes it, and delivers after the restart.
+        let _ = self.runtime.block_on(async {
+            tokio::time::timeout(REPORT_GRACE, self.log_thread.queue().hand_over()).await
+        });
         self.thread.stop();
         // Answers of the last commit are on their way.
         let _ = self.runtime.block_on(async {

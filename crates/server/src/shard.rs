@@ -43,26 +43,28 @@ impl Handle {
     /// Sends a request; its answer comes once it is durable.
     pub(crate) fn send(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Refused> {
         let (sender, receiver) = oneshot::channel();
-        self.put(request, Some(sender))?;
+        self.check_disk(&request)?;
+        self.inbox.put_request(Message {
+            request,
+            answer_to: Some(sender),
+        })?;
         Ok(receiver)
     }
 
-    /// Sends a request whose answer nobody waits for.
+    /// Sends a request that is owed to somebody who was answered already: it is taken while the server stops too, until the
+    /// shard's thread ends. Nobody waits for its own answer.
     ///
     /// Not the same as `send` without its receiver: the shard does nothing for a client that has gone.
     pub(crate) fn hand_over(&self, request: Request) -> Result<(), Refused> {
-        self.put(request, None)
+        self.check_disk(&request)?;
+        self.inbox.put_owed(request)
     }
 
-    fn put(
-        &self,
-        request: Request,
-        answer_to: Option<oneshot::Sender<Answer>>,
-    ) -> Result<(), Refused> {
-        if Inbox::is_start(&request) && self.standing.low_disk().is_some() {
-            return Err(Refused::Unavailable(inbox::LOW_ON_DISK));
+    fn check_disk(&self, request: &Request) -> Result<(), Refused> {
+        match Inbox::is_start(request) && self.standing.low_disk().is_some() {
+            true => Err(Refused::Unavailable(inbox::LOW_ON_DISK)),
+            false => Ok(()),
         }
-        self.inbox.put_request(Message { request, answer_to })
     }
 
     /// Reports what became of a task.
@@ -297,7 +299,7 @@ impl Run {
                 self.patience()
             };
             let messages = self.handle.inbox.take(patience);
-            if is_last && messages.is_empty() {
+            if is_last && messages.is_empty() && self.handle.inbox.end() {
                 return Ok(());
             }
             let now = now();

@@ -59,6 +59,8 @@ struct Queue {
     throttled: u64,
     abandoned: u64,
     is_closed: bool,
+    /// The thread that took from it has ended as it was asked to.
+    is_ended: bool,
     /// Nobody takes from it any more.
     is_abandoned: bool,
 }
@@ -99,6 +101,7 @@ impl Inbox {
                 throttled: 0,
                 abandoned: 0,
                 is_closed: false,
+                is_ended: false,
                 is_abandoned: false,
             }),
             arrived: Condvar::new(),
@@ -114,6 +117,21 @@ impl Inbox {
 
     /// Puts a request in; refused when too many wait or the server is stopping.
     pub(crate) fn put_request(&self, message: Message) -> Result<(), Refused> {
+        self.put(message, false)
+    }
+
+    /// Puts a request in that is owed to somebody who was answered already; nobody waits for its own answer.
+    ///
+    /// - While the server stops it is taken too, as long as there is the shard's thread, and room beside the outcomes.
+    pub(crate) fn put_owed(&self, request: Request) -> Result<(), Refused> {
+        let message = Message {
+            request,
+            answer_to: None,
+        };
+        self.put(message, true)
+    }
+
+    fn put(&self, message: Message, is_owed: bool) -> Result<(), Refused> {
         let now = self.opened.elapsed();
         let class = class_of(&message.request);
         let bytes = bytes_of(&message.request);
@@ -123,7 +141,16 @@ impl Inbox {
             return Err(Refused::Failed);
         }
         if queue.is_closed {
-            return Err(Refused::Unavailable(CLOSED));
+            if !is_owed || queue.is_ended {
+                return Err(Refused::Unavailable(CLOSED));
+            }
+            if queue.queues.waiting(Class::Outcome).1 + bytes > WAITING_BYTES_MAX {
+                return Err(Refused::Full);
+            }
+            queue.queues.put(Class::Outcome, "", message, bytes, now);
+            drop(queue);
+            self.arrived.notify_one();
+            return Ok(());
         }
         let put = queue.queues.put(class, &lane, message, bytes, now);
         if put_was_refused(&put) {
@@ -170,6 +197,13 @@ impl Inbox {
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.arrived.notify_one();
+    }
+
+    /// The thread that takes from a closed inbox ends, unless something still waits. Whether it may.
+    pub(crate) fn end(&self) -> bool {
+        let mut queue = self.lock();
+        queue.is_ended = queue.queues.len() == 0;
+        queue.is_ended
     }
 
     /// Takes what waits, after waiting for at most `patience` for something to come.

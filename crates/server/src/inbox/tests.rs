@@ -1,4 +1,5 @@
 use serde_json::json;
+use stepwell_service::EventInvocation;
 
 use super::*;
 
@@ -171,4 +172,30 @@ fn starts_that_wait_in_vain_lose_their_places_while_nothing_new_begins() {
     assert_eq!((load.starts, load.throttled, load.abandoned), (1, 2, 1));
     in_flight.end((1, ticket));
     assert_eq!(names(&inbox.take(Duration::ZERO)), ["m2"]);
+}
+
+#[test]
+fn what_is_owed_is_taken_while_the_server_stops_until_the_thread_ends() {
+    let inbox = Inbox::new(10, Arc::default());
+    inbox.close();
+    let refused = put(&inbox, start("m", 0)).expect_err("it is closed");
+    assert_eq!(refused, Refused::Unavailable(CLOSED));
+    inbox.put_owed(start("m", 1)).expect("it is owed");
+    assert!(!inbox.end(), "something waits");
+    assert_eq!(names(&inbox.take(Duration::ZERO)), ["m1"]);
+    let event = |bytes: usize| {
+        Request::TakeEvent(Box::new(EventInvocation {
+            function: "f".to_string(),
+            qualifier: None,
+            request_id: "r".to_string(),
+            payload: "x".repeat(bytes),
+            trace_header: None,
+            client_context: None,
+            origin: "a test".to_string(),
+        }))
+    };
+    let over = inbox.put_owed(event(WAITING_BYTES_MAX + 1));
+    assert_eq!(over, Err(Refused::Full));
+    assert!(inbox.end());
+    assert_eq!(inbox.put_owed(event(1)), Err(Refused::Unavailable(CLOSED)));
 }

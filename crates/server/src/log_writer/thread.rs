@@ -92,6 +92,11 @@ impl LogThread {
         Ok(LogThread { queue, thread })
     }
 
+    /// The way to it.
+    pub(crate) fn queue(&self) -> &LogQueue {
+        &self.queue
+    }
+
     /// Writes what waits and ends the thread.
     pub(crate) fn stop(self) {
         lock(&self.queue.waiting).is_stopping = true;
@@ -146,6 +151,10 @@ impl Writer {
             for ask in asked {
                 match (ask, &failure) {
                     (Ask::Flush(sender), _) => drop(sender.send(())),
+                    (Ask::HandOver(sender), _) => {
+                        self.taps.flush(now().as_millis(), true);
+                        let _ = sender.send(());
+                    }
                     (Ask::Change(_, sender), Some(text)) => {
                         drop(sender.send(Err(unavailable(text))));
                     }
@@ -164,6 +173,7 @@ impl Writer {
                 failure = self.failed(error);
             }
         }
+        // Only of what was logged after the shard's thread has ended; that is counted as dropped.
         self.taps.flush(now().as_millis(), true);
     }
 
@@ -191,7 +201,7 @@ impl Writer {
     fn tick(&mut self) -> Result<(), Error> {
         let now_at = Instant::now();
         let now_ms = now().as_millis();
-        self.taps_due = self.taps.flush(now_ms, false);
+        self.taps_due = self.taps.flush(now_ms, self.handle.is_draining());
         if self.has_written && now_at >= self.disk_due {
             self.has_written = false;
             self.disk_due = now_at + DISK_EVERY;

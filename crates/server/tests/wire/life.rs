@@ -80,11 +80,11 @@ exports.handler = async (event) => {
   return event.name + ' done';
 };";
 
-fn create_function(client: &mut Client, place: &Path) {
+fn create_function(client: &mut Client, place: &Path, handler: &str) {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("index.js", zip::write::SimpleFileOptions::default())
         .expect("a file in a zip");
-    zip.write_all(HANDLER.as_bytes())
+    zip.write_all(handler.as_bytes())
         .expect("a zip takes bytes");
     let bytes = zip.finish().expect("a zip").into_inner();
     let body = json!({
@@ -106,7 +106,7 @@ fn a_stop_waits_for_calls_in_flight_and_their_results_are_kept() {
     let mut world = World::start();
     let place = tempfile::tempdir().expect("a temporary directory");
     let mut client = world.client();
-    create_function(&mut client, place.path());
+    create_function(&mut client, place.path(), HANDLER);
     // The second task comes up while the server drains: it must run after the restart, once.
     let function = "arn:aws:lambda:us-east-1:123456789012:function:f";
     let machine = json!({ "StartAt": "A", "States": {
@@ -154,4 +154,48 @@ fn a_stop_waits_for_calls_in_flight_and_their_results_are_kept() {
     };
     assert_eq!(output, r#"{"first":"first done","second":"second done"}"#);
     assert_eq!(began(), "first\nsecond\n", "every task ran once");
+}
+
+/// A handler that leaves what it gets.
+const SINK: &str = "const fs = require('fs');
+exports.handler = async (event) => fs.appendFileSync(process.env.PLACE + '/began', event.awslogs.data + '\\n');";
+
+#[test]
+fn a_stop_keeps_what_a_subscription_has_gathered() {
+    let mut world = World::start();
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let mut client = world.client();
+    create_function(&mut client, place.path(), SINK);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now_ms = now.expect("it is after 1970").as_millis();
+    for (operation, input) in [
+        ("CreateLogGroup", json!({ "logGroupName": "g" })),
+        (
+            "CreateLogStream",
+            json!({ "logGroupName": "g", "logStreamName": "s" }),
+        ),
+        (
+            "PutSubscriptionFilter",
+            json!({ "logGroupName": "g", "filterName": "all", "filterPattern": "",
+                "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:f" }),
+        ),
+        // Acknowledged, and gathered for a while with what comes after it.
+        (
+            "PutLogEvents",
+            json!({ "logGroupName": "g", "logStreamName": "s",
+                "logEvents": [{ "timestamp": now_ms as u64, "message": "the last one" }] }),
+        ),
+    ] {
+        let answer = client.call(&format!("Logs_20140328.{operation}"), &input.to_string());
+        assert_eq!(answer.status, 200, "{operation}: {}", answer.body);
+    }
+    world.take_server().stop();
+    world.start_again();
+    let began = || std::fs::read_to_string(place.path().join("began")).unwrap_or_default();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while began().is_empty() {
+        assert!(std::time::Instant::now() < until, "the payload is lost");
+        std::thread::yield_now();
+    }
+    assert_eq!(began().lines().count(), 1);
 }
