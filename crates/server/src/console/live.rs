@@ -3,7 +3,7 @@
 //! A message names executions; what became of them is read with the AWS API. Messages are numbered, and the last ones
 //! are kept for all clients together: who comes back says which one was the last, and gets those after it. Who was
 //! away for longer, or comes from another run of the server, is told to read again what it shows. Nothing is kept for a
-//! single client, and nothing is gathered while there is none.
+//! single client, and nothing is gathered while there is none: the first one after that reads again as well.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,6 +101,14 @@ impl Kept {
         }
     }
 
+    /// Something is not told of: who has had all until now has not had all any more.
+    fn skip(&mut self) -> u64 {
+        self.newest += 1;
+        self.messages.clear();
+        self.bytes = 0;
+        self.newest
+    }
+
     fn after(&self, number: u64) -> Next {
         let Some(wanted) = self.newest.checked_sub(number) else {
             return Next::Missed;
@@ -185,7 +193,7 @@ impl Live {
         let mut kept = self.lock();
         let number = kept.newest + 1;
         kept.put(self.message(number, kind, data));
-        drop(kept);
+        // With the lock: what is told last is the newest.
         self.told.send_modify(|told| told.number = number);
     }
 
@@ -252,10 +260,18 @@ struct Client(Arc<Live>);
 impl Client {
     fn new(live: &Arc<Live>) -> Option<Client> {
         let most = |count| (count < CLIENTS_MAX).then_some(count + 1);
+        // The lock is held over both: a second client looks at its position after this one has skipped.
+        let mut kept = live.lock();
         let counted = live
             .clients
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, most);
-        counted.ok().map(|_| Client(Arc::clone(live)))
+        let client = counted.ok().map(|_| Client(Arc::clone(live)));
+        if counted == Ok(0) {
+            // INVARIANT: commits while nobody listened were not looked at, so every position of before must read again.
+            let number = kept.skip();
+            live.told.send_modify(|told| told.number = number);
+        }
+        client
     }
 
     /// Sends messages until the client has gone or the server stops.
@@ -416,6 +432,47 @@ mod tests {
         assert!(Client::new(&live).is_some());
     }
 
+    /// What a client gets that comes with `after`, of a stream that ends at once.
+    async fn heard(live: &Arc<Live>, after: Option<&str>) -> String {
+        let client = Client::new(live).expect("there is room");
+        let position = live.position(after);
+        live.told.send_modify(|told| told.is_over = true);
+        let (sender, mut receiver) = mpsc::channel(SENT_MAX);
+        client.serve(position, sender).await;
+        live.told.send_modify(|told| told.is_over = false);
+        let mut all = String::new();
+        while let Some(StreamPart::Data(message)) = receiver.recv().await {
+            all.push_str(&String::from_utf8_lossy(&message));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn who_comes_back_to_a_stream_that_nobody_heard_reads_again() {
+        let live = Arc::new(Live::new());
+        let stays = Client::new(&live).expect("there is room");
+        live.tell("changes", "[]");
+        let seen = format!("{}-{}", live.run, live.lock().newest);
+        assert_eq!(
+            heard(&live, Some(&seen)).await,
+            "",
+            "another one was there all the time"
+        );
+        drop(stays);
+        let told = heard(&live, Some(&seen)).await;
+        assert!(told.contains("event: reset\n"), "{told:?}");
+        // The reset names a position of its own, and that one is as old once all have gone again.
+        let id = told.lines().find_map(|line| line.strip_prefix("id: "));
+        let stays = Client::new(&live).expect("there is room");
+        assert!(heard(&live, id).await.contains("event: reset\n"));
+        assert_eq!(heard(&live, None).await, "", "it reads first anyway");
+        let newest = format!("{}-{}", live.run, live.lock().newest);
+        live.tell("changes", "[1]");
+        let told = heard(&live, Some(&newest)).await;
+        assert!(told.contains("data: [1]\n"), "{told:?}");
+        drop(stays);
+    }
+
     #[tokio::test]
     async fn a_client_that_does_not_read_fills_nothing_and_then_reads_again() {
         let live = Arc::new(Live::new());
@@ -425,6 +482,8 @@ mod tests {
         for _ in 0..3 * KEPT_MAX {
             live.tell("changes", "[]");
         }
+        let newest = live.lock().newest;
+        assert!(newest >= 3 * KEPT_MAX as u64);
         live.close();
         let mut last = String::new();
         let mut count = 0;
@@ -435,7 +494,7 @@ mod tests {
         serving.await.expect("it ends");
         assert!(count <= KEPT_MAX + SENT_MAX + 1, "{count}");
         assert!(
-            last.contains(&format!("-{}\n", 3 * KEPT_MAX)),
+            last.contains(&format!("-{newest}\n")),
             "it ends with the newest: {last}"
         );
     }
