@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::Failure;
 
-/// How long a call may take, from the connection to the last byte of the reply.
+/// How long a call may take, from the connection to the last byte that is read of the reply.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Largest reply that is read.
@@ -67,10 +67,19 @@ pub(crate) struct Post {
     pub(crate) body: String,
 }
 
-/// A reply read whole.
+/// A reply.
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    /// Empty where only the head was read.
     pub(crate) body: Bytes,
+}
+
+/// How much of a reply matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The status alone: a body that is large or slow, or never ends, changes nothing.
+    Head,
+    All,
 }
 
 pub(crate) async fn post(
@@ -88,16 +97,18 @@ pub(crate) async fn post(
         request = request.header(*name, value);
     }
     let request = request.body(Full::new(Bytes::from(post.body.clone())));
-    send(endpoint, request, PATIENCE).await
+    send(endpoint, request, PATIENCE, Reads::All).await
 }
 
 /// - `headers`: names and values, beside `host`.
+/// - `patience`: until all is there that is read of the reply.
 pub(crate) async fn call(
     endpoint: &Endpoint,
     method: &str,
     headers: &[(&str, &str)],
     body: &str,
     patience: Duration,
+    reads: Reads,
 ) -> Result<Reply, Failure> {
     let mut request = Request::builder()
         .method(method)
@@ -107,13 +118,14 @@ pub(crate) async fn call(
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::from(body.to_string())));
-    send(endpoint, request, patience).await
+    send(endpoint, request, patience, reads).await
 }
 
 async fn send(
     endpoint: &Endpoint,
     request: Result<Request<Full<Bytes>>, hyper::http::Error>,
     patience: Duration,
+    reads: Reads,
 ) -> Result<Reply, Failure> {
     let request = request.map_err(|error| Failure {
         code: "InvalidRequest".to_string(),
@@ -123,7 +135,7 @@ async fn send(
         ),
         is_retryable: false,
     })?;
-    match tokio::time::timeout(patience, exchange(endpoint, request)).await {
+    match tokio::time::timeout(patience, exchange(endpoint, request, reads)).await {
         Ok(Ok(reply)) => Ok(reply),
         Ok(Err(cause)) => Err(unreached(format!(
             "the endpoint http://{} cannot be reached: {cause}",
@@ -140,6 +152,7 @@ async fn send(
 async fn exchange(
     endpoint: &Endpoint,
     request: Request<Full<Bytes>>,
+    reads: Reads,
 ) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     stream.set_nodelay(true)?;
@@ -148,6 +161,10 @@ async fn exchange(
     let sent = async move {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
+        if reads == Reads::Head {
+            let body = Bytes::new();
+            return Ok(Reply { status, body });
+        }
         let body = Limited::new(response.into_body(), REPLY_BYTES_MAX);
         let body = body.collect().await?.to_bytes();
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Reply { status, body })

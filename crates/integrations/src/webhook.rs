@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::{self, Endpoint, Reply};
+use crate::client::{self, Endpoint, Reads, Reply};
 use crate::{Failure, Integrations, never};
 
 /// How long an API destination may take. AWS: five seconds.
@@ -97,6 +97,7 @@ impl Integrations {
     /// Calls an API destination.
     ///
     /// - `token`: how to get the token that the request lacks.
+    /// - It is over when the head of the answer is there: what the endpoint did is done, whatever body follows.
     /// - Errors: AWS tries again after 401, 407, 409, 429, 5xx and what cannot be reached. A token that is refused is
     ///   not used again.
     pub async fn call(
@@ -112,7 +113,7 @@ impl Integrations {
             };
             bearer = Some(format!("Bearer {text}"));
         }
-        let reply = request(webhook, bearer.as_deref()).await?;
+        let reply = request(webhook, bearer.as_deref(), Reads::Head).await?;
         let is_unauthorized = matches!(reply.status, 401 | 407);
         if let Some(token) = token.filter(|_| is_unauthorized) {
             self.tokens.forget(&token.key);
@@ -132,7 +133,7 @@ impl Integrations {
 
     /// Gets a token and keeps it for the calls that follow.
     pub async fn authorize(&self, token: &TokenRequest) -> Result<String, Failure> {
-        let reply = request(&token.request, None).await?;
+        let reply = request(&token.request, None, Reads::All).await?;
         let read = read_token(&reply).map_err(|reason| Failure {
             code: "AuthorizationFailed".to_string(),
             message: format!(
@@ -146,7 +147,7 @@ impl Integrations {
     }
 }
 
-async fn request(webhook: &Webhook, bearer: Option<&str>) -> Result<Reply, Failure> {
+async fn request(webhook: &Webhook, bearer: Option<&str>, reads: Reads) -> Result<Reply, Failure> {
     let Some(endpoint) = Endpoint::parse(&webhook.url) else {
         let origin = webhook.url.split('?').next().unwrap_or_default();
         return Err(never(
@@ -170,6 +171,7 @@ async fn request(webhook: &Webhook, bearer: Option<&str>) -> Result<Reply, Failu
         &headers,
         &webhook.body,
         PATIENCE,
+        reads,
     )
     .await
 }
@@ -223,6 +225,56 @@ mod tests {
         ] {
             let refused = read_token(&reply(status, body)).map(|token| token.text);
             assert_eq!(refused, Err(reason.to_string()));
+        }
+    }
+
+    /// Endpoints whose answers begin with `head`, and never end.
+    fn endless(head: &'static str) -> String {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has one");
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut request = [0; 4_096];
+                let _ = stream.read(&mut request);
+                let _ = stream.write_all(head.as_bytes());
+                open.push(stream);
+            }
+        });
+        format!("http://{address}/hook")
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_from_its_head_on() {
+        let integrations = Integrations::new(
+            BTreeMap::new(),
+            "us-east-1",
+            crate::Credentials {
+                access_key_id: "a".to_string(),
+                secret_access_key: "s".to_string(),
+            },
+        );
+        for (head, status) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nslow", None),
+            (
+                "HTTP/1.1 202 Accepted\r\ncontent-length: 99999999\r\n\r\n",
+                None,
+            ),
+            (
+                "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n",
+                Some("404"),
+            ),
+        ] {
+            let webhook = Webhook {
+                method: "POST".to_string(),
+                url: endless(head),
+                headers: BTreeMap::new(),
+                body: "{}".to_string(),
+            };
+            let failed = integrations.call(&webhook, None).await.err();
+            let code = failed.as_ref().map(|failure| failure.code.as_str());
+            assert_eq!(code, status, "{head}");
         }
     }
 
