@@ -15,12 +15,17 @@ use crate::shard::{Done, Shard};
 /// Microseconds of a second.
 const SECOND_US: i64 = 1_000_000;
 
+/// Destinations that are kept before it is looked which of them have been free for long.
+const FREE_KEPT_MIN: usize = 64;
+
 /// When destinations may be called. In memory only: a crash lets a second's calls be made again.
 #[derive(Default)]
 pub(super) struct Paces {
-    /// The first instant without a call, in microseconds, by the destination's ARN; as many as there are destinations with
-    /// deliveries.
+    /// The first instant without a call, in microseconds, by the destination's ARN; at most twice as many as there are
+    /// destinations with deliveries, or [`FREE_KEPT_MIN`].
     free_us: BTreeMap<String, i64>,
+    /// How many there may be in `free_us` until those that say nothing any more are left out.
+    free_max: usize,
     /// Deliveries that wait for the instant that was theirs; as many as there are deliveries at most.
     waiting: BTreeSet<u64>,
 }
@@ -32,15 +37,24 @@ impl Paces {
             return now_ms;
         }
         let now_us = now_ms.saturating_mul(1_000);
-        self.free_us.retain(|_, free| *free > now_us);
+        if self.free_us.len() >= self.free_max.max(FREE_KEPT_MIN) {
+            self.free_us.retain(|_, free| *free > now_us);
+            // Twice what is left: each look at all of them is paid for by as many new ones.
+            self.free_max = 2 * self.free_us.len();
+        }
         let free = self.free_us.entry(target.to_string()).or_insert(now_us);
-        let at_us = *free;
+        let at_us = now_us.max(*free);
         *free = at_us + SECOND_US / i64::from(rate.max(1));
         let at_ms = at_us.div_euclid(1_000);
         if at_ms > now_ms {
             self.waiting.insert(number);
         }
         at_ms
+    }
+
+    /// A delivery has ended, perhaps without having been called at the instant that was given to it.
+    pub(super) fn forget(&mut self, number: u64) {
+        self.waiting.remove(&number);
     }
 }
 
@@ -105,7 +119,59 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use stepwell_store::Memory;
+
     use super::*;
+    use crate::deliveries::{Delivery, RetryPolicy};
+    use crate::{LostTask, Message, Settings, UnknownRole};
+
+    #[test]
+    fn a_delivery_that_is_given_up_at_its_instant_waits_for_none_any_more() {
+        let settings = Settings {
+            region: "us-east-1".to_string(),
+            account: "123456789012".to_string(),
+            lost_task: LostTask::Fail,
+            unknown_role: UnknownRole::Accepted,
+            retention_ms: crate::retention::DEFAULT,
+        };
+        let mut shard = Shard::open(Box::new(Memory::new()), settings).expect("it opens");
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let target = "arn:aws:events:us-east-1:123456789012:api-destination/gone/1";
+        let number = shard.deliveries.counters.next;
+        let delivery = Delivery {
+            target: target.to_string(),
+            payload: "{}".to_string(),
+            origin: "a rule".to_string(),
+            retry: RetryPolicy::default(),
+            dead_letter: None,
+            message: Message::default(),
+            trace_header: None,
+        };
+        let taken = shard.deliver(now, &[7; 32], delivery).expect("rows");
+        assert_eq!(taken, Ok(()));
+        // As if the destination had been there until just now.
+        let paces = &mut shard.deliveries.paces;
+        for number in [number + 1, number] {
+            paces.instant(now.as_millis(), number, target, 1);
+        }
+        assert!(paces.waiting.contains(&number));
+        shard.tick(now);
+        assert_eq!(shard.deliveries.counters.open, 0, "it was given up");
+        assert!(shard.deliveries.paces.waiting.is_empty());
+    }
+
+    #[test]
+    fn destinations_that_are_not_called_any_more_are_forgotten() {
+        let mut paces = Paces::default();
+        let start = 1_700_000_000_000;
+        for number in 0..10_000 {
+            let at_ms = start + 10 * i64::try_from(number).expect("it is small");
+            let target = format!("d{number}");
+            assert_eq!(paces.instant(at_ms, number, &target, 50), at_ms);
+            let kept = paces.free_us.len();
+            assert!(kept <= FREE_KEPT_MIN, "{kept}");
+        }
+    }
 
     #[test]
     fn calls_come_at_the_rate_of_their_destination() {

@@ -293,6 +293,7 @@ impl Shard {
         self.delete_due(number, row.due_ms);
         self.staging.delete(delivery_key(number));
         self.staging.delete(payload_key(number));
+        self.deliveries.paces.forget(number);
         let counters = &mut self.deliveries.counters;
         counters.open = counters.open.saturating_sub(1);
         counters.payload_bytes = counters.payload_bytes.saturating_sub(row.payload_bytes);
