@@ -3,36 +3,52 @@
 use std::time::Duration;
 
 /// What the system has counted of its processors, looked at now and then.
+///
+/// The system is asked by [`Counted::now`], beside this: it may take long to tell, and this is shared.
 #[derive(Debug, Default)]
 pub(super) struct Processors {
-    looked_at: Duration,
-    counted: Option<Counted>,
+    asked_at: Option<Duration>,
+    counted: Option<(Duration, Counted)>,
 }
 
 /// Ticks since the machine started, of all processors together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counted {
+pub(super) struct Counted {
     all: u64,
     idle: u64,
 }
 
 impl Processors {
-    /// Whether hardly any time of a processor was left over since the last look.
+    /// Whether the system should be asked; who is told so asks it.
     ///
     /// - `now`: since the pool was made.
-    /// - `None`: looked at just before; or the system does not tell.
-    pub(super) fn look(&mut self, now: Duration) -> Option<bool> {
-        let since = now.saturating_sub(self.looked_at);
-        if self.counted.is_some() && since < LOOK_EVERY {
-            return None;
+    pub(super) fn is_due(&mut self, now: Duration) -> bool {
+        let is_due = self
+            .asked_at
+            .is_none_or(|at| now.saturating_sub(at) >= LOOK_EVERY);
+        if is_due {
+            self.asked_at = Some(now);
         }
-        self.looked_at = now;
-        let counted = std::fs::read_to_string("/proc/stat")
-            .ok()
-            .and_then(|text| read(&text));
-        let before = std::mem::replace(&mut self.counted, counted)?;
+        is_due
+    }
+
+    /// Whether hardly any time of a processor was left over since the system was asked before.
+    ///
+    /// - `counted`: what it says at `now`; `None`: it does not tell.
+    pub(super) fn note(&mut self, now: Duration, counted: Option<Counted>) -> Option<bool> {
+        let told = counted.map(|counted| (now, counted));
+        let (then, before) = std::mem::replace(&mut self.counted, told)?;
         // What was long ago says nothing of now.
-        Some(since < LOOK_MAX && is_busy(before, counted?))
+        let is_recent = now.saturating_sub(then) < LOOK_MAX;
+        Some(is_recent && is_busy(before, counted?))
+    }
+}
+
+impl Counted {
+    /// Asks the system; `None` if it does not tell. Reads a file of the kernel: no lock is held over it.
+    pub(super) fn now() -> Option<Counted> {
+        let text = std::fs::read_to_string("/proc/stat").ok()?;
+        read(&text)
     }
 }
 
@@ -88,9 +104,18 @@ mod tests {
     }
 
     #[test]
-    fn a_look_soon_after_another_says_nothing() {
+    fn the_system_is_asked_seldom_and_what_was_long_ago_says_nothing() {
         let mut processors = Processors::default();
-        assert_eq!(processors.look(Duration::from_secs(5)), None);
-        assert_eq!(processors.look(Duration::from_millis(5_050)), None);
+        let at = Duration::from_millis;
+        let due: Vec<bool> = [5_000, 5_050, 5_100, 5_150]
+            .map(|ms| processors.is_due(at(ms)))
+            .to_vec();
+        assert_eq!(due, [true, false, true, false]);
+        let busy = |all| Some(Counted { all, idle: 0 });
+        assert_eq!(processors.note(at(5_001), busy(10)), None);
+        assert_eq!(processors.note(at(5_101), busy(20)), Some(true));
+        assert_eq!(processors.note(at(6_200), busy(30)), Some(false));
+        assert_eq!(processors.note(at(6_300), None), None);
+        assert_eq!(processors.note(at(6_400), busy(40)), None);
     }
 }

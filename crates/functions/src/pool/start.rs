@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::load::one;
 use super::plan::{EnvironmentId, Release, Start};
+use super::processors::Counted;
 use super::{Blueprint, Grant, Inner, Shared, lease};
 use crate::configuration::{Configuration, Runtime};
 use crate::environment::{Environment, Init, SharedEnvironment, Uninitialised};
@@ -32,10 +33,8 @@ impl Inner {
             // Nothing has been asked for yet.
             return ended;
         };
-        if shared.plan.is_hungry()
-            && let Some(is_busy) = shared.processors.look(now)
-        {
-            shared.plan.notice_machine(is_busy);
+        if shared.plan.is_hungry() && shared.processors.is_due(now) {
+            runtime.spawn(look_at_processors(Arc::downgrade(self)));
         }
         for (ticket, id) in shared.plan.grants(now) {
             let grant = shared.take(id);
@@ -240,6 +239,22 @@ async fn start_one(inner: Weak<Inner>, id: EnvironmentId, blueprint: Blueprint) 
         Init::Failed(why) => Started::Failed(environment, why, began.elapsed()),
         Init::TimedOut => Started::TimedOut,
     });
+}
+
+/// Looks whether a processor is free, and asks the plan again with what it finds.
+async fn look_at_processors(inner: Weak<Inner>) {
+    // Without the lock: the kernel sums its counts up over all processors, and every invocation would wait for it.
+    let counted = tokio::task::spawn_blocking(Counted::now).await;
+    let Some(inner) = inner.upgrade() else { return };
+    let now = inner.now();
+    let mut shared = inner.lock();
+    let Some(is_busy) = shared.processors.note(now, counted.ok().flatten()) else {
+        return;
+    };
+    shared.plan.notice_machine(is_busy);
+    let ended = inner.start_wanted(&mut shared);
+    drop(shared);
+    drop(ended);
 }
 
 /// Asks the plan again at `look`.
