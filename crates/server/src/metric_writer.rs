@@ -153,8 +153,10 @@ impl MetricQueue {
     /// Gives values to be kept: all of them, or none if there is no room. Whether they were taken.
     pub(crate) fn offer(&self, samples: Vec<Sample>) -> bool {
         let instruments = self.instruments.get();
+        let mut points = Vec::new();
         if let Some(instruments) = instruments {
             instruments.subjects.see(&samples);
+            points = instruments.exports.points_of(&samples);
         }
         let count = samples.len();
         let bytes: usize = samples.iter().map(Sample::bytes).sum();
@@ -172,15 +174,16 @@ impl MetricQueue {
             }
             return false;
         }
-        if let Some(instruments) = instruments {
-            instruments.exports.points(&samples);
-        }
         waiting.dropped.taken += count as u64;
         let was_empty = waiting.samples.is_empty();
         waiting.bytes += bytes;
         waiting.samples.extend(samples);
         if was_empty {
             self.has_changed.notify_one();
+        }
+        drop(waiting);
+        if let Some(instruments) = instruments {
+            instruments.exports.points(points);
         }
         true
     }

@@ -1,6 +1,7 @@
 //! The tasks that send telemetry on: gather, encode, send, try again.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -51,10 +52,10 @@ impl Exporter {
         origin: Origin,
     ) -> Result<Exporter, String> {
         let collector = Collector::new(&export)?;
-        instruments
-            .exports
-            .is_on
-            .store(true, std::sync::atomic::Ordering::Relaxed);
+        for signal in Signal::ALL {
+            let is_on = &instruments.exports.is_on[signal as usize];
+            is_on.store(is_wanted(&export, signal), Ordering::Relaxed);
+        }
         Ok(Exporter {
             collector,
             export,
@@ -74,14 +75,17 @@ impl Exporter {
     ) {
         let stops = || Stop(stopping.clone());
         tokio::join!(
-            self.run_signal(Signal::Traces, self.export.traces, stops()),
-            self.run_signal(Signal::Metrics, self.export.metrics, stops()),
-            self.run_signal(Signal::Logs, self.export.logs, stops()),
+            self.run_signal(Signal::Traces, stops()),
+            self.run_signal(Signal::Metrics, stops()),
+            self.run_signal(Signal::Logs, stops()),
             self.run_own(stops(), families),
         );
     }
 
-    async fn run_signal(&self, signal: Signal, is_wanted: bool, mut stop: Stop) {
+    async fn run_signal(&self, signal: Signal, mut stop: Stop) {
+        if !is_wanted(&self.export, signal) {
+            return;
+        }
         let exports = &self.instruments.exports;
         let gather = match signal {
             Signal::Metrics => GATHER_POINTS,
@@ -100,9 +104,7 @@ impl Exporter {
             loop {
                 let taken = tokio::task::block_in_place(|| self.take(signal));
                 let Some((request, count)) = taken else { break };
-                if is_wanted {
-                    self.send(signal, request, count, &mut stop).await;
-                }
+                self.send(signal, request, count, &mut stop).await;
             }
             if is_last {
                 return;
@@ -205,6 +207,14 @@ impl Exporter {
     }
 }
 
+fn is_wanted(export: &OtlpExport, signal: Signal) -> bool {
+    match signal {
+        Signal::Traces => export.traces,
+        Signal::Metrics => export.metrics,
+        Signal::Logs => export.logs,
+    }
+}
+
 /// Whether the server stops.
 struct Stop(watch::Receiver<bool>);
 
@@ -222,6 +232,40 @@ impl Stop {
             () = something => false,
             // A sender that has gone is a server that has.
             _ = self.0.wait_for(|is_stopping| *is_stopping) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_telemetry::metrics::{Distribution, Metric, Sample, Unit};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_made_of_signals_that_are_not_exported() {
+        for wanted in Signal::ALL {
+            let mut export = OtlpExport::to("http://127.0.0.1:4318");
+            export.traces = wanted == Signal::Traces;
+            export.metrics = wanted == Signal::Metrics;
+            export.logs = wanted == Signal::Logs;
+            let instruments = Arc::new(Instruments::default());
+            let origin = Origin::default();
+            Exporter::new(export, Arc::clone(&instruments), origin).expect("it is a collector");
+            let exports = &instruments.exports;
+            exports.document("{}");
+            exports.log("g", "s", 0, "m");
+            let metric = Arc::new(Metric::known("n", "m", &[]));
+            let sample = Sample::new(&metric, Unit::Count, 0, Distribution::of(1.0));
+            exports.points(exports.points_of(&[sample]));
+            for signal in Signal::ALL {
+                let expected = usize::from(signal == wanted);
+                assert_eq!(
+                    exports.waiting(signal).0,
+                    expected,
+                    "{signal:?}, {wanted:?}"
+                );
+            }
         }
     }
 }

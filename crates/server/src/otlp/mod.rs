@@ -100,7 +100,8 @@ pub enum OtlpSenders {
 /// What is to be exported. Everybody may put something in; nobody waits.
 #[derive(Debug)]
 pub(crate) struct Exports {
-    is_on: AtomicBool,
+    /// By signal.
+    is_on: [AtomicBool; 3],
     pub(crate) documents: Queue<String>,
     pub(crate) points: Queue<ReceivedPoint>,
     pub(crate) logs: Queue<ExportedLog>,
@@ -157,7 +158,7 @@ pub(crate) struct Counts {
 impl Default for Exports {
     fn default() -> Exports {
         Exports {
-            is_on: AtomicBool::new(false),
+            is_on: Default::default(),
             documents: Queue::new(DOCUMENTS_MAX, DOCUMENT_BYTES_MAX),
             points: Queue::new(POINTS_MAX, usize::MAX),
             logs: Queue::new(LOGS_MAX, LOG_BYTES_MAX),
@@ -167,9 +168,9 @@ impl Default for Exports {
 }
 
 impl Exports {
-    /// Whether anything is exported; who has something asks before it makes it.
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on.load(Ordering::Relaxed)
+    /// Whether a signal is exported; who has something asks before it makes it.
+    fn is_on(&self, signal: Signal) -> bool {
+        self.is_on[signal as usize].load(Ordering::Relaxed)
     }
 
     pub(crate) fn of(&self, signal: Signal) -> &Counts {
@@ -178,23 +179,30 @@ impl Exports {
 
     /// A segment document that the store of traces has taken.
     pub(crate) fn document(&self, document: &str) {
-        if self.is_on() {
+        if self.is_on(Signal::Traces) {
             self.documents.put(document.to_string(), document.len());
         }
     }
 
+    /// Values as they are exported; none if they are not.
+    pub(crate) fn points_of(&self, samples: &[Sample]) -> Vec<ReceivedPoint> {
+        if !self.is_on(Signal::Metrics) {
+            return Vec::new();
+        }
+        let kept = samples.iter().filter(|sample| !sample.values.is_empty());
+        kept.map(point).collect()
+    }
+
     /// Values that the store of metrics was given.
-    pub(crate) fn points(&self, samples: &[Sample]) {
-        if self.is_on() {
-            for sample in samples.iter().filter(|sample| !sample.values.is_empty()) {
-                self.points.put(point(sample), 0);
-            }
+    pub(crate) fn points(&self, points: Vec<ReceivedPoint>) {
+        for point in points {
+            self.points.put(point, 0);
         }
     }
 
     /// A log event that the store of logs was given.
     pub(crate) fn log(&self, group: &str, stream: &str, timestamp_ms: i64, message: &str) {
-        if self.is_on() {
+        if self.is_on(Signal::Logs) {
             let log = ExportedLog {
                 group: group.to_string(),
                 stream: stream.to_string(),
