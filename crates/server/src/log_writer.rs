@@ -5,10 +5,9 @@
 
 pub(crate) mod thread;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use stepwell_api::logs;
 use stepwell_functions::LogLine;
@@ -17,7 +16,7 @@ use stepwell_telemetry::{Level, LogsReader};
 use tokio::sync::oneshot;
 
 use crate::live_tail::LiveTails;
-use crate::observers::{Commit, Interest, Observer};
+use crate::observers::{Commit, Interest, Mailbox, Observer};
 
 /// Deliveries that may wait.
 const WAITING_MAX: usize = 100_000;
@@ -29,22 +28,23 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 const GATHER: Duration = Duration::from_millis(50);
 
 /// The way to the thread. Cheap to share.
-#[derive(Default)]
 pub(crate) struct LogQueue {
-    waiting: Mutex<Waiting>,
+    mailbox: Mailbox<Delivery, Ask>,
     tails: Arc<LiveTails>,
     counts: Counts,
-    has_changed: Condvar,
     /// What is committed; `None` before the thread has started.
     reader: Mutex<Option<Arc<LogsReader>>>,
 }
 
-#[derive(Default)]
-struct Waiting {
-    deliveries: VecDeque<Delivery>,
-    bytes: usize,
-    asked: Vec<Ask>,
-    is_stopping: bool,
+impl Default for LogQueue {
+    fn default() -> LogQueue {
+        LogQueue {
+            mailbox: Mailbox::new("log events", WAITING_MAX, WAITING_BYTES_MAX, GATHER),
+            tails: Arc::default(),
+            counts: Counts::default(),
+            reader: Mutex::default(),
+        }
+    }
 }
 
 /// What a queue of telemetry holds, and what it had no room for since the start of the server.
@@ -58,6 +58,7 @@ pub(crate) struct QueueLoad {
 /// Since the start.
 #[derive(Default)]
 struct Counts {
+    /// Deliveries that had room in the queue and none in the store.
     dropped: AtomicU64,
     tapped_dropped: Arc<AtomicU64>,
     stored_bytes: AtomicU64,
@@ -148,7 +149,7 @@ impl LogQueue {
         }
     }
 
-    /// Counts what finds no room, and says so now and then.
+    /// Counts what is not written although it waited, and says so now and then.
     fn drop_some(&self, count: u64, why: &str) {
         let before = self.counts.dropped.fetch_add(count, Ordering::Relaxed);
         let dropped = before + count;
@@ -158,35 +159,23 @@ impl LogQueue {
     }
 
     fn deliver(&self, delivery: Delivery, bytes: usize) {
-        let mut waiting = lock(&self.waiting);
-        let has_room =
-            waiting.deliveries.len() < WAITING_MAX && waiting.bytes + bytes <= WAITING_BYTES_MAX;
-        if !has_room {
-            drop(waiting);
-            self.drop_some(1, "log events come faster than they can be written");
-            return;
-        }
-        waiting.bytes += bytes;
-        waiting.deliveries.push_back(delivery);
-        if waiting.deliveries.len() == 1 {
-            self.has_changed.notify_one();
-        }
+        self.mailbox.put(delivery, bytes);
     }
 
     /// What waits, and what was dropped.
     pub(crate) fn load(&self) -> QueueLoad {
-        let waiting = lock(&self.waiting);
+        let (waiting, bytes) = self.mailbox.waiting();
         QueueLoad {
-            waiting: waiting.deliveries.len(),
-            bytes: waiting.bytes,
-            dropped: self.counts.dropped.load(Ordering::Relaxed),
+            waiting,
+            bytes,
+            dropped: self.mailbox.dropped() + self.counts.dropped.load(Ordering::Relaxed),
         }
     }
 
     /// Asks for a change; the answer comes once it is durable.
     pub(crate) async fn change(&self, change: Change) -> Changed {
         let (sender, receiver) = oneshot::channel();
-        self.ask(Ask::Change(Box::new(change), sender));
+        self.mailbox.ask(Ask::Change(Box::new(change), sender));
         receiver
             .await
             .unwrap_or_else(|_| Err(unavailable("the log writer has ended")))
@@ -195,7 +184,7 @@ impl LogQueue {
     /// Reads that see everything delivered before.
     pub(crate) async fn reader(&self) -> Result<Arc<LogsReader>, logs::Error> {
         let (sender, receiver) = oneshot::channel();
-        self.ask(Ask::Flush(sender));
+        self.mailbox.ask(Ask::Flush(sender));
         // A writer that has ended flushes nothing; what is committed can be read all the same.
         let _ = receiver.await;
         lock(&self.reader)
@@ -206,60 +195,9 @@ impl LogQueue {
     /// Returns once everything that filters have gathered until now is handed over.
     pub(crate) async fn hand_over(&self) {
         let (sender, receiver) = oneshot::channel();
-        self.ask(Ask::HandOver(sender));
+        self.mailbox.ask(Ask::HandOver(sender));
         // A writer that has ended has nothing left.
         let _ = receiver.await;
-    }
-
-    fn ask(&self, ask: Ask) {
-        let mut waiting = lock(&self.waiting);
-        if !waiting.is_stopping {
-            waiting.asked.push(ask);
-            self.has_changed.notify_one();
-        }
-    }
-
-    /// What waits; blocks until there is something or `idle` is over, or `None` once everything is written and the
-    /// thread should end.
-    fn take(&self, idle: Duration) -> Option<(VecDeque<Delivery>, Vec<Ask>)> {
-        let mut waiting = lock(&self.waiting);
-        let mut gathered_by: Option<Instant> = None;
-        let idle_until = Instant::now() + idle;
-        loop {
-            if !waiting.asked.is_empty() || waiting.is_stopping {
-                break;
-            }
-            let patience = match (waiting.deliveries.is_empty(), gathered_by) {
-                (true, _) => idle_until.saturating_duration_since(Instant::now()),
-                (false, None) => {
-                    gathered_by = Some(Instant::now() + GATHER);
-                    GATHER
-                }
-                (false, Some(by)) => by.saturating_duration_since(Instant::now()),
-            };
-            if patience.is_zero() {
-                break;
-            }
-            waiting = self.wait(waiting, patience);
-        }
-        if waiting.is_stopping && waiting.deliveries.is_empty() && waiting.asked.is_empty() {
-            return None;
-        }
-        waiting.bytes = 0;
-        let deliveries = std::mem::take(&mut waiting.deliveries);
-        Some((deliveries, std::mem::take(&mut waiting.asked)))
-    }
-
-    fn wait<'w>(
-        &self,
-        waiting: MutexGuard<'w, Waiting>,
-        patience: Duration,
-    ) -> MutexGuard<'w, Waiting> {
-        let (waiting, _) = self
-            .has_changed
-            .wait_timeout(waiting, patience)
-            .unwrap_or_else(PoisonError::into_inner);
-        waiting
     }
 }
 
@@ -299,4 +237,30 @@ fn unavailable(text: &str) -> logs::Error {
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> LogLine {
+        LogLine {
+            function_name: String::new(),
+            request_id: None,
+            log_group: "g".into(),
+            log_stream: "s".into(),
+            timestamp_ms: 0,
+            text: "a line".to_string(),
+        }
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_counted_as_dropped() {
+        let queue = LogQueue::default();
+        queue.line(line());
+        queue.mailbox.close();
+        queue.line(line());
+        let load = queue.load();
+        assert_eq!((load.waiting, load.dropped), (1, 1));
+    }
 }

@@ -3,7 +3,9 @@
 //! Whoever has values puts them into a bounded queue and goes on: nobody waits for a metric. What finds no room is
 //! counted, and is itself a metric.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use stepwell_store::Error;
@@ -13,7 +15,7 @@ use stepwell_telemetry::metrics::{
 use tokio::sync::oneshot;
 
 use crate::log_writer::LogQueue;
-use crate::observers::MetricsObserver;
+use crate::observers::{Mailbox, MetricsObserver};
 use crate::prometheus::Instruments;
 use crate::shard::now;
 
@@ -51,24 +53,31 @@ pub(crate) type Act = Box<dyn FnOnce() + Send>;
 pub(crate) struct Unavailable(pub(crate) String);
 
 /// The way to the thread. Cheap to share.
-#[derive(Default)]
 pub(crate) struct MetricQueue {
     instruments: OnceLock<Arc<Instruments>>,
-    waiting: Mutex<Waiting>,
-    has_changed: Condvar,
+    mailbox: Mailbox<Sample, Ask>,
+    taken: AtomicU64,
+    /// Samples that were taken, and come after the store has failed.
+    lost: AtomicU64,
+    kept: Mutex<Kept>,
     /// What is committed; `None` before the thread has started.
     reader: Mutex<Option<Arc<MetricsReader>>>,
     /// Who gives values of what has happened already.
     sources: OnceLock<(Arc<MetricsObserver>, Arc<LogQueue>)>,
 }
 
+/// How the store is after its last commit.
 #[derive(Default)]
-struct Waiting {
-    samples: Vec<Sample>,
-    bytes: usize,
-    asked: Vec<Ask>,
-    dropped: MetricCounts,
-    is_stopping: bool,
+struct Kept {
+    dropped: Dropped,
+    series: u64,
+    bytes: u64,
+}
+
+impl Default for MetricQueue {
+    fn default() -> MetricQueue {
+        MetricQueue::gathering(GATHER)
+    }
 }
 
 /// What a caller waits for.
@@ -123,7 +132,7 @@ where
 pub(crate) struct MetricCounts {
     /// Samples that were taken.
     pub(crate) taken: u64,
-    /// Samples that found no room in the queue.
+    /// Samples that found no room in the queue, or came after the end of the store.
     pub(crate) queue: u64,
     /// What the store did not keep.
     pub(crate) store: Dropped,
@@ -134,6 +143,24 @@ pub(crate) struct MetricCounts {
 }
 
 impl MetricQueue {
+    /// - `gather`: how long values wait for others.
+    fn gathering(gather: Duration) -> MetricQueue {
+        MetricQueue {
+            instruments: OnceLock::new(),
+            mailbox: Mailbox::new(
+                "values of metrics",
+                SAMPLES_WAITING_MAX,
+                SAMPLES_BYTES_MAX,
+                gather,
+            ),
+            taken: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            kept: Mutex::default(),
+            reader: Mutex::default(),
+            sources: OnceLock::new(),
+        }
+    }
+
     /// Shows what is given from now on on `/metrics`, and to the collector if there is one.
     pub(crate) fn show(&self, instruments: &Arc<Instruments>) {
         // INVARIANT: a server has one set of instruments.
@@ -142,7 +169,7 @@ impl MetricQueue {
 
     /// How many samples wait.
     pub(crate) fn waiting(&self) -> usize {
-        lock(&self.waiting).samples.len()
+        self.mailbox.waiting().0
     }
 
     /// Gives values to be kept. Never waits: what finds no room is counted and dropped.
@@ -152,37 +179,18 @@ impl MetricQueue {
 
     /// Gives values to be kept: all of them, or none if there is no room. Whether they were taken.
     pub(crate) fn offer(&self, samples: Vec<Sample>) -> bool {
-        let instruments = self.instruments.get();
         let mut points = Vec::new();
-        if let Some(instruments) = instruments {
+        if let Some(instruments) = self.instruments.get() {
             instruments.subjects.see(&samples);
             points = instruments.exports.points_of(&samples);
         }
-        let count = samples.len();
-        let bytes: usize = samples.iter().map(Sample::bytes).sum();
-        let mut waiting = lock(&self.waiting);
-        let has_room = waiting.samples.len() + count <= SAMPLES_WAITING_MAX
-            && waiting.bytes + bytes <= SAMPLES_BYTES_MAX;
-        if !has_room || waiting.is_stopping {
-            let before = waiting.dropped.queue;
-            waiting.dropped.queue += count as u64;
-            if before == 0 {
-                tracing::warn!(
-                    dropped = count,
-                    "values of metrics come faster than they can be written; some are dropped"
-                );
-            }
+        let count = samples.len() as u64;
+        let bytes = samples.iter().map(Sample::bytes).sum();
+        if !self.mailbox.put_all(samples, bytes) {
             return false;
         }
-        waiting.dropped.taken += count as u64;
-        let was_empty = waiting.samples.is_empty();
-        waiting.bytes += bytes;
-        waiting.samples.extend(samples);
-        if was_empty {
-            self.has_changed.notify_one();
-        }
-        drop(waiting);
-        if let Some(instruments) = instruments {
+        self.taken.fetch_add(count, Ordering::Relaxed);
+        if let Some(instruments) = self.instruments.get() {
             instruments.exports.points(points);
         }
         true
@@ -197,7 +205,7 @@ impl MetricQueue {
         change: impl FnOnce(&mut Metrics, i64) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (sender, receiver) = oneshot::channel();
-        self.ask(Ask::Change(Box::new(Asked {
+        self.mailbox.ask(Ask::Change(Box::new(Asked {
             change: Some(change),
             made: None,
             sender,
@@ -221,7 +229,7 @@ impl MetricQueue {
             drop(logs.reader().await);
         }
         let (sender, receiver) = oneshot::channel();
-        self.ask(Ask::Flush(sender));
+        self.mailbox.ask(Ask::Flush(sender));
         // A writer that has ended flushes nothing; what is committed can be read all the same.
         let _ = receiver.await;
         self.committed()
@@ -235,53 +243,21 @@ impl MetricQueue {
 
     /// What was taken and what was dropped.
     pub(crate) fn counts(&self) -> MetricCounts {
-        lock(&self.waiting).dropped
-    }
-
-    fn ask(&self, ask: Ask) {
-        let mut waiting = lock(&self.waiting);
-        if !waiting.is_stopping {
-            waiting.asked.push(ask);
-            self.has_changed.notify_one();
+        let kept = lock(&self.kept);
+        MetricCounts {
+            taken: self.taken.load(Ordering::Relaxed),
+            queue: self.mailbox.dropped() + self.lost.load(Ordering::Relaxed),
+            store: kept.dropped,
+            series: kept.series,
+            bytes: kept.bytes,
         }
     }
 
-    /// What waits; blocks until there is something or a tick is due, or `None` once everything is written and the thread
-    /// should end.
-    fn take(&self, next_tick: Instant) -> Option<(Vec<Sample>, Vec<Ask>)> {
-        let mut waiting = lock(&self.waiting);
-        let mut gathered_by: Option<Instant> = None;
-        while waiting.asked.is_empty() && !waiting.is_stopping {
-            let now = Instant::now();
-            if !waiting.samples.is_empty() && gathered_by.is_none() {
-                gathered_by = Some(now + GATHER);
-            }
-            let until = gathered_by.map_or(next_tick, |by| by.min(next_tick));
-            let is_half_full = waiting.samples.len() > SAMPLES_WAITING_MAX / 4
-                || waiting.bytes > SAMPLES_BYTES_MAX / 4;
-            if until <= now || is_half_full {
-                break;
-            }
-            waiting = self.wait(waiting, until - now);
-        }
-        if waiting.is_stopping && waiting.samples.is_empty() && waiting.asked.is_empty() {
-            return None;
-        }
-        waiting.bytes = 0;
-        let samples = std::mem::take(&mut waiting.samples);
-        Some((samples, std::mem::take(&mut waiting.asked)))
-    }
-
-    fn wait<'w>(
-        &self,
-        waiting: MutexGuard<'w, Waiting>,
-        patience: Duration,
-    ) -> MutexGuard<'w, Waiting> {
-        let (waiting, _) = self
-            .has_changed
-            .wait_timeout(waiting, patience)
-            .unwrap_or_else(PoisonError::into_inner);
-        waiting
+    /// What waits, where no thread takes it.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> Vec<Sample> {
+        let taken = self.mailbox.take(Duration::ZERO);
+        taken.map_or_else(Vec::new, |taken| taken.items.into())
     }
 }
 
@@ -315,8 +291,7 @@ impl MetricThread {
 
     /// Writes what waits and ends the thread.
     pub(crate) fn stop(self) {
-        lock(&self.queue.waiting).is_stopping = true;
-        self.queue.has_changed.notify_one();
+        self.queue.mailbox.close();
         // A thread that panicked has said so on standard error; there is nothing to add here.
         drop(self.thread.join());
     }
@@ -336,13 +311,14 @@ impl Writer {
     /// A store that fails ends the writing of metrics, and nothing else.
     fn run(&mut self) {
         let mut failure: Option<String> = None;
-        while let Some((samples, asked)) = self.queue.take(self.next_tick) {
-            if failure.is_none()
-                && let Err(error) = self.write(samples)
-            {
+        while let Some(taken) = self.queue.mailbox.take(self.until_tick()) {
+            if failure.is_some() {
+                let count = taken.items.len() as u64;
+                self.queue.lost.fetch_add(count, Ordering::Relaxed);
+            } else if let Err(error) = self.write(taken.items) {
                 failure = Some(self.failed(&error));
             }
-            failure = self.answer(asked, failure);
+            failure = self.answer(taken.asked, failure);
             if self.next_tick <= Instant::now() {
                 self.next_tick = Instant::now() + TICK;
                 if failure.is_none()
@@ -354,12 +330,16 @@ impl Writer {
         }
     }
 
+    fn until_tick(&self) -> Duration {
+        self.next_tick.saturating_duration_since(Instant::now())
+    }
+
     fn failed(&mut self, error: &Error) -> String {
         tracing::error!(%error, "the store of metrics has failed: nothing more of metrics and alarms is written until a restart");
         error.to_string()
     }
 
-    fn write(&mut self, samples: Vec<Sample>) -> Result<(), Error> {
+    fn write(&mut self, samples: VecDeque<Sample>) -> Result<(), Error> {
         let now_ms = now().as_millis();
         for sample in samples {
             self.metrics.add(&sample, now_ms)?;
@@ -379,9 +359,11 @@ impl Writer {
     fn publish(&self) {
         *lock(&self.queue.reader) = Some(Arc::new(self.metrics.reader()));
         let (series, bytes) = self.metrics.size();
-        let counts = &mut lock(&self.queue.waiting).dropped;
-        counts.store = self.metrics.dropped();
-        (counts.series, counts.bytes) = (series, bytes);
+        *lock(&self.queue.kept) = Kept {
+            dropped: self.metrics.dropped(),
+            series,
+            bytes,
+        };
     }
 
     /// Makes the changes that were asked for, in one commit, and answers.
@@ -454,4 +436,45 @@ impl Writer {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(count: usize) -> Vec<Sample> {
+        let metric = Arc::new(Metric::known("n", "m", &[]));
+        let one = Sample::new(&metric, Unit::Count, 0, Distribution::of(1.0));
+        vec![one; count]
+    }
+
+    #[test]
+    fn a_queue_that_fills_does_not_wait_for_more() {
+        let queue = Arc::new(MetricQueue::gathering(Duration::from_secs(3_600)));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        queue.put(samples(1));
+        {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || {
+                let taken = queue.mailbox.take(Duration::from_secs(3_600));
+                sender.send(taken.map(|taken| taken.items.len()))
+            });
+        }
+        // Most likely it waits by now for more.
+        std::thread::yield_now();
+        queue.put(samples(SAMPLES_WAITING_MAX / 4));
+        let taken = receiver.recv_timeout(Duration::from_secs(60));
+        assert_eq!(taken, Ok(Some(1 + SAMPLES_WAITING_MAX / 4)));
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_counted_as_dropped() {
+        let queue = MetricQueue::default();
+        queue.put(samples(2));
+        queue.mailbox.close();
+        assert!(!queue.offer(samples(3)));
+        let counts = queue.counts();
+        assert_eq!((counts.taken, counts.queue), (2, 3));
+        assert_eq!(queue.taken().len(), 2);
+    }
 }

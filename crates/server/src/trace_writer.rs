@@ -197,11 +197,11 @@ impl Writer {
             let count = taken.items.len() as u64;
             if has_failed {
                 self.queue.lose(count);
-            } else if let Err(error) = self.write(taken.items, !taken.flushes.is_empty()) {
+            } else if let Err(error) = self.write(taken.items, !taken.asked.is_empty()) {
                 tracing::error!(%error, "the store of traces has failed: no more traces are kept until a restart");
                 has_failed = true;
             }
-            for flush in taken.flushes {
+            for flush in taken.asked {
                 let _ = flush.send(());
             }
         }

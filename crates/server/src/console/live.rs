@@ -181,7 +181,7 @@ impl Live {
                 let changes: Vec<_> = changes.into_values().collect();
                 self.tell("changes", &json!(changes).to_string());
             }
-            for flush in taken.flushes {
+            for flush in taken.asked {
                 // Who waited may have gone.
                 let _ = flush.send(());
             }

@@ -99,8 +99,7 @@ impl LogThread {
 
     /// Writes what waits and ends the thread.
     pub(crate) fn stop(self) {
-        lock(&self.queue.waiting).is_stopping = true;
-        self.queue.has_changed.notify_one();
+        self.queue.mailbox.close();
         // A thread that panicked has said so on standard error; there is nothing to add here.
         drop(self.thread.join());
     }
@@ -142,13 +141,14 @@ impl Writer {
     /// A store that fails ends the writing of logs, and nothing else.
     fn run(&mut self) {
         let mut failure = None;
-        while let Some((deliveries, asked)) = self.queue.take(self.patience()) {
-            if failure.is_none()
-                && let Err(error) = self.write(deliveries)
-            {
+        while let Some(taken) = self.queue.mailbox.take(self.patience()) {
+            if failure.is_some() {
+                let count = taken.items.len() as u64;
+                self.queue.drop_some(count, "the store of logs has failed");
+            } else if let Err(error) = self.write(taken.items) {
                 failure = self.failed(error);
             }
-            for ask in asked {
+            for ask in taken.asked {
                 match (ask, &failure) {
                     (Ask::Flush(sender), _) => drop(sender.send(())),
                     (Ask::HandOver(sender), _) => {
@@ -225,9 +225,7 @@ impl Writer {
 
     /// What found no room is a metric of its own.
     fn tell_dropped(&mut self, now_ms: i64) {
-        let counts = &self.queue.counts;
-        let dropped =
-            counts.dropped.load(Ordering::Relaxed) + counts.tapped_dropped.load(Ordering::Relaxed);
+        let dropped = self.queue.load().dropped + self.queue.counts().tapped_dropped;
         let fresh = dropped - self.told_dropped;
         self.told_dropped = dropped;
         if fresh > 0 {

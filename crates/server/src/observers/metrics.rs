@@ -160,11 +160,11 @@ impl Worker {
                 resources_at = instant + RESOURCES_EVERY;
                 self.count_resources();
             }
-            if instant >= hand_over_at || !taken.flushes.is_empty() {
+            if instant >= hand_over_at || !taken.asked.is_empty() {
                 hand_over_at = instant + HAND_OVER;
                 self.hand_over();
             }
-            for flush in taken.flushes {
+            for flush in taken.asked {
                 // Who does not wait any more needs no answer.
                 let _ = flush.send(());
             }
