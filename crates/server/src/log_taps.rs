@@ -48,6 +48,7 @@ pub(crate) struct GroupTaps {
 }
 
 struct MetricTap {
+    name: String,
     pattern: FilterPattern,
     transformation: MetricTransformation,
 }
@@ -64,7 +65,7 @@ pub(crate) struct Taps {
     metrics: Arc<MetricQueue>,
     parsed: BTreeMap<String, Arc<GroupTaps>>,
     values: BTreeMap<MetricKey, Distribution>,
-    /// Default values: for each filter that has one, the minute and whether something of it matched.
+    /// Default values: for each filter that has one, by its group and name, the minute and whether something of it matched.
     defaults: BTreeMap<(String, String), Defaulted>,
     payloads: BTreeMap<PayloadKey, Payload>,
     payload_bytes: usize,
@@ -168,7 +169,7 @@ impl Taps {
         let has_matched = metric.pattern.matches(event.message);
         let minute = event.timestamp_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
         if let Some(value) = transformation.default_value {
-            self.note_default(taps, transformation, minute, has_matched, value);
+            self.note_default(taps, metric, minute, has_matched, value);
         }
         if !has_matched {
             return;
@@ -201,32 +202,28 @@ impl Taps {
         self.values.entry(key).or_default().add(value, 1.0);
     }
 
-    /// AWS: a minute in which events came and none matched has the default value.
+    /// AWS: a minute in which events came and none matched has the default value. Each filter has its own, also where
+    /// several of a group have metrics of one name.
     fn note_default(
         &mut self,
         taps: &GroupTaps,
-        transformation: &MetricTransformation,
+        metric: &MetricTap,
         minute: i64,
         has_matched: bool,
         value: f64,
     ) {
-        let place = (taps.group_name.clone(), transformation.metric_name.clone());
         let fresh = || Defaulted {
             minute,
             has_matched: false,
-            key: key_of(transformation, Vec::new(), minute),
+            key: key_of(&metric.transformation, Vec::new(), minute),
             value,
         };
-        let noted = self.defaults.entry(place).or_insert_with(fresh);
+        let filter = (taps.group_name.clone(), metric.name.clone());
+        let noted = self.defaults.entry(filter).or_insert_with(fresh);
         if noted.minute < minute {
-            let before = std::mem::replace(noted, fresh());
-            before.tell(&mut self.values);
+            std::mem::replace(noted, fresh()).tell(&mut self.values);
         }
-        if let Some(noted) = self
-            .defaults
-            .get_mut(&(taps.group_name.clone(), transformation.metric_name.clone()))
-            && noted.minute == minute
-        {
+        if noted.minute == minute {
             noted.has_matched |= has_matched;
         }
     }
@@ -274,7 +271,7 @@ impl Taps {
     /// Hands over what is ready; gives when there is something more to hand over.
     ///
     /// - `now_ms`: what the clock says, for the minutes that are over.
-    /// - `all`: the server stops: nothing waits any more.
+    /// - `all`: the server stops: nothing waits for others any more.
     pub(crate) fn flush(&mut self, now_ms: i64, all: bool) -> Option<Instant> {
         let over = now_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
         let mut told = Vec::new();
@@ -379,6 +376,7 @@ impl GroupTaps {
         };
         match filter.action {
             LogFilterAction::Metric(transformation) => self.metrics.push(MetricTap {
+                name: filter.name,
                 pattern,
                 transformation,
             }),
@@ -418,4 +416,57 @@ fn gzip(text: &str) -> Vec<u8> {
         drop(bytes.write_all(&number.to_le_bytes()));
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_store::Memory;
+
+    use super::*;
+    use crate::shard::tests::at_rest;
+
+    #[test]
+    fn filters_of_one_metric_name_have_default_values_of_their_own() {
+        let (run, _performed) = at_rest(Box::new(Memory::new()));
+        let metrics = Arc::new(MetricQueue::default());
+        let mut taps = Taps::new(run.handle(), Arc::clone(&metrics), Arc::default());
+        let mut group = GroupTaps {
+            revision: 1,
+            group_name: "g".to_string(),
+            metrics: Vec::new(),
+            subscriptions: Vec::new(),
+        };
+        for (name, pattern) in [("orders", "order"), ("refunds", "refund")] {
+            group.add(LogFilter {
+                name: name.to_string(),
+                group: "id".to_string(),
+                pattern: pattern.to_string(),
+                created_ms: 0,
+                action: LogFilterAction::Metric(MetricTransformation {
+                    metric_name: "Count".to_string(),
+                    metric_namespace: name.to_string(),
+                    metric_value: "1".to_string(),
+                    default_value: Some(0.0),
+                    dimensions: None,
+                    unit: None,
+                }),
+            });
+        }
+        let event = Tapped {
+            stream: "s",
+            id: &String::new,
+            timestamp_ms: 30_000,
+            message: "an order",
+        };
+        taps.tap(&group, &event);
+        taps.flush(2 * MINUTE_MS, false);
+        let mut given: Vec<(String, f64)> = metrics
+            .taken()
+            .iter()
+            .map(|sample| (sample.metric.namespace().to_string(), sample.values.sum()))
+            .collect();
+        given.sort_by(|one, other| one.0.cmp(&other.0));
+        let expected = [("orders".to_string(), 1.0), ("refunds".to_string(), 0.0)];
+        assert_eq!(given, expected);
+    }
 }
