@@ -1,14 +1,19 @@
 //! Request bodies: read whole, up to a limit, within a time, from room that all of them share.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A client must send its whole body within this time.
 const BODY_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Bytes of a packed body that are unpacked before room is taken for more.
+const UNPACKED_AT_ONCE: usize = 64 << 10;
 
 /// Why a body could not be read.
 #[derive(Debug)]
@@ -61,6 +66,45 @@ impl Room {
         }
     }
 
+    /// A body without its gzip, and its share of the room; the packed one leaves the room.
+    ///
+    /// - `limit`: bytes of the unpacked body.
+    pub(crate) fn unpack(
+        &self,
+        (packed, share): (Vec<u8>, Share),
+        limit: usize,
+    ) -> Result<(Vec<u8>, Share), Unreadable> {
+        let unpacked = tokio::task::block_in_place(|| self.inflate(&packed, limit));
+        drop((packed, share));
+        unpacked
+    }
+
+    /// Room is taken as bytes come out: a body that says little and becomes much takes what it becomes.
+    fn inflate(&self, packed: &[u8], limit: usize) -> Result<(Vec<u8>, Share), Unreadable> {
+        let mut decoder = MultiGzDecoder::new(packed);
+        let mut chunk = vec![0; UNPACKED_AT_ONCE];
+        let mut bytes = Vec::new();
+        let mut share = self.take(0)?;
+        loop {
+            let count = decoder
+                .read(&mut chunk)
+                .map_err(|error| Unreadable::Broken(format!("it is no gzip: {error}")))?;
+            if count == 0 {
+                return Ok((bytes, Share(share)));
+            }
+            if bytes.len() + count > limit {
+                return Err(Unreadable::TooLarge);
+            }
+            share.merge(self.take(count)?);
+            bytes.extend_from_slice(&chunk[..count]);
+        }
+    }
+
+    /// A share for bytes that will be there soon.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Share, Unreadable> {
+        self.take(bytes).map(Share)
+    }
+
     /// Room is taken as bytes arrive: a client that announces much and sends nothing takes none.
     async fn collect(
         &self,
@@ -88,5 +132,47 @@ impl Room {
         Arc::clone(&self.free)
             .try_acquire_many_owned(permits)
             .map_err(|_| Unreadable::NoRoom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).expect("a vector takes all");
+        encoder.finish().expect("a vector takes all")
+    }
+
+    #[test]
+    fn what_is_unpacked_has_room_of_its_own_and_gives_it_back() {
+        let room = Room::new(1 << 20);
+        let zeroes = vec![0; 300 << 10];
+        let mut two = packed(&zeroes);
+        two.extend(packed(&zeroes));
+        let unpack = |packed: &[u8], limit| {
+            let share = room.reserve(packed.len()).expect("it is small");
+            room.unpack((packed.to_vec(), share), limit)
+        };
+        let (bytes, share) = unpack(&two, 1 << 20).expect("both members are unpacked");
+        assert_eq!((bytes.len(), room.load().0), (600 << 10, 600 << 10));
+        // Each of them is small; together they are not.
+        let refused = unpack(&two, 1 << 20).map(|(bytes, _)| bytes.len());
+        assert!(matches!(refused, Err(Unreadable::NoRoom)), "{refused:?}");
+        assert_eq!(room.load().0, 600 << 10);
+        drop(share);
+        let refused = unpack(&two, 500 << 10).map(|(bytes, _)| bytes.len());
+        assert!(matches!(refused, Err(Unreadable::TooLarge)), "{refused:?}");
+        for length in [0, 5, two.len() - 1] {
+            let refused = unpack(&two[..length], 1 << 20).map(|(bytes, _)| bytes.len());
+            assert!(matches!(refused, Err(Unreadable::Broken(_))), "{refused:?}");
+        }
+        assert_eq!(room.load().0, 0);
     }
 }

@@ -1,7 +1,5 @@
 //! The listener and the way of a request to its service.
 
-use std::borrow::Cow;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +63,7 @@ pub(crate) struct Services {
     pub(crate) xray: XrayOperations,
     pub(crate) metrics: CloudWatchOperations,
     pub(crate) tests: Tests,
-    pub(crate) room: Room,
+    pub(crate) room: Arc<Room>,
     pub(crate) apis: ReadApis,
     endpoints: Endpoints,
     /// Where the server listens.
@@ -109,7 +107,7 @@ impl Services {
             xray,
             metrics,
             tests: Tests::default(),
-            room: Room::new(in_memory(limits.body_bytes)),
+            room: Arc::clone(&receiver.room),
             apis: ReadApis::default(),
             endpoints,
             address,
@@ -387,6 +385,7 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
     let path = parts.uri.path();
     if path == "/" && parts.method == Method::POST {
         let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+        let read = read.and_then(|read| unpacked(&services.room, &parts.headers, read));
         let (body, share) = match read {
             Ok(read) => read,
             Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
@@ -395,29 +394,21 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             .as_deref()
             .is_some_and(|target| RUN_FUNCTIONS.iter().any(|name| target.ends_with(name)));
         let _share = held(share, runs_functions);
-        let body = match unpacked(&parts.headers, &body) {
-            Ok(body) => body,
-            Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
-        };
         return operation(services, &parts, target.as_deref(), &body, request_id).await;
     }
     if let Some(operation) = cloudwatch_operation(path)
         && parts.method == Method::POST
     {
         let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
-        let (sent, _share) = match read {
+        let sent = read.as_ref().map_or(0, |(sent, _)| sent.len());
+        let read = read.and_then(|read| unpacked(&services.room, &parts.headers, read));
+        let (body, _share) = match read {
             Ok(read) => read,
-            Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
-        };
-        let body = match unpacked(&parts.headers, &sent) {
-            Ok(body) => body,
             Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
         };
         let call = Call::of_path(operation, &body);
         let metrics = &services.metrics;
-        return metrics
-            .answer(Protocol::Cbor, call, sent.len(), request_id)
-            .await;
+        return metrics.answer(Protocol::Cbor, call, sent, request_id).await;
     }
     if path == "/backup" {
         return backup(services, &parts.method, incoming, request_id).await;
@@ -589,22 +580,17 @@ async fn operation(
 }
 
 /// The body without its packing. SDKs pack the larger requests of PutMetricData with gzip.
-fn unpacked<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Unreadable> {
+fn unpacked(
+    room: &Room,
+    headers: &HeaderMap,
+    read: (Vec<u8>, Share),
+) -> Result<(Vec<u8>, Share), Unreadable> {
     let is_packed = headers
         .get("content-encoding")
         .is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"));
-    if !is_packed {
-        return Ok(Cow::Borrowed(body));
-    }
-    let mut unpacked = Vec::new();
-    let most = REQUEST_BYTES_MAX as u64 + 1;
-    flate2::read::MultiGzDecoder::new(body)
-        .take(most)
-        .read_to_end(&mut unpacked)
-        .map_err(|error| Unreadable::Broken(format!("it is no gzip: {error}")))?;
-    match unpacked.len() > REQUEST_BYTES_MAX {
-        true => Err(Unreadable::TooLarge),
-        false => Ok(Cow::Owned(unpacked)),
+    match is_packed {
+        true => room.unpack(read, REQUEST_BYTES_MAX),
+        false => Ok(read),
     }
 }
 

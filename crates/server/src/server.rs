@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::alarms::AlarmBook;
 use crate::backup::{self, Backups};
+use crate::body::Room;
 use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
@@ -282,6 +283,7 @@ impl Server {
         let receiver = Arc::new(Receiver::new(
             options.otlp.receive,
             Arc::clone(&instruments),
+            Arc::new(Room::new(in_memory(options.limits.body_bytes))),
             Arc::clone(&logs),
             segment_sink(&traces),
             point_sink(&metrics),

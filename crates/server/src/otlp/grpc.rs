@@ -10,17 +10,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use stepwell_telemetry::otlp::{Signal, gunzip};
+use stepwell_telemetry::otlp::Signal;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::receiver::{REQUEST_BYTES_MAX, Receiver, Refusal, code};
+use super::receiver::{REQUEST_BYTES_MAX, Receiver, Refusal, code, unreadable};
+use crate::body::Unreadable;
 
 /// Connections at one time; those beyond wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;
@@ -31,6 +32,9 @@ const STREAMS_MAX: u32 = 16;
 /// A connection that says nothing for this time is asked whether it is there, and closed if it does not answer.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes before a message: whether it is packed, and its length.
+const HEAD_BYTES: usize = 5;
 
 /// How long a request may take to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
@@ -137,37 +141,33 @@ async fn taken(
         }
     };
     // The frame's head beside the message.
-    let body = Limited::new(request.into_body(), REQUEST_BYTES_MAX + 5).collect();
-    let body = tokio::time::timeout(BODY_PATIENCE, body)
-        .await
-        .map_err(|_| {
-            refuse(
-                code::UNAVAILABLE,
-                "the request did not arrive in time".to_string(),
-            )
-        })?
-        .map_err(|error| {
-            refuse(
-                code::RESOURCE_EXHAUSTED,
-                format!("the request cannot be read: {error}"),
-            )
-        })?
-        .to_bytes();
+    let body = receiver
+        .room
+        .read(request.into_body(), REQUEST_BYTES_MAX + HEAD_BYTES);
+    let read = tokio::time::timeout(BODY_PATIENCE, body).await;
+    let (body, _share) = read
+        .unwrap_or(Err(Unreadable::TooSlow))
+        .map_err(|reason| Refusal {
+            code: match reason {
+                Unreadable::TooLarge | Unreadable::NoRoom => code::RESOURCE_EXHAUSTED,
+                Unreadable::TooSlow | Unreadable::Broken(_) => code::UNAVAILABLE,
+            },
+            ..unreadable(reason)
+        })?;
     let message =
         frame(&body).map_err(|reason| refuse(code::INVALID_ARGUMENT, reason.to_string()))?;
     tokio::task::block_in_place(|| {
         let unpacked = match message {
-            (true, packed) if is_gzip => Some(
-                gunzip(packed, REQUEST_BYTES_MAX)
-                    .map_err(|malformed| refuse(code::INVALID_ARGUMENT, malformed.0))?,
-            ),
+            (true, packed) if is_gzip => Some(receiver.unpack(packed)?),
             (true, _) => {
                 let message = "the message is packed, and grpc-encoding does not say how";
                 return Err(refuse(code::INVALID_ARGUMENT, message.to_string()));
             }
             (false, _) => None,
         };
-        let plain = unpacked.as_deref().unwrap_or(message.1);
+        let plain = unpacked
+            .as_ref()
+            .map_or(message.1, |(unpacked, _)| unpacked.as_slice());
         let partial = receiver.take(signal, plain, false)?;
         Ok(signal.encode_response(&partial))
     })
@@ -175,7 +175,9 @@ async fn taken(
 
 /// The one message of a body, and whether it is packed.
 fn frame(body: &[u8]) -> Result<(bool, &[u8]), &'static str> {
-    let (head, message) = body.split_at_checked(5).ok_or("the message has no head")?;
+    let (head, message) = body
+        .split_at_checked(HEAD_BYTES)
+        .ok_or("the message has no head")?;
     let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
     if message.len() != length as usize {
         return Err("the message has another length than its head says");

@@ -18,7 +18,7 @@ use stepwell_telemetry::otlp::{
 };
 
 use super::OtlpSenders;
-use crate::body::Unreadable;
+use crate::body::{Room, Share, Unreadable};
 use crate::caller;
 use crate::http::Services;
 use crate::log_writer::LogQueue;
@@ -47,6 +47,8 @@ pub(crate) type PointSink = Box<dyn Fn(Vec<ReceivedPoint>) -> Result<(), String>
 pub(crate) struct Receiver {
     pub(super) senders: OtlpSenders,
     pub(super) instruments: Arc<Instruments>,
+    /// Of the bodies of all requests to this server.
+    pub(crate) room: Arc<Room>,
     logs: Arc<LogQueue>,
     segments: SegmentSink,
     points: PointSink,
@@ -77,6 +79,7 @@ impl Receiver {
     pub(crate) fn new(
         senders: OtlpSenders,
         instruments: Arc<Instruments>,
+        room: Arc<Room>,
         logs: Arc<LogQueue>,
         segments: SegmentSink,
         points: PointSink,
@@ -85,6 +88,7 @@ impl Receiver {
         Receiver {
             senders,
             instruments,
+            room,
             logs,
             segments,
             points,
@@ -109,6 +113,18 @@ impl Receiver {
             code: code::PERMISSION_DENIED,
             message: message.to_string(),
         })
+    }
+
+    /// A body without its gzip, and its share of the room of all bodies; may compute for some milliseconds.
+    pub(super) fn unpack(&self, packed: &[u8]) -> Result<(Vec<u8>, Share), Refusal> {
+        // RFC 1952: the last four bytes say how long it is. One that becomes more is refused where that is over.
+        let said = packed
+            .last_chunk()
+            .map_or(0, |said| u32::from_le_bytes(*said) as usize);
+        let most = said.min(REQUEST_BYTES_MAX);
+        let share = self.room.reserve(most).map_err(unreadable)?;
+        let unpacked = gunzip(packed, most).map_err(Refusal::malformed)?;
+        Ok((unpacked, share))
     }
 
     /// Takes a request whose body is unpacked; may compute for some milliseconds.
@@ -261,8 +277,8 @@ async fn taken(
     let unpacked = match header(&parts.headers, "content-encoding") {
         None | Some("" | "identity") => None,
         Some("gzip") => {
-            let unpacked = tokio::task::block_in_place(|| gunzip(&body, REQUEST_BYTES_MAX));
-            Some(unpacked.map_err(Refusal::malformed)?)
+            let unpacked = tokio::task::block_in_place(|| receiver.unpack(&body));
+            Some(unpacked?)
         }
         Some(other) => {
             return Err(Refusal {
@@ -272,11 +288,11 @@ async fn taken(
             });
         }
     };
-    let body: &[u8] = unpacked.as_deref().unwrap_or(&body);
+    let body = unpacked.as_ref().map_or(&body, |(unpacked, _)| unpacked);
     tokio::task::block_in_place(|| receiver.take(signal, body, is_json))
 }
 
-fn unreadable(unreadable: Unreadable) -> Refusal {
+pub(super) fn unreadable(unreadable: Unreadable) -> Refusal {
     let (status, code, message) = match unreadable {
         Unreadable::TooLarge => (
             413,
