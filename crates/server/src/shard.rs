@@ -35,7 +35,7 @@ pub(crate) struct Handle {
     settings: Settings,
     standing: Arc<Standing>,
     instruments: Arc<Instruments>,
-    /// Counts commits after which a function may be another one.
+    /// Counts commits after which a function or a rule of sampling may be another one.
     functions_changed: Arc<AtomicU64>,
 }
 
@@ -83,9 +83,9 @@ impl Handle {
         Arc::clone(&published.unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// A number that is another one after every acknowledged change of a function.
+    /// A number that is another one after every acknowledged change of a function, or of a rule of sampling.
     ///
-    /// What was read of functions after this was asked holds as long as it stays the same.
+    /// What was read of them after this was asked holds as long as it stays the same.
     pub(crate) fn functions_changed(&self) -> u64 {
         self.functions_changed.load(Ordering::SeqCst)
     }
@@ -370,7 +370,7 @@ impl Run {
             self.waiting.insert(id, sender);
             id
         });
-        self.may_change_functions |= !is_of_executions(&message.request);
+        self.may_change_functions |= !never_changes_functions(&message.request);
         let command = Command {
             id,
             request: message.request,
@@ -455,8 +455,9 @@ impl Run {
     }
 }
 
-/// Whether a request is one of the many that move executions along and never change a function.
-fn is_of_executions(request: &Request) -> bool {
+/// Whether a request is one of the many that move executions and deliveries along, and never change a function or a rule of
+/// sampling.
+fn never_changes_functions(request: &Request) -> bool {
     matches!(
         request,
         Request::StartExecution(_)
@@ -469,6 +470,8 @@ fn is_of_executions(request: &Request) -> bool {
             | Request::CompleteTask { .. }
             | Request::ReturnTask { .. }
             | Request::ReturnActivityTask(_)
+            | Request::TakeEvent(_)
+            | Request::EndDelivery { .. }
     )
 }
 

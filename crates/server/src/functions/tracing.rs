@@ -1,8 +1,9 @@
 //! The trace of an invocation: whether there is one, and the header that the handler gets.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use stepwell_service::{Asked, Sampler};
+use stepwell_service::{Asked, Sampler, SamplingRuleRow};
+use stepwell_store::Error;
 use stepwell_telemetry::{SegmentId, TraceHeader, TraceId};
 
 use super::prepared::Prepared;
@@ -17,6 +18,44 @@ const SERVICE_TYPE: &str = "AWS::Lambda::Function";
 #[derive(Default)]
 pub(crate) struct FunctionSampler {
     sampler: Mutex<Sampler>,
+    rules: Mutex<Rules>,
+}
+
+/// The sampling rules as they were read last.
+#[derive(Default)]
+struct Rules {
+    /// [`crate::shard::Handle::functions_changed`] before they were read.
+    changed: u64,
+    kept: Option<Arc<[SamplingRuleRow]>>,
+}
+
+impl FunctionSampler {
+    /// The rules; read only if something has changed since.
+    ///
+    /// - `changed`: asked before, so that what is kept is never older than its number says.
+    fn rules(
+        &self,
+        changed: u64,
+        read: impl FnOnce() -> Result<Vec<SamplingRuleRow>, Error>,
+    ) -> Result<Arc<[SamplingRuleRow]>, Error> {
+        let lock = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let rules = lock();
+            if let Some(kept) = rules.kept.as_ref().filter(|_| rules.changed == changed) {
+                return Ok(Arc::clone(kept));
+            }
+        }
+        let read: Arc<[SamplingRuleRow]> = read()?.into();
+        let mut rules = lock();
+        // Another reader may have seen a later change.
+        if rules.kept.is_none() || rules.changed < changed {
+            *rules = Rules {
+                changed,
+                kept: Some(Arc::clone(&read)),
+            };
+        }
+        Ok(read)
+    }
 }
 
 /// The headers of one invocation.
@@ -81,7 +120,9 @@ impl Functions {
 
     fn samples(&self, prepared: &Prepared) -> bool {
         // Rules that cannot be read: the store has failed, and everybody says so.
-        let Ok(rules) = self.handle.reader().sampling_rules() else {
+        let changed = self.handle.functions_changed();
+        let read = || self.handle.reader().sampling_rules();
+        let Ok(rules) = self.function_sampler.rules(changed, read) else {
             return false;
         };
         let asked = Asked {
@@ -113,4 +154,23 @@ fn new_trace_id() -> TraceId {
     bytes[4..8].copy_from_slice(&draw().to_be_bytes()[..4]);
     bytes[8..].copy_from_slice(&SegmentId(draw()).0.to_be_bytes());
     TraceId::of_w3c(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read_again_when_something_has_changed_and_only_then() {
+        let sampler = FunctionSampler::default();
+        let mut reads = 0;
+        for (changed, expected) in [(0, 1), (0, 1), (3, 2), (3, 2), (2, 3), (3, 3)] {
+            let rules = sampler.rules(changed, || {
+                reads += 1;
+                Ok(Vec::new())
+            });
+            assert!(rules.expect("they are read").is_empty());
+            assert_eq!(reads, expected, "{changed}");
+        }
+    }
 }
