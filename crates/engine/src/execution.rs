@@ -487,6 +487,16 @@ impl Frame {
         self.id
     }
 
+    /// The event with which the current state was entered; none before that.
+    pub fn entered_event(&self) -> EventId {
+        self.entered
+    }
+
+    /// The newest event in this frame. After a failure that nothing handled: the one that the failure began with.
+    pub fn newest_event(&self) -> EventId {
+        self.previous
+    }
+
     /// The open attempt's number if the frame is in a Task state with one.
     pub fn open_attempt(&self) -> Option<u32> {
         match &self.phase {

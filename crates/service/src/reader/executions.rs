@@ -139,7 +139,7 @@ impl Reader {
     }
 
     /// The machine of the list, and the version or alias that its executions were started from.
-    fn started_from(&self, arn: &str) -> Done<(Machine, Option<StartedFrom>)> {
+    pub(super) fn started_from(&self, arn: &str) -> Done<(Machine, Option<StartedFrom>)> {
         let parsed = StateMachineArn::parse(arn)?;
         let machine = match parsed.qualifier() {
             Qualifier::None | Qualifier::Label(_) => {
@@ -249,9 +249,18 @@ impl Reader {
 }
 
 /// What an execution in a list must have been started from.
-enum StartedFrom {
+pub(super) enum StartedFrom {
     Version(String),
     Alias(String),
+}
+
+impl StartedFrom {
+    pub(super) fn is_of(&self, row: &OwnedExecutionRow) -> bool {
+        match self {
+            StartedFrom::Version(arn) => row.version_arn.as_ref() == Some(arn),
+            StartedFrom::Alias(arn) => row.alias_arn.as_ref() == Some(arn),
+        }
+    }
 }
 
 /// Which executions of a machine a list takes.
@@ -283,11 +292,10 @@ impl ExecutionFilter {
     }
 
     fn takes(&self, row: &OwnedExecutionRow) -> bool {
-        let is_from = match &self.started_from {
-            None => true,
-            Some(StartedFrom::Version(arn)) => row.version_arn.as_ref() == Some(arn),
-            Some(StartedFrom::Alias(arn)) => row.alias_arn.as_ref() == Some(arn),
-        };
+        let is_from = self
+            .started_from
+            .as_ref()
+            .is_none_or(|from| from.is_of(row));
         is_from
             && self
                 .is_redriven

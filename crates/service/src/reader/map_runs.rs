@@ -144,7 +144,7 @@ impl Reader {
         Ok(run.map(|run| (place, run)))
     }
 
-    fn map_run(&self, arn: &str) -> Done<MapRun> {
+    pub(super) fn map_run(&self, arn: &str) -> Done<MapRun> {
         let parsed = MapRunArn::parse(arn)?;
         let run = map_run_named(&self.snapshot, parsed.as_str())?;
         run.ok_or_else(|| missing_map_run(arn).into())
@@ -223,7 +223,7 @@ fn list_item(run: MapRun) -> states::MapRunListItem {
     }
 }
 
-fn status_name(status: MapRunStatus) -> &'static str {
+pub(super) fn status_name(status: MapRunStatus) -> &'static str {
     match status {
         MapRunStatus::Running => map_run_status::RUNNING,
         MapRunStatus::Succeeded => map_run_status::SUCCEEDED,

@@ -19,6 +19,8 @@ mod page;
 mod resources;
 mod schedules;
 mod sessions;
+mod stacks;
+pub mod survey;
 mod tracing;
 mod versions;
 
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 pub use live::KnownTexts;
 pub use resources::ResourceCounts;
+pub use stacks::{Stack, StackResource};
 
 use stepwell_api::arn::ExecutionArn;
 use stepwell_engine::{MachineKind, Timestamp};

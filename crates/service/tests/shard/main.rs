@@ -24,6 +24,7 @@ mod redrives;
 mod retention;
 mod schedules;
 mod status_changes;
+mod surveys;
 mod tasks;
 mod timers;
 mod tracing;
