@@ -21,12 +21,15 @@ use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::Commits;
 use crate::connections::{Connections, Place};
 use crate::console::live::{self, Live};
+use crate::console::project::Project;
+use crate::console::surveys::{self, Question, Surveys};
 use crate::console::{self, Asset};
 use crate::front::{self, ReadApis};
 use crate::functions::Functions;
 use crate::in_flight::InFlight;
 use crate::limits::{Limits, in_memory};
 use crate::logs::LogOperations;
+use crate::mask::Mask;
 use crate::otlp::{self, Receiver};
 use crate::prometheus::{self, Called as CalledOperation};
 use crate::quotas::Rates;
@@ -76,7 +79,9 @@ pub(crate) struct Services {
     pub(crate) in_flight: Arc<InFlight>,
     backups: Backups,
     console: &'static [Asset],
+    pub(crate) mask: Arc<Mask>,
     live: Arc<Live>,
+    pub(crate) surveys: Surveys,
     pub(crate) receiver: Arc<Receiver>,
 }
 
@@ -98,6 +103,8 @@ impl Services {
         in_flight: Arc<InFlight>,
         backups: Backups,
         console: &'static [Asset],
+        project: Option<Project>,
+        mask: Arc<Mask>,
         live: Arc<Live>,
         receiver: Arc<Receiver>,
     ) -> Services {
@@ -118,7 +125,9 @@ impl Services {
             in_flight,
             backups,
             console,
+            mask,
             live,
+            surveys: Surveys::new(project),
             receiver,
         }
     }
@@ -151,6 +160,14 @@ pub(crate) async fn answer(
             &request_id,
         );
         return response(reply);
+    }
+    if called.is_none()
+        && place == Place::Own
+        && let Some(question) = Question::of(request.method(), path)
+    {
+        let mut reply = surveys::answer(services, question, request, &request_id).await;
+        services.mask.reply(&mut reply, false);
+        return console::with_own_headers(response(reply));
     }
     if called.is_none()
         && place == Place::Own
@@ -199,7 +216,12 @@ pub(crate) async fn answer(
     let called = CalledOperation::of_head(request.method(), target, request.headers());
     request.extensions_mut().insert(called.clone());
     let trace = header_text(request.headers(), "x-amzn-trace-id");
-    let reply = route(services, request, &request_id).await;
+    let is_masked = services.mask.concerns(request.headers());
+    let is_payload = request.uri().path().ends_with("/invocations");
+    let mut reply = route(services, request, &request_id).await;
+    if is_masked {
+        services.mask.reply(&mut reply, is_payload);
+    }
     let error = prometheus::error_of(&reply);
     let took = began.elapsed();
     requests.answered(&called, error.as_deref(), took);
@@ -306,12 +328,20 @@ async fn live_tail(
     let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
     let (body, _share) =
         read.map_err(|unreadable| unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id))?;
-    let started = services.logs.start_live_tail(&body, request_id).await;
+    let mask = services
+        .mask
+        .concerns(&parts.headers)
+        .then(|| Arc::clone(&services.mask));
+    let started = services.logs.start_live_tail(&body, request_id, mask).await;
     started.map_err(|error| error.reply(request_id))
 }
 
 /// Refuses what comes on a connection too many, and lets wait what comes before the recovery is done.
-async fn admit(services: &Services, place: Place, request_id: &str) -> Result<(), Reply> {
+pub(crate) async fn admit(
+    services: &Services,
+    place: Place,
+    request_id: &str,
+) -> Result<(), Reply> {
     if place == Place::Spare {
         let (_, most) = services.connections.load();
         let text = format!("{most} connections are open, which is the most; send it again later");
@@ -339,6 +369,10 @@ async fn stream(
     let (parts, incoming) = request.into_parts();
     if let Some(message) = caller::page_refusal(&parts.headers, services.address) {
         return Err(error(403, "AccessDeniedException", &message, request_id));
+    }
+    if services.mask.concerns(&parts.headers) {
+        let text = "a stream cannot be masked, so pages do not get one while [console] mask is set";
+        return Err(error(403, "AccessDeniedException", text, request_id));
     }
     let target = parts.uri.path_and_query();
     let target = target.map_or(parts.uri.path(), |target| target.as_str());
@@ -394,6 +428,9 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
             .as_deref()
             .is_some_and(|target| RUN_FUNCTIONS.iter().any(|name| target.ends_with(name)));
         let _share = held(share, runs_functions);
+        if let Some(text) = services.mask.refusal(&parts.headers, &body) {
+            return error(400, "ValidationException", &text, request_id);
+        }
         return operation(services, &parts, target.as_deref(), &body, request_id).await;
     }
     if let Some(operation) = cloudwatch_operation(path)
@@ -440,6 +477,9 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         }
     };
     let _share = held(share, routed.operation == lambda::Operation::Invoke);
+    if let Some(text) = services.mask.refusal(&parts.headers, &body) {
+        return error(400, "ValidationException", &text, request_id);
+    }
     let headers = parts.headers;
     services
         .functions
@@ -666,7 +706,7 @@ fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply 
     }
 }
 
-fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> Reply {
+pub(crate) fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> Reply {
     let (status, kind, message) = match unreadable {
         Unreadable::TooLarge => (
             413,

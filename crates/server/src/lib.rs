@@ -34,6 +34,7 @@ mod log_queries;
 mod log_taps;
 mod log_writer;
 mod logs;
+mod mask;
 #[allow(dead_code, reason = "its counts are read by /metrics next")]
 mod metric_writer;
 mod observers;
@@ -59,9 +60,11 @@ mod validation;
 mod xray;
 
 pub use console::Asset;
+pub use console::project::Project;
 pub use endpoints::check_endpoint;
 pub use inspection::{Inspection, Ports};
 pub use limits::Limits;
+pub use mask::Mask;
 pub use otlp::{OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders};
 pub use server::{Error, LostTask, Options, Server};
 pub use stepwell_service::retention;

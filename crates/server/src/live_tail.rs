@@ -18,6 +18,7 @@ use stepwell_telemetry::{FilterPattern, Scope};
 use tokio::sync::{Notify, mpsc};
 
 use crate::logs::LogOperations;
+use crate::mask::Mask;
 use crate::shard;
 use crate::streaming::{Parts, ReplyBody};
 
@@ -55,6 +56,8 @@ struct Session {
     names: Vec<String>,
     prefixes: Vec<String>,
     pattern: FilterPattern,
+    /// Of a session that a page looks at.
+    mask: Option<Arc<Mask>>,
     waiting: Mutex<Waiting>,
     has_events: Notify,
 }
@@ -150,7 +153,16 @@ impl Session {
     }
 
     fn update(&self) -> logs::LiveTailSessionUpdate {
-        let taken = std::mem::take(&mut *lock(&self.waiting));
+        let mut taken = std::mem::take(&mut *lock(&self.waiting));
+        if let Some(mask) = &self.mask {
+            for message in taken
+                .events
+                .iter_mut()
+                .filter_map(|event| event.message.as_mut())
+            {
+                *message = mask.text(message).into_owned();
+            }
+        }
         logs::LiveTailSessionUpdate {
             session_metadata: Some(logs::LiveTailSessionMetadata {
                 sampled: Some(taken.is_sample),
@@ -166,6 +178,7 @@ impl LogOperations {
         &self,
         body: &[u8],
         request_id: &str,
+        mask: Option<Arc<Mask>>,
     ) -> Result<Response<ReplyBody>, logs::Error> {
         let input: logs::StartLiveTailRequest = logs::decode(body)?;
         let refused = logs::Error::invalid_parameter_exception;
@@ -199,6 +212,7 @@ impl LogOperations {
             names,
             prefixes,
             pattern,
+            mask,
             waiting: Mutex::default(),
             has_events: Notify::new(),
         };

@@ -26,6 +26,7 @@ use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
 use crate::console::Asset;
 use crate::console::live::Live;
+use crate::console::project::Project;
 use crate::disk_space::DiskSpace;
 use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
 use crate::functions::Functions;
@@ -36,6 +37,7 @@ use crate::limits::{Limits, in_memory};
 use crate::log_writer::LogQueue;
 use crate::log_writer::thread::LogThread;
 use crate::logs::LogOperations;
+use crate::mask::Mask;
 use crate::metric_writer::{MetricQueue, MetricThread};
 use crate::observers::{MetricsObserver, MetricsObserverThread, Observer, Observers, Surroundings};
 use crate::otlp::{
@@ -101,6 +103,10 @@ pub struct Options {
     pub otlp: OtlpOptions,
     /// The files of the console; none where it was not built.
     pub console: &'static [Asset],
+    /// The application that the server is started for, for the console's start page.
+    pub project: Option<Project>,
+    /// Fields that pages do not get.
+    pub mask: Mask,
     /// Where segments of X-Ray are taken, on the loopback interface; `None`: 2000, or another one if that is in use.
     pub trace_port: Option<u16>,
 }
@@ -318,6 +324,8 @@ impl Server {
             Arc::clone(&in_flight),
             Backups::new(&options.data),
             options.console,
+            options.project,
+            Arc::new(options.mask),
             Arc::clone(&live),
             receiver,
         ));

@@ -140,6 +140,8 @@ pub enum Workload {
     Recovery,
     /// A million executions asleep in a Wait (--count): memory, disk, processor, restart
     Sleepers,
+    /// A list over a million executions (--count), as the console pages and filters it
+    Lists,
     /// What one more state, branch, item and kilobyte costs, and what 100,000 open executions (--count) add
     Costs,
     /// Functions: runs of tasks, warm calls, cold starts, deployed functions, edits
@@ -155,7 +157,7 @@ pub enum Workload {
 impl Workload {
     /// The workloads that one stands for.
     pub fn all(&self) -> &[Workload] {
-        const ALL: [Workload; 12] = [
+        const ALL: [Workload; 13] = [
             Workload::Transitions,
             Workload::Start,
             Workload::Latency,
@@ -164,6 +166,7 @@ impl Workload {
             Workload::Map,
             Workload::Sleepers,
             Workload::History,
+            Workload::Lists,
             Workload::Recovery,
             Workload::Costs,
             Workload::Functions,
@@ -187,6 +190,7 @@ impl Workload {
             Workload::Map => "map",
             Workload::Sleepers => "sleepers",
             Workload::History => "history",
+            Workload::Lists => "lists",
             Workload::Recovery => "recovery",
             Workload::Costs => "costs",
             Workload::Functions => "functions",

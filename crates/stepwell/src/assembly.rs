@@ -19,9 +19,11 @@ use stepwell_template::{
 
 use crate::{
     arguments,
+    embedded::Project,
     packaging::{self, Installation, Package, Stop},
     plan::{self, Application, Beside, Owner},
     report::Report,
+    samples,
     watch::Changes,
 };
 
@@ -180,6 +182,17 @@ impl Source {
     /// The directory that paths of the template start from.
     pub fn directory(&self) -> &Path {
         self.template.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// What the console's start page is told.
+    pub fn project(&self, is_watching: bool) -> Project {
+        Project {
+            directory: self.directory().to_owned(),
+            stack: self.stack_name.clone(),
+            template: self.template.clone(),
+            is_watching,
+            samples: samples::of,
+        }
     }
 
     pub fn resolve(&self) -> Result<Resolved, Error> {

@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::embedded::{self, Limits, OtlpOptions, Retention};
+use crate::embedded::{self, Limits, Mask, OtlpOptions, Retention};
 use crate::otlp;
 
 /// The file that is looked for in an application's directory.
@@ -27,6 +27,8 @@ pub struct Configuration {
     pub limits: Limits,
     /// How OpenTelemetry is sent on and taken: `[telemetry.otlp]`, and the variables of OpenTelemetry.
     pub otlp: OtlpOptions,
+    /// Fields that the console does not get: `mask` in `[console]`.
+    pub mask: Mask,
 }
 
 impl Configuration {
@@ -70,12 +72,13 @@ impl Configuration {
                     configuration.limits = limits(value)?;
                     configuration.limits.telemetry = telemetry;
                 }
+                "console" => configuration.mask = console(value)?,
                 "telemetry" => telemetry(value, &mut configuration)?,
                 unknown => {
                     return Err((
                         name.span().start,
                         format!(
-                            "unknown table or key {unknown:?}: [endpoints], [retention], [limits] and [telemetry] are known"
+                            "unknown table or key {unknown:?}: [endpoints], [retention], [limits], [telemetry] and [console] are known"
                         ),
                     ));
                 }
@@ -154,6 +157,38 @@ fn limits(table: &Spanned<DeValue<'_>>) -> Result<Limits, (usize, String)> {
         }
     }
     Ok(limits)
+}
+
+fn console(table: &Spanned<DeValue<'_>>) -> Result<Mask, (usize, String)> {
+    let DeValue::Table(entries) = table.get_ref() else {
+        let reason = "console is a table: [console]".to_owned();
+        return Err((table.span().start, reason));
+    };
+    let mut mask = Mask::default();
+    for (name, value) in entries {
+        let (id, at) = (name.get_ref().as_ref(), value.span().start);
+        if id != "mask" {
+            let reason = format!("unknown key {id:?}: mask is known in [console]");
+            return Err((name.span().start, reason));
+        }
+        let texts = || {
+            let DeValue::Array(rules) = value.get_ref() else {
+                return None;
+            };
+            let text = |rule: &Spanned<DeValue<'_>>| match rule.get_ref() {
+                DeValue::String(text) => Some(text.to_string()),
+                _ => None,
+            };
+            rules.iter().map(text).collect::<Option<Vec<String>>>()
+        };
+        let rules = texts().ok_or_else(|| {
+            let reason =
+                "mask is a list of texts, as in mask = [\"$.card.number\", \"**.password\"]";
+            (at, reason.to_owned())
+        })?;
+        mask = Mask::parse(&rules).map_err(|reason| (at, reason))?;
+    }
+    Ok(mask)
 }
 
 fn telemetry(
@@ -309,6 +344,13 @@ mod tests {
             ("retention = \"90d\"\n", "1: retention is a table"),
             ("limits = 1\n", "1: limits is a table"),
             ("telemetry = 1\n", "1: telemetry is a table"),
+            ("console = 1\n", "1: console is a table"),
+            ("[console]\nmask = \"$.a\"\n", "2: mask is a list of texts"),
+            (
+                "[console]\nmask = [\"$.a\", \"password\"]\n",
+                "2: the rule \"password\" must begin with $ or with **",
+            ),
+            ("[console]\nmaks = []\n", "2: unknown key \"maks\""),
             (
                 "[telemetry]\notlp = 1\n",
                 "2: otlp is a table: [telemetry.otlp]",

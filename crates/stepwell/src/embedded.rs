@@ -11,7 +11,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use stepwell_server::{Error, LostTask, Options, Server};
-pub use stepwell_server::{Limits, OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders};
+pub use stepwell_server::{
+    Limits, Mask, OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders, Project,
+};
 
 /// The files of the console, if they were built before this binary was.
 mod console {
@@ -51,6 +53,10 @@ pub struct Settings {
     pub trace_port: Option<u16>,
     /// How OpenTelemetry is sent on and taken.
     pub otlp: OtlpOptions,
+    /// The application that is served, for the console's start page.
+    pub project: Option<Project>,
+    /// Fields that the console does not get.
+    pub mask: Mask,
 }
 
 /// How functions can be debugged.
@@ -124,6 +130,8 @@ impl Embedded {
                     told: inspection.told,
                 }),
             console: console::ASSETS,
+            project: settings.project,
+            mask: settings.mask,
             trace_port: settings.trace_port,
         })
         .map_err(|error| match next_step(&error, &data) {

@@ -4,6 +4,8 @@
 //! any other; what it may do is in its content security policy and in [`crate::caller`].
 
 pub(crate) mod live;
+pub(crate) mod project;
+pub(crate) mod surveys;
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
@@ -162,6 +164,19 @@ fn encoded(asset: &Asset, accepted: &str) -> (Option<&'static str>, &'static [u8
         Some((name, bytes)) => (Some(name), bytes),
         None => (None, asset.plain),
     }
+}
+
+/// What the console's own endpoints answer: nobody else's page reads it, and nothing keeps it.
+pub(crate) fn with_own_headers(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in HEADERS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    response
 }
 
 /// A few words in place of a file.

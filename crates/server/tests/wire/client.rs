@@ -29,6 +29,8 @@ pub fn options(data: &Path) -> Options {
         endpoints: BTreeMap::new(),
         inspection: None,
         console: &[],
+        project: None,
+        mask: stepwell_server::Mask::default(),
         trace_port: None,
         otlp: stepwell_server::OtlpOptions::default(),
     }
@@ -42,9 +44,15 @@ pub struct World {
 
 impl World {
     pub fn start() -> World {
+        World::start_with(|_| {})
+    }
+
+    pub fn start_with(change: impl FnOnce(&mut Options)) -> World {
         let data = tempfile::tempdir().expect("a temporary directory");
+        let mut options = options(data.path());
+        change(&mut options);
         World {
-            server: Some(Server::start(options(data.path())).expect("the server starts")),
+            server: Some(Server::start(options).expect("the server starts")),
             data,
         }
     }

@@ -1,6 +1,7 @@
 //! A whole server over real HTTP, spoken by hand.
 
 mod client;
+mod console;
 mod envelope;
 mod life;
 

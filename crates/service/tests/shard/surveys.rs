@@ -367,14 +367,9 @@ fn groups_of_parts_of_the_time_add_up() {
     for number in 0..300 {
         world.start("t", &format!("e{number}"), "{}");
         // More groups than one answer has.
-        world.fail(
-            "E",
-            &[
-                "odd",
-                "even",
-                &format!("{}", char::from(b'a' + (number % 26) as u8)).repeat(number / 26 + 1),
-            ][number % 3],
-        );
+        let letter = char::from(b'a' + u8::try_from(number % 26).expect("a letter"));
+        let many = letter.to_string().repeat(number / 26 + 1);
+        world.fail("E", ["odd", "even", &many][number % 3]);
         world.now_ms += 1_000;
     }
     let (mut counted, mut asked, mut answers) = (0, json!({}), 0);

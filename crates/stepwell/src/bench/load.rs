@@ -210,6 +210,16 @@ pub fn states_request(endpoint: &str, operation: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The bytes of a question of the console.
+pub fn console_request(endpoint: &str, path: &str, body: &str) -> Vec<u8> {
+    let address = address(endpoint);
+    let length = body.len();
+    format!(
+        "POST /console/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
 /// The bytes of a call of a function.
 pub fn invoke_request(endpoint: &str, function: &str) -> Vec<u8> {
     let address = address(endpoint);

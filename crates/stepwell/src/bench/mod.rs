@@ -7,6 +7,7 @@ pub mod echo;
 pub mod express;
 pub mod functions;
 pub mod histories;
+pub mod lists;
 pub mod load;
 pub mod logs;
 pub mod machine;

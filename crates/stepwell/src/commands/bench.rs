@@ -10,7 +10,7 @@ use crate::{
     Verdict,
     arguments::{Bench, Workload},
     bench::{
-        costs, express, functions, histories, logs, machine, maps, plan::Plan, recovery,
+        costs, express, functions, histories, lists, logs, machine, maps, plan::Plan, recovery,
         server::Place, sleepers, starts, table::Table, tasks, telemetry,
     },
     interrupt, terminal,
@@ -74,6 +74,7 @@ fn measure(workload: Workload, plan: &Plan, table: &mut Table) -> anyhow::Result
         Workload::Costs => costs::run(plan, table),
         Workload::Map => maps::run(plan, table),
         Workload::History => histories::run(plan, table),
+        Workload::Lists => lists::run(plan, table),
         Workload::Recovery => recovery::run(plan, table),
         Workload::Sleepers => sleepers::run(plan, table),
         Workload::Tasks => tasks::run(plan, table),

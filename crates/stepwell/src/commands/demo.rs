@@ -67,6 +67,8 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         endpoints: configuration.endpoints,
         otlp: configuration.otlp,
         inspection: None,
+        project: Some(source.project(false)),
+        mask: configuration.mask,
         trace_port: None,
     })?;
     let endpoint = server.endpoint();

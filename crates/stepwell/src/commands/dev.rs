@@ -93,6 +93,8 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         endpoints: configuration.endpoints,
         otlp: configuration.otlp,
         inspection: arguments.inspection.of_lines(is_json),
+        project: Some(source.project(true)),
+        mask: configuration.mask,
         trace_port: arguments.xray_port,
     })?;
     server.inspect();

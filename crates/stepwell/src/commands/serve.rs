@@ -48,6 +48,8 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         endpoints: configuration.endpoints,
         otlp: configuration.otlp,
         inspection: arguments.inspection.of_lines(is_json),
+        project: None,
+        mask: configuration.mask,
         trace_port: arguments.xray_port,
     })?;
     if !arguments.listen.ip().is_loopback() {

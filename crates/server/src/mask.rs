@@ -1,0 +1,511 @@
+//! Fields that pages do not get: the rules of `[console] mask`, and how they are applied to answers.
+//!
+//! A rule is a path in a payload: `$.card.number`, `$.items[*].secret`, `**.password`. Payloads are texts inside the
+//! answers of AWS's operations; whatever holds JSON is looked into. Text that is no whole JSON (a cut cause, a log
+//! line with JSON in it) is looked through for the last name of each rule. Rather too much is masked than too little.
+
+mod rule;
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{HeaderMap, ORIGIN, USER_AGENT};
+use serde_json::{Map, Value};
+use stepwell_api::Reply;
+
+use rule::{Step, is_at, is_at_end, last_name, stepped, steps};
+
+/// What stands in place of a value. A page that sends it back is refused: nothing starts with it by accident.
+pub(crate) const MARK: &str = "••••••";
+
+/// Rules of a server.
+const RULES_MAX: usize = 100;
+
+/// JSON in texts in JSON: an input in a cause in an event is three. What is deeper is masked whole.
+const DEPTH_MAX: usize = 8;
+
+/// Members of answers whose texts are no payloads: masking a definition would destroy what is saved again.
+const NO_PAYLOADS: [&str; 4] = ["definition", "policy", "Policy", "PolicyDocument"];
+
+/// Members whose own members are those of a payload.
+const PAYLOADS: [&str; 3] = ["assignedVariables", "variables", "Variables"];
+
+/// The rules of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mask {
+    rules: Vec<Vec<Step>>,
+}
+
+impl Mask {
+    /// - Errors: the rule, and what is wrong with it.
+    pub fn parse(rules: &[String]) -> Result<Mask, String> {
+        if rules.len() > RULES_MAX {
+            return Err(format!(
+                "{} rules, at most {RULES_MAX} are allowed",
+                rules.len()
+            ));
+        }
+        let parsed = rules
+            .iter()
+            .map(|rule| steps(rule).map_err(|reason| format!("the rule {rule:?} {reason}")));
+        Ok(Mask {
+            rules: parsed.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether there is anything to mask.
+    pub(crate) fn is_on(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// Whether an answer to a request with these headers is masked: one that a browser sends.
+    ///
+    /// - Browsers send `Origin` with every POST of a page and `Sec-Fetch-Site` to this machine, and no script can take
+    ///   them away. A GET over plain HTTP from another machine has the name of the browser only.
+    pub(crate) fn concerns(&self, headers: &HeaderMap) -> bool {
+        self.is_on()
+            && (headers.contains_key(ORIGIN)
+                || headers.contains_key("sec-fetch-site")
+                || headers
+                    .get(USER_AGENT)
+                    .is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/")))
+    }
+
+    /// Why what a page sends is refused, or `None`: it has marks that it was shown, which nobody wants as values.
+    pub(crate) fn refusal(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+        let mark = MARK.as_bytes();
+        let is_sent = self.concerns(headers) && body.windows(mark.len()).any(|bytes| bytes == mark);
+        is_sent.then(|| {
+            format!(
+                "a value is {MARK}, which stands for one that [console] mask hides; write the real one in its place"
+            )
+        })
+    }
+
+    /// Masks what an answer says, its log tail too.
+    ///
+    /// - `is_payload`: the body itself is a payload, as that of Invoke is.
+    pub(crate) fn reply(&self, reply: &mut Reply, is_payload: bool) {
+        if !self.is_on() {
+            return;
+        }
+        for (name, value) in &mut reply.headers {
+            if *name == "x-amz-log-result"
+                && let Some(text) = STANDARD.decode(value.as_bytes()).ok()
+            {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                *value = STANDARD.encode(self.text(&text).as_bytes());
+            }
+        }
+        let Ok(body) = std::str::from_utf8(&reply.body) else {
+            return;
+        };
+        if is_payload {
+            if let Cow::Owned(masked) = self.text(body) {
+                reply.body = masked.into_bytes();
+            }
+            return;
+        }
+        let Ok(mut answer) = serde_json::from_str::<Value>(body) else {
+            return;
+        };
+        if self.answer(&mut answer, 0) {
+            reply.body = answer.to_string().into_bytes();
+        }
+    }
+
+    /// Masks the texts of an answer; whether any was.
+    fn answer(&self, value: &mut Value, depth: usize) -> bool {
+        match value {
+            Value::String(text) => self.string(text, depth),
+            Value::Array(elements) => {
+                let mut is_masked = false;
+                for element in elements {
+                    is_masked |= self.answer(element, depth);
+                }
+                is_masked
+            }
+            Value::Object(members) => {
+                let mut is_masked = self.named_value(members);
+                for (name, value) in members.iter_mut() {
+                    if NO_PAYLOADS.contains(&name.as_str()) {
+                        continue;
+                    }
+                    if PAYLOADS.contains(&name.as_str()) && value.is_object() {
+                        is_masked |= self.payload(value, depth);
+                    }
+                    is_masked |= self.answer(value, depth);
+                }
+                is_masked
+            }
+            _ => false,
+        }
+    }
+
+    /// A row of a query of logs: `{"field": "card.number", "value": "4242"}`.
+    fn named_value(&self, members: &mut Map<String, Value>) -> bool {
+        let Some(field) = members.get("field").and_then(Value::as_str) else {
+            return false;
+        };
+        let path: Vec<&str> = field.split('.').collect();
+        let is_meant = self.rules.iter().any(|rule| is_at(rule, &path));
+        let value = members.get_mut("value").filter(|_| is_meant);
+        value.is_some_and(|value| {
+            *value = Value::String(MARK.to_string());
+            true
+        })
+    }
+
+    fn string(&self, text: &mut String, depth: usize) -> bool {
+        match self.text_at(text, depth) {
+            Cow::Borrowed(_) => false,
+            Cow::Owned(masked) => {
+                *text = masked;
+                true
+            }
+        }
+    }
+
+    /// A text with its fields masked.
+    pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.text_at(text, 0)
+    }
+
+    fn text_at<'t>(&self, text: &'t str, depth: usize) -> Cow<'t, str> {
+        if !self.is_on() || !text.contains([':', '[', '{']) {
+            return Cow::Borrowed(text);
+        }
+        let is_json = text.trim_start().starts_with(['{', '[', '"']);
+        let parsed = is_json
+            .then(|| serde_json::from_str::<Value>(text).ok())
+            .flatten();
+        let Some(mut value) = parsed else {
+            return self.loose(text);
+        };
+        if depth >= DEPTH_MAX {
+            return Cow::Owned(Value::String(MARK.to_string()).to_string());
+        }
+        match self.payload(&mut value, depth + 1) {
+            true => Cow::Owned(value.to_string()),
+            false => Cow::Borrowed(text),
+        }
+    }
+
+    /// Masks a payload, and what its texts hold; whether anything was.
+    fn payload(&self, value: &mut Value, depth: usize) -> bool {
+        let rules: Vec<&[Step]> = self.rules.iter().map(Vec::as_slice).collect();
+        self.below(value, &rules, depth)
+    }
+
+    /// - `rules`: what is left of each rule that has come so far.
+    fn below(&self, value: &mut Value, rules: &[&[Step]], depth: usize) -> bool {
+        if rules.iter().any(|rule| is_at_end(rule)) {
+            let is_new = value != MARK;
+            *value = Value::String(MARK.to_string());
+            return is_new;
+        }
+        match value {
+            Value::String(text) => self.string(text, depth),
+            Value::Array(elements) => {
+                let mut is_masked = false;
+                for (index, element) in elements.iter_mut().enumerate() {
+                    let mut left = stepped(rules, &|step| match step {
+                        Step::Index(wanted) => *wanted == index,
+                        step => *step == Step::Any,
+                    });
+                    // A name means the member of every element as well.
+                    left.extend(
+                        rules
+                            .iter()
+                            .filter(|rule| matches!(rule.first(), Some(Step::Name(_)))),
+                    );
+                    is_masked |= self.below(element, &left, depth);
+                }
+                is_masked
+            }
+            Value::Object(members) => {
+                let mut is_masked = false;
+                for (name, value) in members {
+                    let left = stepped(rules, &|step| match step {
+                        Step::Name(wanted) => wanted == name,
+                        step => *step == Step::Any,
+                    });
+                    is_masked |= self.below(value, &left, depth);
+                }
+                is_masked
+            }
+            _ => false,
+        }
+    }
+
+    /// Masks what follows the last name of a rule in text that is no JSON as a whole: `"number": "4242"`, with as
+    /// many backslashes before its quotation marks as JSON in texts in JSON has.
+    fn loose<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut masked = Cow::Borrowed(text);
+        for name in self.rules.iter().filter_map(|rule| last_name(rule)) {
+            if let Some(other) = loosely(&masked, name) {
+                masked = Cow::Owned(other);
+            }
+        }
+        masked
+    }
+}
+
+/// The text without the values of `name`; `None`: it has none.
+fn loosely(text: &str, name: &str) -> Option<String> {
+    let mut masked = String::new();
+    let mut rest = text;
+    let mut is_masked = false;
+    while let Some(at) = rest.find(name) {
+        let (before, after) = rest.split_at(at + name.len());
+        masked.push_str(before);
+        rest = after;
+        let is_begun = before[..at].ends_with('"');
+        let closed = after.trim_start_matches('\\').strip_prefix('"');
+        let Some(value) = closed.filter(|_| is_begun) else {
+            continue;
+        };
+        let Some(value) = value.trim_start().strip_prefix(':') else {
+            continue;
+        };
+        let value = value.trim_start();
+        masked.push_str(&after[..after.len() - value.len()]);
+        let slashes: String = value.chars().take_while(|letter| *letter == '\\').collect();
+        let quotes = format!("{slashes}\"");
+        masked.push_str(&quotes);
+        masked.push_str(MARK);
+        masked.push_str(&quotes);
+        rest = after_value(value, &quotes);
+        is_masked = true;
+    }
+    masked.push_str(rest);
+    is_masked.then_some(masked)
+}
+
+/// What follows a value; nothing where its end is not to be seen.
+fn after_value<'v>(value: &'v str, quotes: &str) -> &'v str {
+    if let Some(text) = value.strip_prefix(quotes) {
+        let mut from = 0;
+        while let Some(at) = text.get(from..).and_then(|rest| rest.find(quotes)) {
+            let end = from + at;
+            // A quotation mark with more backslashes before it is one of the value.
+            let slashes = text[..end]
+                .bytes()
+                .rev()
+                .take_while(|byte| *byte == b'\\')
+                .count();
+            if slashes == 0 {
+                return &text[end + quotes.len()..];
+            }
+            from = end + quotes.len();
+        }
+        return "";
+    }
+    let mut depth = 0_usize;
+    for (at, letter) in value.char_indices() {
+        match letter {
+            '{' | '[' => depth += 1,
+            '}' | ']' if depth > 0 => {
+                depth -= 1;
+                if depth == 0 {
+                    return &value[at + 1..];
+                }
+            }
+            '}' | ']' | ',' if depth == 0 => return &value[at..],
+            letter if depth == 0 && letter.is_whitespace() => return &value[at..],
+            _ => {}
+        }
+    }
+    ""
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn mask(rules: &[&str]) -> Mask {
+        let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        Mask::parse(&rules).expect("rules")
+    }
+
+    fn masked(rules: &[&str], payload: Value) -> Value {
+        let text = payload.to_string();
+        serde_json::from_str(&mask(rules).text(&text)).expect("JSON")
+    }
+
+    #[test]
+    fn a_rule_masks_what_its_path_means() {
+        for (rule, payload, expected) in [
+            ("$.a", json!({"a": 1, "b": 2}), json!({"a": MARK, "b": 2})),
+            ("$.a", json!({"b": {"a": 1}}), json!({"b": {"a": 1}})),
+            (
+                "$.a.b",
+                json!({"a": {"b": {"c": 1}}}),
+                json!({"a": {"b": MARK}}),
+            ),
+            // A name means the member of every element as well.
+            (
+                "$.a.b",
+                json!({"a": [{"b": 1}, [{"b": 2}]]}),
+                json!({"a": [{"b": MARK}, [{"b": MARK}]]}),
+            ),
+            ("$.a[*]", json!({"a": [1, 2]}), json!({"a": [MARK, MARK]})),
+            ("$.a[1]", json!({"a": [1, 2]}), json!({"a": [1, MARK]})),
+            (
+                "$.*.b",
+                json!({"x": {"b": 1}, "b": 2}),
+                json!({"x": {"b": MARK}, "b": 2}),
+            ),
+            (
+                "**.b",
+                json!({"b": 1, "x": [{"b": 2}]}),
+                json!({"b": MARK, "x": [{"b": MARK}]}),
+            ),
+            (
+                "**.a.b",
+                json!({"x": {"a": {"b": 1}}, "b": 2}),
+                json!({"x": {"a": {"b": MARK}}, "b": 2}),
+            ),
+            (
+                "$.a.**.b",
+                json!({"a": {"b": 1, "c": {"b": 2}}, "b": 3}),
+                json!({"a": {"b": MARK, "c": {"b": MARK}}, "b": 3}),
+            ),
+            ("$['a b']", json!({"a b": 1}), json!({"a b": MARK})),
+            ("$.a", json!({"a": null}), json!({"a": MARK})),
+            // JSON in a text in JSON.
+            (
+                "**.b",
+                json!({"Body": "{\"b\":1,\"c\":2}"}),
+                json!({"Body": format!("{{\"b\":\"{MARK}\",\"c\":2}}")}),
+            ),
+        ] {
+            assert_eq!(
+                masked(&[rule], payload.clone()),
+                expected,
+                "{rule} {payload}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_looked_through() {
+        let mask = mask(&["$.card.number", "**.password"]);
+        for (text, expected) in [
+            (
+                "not found in the input '{\"card\":{\"number\":\"4242\"}}'",
+                "not found in the input '{\"card\":{\"number\":\"••••••\"}}'",
+            ),
+            (
+                "INFO {\"password\": 12, \"x\": 1}",
+                "INFO {\"password\": \"••••••\", \"x\": 1}",
+            ),
+            (
+                "{\\\"password\\\":\\\"a\\\\\\\"b\\\",\\\"x\\\":1}",
+                "{\\\"password\\\":\\\"••••••\\\",\\\"x\\\":1}",
+            ),
+            // Cut off.
+            (
+                "{\"card\":{\"number\":\"42",
+                "{\"card\":{\"number\":\"••••••\"",
+            ),
+            ("{\"password\":{\"a\":[1,{", "{\"password\":\"••••••\""),
+            (
+                "{\"password\":{\"a\":[1]},\"x\":",
+                "{\"password\":\"••••••\",\"x\":",
+            ),
+            ("the password: is not quoted", "the password: is not quoted"),
+            ("\"my password\": 1", "\"my password\": 1"),
+        ] {
+            assert_eq!(mask.text(text), expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_is_masked_in_its_payloads_and_nowhere_else() {
+        let mask = mask(&["**.name", "$.secret"]);
+        let answer = json!({
+            "name": "execution",
+            "input": "{\"name\":\"Ada\",\"secret\":1}",
+            "definition": "{\"name\":\"kept\"}",
+            "assignedVariables": {"secret": "\"x\"", "other": "{\"name\":2}"},
+            "results": [[{"field": "user.name", "value": "Ada"}, {"field": "n", "value": "1"}]],
+            "cause": "no {\"name\":\"Ada\"}",
+        });
+        let mut reply = Reply {
+            status: 200,
+            headers: vec![("x-amz-log-result", STANDARD.encode("L {\"name\":\"Ada\"}"))],
+            body: answer.to_string().into_bytes(),
+        };
+        mask.reply(&mut reply, false);
+        let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+        assert_eq!(
+            body,
+            json!({
+                "name": "execution",
+                "input": format!("{{\"name\":\"{MARK}\",\"secret\":\"{MARK}\"}}"),
+                "definition": "{\"name\":\"kept\"}",
+                "assignedVariables": {"secret": MARK, "other": format!("{{\"name\":\"{MARK}\"}}")},
+                "results": [[{"field": "user.name", "value": MARK}, {"field": "n", "value": "1"}]],
+                "cause": format!("no {{\"name\":\"{MARK}\"}}"),
+            })
+        );
+        assert_eq!(
+            reply.headers[0].1,
+            STANDARD.encode(format!("L {{\"name\":\"{MARK}\"}}"))
+        );
+        let mut payload = Reply {
+            status: 200,
+            headers: Vec::new(),
+            body: br#"{"name":"Ada"}"#.to_vec(),
+        };
+        mask.reply(&mut payload, true);
+        assert_eq!(
+            payload.body,
+            format!("{{\"name\":\"{MARK}\"}}").into_bytes()
+        );
+    }
+
+    #[test]
+    fn what_is_deep_or_long_ends() {
+        let mask = mask(&["**.a.**.a.**.a", "$.b"]);
+        let mut text = r#"{"b":1}"#.to_string();
+        for _ in 0..12 {
+            text = json!({ "t": text }).to_string();
+            if text.len() > 100_000 {
+                break;
+            }
+        }
+        assert!(
+            !mask.text(&text).contains("\"b\\"),
+            "what is too deep is masked whole"
+        );
+        let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
+        assert!(mask.text(&deep).contains(MARK));
+        let broken = "{\"b\":".repeat(50_000);
+        assert!(mask.text(&broken).len() < 100);
+    }
+
+    #[test]
+    fn a_rule_that_means_nothing_is_refused_with_its_reason() {
+        for (rule, says) in [
+            ("password", "must begin with $ or with **"),
+            ("$", "names no field"),
+            ("**", "names no field"),
+            ("$.**", "names no field"),
+            ("$.", "has an empty name"),
+            ("$.a..b", "has an empty name"),
+            ("$.a[", "lacks a ]"),
+            ("$.a[x]", "has [x]"),
+            ("$.a b", "write it as ['a b']"),
+            ("$a", "where . or [ is expected"),
+        ] {
+            let error = Mask::parse(&[rule.to_string()]).expect_err("it is refused");
+            assert!(error.contains(says), "{rule}: {error}");
+        }
+        assert!(Mask::parse(&vec!["$.a".to_string(); 101]).is_err());
+    }
+}
