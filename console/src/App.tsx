@@ -1,5 +1,5 @@
 import { lazy, Suspense } from "react";
-import { Redirect, Route, Router, Switch } from "wouter";
+import { Route, Router, Switch } from "wouter";
 import { LiveProvider } from "./live/LiveProvider";
 import { ExecutionPage } from "./pages/ExecutionPage";
 import { ExecutionsPage } from "./pages/ExecutionsPage";
@@ -9,11 +9,13 @@ import { MachinePage } from "./pages/MachinePage";
 import { MachinesPage } from "./pages/MachinesPage";
 import { MapRunPage } from "./pages/MapRunPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
+import { Home } from "./pages/start/Home";
 import { ErrorBorder } from "./ui/ErrorBorder";
 import { aroundNav } from "./ui/leaving";
 import { Waiting } from "./ui/parts";
 import { Shell } from "./ui/Shell";
 
+const StartPage = lazy(() => import("./pages/start/StartPage"));
 const EditorPage = lazy(() => import("./pages/editor/EditorPage"));
 const LogsPage = lazy(() => import("./pages/logs/LogsPage"));
 const TracesPage = lazy(() => import("./pages/traces/TracesPage"));
@@ -29,9 +31,8 @@ export function App() {
           <ErrorBorder>
             <Suspense fallback={<main className="page"><Waiting what="the page" /></main>}>
             <Switch>
-              <Route path="/">
-                <Redirect to="/machines" replace />
-              </Route>
+              <Route path="/" component={Home} />
+              <Route path="/start" component={StartPage} />
               <Route path="/machines" component={MachinesPage} />
               <Route path="/machines/new">
                 <Suspense fallback={<Waiting what="the editor" />}>

@@ -88,7 +88,7 @@ export function Shell({ children }: { children: ReactNode }) {
         Skip to the content
       </a>
       <header className="bar">
-        <Link href="/machines" className="brand">
+        <Link href="/" className="brand" title="Where everything begins">
           <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
             <rect width="32" height="32" rx="7" fill="var(--accent)" />
             <path d="M6 8h20v4h-4v4h-4v4h-4v4H6" fill="none" stroke="var(--accent-ink)" strokeWidth="2.6" strokeLinejoin="round" strokeLinecap="round" />
