@@ -4,7 +4,7 @@ import { executionPath, withQuery } from "../src/model/arn";
 import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
 import { flow } from "./machines";
-import { chargeLines, createGroup, putLines, putTrace } from "./observed";
+import { chargeLines, cloudwatch, createGroup, orderDashboard, putAlarms, putLines, putOrders, putRefused, putTrace } from "./observed";
 import { Server } from "./server";
 
 let server: Server;
@@ -41,6 +41,11 @@ test("pages that have nothing to show say what to do", async () => {
   await page.keyboard.press("s");
   await page.getByRole("heading", { name: "Service map" }).waitFor();
   await page.getByText(/counted from traces/).waitFor();
+  for (const [key, text] of [["a", "No alarms yet"], ["d", "No dashboards yet"]] as const) {
+    await page.keyboard.press("g");
+    await page.keyboard.press(key);
+    await page.getByText(text).waitFor();
+  }
 });
 
 describe("logs", () => {
@@ -196,11 +201,107 @@ describe("traces", () => {
   });
 });
 
+describe("alarms and metrics", () => {
+  beforeAll(async () => {
+    const now = Date.now();
+    await putAlarms(server);
+    for (let index = 0; index < 4; index += 1) await putRefused(server, now - index * 5_000, 9);
+    await putOrders(server, now, 170);
+  });
+
+  test("are chosen, graphed with math, and put on a dashboard", async () => {
+    const page = await visit("/metrics");
+    await page.getByRole("navigation", { name: "Namespaces" }).getByRole("button", { name: /^Orders/ }).click();
+    await page.getByRole("checkbox", { name: "Graph Taken Shop=north" }).check();
+    await page.getByRole("checkbox", { name: "Graph Refused Shop=north" }).check();
+    await page.getByRole("combobox", { name: "Statistic", exact: true }).selectOption("Sum");
+    await page.getByLabel("Metric math").fill("100 * m2 / m1");
+    await page.getByRole("button", { name: "Add math" }).click();
+    await page.getByLabel("Label of e1").fill("refused, %");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.locator(".plot polyline").count()).toBe(3);
+    // What is hidden is still there for the math.
+    await page.getByRole("checkbox", { name: "Show north Taken Sum" }).uncheck();
+    await expect.poll(() => page.locator(".plot polyline").count()).toBe(2);
+    await page.getByText("Values as a table").click();
+    await page.getByRole("columnheader", { name: "refused, %" }).waitFor();
+    // The link shows the same to somebody else.
+    await page.reload();
+    await expect.poll(() => page.locator(".plot polyline").count()).toBe(2);
+    await page.getByRole("group", { name: /arrow keys read values/ }).press("ArrowRight");
+    await page.getByLabel("Metric math").fill("100 * nothing");
+    await page.getByRole("button", { name: "Add math" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByRole("button", { name: "Remove e2" }).click();
+    await page.getByRole("alert").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Add to dashboard" }).click();
+    await page.getByLabel("Dashboard", { exact: true }).fill("by-hand");
+    await page.getByLabel("Title of the graph").fill("Refused orders");
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "by-hand" }).waitFor();
+    await page.getByRole("region", { name: "Refused orders" }).locator("polyline").first().waitFor();
+  });
+
+  test("stand on a dashboard beside texts, alarms and logs, and what is not shown is named", async () => {
+    await cloudwatch(server, "PutDashboard", { DashboardName: "orders", DashboardBody: orderDashboard(GROUP) });
+    const page = await visit("/dashboards");
+    await page.getByRole("link", { name: "orders" }).click();
+    await page.getByRole("region", { name: "Taken and refused" }).locator("polyline").nth(1).waitFor();
+    await page.getByRole("region", { name: "Now" }).getByText("north Taken Sum").waitFor();
+    await page.getByRole("region", { name: "Alarms" }).getByRole("link", { name: "refused-orders" }).waitFor();
+    await page.getByRole("region", { name: "By shop" }).getByText("Not shown here: metrics in the view pie.").waitFor();
+    await page.getByRole("region", { name: "Lines by level" }).getByRole("cell", { name: "ERROR" }).waitFor();
+    // A text is Markdown, and HTML in it a text.
+    await page.getByRole("link", { name: "the runbook" }).waitFor();
+    await page.getByText("<script>alert(1)</script>").waitFor();
+    await page.getByRole("button", { name: "Edit source" }).click();
+    const source = page.getByLabel("Body of the dashboard");
+    await source.fill("{");
+    await page.getByText(/^Not JSON/).waitFor();
+    await source.fill('{"widgets": [{"type": "nonsense", "properties": {}}]}');
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("/widgets/0/type", { exact: true }).waitFor();
+    await source.fill('{"widgets": [{"type": "text", "properties": {"markdown": "# Another one"}}]}');
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("heading", { name: "Another one" }).waitFor();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("heading", { level: 1, name: "Dashboards" }).waitFor();
+  });
+
+  test("an alarm says why, what it watches and what happened, and is set by hand", async () => {
+    const page = await visit("/alarms");
+    await page.getByRole("row", { name: /In alarm refused-orders/ }).waitFor();
+    await page.getByRole("button", { name: /^In alarm/ }).click();
+    await page.getByRole("link", { name: "refused-orders" }).click();
+    await page.getByRole("status", { name: "State" }).getByText("In alarm").waitFor();
+    expect(await page.getByRole("region", { name: "Why it is in this state" }).textContent()).toMatch(/Threshold Crossed/);
+    await page.locator(".plot-threshold-text", { hasText: "> 5" }).waitFor();
+    await page.getByRole("row", { name: /In alarm Alarm updated from/ }).waitFor();
+    await page.getByRole("button", { name: "Set state" }).click();
+    await page.getByText(/The next evaluation/).waitFor();
+    await page.getByLabel("Reason").fill("the shop was closed");
+    await page.getByRole("dialog").getByRole("button", { name: "Set state" }).click();
+    await page.getByRole("region", { name: "Why it is in this state" }).getByText("the shop was closed").waitFor();
+    await page.getByRole("button", { name: "Disable actions" }).click();
+    await page.getByRole("button", { name: "Enable actions" }).waitFor();
+    await page.getByRole("group", { name: "Kind of items" }).getByRole("button", { name: "Configuration" }).click();
+    await page.getByRole("row", { name: /Configuration/ }).first().waitFor();
+    await page.getByRole("link", { name: "shop-is-down" }).click();
+    const rule = page.getByRole("region", { name: "Its rule" });
+    await rule.getByText("All of these").waitFor();
+    await rule.getByText("Any of these").waitFor();
+    await rule.getByRole("link", { name: "bank-is-slow" }).first().click();
+    await page.getByRole("heading", { level: 1, name: "bank-is-slow" }).waitFor();
+  });
+});
+
 describe("axe finds nothing serious", () => {
   for (const colorScheme of ["light", "dark"] as const) {
     test(`in ${colorScheme}, where things are observed`, async () => {
       const now = Date.now();
       const trace = await putTrace(server, now - 30_000, { fails: true });
+      await cloudwatch(server, "PutDashboard", { DashboardName: "looked-at", DashboardBody: orderDashboard(GROUP) });
       const page = await visit("/", { colorScheme });
       const paths: [string, string][] = [
         ["Logs", "/logs"],
@@ -209,6 +310,12 @@ describe("axe finds nothing serious", () => {
         ["Traces", "/traces"],
         ["OrderProcessing", `/traces/${trace}`],
         ["Service map", "/service-map"],
+        ["Alarms", "/alarms"],
+        ["refused-orders", "/alarms/refused-orders"],
+        ["shop-is-down", "/alarms/shop-is-down"],
+        ["Metrics", withQuery("/metrics", { metrics: JSON.stringify([["Orders", "Taken", "Shop", "north"]]) })],
+        ["Dashboards", "/dashboards"],
+        ["looked-at", "/dashboards/looked-at"],
       ];
       for (const [heading, path] of paths) {
         await page.goto(`${server.url}/console${path}`);
@@ -223,7 +330,7 @@ describe("axe finds nothing serious", () => {
 test("nothing that is observed is wider than a phone", async () => {
   const trace = await putTrace(server, Date.now() - 20_000, { fails: true });
   const page = await visit("/", { viewport: { width: 390, height: 844 } });
-  for (const path of ["/logs", withQuery("/logs", { groups: GROUP }), "/traces", `/traces/${trace}`, "/service-map"]) {
+  for (const path of ["/logs", withQuery("/logs", { groups: GROUP }), "/traces", `/traces/${trace}`, "/service-map", "/alarms", "/alarms/refused-orders", "/metrics?namespace=Orders", "/dashboards/looked-at"]) {
     await page.goto(`${server.url}/console${path}`);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await settled(page);

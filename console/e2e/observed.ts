@@ -154,6 +154,72 @@ export async function putTrace(server: Server, at: number, options: { fails?: bo
   return id;
 }
 
+/** What orders there were within the last hours: taken, failed, and how long each took; one value a minute. */
+export async function putOrders(server: Server, now: number, minutes: number): Promise<void> {
+  const minute = Math.floor(now / 60_000) * 60;
+  const data = Array.from({ length: minutes }, (_, index) => {
+    const Timestamp = minute - index * 60;
+    const wave = Math.round(40 + 25 * Math.sin(index / 14) + ((index * 7) % 11));
+    const Dimensions = [{ Name: "Shop", Value: "north" }];
+    return [
+      { MetricName: "Taken", Dimensions, Timestamp, Value: wave, Unit: "Count" as const },
+      { MetricName: "Refused", Dimensions, Timestamp, Value: index % 17 === 4 ? 9 : index % 3, Unit: "Count" as const },
+      { MetricName: "Duration", Dimensions, Timestamp, Value: 180 + ((index * 31) % 140), Unit: "Milliseconds" as const },
+    ];
+  }).flat();
+  for (let from = 0; from < data.length; from += 600) await cloudwatch(server, "PutMetricData", { Namespace: "Orders", MetricData: data.slice(from, from + 600) });
+}
+
+/** An alarm that goes to ALARM within seconds, one that has no data, and a composite one over both. */
+export async function putAlarms(server: Server): Promise<void> {
+  await cloudwatch(server, "PutMetricAlarm", {
+    AlarmName: "refused-orders",
+    AlarmDescription: "More orders are refused than anybody likes",
+    Namespace: "Orders",
+    MetricName: "RefusedNow",
+    Statistic: "Maximum",
+    Period: 10,
+    EvaluationPeriods: 1,
+    Threshold: 5,
+    ComparisonOperator: "GreaterThanThreshold",
+    TreatMissingData: "ignore",
+    AlarmActions: ["arn:aws:lambda:us-east-1:123456789012:function:ChargeCard"],
+  });
+  await cloudwatch(server, "PutMetricAlarm", {
+    AlarmName: "bank-is-slow",
+    Namespace: "Orders",
+    MetricName: "BankLatency",
+    ExtendedStatistic: "p99",
+    Period: 60,
+    EvaluationPeriods: 3,
+    DatapointsToAlarm: 2,
+    Threshold: 1_500,
+    ComparisonOperator: "GreaterThanOrEqualToThreshold",
+  });
+  await cloudwatch(server, "PutCompositeAlarm", { AlarmName: "shop-is-down", AlarmRule: 'ALARM("refused-orders") AND NOT (OK("bank-is-slow") OR ALARM("bank-is-slow"))' });
+}
+
+export async function putRefused(server: Server, at: number, Value: number): Promise<void> {
+  await cloudwatch(server, "PutMetricData", { Namespace: "Orders", MetricData: [{ MetricName: "RefusedNow", Timestamp: at / 1_000, Value, StorageResolution: 1 }] });
+}
+
+/** A dashboard of every kind of widget, and of some that are not shown. */
+export function orderDashboard(group: string): string {
+  const metric = (title: string, x: number, y: number, properties: object): object => ({ type: "metric", x, y, width: 12, height: 6, properties: { title, region: "us-east-1", period: 60, ...properties } });
+  return JSON.stringify({
+    start: "-PT3H",
+    widgets: [
+      { type: "text", x: 0, y: 0, width: 24, height: 2, properties: { markdown: "# Orders\nWhat the **shops** take, and what they `refuse`. See [the runbook](https://runbook.example/orders). <script>alert(1)</script>" } },
+      metric("Taken and refused", 0, 2, { stat: "Sum", metrics: [["Orders", "Taken", "Shop", "north"], [".", "Refused", ".", "."]], annotations: { horizontal: [{ value: 60, label: "as planned" }] } }),
+      metric("Share that is refused", 12, 2, { stat: "Sum", metrics: [["Orders", "Taken", "Shop", "north", { id: "m1", visible: false }], [".", "Refused", ".", ".", { id: "m2", visible: false }], [{ expression: "100 * m2 / m1", label: "refused, %", id: "e1" }]] }),
+      { ...metric("Now", 0, 8, { view: "singleValue", metrics: [["Orders", "Taken", "Shop", "north", { stat: "Sum" }], [".", "Duration", ".", ".", { stat: "p95" }]] }), height: 3 },
+      { type: "alarm", x: 12, y: 8, width: 6, height: 5, properties: { title: "Alarms", alarms: ["refused-orders", "bank-is-slow", "shop-is-down"].map((name) => `arn:aws:cloudwatch:us-east-1:123456789012:alarm:${name}`) } },
+      { type: "metric", x: 18, y: 8, width: 6, height: 3, properties: { title: "By shop", view: "pie", metrics: [["Orders", "Taken"]], region: "us-east-1" } },
+      { type: "log", x: 0, y: 11, width: 12, height: 5, properties: { title: "Lines by level", region: "us-east-1", view: "table", query: `SOURCE '${group}' | stats count(*) as lines by level | sort lines desc` } },
+    ],
+  });
+}
+
 /** Something of everything, and the pages that show it. */
 export async function fillObserved(server: Server, empty: Server): Promise<[name: string, path: string, from?: Server][]> {
   const now = Date.now();
@@ -165,7 +231,22 @@ export async function fillObserved(server: Server, empty: Server): Promise<[name
   const lines = Array.from({ length: 400 }, (_, index) => ({ at: now - 2_000_000 + index * 4_500, message: `INFO order ${1000 + index} is charged in ${(index * 37) % 400} ms` }));
   await putLines(server, charge, [...lines, ...chargeLines(now, failed)].toSorted((a, b) => a.at - b.at));
   await putLines(server, audit, [{ at: now - 119_950, message: "AUDIT order o-7 was refused" }]);
+  await putOrders(server, now, 170);
+  await putAlarms(server);
+  for (let index = 0; index < 60; index += 1) await putRefused(server, now - index * 10_000, index < 12 ? 9 : (index * 5) % 4);
+  await cloudwatch(server, "PutDashboard", { DashboardName: "orders", DashboardBody: orderDashboard(charge) });
+  await cloudwatch(server, "SetAlarmState", { AlarmName: "refused-orders", StateValue: "ALARM", StateReason: "Threshold Crossed: 1 datapoint [9.0] was greater than the threshold (5.0)." });
+  const graph = JSON.stringify([["Orders", "Taken", "Shop", "north", { stat: "Sum" }], [".", "Refused", ".", ".", { stat: "Sum" }], [".", "Duration", ".", ".", { stat: "p95", yAxis: "right" }], [{ expression: "RUNNING_SUM(m2)", label: "refused so far" }]]);
   return [
+    ["observe-alarms-first", "/alarms", empty],
+    ["observe-alarms", "/alarms"],
+    ["observe-alarm", withQuery("/alarms/refused-orders", { range: "15m" })],
+    ["observe-alarm-composite", "/alarms/shop-is-down"],
+    ["observe-metrics-first", "/metrics", empty],
+    ["observe-metrics", withQuery("/metrics", { metrics: graph, period: "60" })],
+    ["observe-metrics-browse", "/metrics?namespace=Orders"],
+    ["observe-dashboards-first", "/dashboards", empty],
+    ["observe-dashboard", "/dashboards/orders"],
     ["observe-logs-first", "/logs", empty],
     ["observe-log-groups", "/logs"],
     ["observe-logs", withQuery("/logs", { groups: `${charge},${audit}` })],

@@ -16,7 +16,9 @@ const WIDTHS = [
   { width: 1280, height: 800 },
   { width: 1920, height: 1080 },
 ];
+/** Part of a name, one width, one theme: for who looks at one page. */
 const only = process.env["ONLY"];
+const [onlyWidth, onlyTheme] = [process.env["WIDTH"], process.env["THEME"]];
 
 let server: Server;
 let empty: Server;
@@ -37,6 +39,7 @@ test("pictures of every page", async () => {
     if (only && !only.split(",").some((part) => name.startsWith(part))) continue;
     for (const viewport of WIDTHS) {
       for (const colorScheme of ["light", "dark"] as const) {
+        if ((onlyWidth && onlyWidth !== String(viewport.width)) || (onlyTheme && onlyTheme !== colorScheme)) continue;
         const { page, close } = await open(browser, (from ?? server).url, path, { viewport, colorScheme });
         await page.getByRole("heading").first().waitFor();
         await settled(page);

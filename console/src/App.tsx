@@ -21,6 +21,11 @@ const LogsPage = lazy(() => import("./pages/logs/LogsPage"));
 const TracesPage = lazy(() => import("./pages/traces/TracesPage"));
 const TracePage = lazy(() => import("./pages/traces/TracePage"));
 const ServiceMapPage = lazy(() => import("./pages/traces/ServiceMapPage"));
+const AlarmsPage = lazy(() => import("./pages/alarms/AlarmsPage"));
+const AlarmPage = lazy(() => import("./pages/alarms/AlarmPage"));
+const MetricsPage = lazy(() => import("./pages/metrics/MetricsPage"));
+const DashboardsPage = lazy(() => import("./pages/dashboards/DashboardsPage"));
+const DashboardPage = lazy(() => import("./pages/dashboards/DashboardPage"));
 
 /** Every page has an address; what is chosen on a page is in its query. */
 export function App() {
@@ -60,6 +65,11 @@ export function App() {
               <Route path="/traces" component={TracesPage} />
               <Route path="/traces/:id">{({ id }) => <TracePage key={id} id={decodeURIComponent(id)} />}</Route>
               <Route path="/service-map" component={ServiceMapPage} />
+              <Route path="/metrics" component={MetricsPage} />
+              <Route path="/dashboards" component={DashboardsPage} />
+              <Route path="/dashboards/:name">{({ name }) => <DashboardPage key={name} name={decodeURIComponent(name)} />}</Route>
+              <Route path="/alarms" component={AlarmsPage} />
+              <Route path="/alarms/:name">{({ name }) => <AlarmPage key={name} name={decodeURIComponent(name)} />}</Route>
               <Route component={NotFoundPage} />
             </Switch>
             </Suspense>

@@ -28,6 +28,9 @@ const OBSERVE: readonly Place[] = [
   { path: "/logs", label: "Logs", icon: "log", key: "l" },
   { path: "/traces", label: "Traces", icon: "trace", key: "t" },
   { path: "/service-map", label: "Service map", icon: "map", key: "s" },
+  { path: "/alarms", label: "Alarms", icon: "alarm", key: "a" },
+  { path: "/metrics", label: "Metrics", icon: "metric", key: "x" },
+  { path: "/dashboards", label: "Dashboards", icon: "dashboard", key: "d" },
 ];
 
 const ALL_PLACES: readonly Place[] = [...PLACES, ...OBSERVE];
@@ -99,7 +102,7 @@ export function Shell({ children }: { children: ReactNode }) {
           {PLACES.map((place) => (
             <PlaceLink key={place.path} place={place} isHere={location.startsWith(place.path)} />
           ))}
-          <Link href="/logs" className="place" {...(isObserving ? { "aria-current": "true" as const } : {})} title="Logs, traces, service map">
+          <Link href="/logs" className="place" {...(isObserving ? { "aria-current": "true" as const } : {})} title="Logs, traces, service map, alarms, metrics, dashboards">
             <Icon name="metric" />
             <span>Observe</span>
           </Link>

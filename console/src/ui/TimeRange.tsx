@@ -3,6 +3,7 @@ import { bounds, fieldText, rangeQuery, RANGES, rangeText, readRange, relativeWo
 import type { TimeRange } from "../model/timeRange";
 import { Icon } from "./Icon";
 import { useQueryState } from "./useQueryState";
+import "../styles/logs.css";
 
 export interface ChosenTime {
   readonly range: TimeRange;

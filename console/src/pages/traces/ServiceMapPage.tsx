@@ -12,6 +12,7 @@ import { CommandLine, Empty, ErrorNote, useTitle, Waiting } from "../../ui/parts
 import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
 import type { ChosenTime } from "../../ui/TimeRange";
 import { useQueryState } from "../../ui/useQueryState";
+import "../../styles/metrics.css";
 import "../../styles/traces.css";
 
 const MapView = lazy(() => import("./MapView"));

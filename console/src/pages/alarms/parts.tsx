@@ -1,0 +1,30 @@
+import { useEffect, useRef } from "react";
+import { ALARM_LOOKS } from "../../model/alarms";
+import type { AlarmState } from "../../model/alarms";
+import { Icon } from "../../ui/Icon";
+
+export const alarmPath = (name: string): string => `/alarms/${encodeURIComponent(name)}`;
+
+/** The state of an alarm, in word, sign and colour. */
+export function AlarmPill({ state }: { state: AlarmState }) {
+  const look = ALARM_LOOKS[state];
+  return (
+    <span className={`pill tone-${look.tone}`}>
+      <Icon name={look.icon} size={12} />
+      {look.text}
+    </span>
+  );
+}
+
+/** Moves the end of a range on while somebody looks. */
+export function useLiveRange(refresh: () => void, isOn: boolean, everyMs: number): void {
+  const latest = useRef(refresh);
+  latest.current = refresh;
+  useEffect(() => {
+    if (!isOn) return;
+    const timer = setInterval(() => {
+      if (!document.hidden) latest.current();
+    }, everyMs);
+    return () => clearInterval(timer);
+  }, [isOn, everyMs]);
+}
