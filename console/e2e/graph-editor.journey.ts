@@ -5,7 +5,7 @@ import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
 import { charge, CHARGE_SOURCE, flow } from "./machines";
 import type { Language } from "../src/model/newStates";
-import { expressionTest, stateTest } from "../src/model/stateTest";
+import { expressionTest, NO_MOCK, stateTest } from "../src/model/stateTest";
 import type { Given } from "../src/model/stateTest";
 import { Server } from "./server";
 
@@ -275,7 +275,7 @@ test("rules of a Choice are built, and an expression is tried on the input of an
 test("the server evaluates expressions, and tests states of a draft", async () => {
   const given: Given = { input: '{"a":[1,2],"o":{"x":"y"}}', variables: '{"v":{"x":1}}', context: "" };
   const value = async (language: Language, expression: string, context = "", result = ""): Promise<string | null | undefined> => {
-    const asked = expressionTest(language, expression, { ...given, context }, result);
+    const asked = expressionTest(language, expression, { ...given, context, result, isItem: expression.includes("Map.Item") });
     const answer = await server.states("TestState", asked.request);
     return answer.status === "SUCCEEDED" ? asked.read(answer) : answer.error;
   };
@@ -290,6 +290,8 @@ test("the server evaluates expressions, and tests states of a draft", async () =
   expect(await value("JSONata", "$states.input.missing")).toBe("States.QueryEvaluationError");
   expect(await value("JSONata", "$states.context.Execution.Name", context)).toBe('"n"');
   expect(await value("JSONata", "{% $states.result.r & $states.input.o.x %}", "", '{"r":5}')).toBe('"5y"');
+  expect(await value("JSONPath", "$$.Map.Item.Value.o.x")).toBe('"y"');
+  expect(await value("JSONata", "$states.context.Map.Item.Index")).toBe("0");
   await expect(value("JSONata", "1 +")).rejects.toThrow("INVALID_JSONATA_EXPRESSION");
 
   // “Broken” is not valid; what is not it can be tested.
@@ -299,10 +301,9 @@ test("the server evaluates expressions, and tests states of a draft", async () =
     StartAt: "Each",
     States: { Each: { Type: "Map", Items: "{% $states.input %}", MaxConcurrency: 3, ItemProcessor: inner, Next: "Broken" }, Broken: { Type: "Pass" } },
   };
-  const mock = { kind: "none", result: "", error: "", cause: "", validation: "STRICT", retries: 0 } as const;
   const asked = { roleArn: "", level: "TRACE" } as const;
   const tested = async (name: string, input: string, more = {}): Promise<object> => {
-    const request = stateTest(draft, name, { input, variables: "", context: "" }, { ...mock, ...more }, asked);
+    const request = stateTest(draft, name, { input, variables: "", context: "" }, { ...NO_MOCK, ...more }, asked);
     if (request === null) throw new Error("no request");
     return server.states("TestState", request);
   };

@@ -6,10 +6,10 @@ import { withEdits } from "./pointerEdits";
 import { innerHolder, readInput, rowsOf, sectionsOf, strangersOf, troublesAt, withMembers, writtenInput } from "./stateFields";
 import type { Holder } from "./stateFields";
 import { fieldsOf } from "./language";
-import { expressionTest, jsonProblem, mockExample, mockNeed, panesOf, realInputs, stateTest } from "./stateTest";
+import { expressionTest, jsonProblem, mockExample, mockNeed, NO_MOCK, panesOf, readsContext, realInputs, stateTest } from "./stateTest";
 
 const NOTHING = { input: "", variables: "", context: "" };
-const NO_MOCK = { kind: "none", result: "", error: "", cause: "", validation: "STRICT", retries: 0 } as const;
+const TRIAL = { ...NOTHING, result: "", isItem: false };
 const ASKED = { roleArn: "arn:aws:iam::1:role/r", level: "DEBUG" } as const;
 
 test("a form asks for what is valid for the type and the language alone", () => {
@@ -98,6 +98,7 @@ test("a state is tested alone, in its machine's language; one of a Map in a Map"
   expect(JSON.parse(inner?.definition ?? "")).toMatchObject({ StartAt: "Map", States: { Map: { Type: "Map", ItemProcessor: { StartAt: "I" } } } });
   const mocked = stateTest(machine, "A", { ...NOTHING, context: "{}" }, { ...NO_MOCK, kind: "error", error: "E", cause: "", retries: 2 }, ASKED);
   expect(mocked).toMatchObject({ mock: { errorOutput: { error: "E" } }, context: "{}", stateConfiguration: { retrierRetryCount: 2 } });
+  expect(stateTest(machine, "M", NOTHING, { ...NO_MOCK, kind: "result", result: "[]", failedItems: 2 }, ASKED)).toMatchObject({ stateConfiguration: { mapIterationFailureCount: 2 } });
   expect(mockNeed(machine.States.M)).toBe("needed");
   expect(mockNeed(machine.States.A)).toBe("possible");
   expect(mockNeed({ Type: "Task", Resource: "arn:aws:states:::states:startExecution.sync:2" })).toBe("needed");
@@ -107,12 +108,14 @@ test("a state is tested alone, in its machine's language; one of a Map in a Map"
 
 test("an expression is a Pass state; with a context or a result it is a Task with a mock", () => {
   const definition = (...given: Parameters<typeof expressionTest>): Record<string, unknown> => JSON.parse(expressionTest(...given).request.definition) as Record<string, unknown>;
-  expect(definition("JSONPath", " $.a ", NOTHING, "")).toMatchObject({ Type: "Pass", Parameters: { "value.$": "$.a" } });
-  expect(definition("JSONata", "$sum([1])", NOTHING, "")).toMatchObject({ Type: "Pass", Output: { value: "{% $sum([1]) %}" } });
-  expect(definition("JSONata", "{% 1 %}", { ...NOTHING, context: "{}" }, "")).toMatchObject({ Type: "Task", Arguments: { value: "{% 1 %}" } });
-  expect(definition("JSONPath", "$.x", NOTHING, "{}")).toMatchObject({ Type: "Task", ResultSelector: { "value.$": "$.x" } });
-  expect(expressionTest("JSONPath", "$.a", NOTHING, "").read({ output: '{"value":[1]}' })).toBe("[1]");
-  expect(expressionTest("JSONata", "a", NOTHING, "").read({ output: "{}" })).toBeNull();
+  expect(definition("JSONPath", " $.a ", TRIAL)).toMatchObject({ Type: "Pass", Parameters: { "value.$": "$.a" } });
+  expect(definition("JSONata", "$sum([1])", TRIAL)).toMatchObject({ Type: "Pass", Output: { value: "{% $sum([1]) %}" } });
+  expect(definition("JSONata", "{% 1 %}", { ...TRIAL, context: "{}" })).toMatchObject({ Type: "Task", Arguments: { value: "{% 1 %}" } });
+  expect(definition("JSONPath", "$.x", { ...TRIAL, result: "{}" })).toMatchObject({ Type: "Task", ResultSelector: { "value.$": "$.x" } });
+  expect(definition("JSONPath", "$$.Map.Item.Index", { ...TRIAL, isItem: true })).toMatchObject({ StartAt: "Map", States: { Map: { ItemProcessor: { States: { Expression: { Type: "Pass" } } } } } });
+  expect([readsContext("$$.State.Name"), readsContext("{% $states.context.State.Name %}"), readsContext("$.a")]).toEqual([true, true, false]);
+  expect(expressionTest("JSONPath", "$.a", TRIAL).read({ output: '{"value":[1]}' })).toBe("[1]");
+  expect(expressionTest("JSONata", "a", TRIAL).read({ output: "{}" })).toBeNull();
 });
 
 test("the data of a tested state is shown in the panes of an execution", () => {
@@ -123,11 +126,17 @@ test("the data of a tested state is shown in the panes of an execution", () => {
 
 test("a history offers the inputs that a state had", () => {
   const { events } = fixture("flow");
-  const prices = realInputs(readHistory(events), events, "Price");
+  const arn = "arn:aws:states:us-east-1:123456789012:execution:flow:one";
+  const prices = realInputs(arn, readHistory(events), events, "Price");
+  expect(JSON.parse(prices[1]?.context ?? "")).toMatchObject({
+    Execution: { Id: arn, Input: { seconds: 1 }, Name: "one", RedriveCount: 0 },
+    State: { Name: "Price", RetryCount: 0 },
+    StateMachine: { Id: "arn:aws:states:us-east-1:123456789012:stateMachine:flow", Name: "flow" },
+  });
   expect(prices.map((one) => one.input)).toEqual(["1", "2", "3"]);
   expect(prices[0]?.variables).toBe("");
   const charged = fixture("charged");
-  expect(realInputs(readHistory(charged.events), charged.events, "Charge")[0]?.result).not.toBeNull();
+  expect(realInputs(arn, readHistory(charged.events), charged.events, "Charge")[0]?.result).not.toBeNull();
 });
 
 test("what is no JSON is not sent", () => {

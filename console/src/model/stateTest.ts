@@ -6,7 +6,9 @@
 
 import type { States } from "../api/generated";
 import type { Pane, PaneName } from "./dataFlow";
-import type { HistoryEvent, Run } from "./history";
+import { machineOf, nameOf } from "./arn";
+import { detailsOf } from "./history";
+import type { HistoryEvent, Run, Visit } from "./history";
 import { allNames, freeName, leaving, levelsOf, locate } from "./levels";
 import type { Located } from "./levels";
 import type { Language } from "./newStates";
@@ -33,7 +35,12 @@ export interface MockGiven {
   readonly validation: States.MockResponseValidationMode;
   /** Times that it was retried before. */
   readonly retries: number;
+  /** Of a Map: items that have failed, and what its ItemReader has read. */
+  readonly failedItems: number;
+  readonly itemsRead: string;
 }
+
+export const NO_MOCK: MockGiven = { kind: "none", result: "", error: "", cause: "", validation: "STRICT", retries: 0, failedItems: 0, itemsRead: "" };
 
 export interface Asked {
   readonly roleArn: string;
@@ -70,8 +77,19 @@ export function stateTest(definition: Obj, name: string, { input, variables, con
     // AWS: a context object, and a number of retries, only with a mock.
     ...(isMocked ? given("context", context) : {}),
     ...(isMocked ? { mock: mockOf(mock) } : {}),
-    ...(isMocked && mock.retries > 0 ? { stateConfiguration: { retrierRetryCount: mock.retries } } : {}),
+    ...(isMocked ? configurationOf(state, mock) : {}),
   };
+}
+
+/** AWS: only with a mock. */
+function configurationOf(state: Obj, { retries, failedItems, itemsRead }: MockGiven): Pick<States.TestStateInput, "stateConfiguration"> {
+  const isMap = state["Type"] === "Map";
+  const configuration = {
+    ...(retries > 0 ? { retrierRetryCount: retries } : {}),
+    ...(isMap && failedItems > 0 ? { mapIterationFailureCount: failedItems } : {}),
+    ...(isMap ? given("mapItemReaderData", itemsRead) : {}),
+  };
+  return Object.keys(configuration).length > 0 ? { stateConfiguration: configuration } : {};
 }
 
 function mockOf(mock: MockGiven): States.MockInput {
@@ -90,7 +108,7 @@ function machineFor(definition: Obj, { name, state }: Located): Obj {
   return { ...language, StartAt: around, States: { [around]: { Type: "Map", ItemProcessor: level, End: true } } };
 }
 
-function isInMap(definition: Obj, name: string): boolean {
+export function isInMap(definition: Obj, name: string): boolean {
   let owner = locate(definition, name)?.level.owner ?? null;
   for (let depth = 0; owner !== null && depth <= levelsOf(definition).length; depth += 1) {
     const located = locate(definition, owner);
@@ -118,6 +136,14 @@ export function mockExample(state: Readonly<Obj>): string {
   return "{}";
 }
 
+/** What an expression is tried on, and where. */
+export interface Trial extends Given {
+  /** What a Task gave; empty without. */
+  readonly result: string;
+  /** The input is an item of a Map. */
+  readonly isItem: boolean;
+}
+
 export interface ExpressionTest {
   readonly request: States.TestStateInput;
   /** What the expression came to, as a JSON text. */
@@ -130,7 +156,7 @@ export interface ExpressionTest {
  * - `expression`: a path or an intrinsic function; for JSONata with or without its marks.
  * - With a context or a result it is a Task with a mock: TestState gives a context to nothing else.
  */
-export function expressionTest(language: Language, expression: string, { input, variables, context }: Given, result: string): ExpressionTest {
+export function expressionTest(language: Language, expression: string, { input, variables, context, result, isItem }: Trial): ExpressionTest {
   const isJsonata = language === "JSONata";
   const marked = isJsonata && !/^\s*\{%[\s\S]*%\}\s*$/.test(expression) ? `{% ${expression} %}` : expression.trim();
   const isMocked = context.trim() !== "" || result.trim() !== "";
@@ -138,7 +164,7 @@ export function expressionTest(language: Language, expression: string, { input, 
   const value = isJsonata ? { value: marked } : { "value.$": marked };
   if (!isMocked) {
     const state = { Type: "Pass", QueryLanguage: language, ...(isJsonata ? { Output: value } : { Parameters: value }), End: true };
-    return { request: { definition: JSON.stringify(state), ...shared }, read: (answer) => valueOf(answer.output) };
+    return { request: { ...asItem(state, isItem), ...shared }, read: (answer) => valueOf(answer.output) };
   }
   const isOfResult = result.trim() !== "";
   const task = {
@@ -150,9 +176,16 @@ export function expressionTest(language: Language, expression: string, { input, 
   };
   const mock = { result: isOfResult ? result : "{}" };
   return {
-    request: { definition: JSON.stringify(task), ...shared, ...given("context", context), mock },
+    request: { ...asItem(task, isItem), ...shared, ...given("context", context), mock },
     read: ({ output, inspectionData }) => valueOf(isOfResult ? (isJsonata ? output : inspectionData?.afterResultSelector) : isJsonata ? inspectionData?.afterArguments : inspectionData?.afterParameters),
   };
+}
+
+/** A state alone, or as that of a Map: AWS gives it its input as the item. */
+function asItem(state: Obj, isItem: boolean): Pick<States.TestStateInput, "definition" | "stateName"> {
+  if (!isItem) return { definition: JSON.stringify(state) };
+  const processor = { StartAt: "Expression", States: { Expression: state } };
+  return { definition: JSON.stringify({ StartAt: "Map", States: { Map: { Type: "Map", ItemProcessor: processor, End: true } } }), stateName: "Expression" };
 }
 
 /** An expression that gives nothing leaves its member out. */
@@ -208,13 +241,18 @@ export interface RealInput {
   /** Variables that were assigned before, as far as the history tells. */
   readonly variables: string;
   readonly result: string | null;
+  /** The context object, as far as the history tells. */
+  readonly context: string;
 }
+
+/** Whether a text looks at the context object. */
+export const readsContext = (text: string): boolean => text.includes("$$.") || text.includes("$states.context");
 
 /** Inputs that are offered of one execution: a Map has more visits than anybody chooses from. */
 export const REAL_INPUTS_MAX = 200;
 
 /** The inputs that a state had in an execution. */
-export function realInputs(run: Run, events: readonly HistoryEvent[], name: string): RealInput[] {
+export function realInputs(executionArn: string, run: Run, events: readonly HistoryEvent[], name: string): RealInput[] {
   const byId = new Map(events.map((event) => [event.id, event]));
   const inputs: RealInput[] = [];
   for (const visit of run.visits) {
@@ -235,10 +273,30 @@ export function realInputs(run: Run, events: readonly HistoryEvent[], name: stri
       input: visit.input,
       variables: Object.keys(variables).length === 0 ? "" : JSON.stringify(variables, null, 2),
       result: result === undefined ? null : outputOf(result),
+      context: JSON.stringify(contextOf(executionArn, run, events, visit), null, 2),
     });
     if (inputs.length === REAL_INPUTS_MAX) break;
   }
   return inputs;
+}
+
+function contextOf(executionArn: string, run: Run, events: readonly HistoryEvent[], visit: Visit): Obj {
+  const started = events[0] === undefined ? {} : detailsOf(events[0]);
+  const instant = (at: number): string => new Date(at).toISOString();
+  const input = typeof started["input"] === "string" ? parsed(started["input"]) : undefined;
+  const machine = machineOf(executionArn);
+  return {
+    Execution: {
+      Id: executionArn,
+      ...(input === undefined ? {} : { Input: input }),
+      Name: nameOf(executionArn),
+      ...(typeof started["roleArn"] === "string" ? { RoleArn: started["roleArn"] } : {}),
+      ...(run.startedAt === null ? {} : { StartTime: instant(run.startedAt) }),
+      RedriveCount: run.redrives.filter((at) => at <= visit.enteredAt).length,
+    },
+    State: { EnteredTime: instant(visit.enteredAt), Name: visit.name, RetryCount: 0 },
+    StateMachine: { Id: machine, Name: nameOf(machine) },
+  };
 }
 
 function outputOf(event: HistoryEvent): string | null {

@@ -29,6 +29,8 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["Ctrl S", "Save the definition that is edited"],
   [",  .", "In an execution: the event before, the event after"],
   ["p", "In an execution: play what happened, pause"],
+  ["a c m d F2", "In the graph of the editor: add, connect, more, duplicate, rename"],
+  ["Alt ↑ ↓", "In the graph of the editor: move the state along its way"],
   ["t", "Light, dark, as the machine"],
   ["?", "This list"],
 ];

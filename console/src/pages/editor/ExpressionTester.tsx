@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { states } from "../../api/call";
 import type { Language } from "../../model/newStates";
-import { expressionTest, EXPRESSION_MAX, jsonProblem } from "../../model/stateTest";
+import { expressionTest, EXPRESSION_MAX, jsonProblem, readsContext } from "../../model/stateTest";
 import type { Given } from "../../model/stateTest";
 import { Json } from "../../ui/Json";
 import { ErrorNote } from "../../ui/parts";
@@ -15,6 +15,8 @@ const QUIET_MS = 300;
 interface ExpressionTesterProps {
   readonly name: string;
   readonly language: Language;
+  /** The state is one of a Map: its input is an item. */
+  readonly isItem: boolean;
   readonly machineArn: string | null;
   readonly given: Given;
   readonly onGiven: (given: Given) => void;
@@ -24,18 +26,18 @@ interface ExpressionTesterProps {
 
 /** What an expression comes to, on an input. The server evaluates it: what is shown is what an execution would get. */
 export function ExpressionTester(props: ExpressionTesterProps) {
-  const { name, language, machineArn, given, onGiven, expression, onExpression } = props;
+  const { name, language, isItem, machineArn, given, onGiven, expression, onExpression } = props;
   const [result, setResult] = useState("");
   const problem =
     expression.length > EXPRESSION_MAX
       ? `Longer than ${EXPRESSION_MAX.toLocaleString("en")} characters`
       : (jsonProblem(given.input) ?? jsonProblem(given.variables, "object") ?? jsonProblem(given.context, "object") ?? jsonProblem(result));
-  const wanted = expression.trim() === "" || problem !== null ? null : JSON.stringify([language, expression, given, result]);
+  const wanted = expression.trim() === "" || problem !== null ? null : JSON.stringify([language, expression, given, result, isItem]);
   const asked = useQuiet(wanted);
   const found = useQuery({
     queryKey: ["expression", asked],
     queryFn: async ({ signal }) => {
-      const test = expressionTest(language, expression, given, result);
+      const test = expressionTest(language, expression, { ...given, result, isItem });
       const answer = await states("TestState", test.request, signal);
       return { answer, value: test.read(answer) };
     },
@@ -84,7 +86,7 @@ export function ExpressionTester(props: ExpressionTesterProps) {
           )}
         </div>
       </section>
-      <GivenFields name={name} machineArn={machineArn} given={given} onGiven={onGiven} noContext={null} onReal={(real) => real.result !== null && (result !== "" || expression.includes("$states.result")) && setResult(real.result)} />
+      <GivenFields name={name} machineArn={machineArn} given={given} onGiven={onGiven} noContext={null} takesContext={readsContext(expression)} onReal={(real) => real.result !== null && (result !== "" || expression.includes("$states.result")) && setResult(real.result)} />
       <details className="field-group" open={result !== ""}>
         <summary>Result</summary>
         <p className="quiet">{isJsonata ? "What $states.result gives, as in Output and Assign of a Task." : "What $ is in a ResultSelector. With it, the input is not what $ means."}</p>

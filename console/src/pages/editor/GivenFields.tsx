@@ -18,14 +18,16 @@ interface GivenFieldsProps {
   readonly onGiven: (given: Given) => void;
   /** Why a context is not asked for, if it is not. */
   readonly noContext: string | null;
+  /** Whether the context of an execution is taken with its input. */
+  readonly takesContext: boolean;
   readonly onReal?: (real: RealInput) => void;
 }
 
 /** What a test is given: typed, or taken from an execution. */
-export function GivenFields({ name, machineArn, given, onGiven, noContext, onReal }: GivenFieldsProps) {
+export function GivenFields({ name, machineArn, given, onGiven, noContext, takesContext, onReal }: GivenFieldsProps) {
   const [isTaking, setTaking] = useState(false);
   const take = (real: RealInput): void => {
-    onGiven({ ...given, input: pretty(real.input), variables: real.variables });
+    onGiven({ input: pretty(real.input), variables: real.variables, context: takesContext ? real.context : given.context });
     onReal?.(real);
   };
   return (
@@ -102,7 +104,7 @@ function Executions({ machineArn, name, onTake }: { machineArn: string; name: st
 function Visits({ executionArn, name, onTake }: { executionArn: string; name: string; onTake: (real: RealInput) => void }) {
   const client = useQueryClient();
   const found = useQuery(historyQuery(executionArn, client));
-  const inputs = useMemo(() => (found.data ? realInputs(readHistory(found.data), found.data, name) : []), [found.data, name]);
+  const inputs = useMemo(() => (found.data ? realInputs(executionArn, readHistory(found.data), found.data, name) : []), [executionArn, found.data, name]);
   if (found.error) return <ErrorNote error={found.error} onRetry={() => void found.refetch()} />;
   if (!found.data) return <Waiting what="the history" />;
   if (inputs.length === 0) return <p className="quiet">This execution did not enter “{name}”.</p>;

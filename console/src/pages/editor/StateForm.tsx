@@ -13,6 +13,7 @@ import { isObj } from "../../model/pointerEdits";
 import type { Obj } from "../../model/pointerEdits";
 import { innerHolder, retries, sectionsOf, strangersOf, troublesAt, withMembers } from "../../model/stateFields";
 import type { Holder, Section } from "../../model/stateFields";
+import { isInMap } from "../../model/stateTest";
 import type { Given } from "../../model/stateTest";
 import "../../styles/state-form.css";
 import { Empty } from "../../ui/parts";
@@ -98,7 +99,7 @@ export default function StateForm(props: StateFormProps) {
         {view === "fields" && <Fields key={name} located={located} definition={definition} onChoose={onChoose} />}
         {view === "test" && <StateTester key={name} located={located} definition={definition} machineArn={machineArn} given={own} onGiven={setOwn} onChoose={onChoose} />}
         {view === "expression" && (
-          <ExpressionTester key={name} name={name} language={language} machineArn={machineArn} given={own} onGiven={setOwn} expression={expression} onExpression={setExpression} />
+          <ExpressionTester key={name} name={name} language={language} isItem={isInMap(definition, name)} machineArn={machineArn} given={own} onGiven={setOwn} expression={expression} onExpression={setExpression} />
         )}
       </div>
     </FormProvider>

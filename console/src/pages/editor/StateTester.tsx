@@ -4,7 +4,8 @@ import { states } from "../../api/call";
 import type { States } from "../../api/generated";
 import { machineQuery } from "../../api/queries";
 import type { Located } from "../../model/levels";
-import { jsonProblem, mockExample, mockNeed, moreOf, panesOf, stateTest } from "../../model/stateTest";
+import { isObj } from "../../model/pointerEdits";
+import { jsonProblem, mockExample, mockNeed, moreOf, NO_MOCK, panesOf, readsContext, stateTest } from "../../model/stateTest";
 import type { Given, MockGiven } from "../../model/stateTest";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
@@ -39,13 +40,13 @@ export function StateTester({ located, definition, machineArn, given, onGiven, o
   const need = mockNeed(state);
   const machine = useQuery({ ...machineQuery(machineArn ?? ""), enabled: machineArn !== null });
   const [role, setRole] = useState<string | null>(null);
-  const [chosenMock, setMock] = useState<MockGiven>({ kind: need === "needed" ? "result" : "none", result: mockExample(state), error: "", cause: "", validation: "STRICT", retries: 0 });
+  const [chosenMock, setMock] = useState<MockGiven>({ ...NO_MOCK, kind: need === "needed" ? "result" : "none", result: mockExample(state) });
   const mock: MockGiven = need === "impossible" ? { ...chosenMock, kind: "none" } : need === "needed" && chosenMock.kind === "none" ? { ...chosenMock, kind: "result" } : chosenMock;
   const [level, setLevel] = useState<States.InspectionLevel>("TRACE");
   const isMocked = mock.kind !== "none";
   const roleArn = role ?? machine.data?.roleArn ?? ROLE;
   const problem =
-    jsonProblem(given.input) ?? jsonProblem(given.variables, "object") ?? (isMocked ? jsonProblem(given.context, "object") : null) ?? (mock.kind === "result" ? (mock.result.trim() === "" ? "A mock needs a result" : jsonProblem(mock.result)) : null);
+    jsonProblem(given.input) ?? jsonProblem(given.variables, "object") ?? (isMocked ? jsonProblem(given.context, "object") : null) ?? (mock.kind === "result" ? (mock.result.trim() === "" ? "A mock needs a result" : jsonProblem(mock.result)) : null) ?? (isMocked ? jsonProblem(mock.itemsRead) : null);
   const test = useMutation({
     mutationFn: async () => {
       const request = stateTest(definition, name, given, mock, { roleArn, level });
@@ -65,7 +66,7 @@ export function StateTester({ located, definition, machineArn, given, onGiven, o
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.requestSubmit();
       }}
     >
-      <GivenFields name={name} machineArn={machineArn} given={given} onGiven={onGiven} noContext={isMocked ? null : "TestState takes a context only with a mock."} onReal={(real) => real.result !== null && mock.kind === "result" && setMock({ ...mock, result: real.result })} />
+      <GivenFields name={name} machineArn={machineArn} given={given} onGiven={onGiven} noContext={isMocked ? null : "TestState takes a context only with a mock."} takesContext={isMocked && readsContext(JSON.stringify(state))} onReal={(real) => real.result !== null && mock.kind === "result" && setMock({ ...mock, result: real.result })} />
       <section className="form-section">
         <h3>Mock</h3>
         <p className="quiet">{NEEDS[need]}</p>
@@ -92,7 +93,9 @@ export function StateTester({ located, definition, machineArn, given, onGiven, o
             <Text label="Cause" value={mock.cause} onChange={(cause) => setMock({ ...mock, cause })} />
           </>
         )}
-        {isMocked && <Text label="Retries before" value={String(mock.retries)} onChange={(text) => setMock({ ...mock, retries: Math.min(1_000, Math.max(0, Math.trunc(Number(text)) || 0)) })} />}
+        {isMocked && <Text label="Retries before" value={String(mock.retries)} onChange={(text) => setMock({ ...mock, retries: wholeOf(text) })} />}
+        {state["Type"] === "Map" && <Text label="Failed items" value={String(mock.failedItems)} onChange={(text) => setMock({ ...mock, failedItems: wholeOf(text) })} />}
+        {isObj(state["ItemReader"]) && <JsonText label="Items read by the ItemReader" value={mock.itemsRead} onChange={(itemsRead) => setMock({ ...mock, itemsRead })} />}
       </section>
       <details className="field-group">
         <summary>Role and detail</summary>
@@ -111,6 +114,10 @@ export function StateTester({ located, definition, machineArn, given, onGiven, o
     </form>
   );
 }
+
+/** Of a count: more than this nobody tests. */
+const COUNT_MAX = 10_000;
+const wholeOf = (text: string): number => Math.min(COUNT_MAX, Math.max(0, Math.trunc(Number(text)) || 0));
 
 const LOOKS: Readonly<Record<string, Look>> = {
   SUCCEEDED: { text: "Succeeded", tone: "good", sign: "check" },
