@@ -213,7 +213,7 @@ export function panesOf(answer: States.TestStateOutput, state: Readonly<Obj>, la
   return panes.filter((one) => one.json !== null);
 }
 
-/** Stages that a Map alone has, and facts about errors and limits. */
+/** Stages that a Map alone has, limits, and what was called. */
 export function moreOf(answer: States.TestStateOutput): { readonly title: string; readonly json: string }[] {
   const data = answer.inspectionData ?? {};
   const numbers = Object.fromEntries(
@@ -227,7 +227,6 @@ export function moreOf(answer: States.TestStateOutput): { readonly title: string
     ["After ResultPath", data.afterResultPath],
     ["Variables", data.variables],
     ["Limits", Object.keys(numbers).length === 0 ? undefined : JSON.stringify(numbers)],
-    ["Retry and Catch", data.errorDetails === undefined ? undefined : JSON.stringify(data.errorDetails)],
     ["Request", data.request === undefined ? undefined : JSON.stringify(data.request)],
     ["Response", data.response === undefined ? undefined : JSON.stringify(data.response)],
   ];

@@ -35,7 +35,7 @@ export function Handlers({ holder, member }: { holder: Holder; member: "Retry" |
                 <ItemButtons what={what} index={index} list={list} onChange={change} />
               </summary>
               <Troubles findings={troublesAt(findings, `${pointer}/${index}`, false)} />
-              <div className={member === "Retry" ? "fields-two" : undefined}>
+              <div className={member === "Retry" ? "fields-two" : "fields-one"}>
                 <ObjectFields holder={itemHolder(pointer, index, item)} fields={fields.filter(({ name }) => name !== "Comment" || (isObj(item) && name in item))} />
               </div>
             </details>

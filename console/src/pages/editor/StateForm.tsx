@@ -216,9 +216,9 @@ function FieldsOf({ section, holder, state }: { section: Section; holder: Holder
   return (
     <section className="form-section">
       <h3>{section.title === "Data" ? "Data" : `${section.title} settings`}</h3>
+      {section.title === "Map" && <ProcessorFields holder={holder} state={state} />}
       {isWait ? <WaitFields holder={holder} fields={section.fields} /> : <ObjectFields holder={holder} fields={section.fields} />}
       {isInvoke && <FunctionField holder={innerHolder(holder, sent)} />}
-      {section.title === "Map" && <ProcessorFields holder={holder} state={state} />}
     </section>
   );
 }

@@ -129,6 +129,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
 function Answer(props: { answer: States.TestStateOutput; state: Located["state"]; language: "JSONPath" | "JSONata"; targets: readonly string[]; onChoose: (name: string) => void }) {
   const { answer, state, language, targets, onChoose } = props;
   const { status = "", nextState, error, cause } = answer;
+  const { retryIndex, catchIndex, retryBackoffIntervalSeconds } = answer.inspectionData?.errorDetails ?? {};
   const panes = panesOf(answer, state, language);
   return (
     <section className="form-section" aria-label="Result of the test" role="region">
@@ -145,6 +146,13 @@ function Answer(props: { answer: States.TestStateOutput; state: Located["state"]
               nextState
             )}
           </Fact>
+          {retryIndex !== undefined && (
+            <Fact name="Retry">
+              retrier {retryIndex + 1}
+              {retryBackoffIntervalSeconds === undefined ? "" : `, after ${retryBackoffIntervalSeconds} s`}
+            </Fact>
+          )}
+          {catchIndex !== undefined && <Fact name="Catch">catcher {catchIndex + 1}</Fact>}
         </dl>
       </div>
       {(error !== undefined || cause !== undefined) && (
