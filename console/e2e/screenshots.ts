@@ -6,6 +6,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, test } from "vitest";
 import { editorPath, executionPath, machinePath, mapRunPath, withQuery } from "../src/model/arn";
 import { launch, open, settled } from "./browser";
+import { executionPages } from "./executionPages";
 import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
 import { fillObserved } from "./observed";
 import { Server } from "./server";
@@ -96,6 +97,7 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
     ["execution-timeline-map", withQuery(executionPath(done), { view: "timeline", visit: "5" })],
     ["execution-events", withQuery(executionPath(long), { view: "events", event: "8" })],
     ["map-run", mapRunPath(run)],
+    ...(await executionPages(server)),
     ["execution-data", withQuery(executionPath(done), { view: "data" })],
     ["functions", "/functions"],
     ["function", "/functions/ChargeCard"],

@@ -47,7 +47,7 @@ function Step({ pane, others, isOver }: { pane: Pane; others: readonly Pane[]; i
     <details className="pane" open={isOpen} onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
       <summary>
         <span>{pane.title}</span> <span className="quiet">{SOURCES[source]}</span>
-        {summary !== null && <span className={isSame ? "pane-changes quiet" : "pane-changes"}>{summary}</span>}
+        {summary !== null && <span className={isSame ? "pane-same quiet" : "pane-changes"}>{summary}</span>}
       </summary>
       {isOpen && (
         <>

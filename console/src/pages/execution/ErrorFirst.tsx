@@ -62,31 +62,29 @@ export function CauseView({ cause: text }: { cause: string }) {
           This is bundled code without a source map: <code>Sourcemap: true</code> in the function's <code>BuildProperties</code> leads to the lines that were written.
         </p>
       )}
-      {frames.length > 0 && <Stack frames={frames} text={cause.stack?.join("\n") ?? ""} />}
+      {frames.length > 0 && <Stack frames={frames} text={cause.stack?.join("\n") ?? ""} isOpen={!own?.place} />}
     </>
   );
 }
 
-/** The lines of the application's own code; those of the runtime and of packages when they are asked for. */
-function Stack({ frames, text }: { frames: readonly Frame[]; text: string }) {
-  const own = frames.filter((frame) => frame.isOwn);
-  const others = frames.length - own.length;
+/** All lines, folded: where it was thrown is said before. Those of the application's own code stand out. */
+function Stack({ frames, text, isOpen }: { frames: readonly Frame[]; text: string; isOpen: boolean }) {
+  const own = frames.filter((frame) => frame.isOwn).length;
+  const counts = [own > 0 ? `${own} of its own code` : "", own < frames.length ? `${frames.length - own} of the runtime and of packages` : ""].filter(Boolean).join(", ");
   return (
-    <>
+    <details className="others" open={isOpen}>
+      <summary>Stack trace: {counts}</summary>
       <div className="stack-box">
         <pre className="stack" tabIndex={0} aria-label="Stack trace">
-          {(own.length === 0 ? frames : own).map((frame) => frame.text).join("\n")}
+          {frames.map((frame, index) => (
+            <span key={index} className={frame.isOwn ? "strong" : "frame-foreign"}>
+              {frame.text}
+              {"\n"}
+            </span>
+          ))}
         </pre>
         <CopyButton text={text} label="Copy the stack trace" />
       </div>
-      {own.length > 0 && others > 0 && (
-        <details className="others">
-          <summary>All lines, {others} of the runtime and of packages</summary>
-          <pre className="stack" tabIndex={0} aria-label="Whole stack trace">
-            {frames.map((frame) => frame.text).join("\n")}
-          </pre>
-        </details>
-      )}
-    </>
+    </details>
   );
 }

@@ -203,7 +203,7 @@ function Visited(props: Shown & { visit: Visit; state: StateNode | undefined }) 
           {story && <p className="quiet">{story}.</p>}
         </section>
       )}
-      {failure && (
+      {failure && (failure.error !== "" || failure.cause !== "") && (
         <div className="note tone-bad">
           <Icon name="cross" />
           <div>
