@@ -34,7 +34,6 @@ export function App() {
       <LiveProvider>
         <Shell>
           <ErrorBorder>
-            <Suspense fallback={<main className="page"><Waiting what="the page" /></main>}>
             <Switch>
               <Route path="/" component={Home} />
               <Route path="/start" component={StartPage} />
@@ -72,7 +71,6 @@ export function App() {
               <Route path="/alarms/:name">{({ name }) => <AlarmPage key={name} name={decodeURIComponent(name)} />}</Route>
               <Route component={NotFoundPage} />
             </Switch>
-            </Suspense>
           </ErrorBorder>
         </Shell>
       </LiveProvider>

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { Suspense, useEffect, useRef, useState } from "react";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useLive } from "../live/LiveProvider";
@@ -7,6 +7,7 @@ import { Icon } from "./Icon";
 import type { IconName } from "./Icon";
 import { isTyping, KEYS } from "./keys";
 import { Palette } from "./Palette";
+import { Waiting } from "./parts";
 import { applyTheme, chosenTheme, THEMES } from "./theme";
 import type { Theme } from "./theme";
 
@@ -130,7 +131,15 @@ export function Shell({ children }: { children: ReactNode }) {
         </nav>
       )}
       <div id="content" tabIndex={-1}>
-        {children}
+        <Suspense
+          fallback={
+            <main className="page">
+              <Waiting what="the page" />
+            </main>
+          }
+        >
+          {children}
+        </Suspense>
       </div>
       {shows === "palette" && (
         <Palette

@@ -114,10 +114,19 @@ function Found({ metrics, isCut, graphed, isFull, onChange, empty }: Props & { m
           {isCut ? " of the first 10,000; there are more, which are not listed" : ""}
           {isFull ? "; no more can be graphed at one time" : ""}
         </p>
+        <details className="plot-table">
+          <summary>How a handler publishes a metric</summary>
+          <p className="quiet">A line of its log in the embedded metric format, which costs no call; or PutMetricData of the SDK.</p>
+          <CommandLine line={EMBEDDED} />
+        </details>
       </div>
     </section>
   );
 }
+
+/** Source: CloudWatch user guide, "Specification: Embedded metric format". */
+const EMBEDDED =
+  'console.log(JSON.stringify({ _aws: { Timestamp: Date.now(), CloudWatchMetrics: [{ Namespace: "Orders", Dimensions: [["Shop"]], Metrics: [{ Name: "Taken", Unit: "Count" }] }] }, Shop: "north", Taken: 1 }))';
 
 const nameOf = (metric: CloudWatch.Metric): string => `${metric.MetricName} ${(metric.Dimensions ?? []).map(({ Name, Value }) => `${Name}=${Value}`).join(" ")}`.trim();
 const wordsOf = (metric: CloudWatch.Metric): string => `${metric.Namespace} ${nameOf(metric)}`.toLowerCase();
@@ -127,7 +136,7 @@ function NoMetrics() {
     <Empty title="No metrics yet" icon="metric">
       <p>
         Executions and functions make theirs (AWS/States, AWS/Lambda) with the first one. A handler publishes its own with PutMetricData, or by a line of its log in the
-        embedded metric format:
+        embedded metric format; so does a terminal:
       </p>
       <CommandLine line={`aws --endpoint-url ${window.location.origin} cloudwatch put-metric-data --namespace Orders --metric-name Taken --value 1`} />
     </Empty>
