@@ -10,6 +10,7 @@ import { executionPages } from "./executionPages";
 import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
 import { fillObserved } from "./observed";
 import { Server } from "./server";
+import { Shop } from "./shop";
 
 const folder = process.env["SCREENSHOTS"] ?? join(import.meta.dirname, "../../target/screenshots");
 const WIDTHS = [
@@ -23,15 +24,16 @@ const [onlyWidth, onlyTheme] = [process.env["WIDTH"], process.env["THEME"]];
 
 let server: Server;
 let empty: Server;
+let shop: Shop;
 let browser: Browser;
 
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
-  [server, empty, browser] = await Promise.all([Server.start(), Server.start(), launch()]);
+  [server, empty, shop, browser] = await Promise.all([Server.start(), Server.start(), Shop.start(), launch()]);
 });
 afterAll(async () => {
   await browser.close();
-  await Promise.all([server.stop(), empty.stop()]);
+  await Promise.all([server.stop(), empty.stop(), shop.stop()]);
 });
 
 test("pictures of every page", async () => {
@@ -56,7 +58,7 @@ test("pictures of every page", async () => {
 });
 
 /** A server as after some work, and the pages that show it. */
-async function fill(): Promise<[name: string, path: string, from?: Server][]> {
+async function fill(): Promise<[name: string, path: string, from?: { readonly url: string }][]> {
   const orders = await server.createMachine("OrderProcessing", flow);
   const loops = await server.createMachine("LongLoop", loop);
   const branches = await server.createMachine("Compliance", failingBranch);
@@ -76,6 +78,7 @@ async function fill(): Promise<[name: string, path: string, from?: Server][]> {
   const { mapRuns } = await server.states("ListMapRuns", { executionArn: spread });
   const run = mapRuns[0]?.mapRunArn ?? "";
   return [
+    ["start", "/start", shop],
     ["first-start", "/machines", empty],
     ["machines", "/machines"],
     ["machine-executions", machinePath(orders)],

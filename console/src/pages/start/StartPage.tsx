@@ -217,7 +217,7 @@ function Resources({ stack }: { stack: Stack }) {
                     <span>{resource.name}</span>
                   )}
                   {resource.name !== resource.logicalId && <span className="quiet">{resource.logicalId}</span>}
-                  <span className="quiet start-type">{resource.type.replace(/^AWS::/, "")}</span>
+                  {title === "State machines" || title === "Functions" ? null : <span className="quiet start-type">{resource.type.replace(/^AWS::/, "")}</span>}
                 </li>
               );
             })}
