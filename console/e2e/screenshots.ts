@@ -77,6 +77,11 @@ async function fill(): Promise<[name: string, path: string, from?: { readonly ur
   await server.ended(spread);
   const { mapRuns } = await server.states("ListMapRuns", { executionArn: spread });
   const run = mapRuns[0]?.mapRunArn ?? "";
+  await server.states("PublishStateMachineVersion", { stateMachineArn: payments, description: "as it began" });
+  const { definition } = await server.states("DescribeStateMachine", { stateMachineArn: payments });
+  const { States: charged, ...around } = JSON.parse(definition) as { StartAt: string; States: Record<string, Record<string, unknown>> };
+  const next = { ...around, States: { ...charged, Charge: { ...charged["Charge"], TimeoutSeconds: 20, Next: "Tell" }, Tell: { Type: "Wait", Seconds: 1, Next: "Ship" } } };
+  await server.states("UpdateStateMachine", { stateMachineArn: payments, definition: JSON.stringify(next) });
   return [
     ["start", "/start", shop],
     ["first-start", "/machines", empty],
@@ -87,6 +92,10 @@ async function fill(): Promise<[name: string, path: string, from?: { readonly ur
     ["editor-form", withQuery(editorPath(payments), { state: "Charge" })],
     ["editor-test", withQuery(editorPath(payments), { show: "graph", state: "Charge", form: "test" })],
     ["editor-expression", withQuery(editorPath(orders), { state: "Each item", form: "expression" })],
+    ["editor", editorPath(orders)],
+    ["editor-state", withQuery(editorPath(orders), { state: "Has items?" })],
+    ["editor-new", "/machines/new"],
+    ["machine-compare", withQuery(machinePath(payments), { view: "compare", from: "1", to: "current" })],
     ["executions", "/executions"],
     ["executions-failed", "/executions?status=FAILED"],
     ["executions-found", "/executions?text=Grace&status=FAILED,SUCCEEDED"],

@@ -211,3 +211,14 @@ export function takenEdges(graph: Graph, path: readonly { readonly name: string;
   }
   return taken;
 }
+
+/** The graph, with the states that it had before where they are the same: who looks at one state sees whether it is another. */
+export function sharedWith(graph: Graph, before: Graph | null): Graph {
+  if (before === null) return graph;
+  const old = new Map(before.states.map((state) => [state.name, state]));
+  const states = graph.states.map((state) => {
+    const known = old.get(state.name);
+    return known !== undefined && JSON.stringify(known) === JSON.stringify(state) ? known : state;
+  });
+  return { ...graph, states };
+}

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readDefinition } from "./definition";
 import type { Graph } from "./definition";
-import { layOut, shapeOf } from "./layout";
+import { layOut, shapeOf, viewOf } from "./layout";
 
 /** A long machine: most states can fail to one handler at its end, some go far ahead, some back to the beginning. */
 function large(count: number): Graph {
@@ -36,4 +36,14 @@ test("what does not move a state leaves the shape of a graph as it is", () => {
   };
   expect(read("B", 1)).toBe(read("B", 2));
   expect(read("B", 1)).not.toBe(read("C", 1));
+});
+
+test("a graph is seen whole, or from its beginning where whole would be too small to read", () => {
+  const few = layOut(large(4));
+  const whole = viewOf(few, 600, 500);
+  expect(whole.isWhole).toBe(true);
+  expect(few.height * whole.zoom).toBeLessThanOrEqual(500);
+  const part = viewOf(layOut(large(300)), 600, 500);
+  expect(part).toMatchObject({ isWhole: false, y: 20 });
+  expect(part.zoom).toBeGreaterThan(0.3);
 });

@@ -42,6 +42,32 @@ export function shapeOf(graph: Graph): string {
   return JSON.stringify([graph.states.map((state) => [state.name, state.parent, state.branch]), graph.edges.map((edge) => [edge.id, edge.kind])]);
 }
 
+/** What of a layout is seen at first: all of it, or its beginning where all of it would be too small to read. */
+export interface View {
+  readonly x: number;
+  readonly y: number;
+  readonly zoom: number;
+  readonly isWhole: boolean;
+}
+
+/** Names cannot be read below this. */
+const LEGIBLE = 0.34;
+const CLOSEST = 1.1;
+const ROOM = 0.92;
+
+export function viewOf(layout: Layout, width: number, height: number): View {
+  const whole = Math.min(width / Math.max(1, layout.width), height / Math.max(1, layout.height)) * ROOM;
+  if (whole >= LEGIBLE) {
+    const zoom = Math.min(whole, CLOSEST);
+    return { x: (width - layout.width * zoom) / 2, y: (height - layout.height * zoom) / 2, zoom, isWhole: true };
+  }
+  const zoom = Math.min(0.8, Math.max(LEGIBLE, (width / layout.width) * ROOM));
+  const first = layout.boxes.reduce((top, box) => (box.y < top.y ? box : top), layout.boxes[0] ?? { x: 0, y: 0, width: 0 });
+  const isNarrow = layout.width * zoom <= width;
+  const x = isNarrow ? (width - layout.width * zoom) / 2 : width / 2 - (first.x + first.width / 2) * zoom;
+  return { x, y: 20, zoom, isWhole: false };
+}
+
 /** Lays a graph out; each body by itself, from the innermost out, so that a container is one box of its size. */
 export function layOut(graph: Graph): Layout {
   const inside = new Map<string, StateNode[]>();

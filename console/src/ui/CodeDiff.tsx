@@ -73,5 +73,7 @@ const SHARED: readonly Extension[] = [
     "&.cm-merge-a .cm-changedLineGutter, .cm-deletedLineGutter": { background: "var(--bad-line)" },
     "&.cm-merge-b .cm-changedLineGutter": { background: "var(--good-line)" },
     ".cm-collapsedLines": { color: "var(--ink-quiet)", background: "var(--raised)", padding: "3px 8px" },
+    // Its own sign is in few fonts.
+    "& .cm-collapsedLines:before, & .cm-collapsedLines:after": { content: '"⋯"' },
   }),
 ];

@@ -5,9 +5,11 @@ import { memo, useEffect, useMemo } from "react";
 import type { Graph, StateNode } from "../model/definition";
 import type { Standing } from "../model/history";
 import type { Change } from "../model/definitionDiff";
-import { layOut, shapeOf } from "../model/layout";
+import { layOut, shapeOf, STATE_HEIGHT, STATE_WIDTH, viewOf } from "../model/layout";
 import { CHANGE_LOOKS, outcomeLook } from "../model/status";
 import { Icon } from "./Icon";
+import { ALL_DRAWN_MAX, measuredOf } from "./measured";
+import { useSame } from "./useSame";
 
 interface StateData extends Record<string, unknown> {
   readonly state: StateNode;
@@ -42,7 +44,6 @@ export default function GraphView(props: {
   );
 }
 
-const FIT = { padding: 0.08, maxZoom: 1.1 };
 const NODE_TYPES = { state: memo(StateBox) };
 
 function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoose }: Parameters<typeof GraphView>[0]) {
@@ -50,12 +51,14 @@ function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoo
   // The shape is all of the graph that a layout depends on.
   const layout = useMemo(() => layOut(graph), [shape]);
   const states = useMemo(() => new Map(graph.states.map((state) => [state.name, state])), [graph]);
-  const nodes = useMemo<Drawn[]>(
+  const measured = useMemo(() => measuredOf(layout.boxes), [layout]);
+  const containers = useMemo(() => new Set(graph.states.map((state) => state.parent)), [graph]);
+  const drawn = useMemo<Drawn[]>(
     () =>
       layout.boxes.flatMap((box) => {
         const state = states.get(box.name);
         if (state === undefined) return [];
-        const isContainer = graph.states.some((inner) => inner.parent === box.name);
+        const isContainer = containers.has(box.name);
         return [
           {
             id: box.name,
@@ -63,6 +66,7 @@ function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoo
             position: { x: box.x, y: box.y },
             width: box.width,
             height: box.height,
+            ...measured.get(box.name),
             data: { state, standing: standings?.get(box.name), isContainer, hasRun: standings !== undefined, change: changes?.get(box.name) },
             selected: box.name === chosen,
             draggable: false,
@@ -72,9 +76,10 @@ function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoo
           },
         ];
       }),
-    [layout, states, graph, standings, changes, chosen],
+    [layout, measured, states, containers, standings, changes, chosen],
   );
-  const edges = useMemo<FlowEdge[]>(
+  const nodes = useSame(drawn);
+  const drawnEdges = useMemo<FlowEdge[]>(
     () =>
       graph.edges.map((edge) => {
         const isTaken = taken?.has(edge.id) ?? false;
@@ -95,18 +100,29 @@ function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoo
       }),
     [graph, taken, edgeChanges],
   );
+  const edges = useSame(drawnEdges);
   const flow = useReactFlow();
   const width = useStore((store) => store.width);
-  // A panel beside it makes it narrower: it is shown whole again.
+  const height = useStore((store) => store.height);
+  const view = useMemo(() => viewOf(layout, width, height), [layout, width, height]);
+  // A panel beside it makes it narrower: it is shown from its beginning again.
   useEffect(() => {
-    const frame = requestAnimationFrame(() => void flow.fitView(FIT));
-    return () => cancelAnimationFrame(frame);
-  }, [flow, layout, width]);
+    if (width > 0 && height > 0) void flow.setViewport(view);
+  }, [flow, view, width, height]);
+  // What is chosen elsewhere is brought to where it is seen.
+  useEffect(() => {
+    const node = chosen === null || view.isWhole ? undefined : flow.getInternalNode(chosen);
+    if (node === undefined) return;
+    const { x, y } = node.internals.positionAbsolute;
+    const { x: left, y: top, zoom } = flow.getViewport();
+    const [at, above] = [x * zoom + left, y * zoom + top];
+    if (at < 0 || above < 0 || at + 60 > width || above + 30 > height) void flow.setCenter(x + STATE_WIDTH / 2, y + STATE_HEIGHT / 2, { zoom });
+  }, [chosen, flow, view, width, height]);
   return (
     <div className="graph" role="group" aria-label="Graph of the states">
       <ReactFlow
-        nodes={nodes}
-        edges={edges}
+        nodes={nodes as Drawn[]}
+        edges={edges as FlowEdge[]}
         nodeTypes={NODE_TYPES}
         onNodeClick={(_, node) => onChoose(node.id)}
         onPaneClick={() => onChoose(null)}
@@ -122,10 +138,8 @@ function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoo
         zoomOnDoubleClick={false}
         minZoom={0.05}
         maxZoom={2}
-        onlyRenderVisibleElements={graph.states.length > 80}
+        onlyRenderVisibleElements={graph.states.length > ALL_DRAWN_MAX}
         proOptions={{ hideAttribution: true }}
-        fitView
-        fitViewOptions={FIT}
       >
         <Background gap={22} size={1} />
         <Controls showInteractive={false} />

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { Link, useLocation } from "wouter";
+import { Link, Redirect, useLocation } from "wouter";
 import { functionsQuery, machineQuery, machinesQuery } from "../../api/queries";
 import { states } from "../../api/call";
 import type { States } from "../../api/generated";
@@ -36,6 +36,9 @@ const StateForm = lazy(() => import("./StateForm"));
 export default function EditorPage({ arn }: { arn: string | null }) {
   const found = useQuery({ ...machineQuery(arn ?? ""), enabled: arn !== null });
   useTitle(arn === null ? "New state machine" : `Edit ${nameOf(arn)}`);
+  // Versions are as they are; what is edited is what the next one is made of.
+  const editable = arn?.split(":").slice(0, 7).join(":") ?? null;
+  if (arn !== null && editable !== null && editable !== arn) return <Redirect to={editorPath(editable)} replace />;
   if (arn === null) return <Workbench arn={null} stored={NEW_DEFINITION} storedType="STANDARD" storedRevision={null} />;
   if (found.data === undefined) {
     return (
@@ -85,7 +88,15 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
 
   // The state that is chosen: in the address, in the graph, and in the text.
   const chosen = get("state");
-  const choose = useCallback((name: string | null) => set({ state: name }), [set]);
+  // Who clicks into the text does not have it moved by a panel that opens; who chooses in the graph has the form beside it.
+  const [hasForm, setForm] = useState(chosen !== null);
+  const choose = useCallback(
+    (name: string | null) => {
+      setForm(name !== null);
+      set({ state: name });
+    },
+    [set],
+  );
   const chosenPointer = graph?.states.find((state) => state.name === chosen)?.pointer ?? null;
   const fromText = useRef<string | null>(null);
   useEffect(() => {
@@ -97,7 +108,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
     const name = stateAt(graph, cursor)?.name ?? null;
     if (name === chosen || (name === null && cursor === "")) return;
     fromText.current = name;
-    choose(name);
+    set({ state: name });
     // Only the cursor's way leads to another choice.
   }, [cursor]);
 
@@ -279,7 +290,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
           </button>
         </div>
       )}
-      <div className={`workbench shows-${shows} ${chosenPointer === null ? "" : "has-panel"}`}>
+      <div className={`workbench shows-${shows} ${hasForm && chosenPointer !== null ? "has-panel" : ""}`}>
         <CodeHost editing={editing} />
         <div className="workbench-graph">
           {drawn !== null && (
@@ -298,7 +309,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
             </p>
           )}
         </div>
-        {chosen !== null && chosenPointer !== null && graph !== null && (
+        {hasForm && chosen !== null && chosenPointer !== null && graph !== null && (
           <aside className="panel" aria-label={`State ${chosen}`}>
             <Suspense fallback={<Waiting what="the state" />}>
               <StateForm definition={definition} graph={graph} name={chosen} diagnostics={findings} onEdit={edit} onChoose={choose} machineArn={arn} />

@@ -12,7 +12,7 @@ import { paletteItem } from "../../model/newStates";
 import "../../styles/graph-editor.css";
 import { EditedState } from "./EditedState";
 import type { EditedNode } from "./EditedState";
-import { FIT, useDrawn, useDrawnEdges, useLayout, useSight } from "./graphDrawing";
+import { useDrawn, useDrawnEdges, useLayout, useSight } from "./graphDrawing";
 import { useGraphKeys } from "./graphKeys";
 import { GraphMenu } from "./GraphMenu";
 import type { Opened } from "./GraphMenu";
@@ -67,8 +67,6 @@ const BEHAVIOUR = {
   minZoom: 0.05,
   maxZoom: 2,
   proOptions: { hideAttribution: true },
-  fitView: true,
-  fitViewOptions: FIT,
 } satisfies ReactFlowProps;
 
 interface At {

@@ -1,7 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { states } from "../../api/call";
 import type { States } from "../../api/generated";
+import { machineQuery } from "../../api/queries";
 import { readDefinition } from "../../model/definition";
 import { diffDefinitions, diffText } from "../../model/definitionDiff";
 import { openedText } from "../../model/document";
@@ -72,6 +73,8 @@ export function SaveDialog({ arn, type, onType, document, base, errors, starts, 
       return { arn, revisionId: revisionId ?? null, versionArn: updated.stateMachineVersionArn ?? null };
     },
     onSuccess: (saved, starts) => {
+      // The page knows what it has saved: it must not take its own text for somebody else's.
+      queries.setQueryData(machineQuery(saved.arn).queryKey, (old) => (old === undefined ? old : { ...old, definition: document.text, ...(saved.revisionId === null ? {} : { revisionId: saved.revisionId }) }));
       void queries.invalidateQueries({ queryKey: ["machine", saved.arn] });
       void queries.invalidateQueries({ queryKey: ["versions", saved.arn] });
       void queries.invalidateQueries({ queryKey: ["machines"] });
@@ -79,6 +82,12 @@ export function SaveDialog({ arn, type, onType, document, base, errors, starts, 
     },
     onError: (error) => onRefused(findingsOfError(document, error)),
   });
+  // Until the newest revision is known there is nothing to save, and Enter would close the dialog.
+  const main = useRef<HTMLButtonElement>(null);
+  const isKnown = newest.data !== undefined;
+  useEffect(() => {
+    if (isKnown) main.current?.focus();
+  }, [isKnown]);
   const isReady = (arn === null ? name !== "" && roleArn !== "" : newest.data !== undefined) && !save.isPending;
   return (
     <Dialog title={arn === null ? "Create the state machine" : "Save a new revision"} onClose={onClose} className="save-dialog">
@@ -154,7 +163,7 @@ export function SaveDialog({ arn, type, onType, document, base, errors, starts, 
               {arn === null ? "Create" : "Save"} and start
             </button>
           )}
-          <button type="submit" className={`button ${isOther ? "is-danger" : "is-main"}`} disabled={!isReady} {...(arn === null ? {} : { "data-first": true })}>
+          <button type="submit" className={`button ${isOther ? "is-danger" : "is-main"}`} disabled={!isReady} ref={main}>
             {arn === null ? "Create" : isOther ? "Save over it" : "Save"}
             {starts && " and start"}
           </button>

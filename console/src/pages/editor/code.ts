@@ -173,6 +173,8 @@ const EDITOR_LOOK = EditorView.theme({
   ".cm-panel.cm-search": { padding: "6px 8px" },
   ".cm-textfield": { backgroundColor: "var(--surface)", color: "var(--ink)", border: "1px solid var(--line-strong)", borderRadius: "4px", padding: "3px 6px" },
   ".cm-button": { backgroundImage: "none", backgroundColor: "var(--surface)", color: "var(--ink)", border: "1px solid var(--line-strong)", borderRadius: "4px", padding: "3px 8px" },
-  ".cm-panel.cm-search label": { fontSize: "12px" },
+  ".cm-panel.cm-search input, .cm-panel.cm-search button, .cm-panel.cm-search label": { fontSize: "12px" },
+  // The whole of the editor shows that it has the focus.
+  "&.cm-focused": { outline: "none" },
   ".cm-snippetField": { backgroundColor: "color-mix(in srgb, var(--selection) 45%, transparent)" },
 });

@@ -5,7 +5,7 @@ import { EditorSelection, EditorState, StateEffect, StateField, Transaction } fr
 import type { Extension } from "@codemirror/state";
 import { Decoration, EditorView } from "@codemirror/view";
 import type { DecorationSet } from "@codemirror/view";
-import { readDefinition } from "../../model/definition";
+import { readDefinition, sharedWith } from "../../model/definition";
 import type { Graph, StateNode } from "../../model/definition";
 import { edited, placeOf, pointerAt, readDocument } from "../../model/document";
 import type { Document, Edit, Range } from "../../model/document";
@@ -116,7 +116,8 @@ export class Editing {
 function graphOf(document: Document, before: Document | null, graph: Graph | null): Graph | null {
   if (document.good === null) return graph;
   if (document.good === before?.good) return graph;
-  return readDefinition(document.good.text) ?? graph;
+  const read = readDefinition(document.good.text);
+  return read === null ? graph : sharedWith(read, graph);
 }
 
 /** The innermost state around a place. */
@@ -137,21 +138,27 @@ function differing(before: string, after: string): { from: number; end: number; 
 
 const choose = StateEffect.define<Range | null>();
 
-const chosenField = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update: (marks, transaction) => {
-    for (const effect of transaction.effects) {
-      if (!effect.is(choose)) continue;
-      if (effect.value === null) return Decoration.none;
-      const { doc } = transaction.state;
-      const lines = [];
-      for (let line = doc.lineAt(Math.min(effect.value.from, doc.length)); ; line = doc.line(line.number + 1)) {
-        lines.push(Decoration.line({ class: "chosen" }).range(line.from));
-        if (line.to >= effect.value.to || line.number === doc.lines) break;
-      }
-      return Decoration.set(lines);
+interface Chosen {
+  readonly range: Range | null;
+  readonly lines: DecorationSet;
+}
+
+/** The lines of what is chosen; those that are typed into it are among them. */
+const chosenField = StateField.define<Chosen>({
+  create: () => ({ range: null, lines: Decoration.none }),
+  update: (before, transaction) => {
+    const effect = transaction.effects.find((one) => one.is(choose));
+    const kept = before.range === null || !transaction.docChanged ? before.range : { from: transaction.changes.mapPos(before.range.from, 1), to: transaction.changes.mapPos(before.range.to, -1) };
+    const range = effect === undefined ? kept : effect.value;
+    if (range === before.range) return before;
+    if (range === null || range.to < range.from) return { range: null, lines: Decoration.none };
+    const { doc } = transaction.state;
+    const lines = [];
+    for (let line = doc.lineAt(Math.min(range.from, doc.length)); ; line = doc.line(line.number + 1)) {
+      lines.push(Decoration.line({ class: "chosen" }).range(line.from));
+      if (line.to >= range.to || line.number === doc.lines) break;
     }
-    return marks.map(transaction.changes);
+    return { range, lines: Decoration.set(lines) };
   },
-  provide: (field) => EditorView.decorations.from(field),
+  provide: (field) => EditorView.decorations.from(field, (chosen) => chosen.lines),
 });

@@ -7,19 +7,19 @@ import type { RefObject } from "react";
 import type { Graph, StateNode } from "../../model/definition";
 import { areasOf } from "../../model/dropTarget";
 import type { Area } from "../../model/dropTarget";
-import { layOut } from "../../model/layout";
+import { layOut, shapeOf, viewOf } from "../../model/layout";
 import type { Layout } from "../../model/layout";
 import { troublesAt } from "../../model/stateFields";
+import { measuredOf } from "../../ui/measured";
 import type { EditedNode } from "./EditedState";
 import type { Finding } from "./validation";
 
-export const FIT = { padding: 0.08, maxZoom: 1.1 };
 /** Longer labels of edges are cut. */
 const LABEL_MAX = 34;
 
 /** Where everything is. Fields that are typed change nothing of it. */
 export function useLayout(graph: Graph): { readonly layout: Layout; readonly areas: ReadonlyMap<string, Area> } {
-  const shape = JSON.stringify([graph.states.map(({ name, parent, branch }) => [name, parent, branch]), graph.edges.map((edge) => edge.id)]);
+  const shape = useMemo(() => shapeOf(graph), [graph]);
   // The shape stands for the graph.
   const layout = useMemo(() => layOut(graph), [shape]);
   const areas = useMemo(() => areasOf(graph, layout), [layout]);
@@ -29,6 +29,7 @@ export function useLayout(graph: Graph): { readonly layout: Layout; readonly are
 /** The nodes where the layout has them; what looks as before stays the same object, which is not drawn again. */
 export function useDrawn(graph: Graph, layout: Layout, areas: ReadonlyMap<string, Area>, diagnostics: readonly Finding[], chosen: ReadonlySet<string | null>, target: string | null): EditedNode[] {
   const kept = useRef<ReadonlyMap<string, EditedNode>>(new Map());
+  const measured = useMemo(() => measuredOf(layout.boxes), [layout]);
   return useMemo(() => {
     const states = new Map(graph.states.map((state) => [state.name, state]));
     const drawn = layout.boxes.flatMap((box): EditedNode[] => {
@@ -43,6 +44,7 @@ export function useDrawn(graph: Graph, layout: Layout, areas: ReadonlyMap<string
         position: { x: box.x, y: box.y },
         width: box.width,
         height: box.height,
+        ...measured.get(box.name),
         data: { state, isContainer: area.isContainer, errors, warnings: own.length - errors, isTarget: target === box.name },
         selected: chosen.has(box.name),
         ariaLabel: labelOf(state, graph, own.length),
@@ -53,7 +55,7 @@ export function useDrawn(graph: Graph, layout: Layout, areas: ReadonlyMap<string
     });
     kept.current = new Map(drawn.map((node) => [node.id, node]));
     return drawn;
-  }, [layout, areas, graph, chosen, diagnostics, target]);
+  }, [layout, measured, areas, graph, chosen, diagnostics, target]);
 }
 
 /** What is wrong with a state; what is wrong inside of a container is told by the states in it. */
@@ -103,7 +105,8 @@ export function useDrawnEdges(graph: Graph, chosen: string | null, target: strin
 }
 
 /**
- * Shows the whole graph until somebody moves it; then goes only to what is chosen elsewhere, by an arrow or in the text.
+ * Shows the whole graph, or as much of it as can be read, until somebody moves it. Where not all is seen, it goes to
+ * what is chosen elsewhere, by an arrow or in the text.
  *
  * Gives whether somebody has.
  */
@@ -111,20 +114,20 @@ export function useSight(chosen: string | null, layout: Layout, areas: ReadonlyM
   const flow = useReactFlow();
   const store = useStoreApi();
   const width = useStore((state) => state.width);
+  const height = useStore((state) => state.height);
+  const view = useMemo(() => viewOf(layout, width, height), [layout, width, height]);
   const isMoved = useRef(false);
   useEffect(() => {
-    if (isMoved.current) return;
-    const frame = requestAnimationFrame(() => void flow.fitView(FIT));
-    return () => cancelAnimationFrame(frame);
-  }, [flow, layout, width]);
+    if (!isMoved.current && width > 0 && height > 0) void flow.setViewport(view);
+  }, [flow, view, width, height]);
   useEffect(() => {
     const area = chosen === null ? undefined : areas.get(chosen);
-    if (area === undefined || !isMoved.current) return;
+    if (area === undefined || (!isMoved.current && view.isWhole)) return;
     const { x, y, zoom } = flow.getViewport();
     const seen = store.getState();
     const [left, top] = [area.x * zoom + x, area.y * zoom + y];
     const isSeen = left + 20 > 0 && top + 20 > 0 && left + 60 < seen.width && top + 30 < seen.height;
     if (!isSeen) void flow.setCenter(area.x + Math.min(area.width, 400) / 2, area.y + Math.min(area.height, 300) / 2, { zoom });
-  }, [chosen, areas, flow, store]);
+  }, [chosen, areas, flow, store, view]);
   return isMoved;
 }
