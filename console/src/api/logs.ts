@@ -126,14 +126,20 @@ export async function runInsights(
     signal,
   );
   if (queryId === undefined) throw new Error("StartQuery gave no id");
-  signal.addEventListener("abort", () => void logs("StopQuery", { queryId }).catch(() => {}), { once: true });
-  for (let count = 0; count < ASKED_MAX; count += 1) {
-    const reply = await logs("GetQueryResults", { queryId }, signal);
-    const answer = { status: reply.status ?? "Unknown", rows: reply.results ?? [], statistics: reply.statistics ?? {} };
-    if (!["Scheduled", "Running"].includes(answer.status)) return answer;
-    onAnswer(answer);
-    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS[Math.min(count, ASK_AGAIN_MS.length - 1)]));
-    signal.throwIfAborted();
+  const stop = (): void => void logs("StopQuery", { queryId }).catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    for (let count = 0; count < ASKED_MAX; count += 1) {
+      const reply = await logs("GetQueryResults", { queryId }, signal);
+      const answer = { status: reply.status ?? "Unknown", rows: reply.results ?? [], statistics: reply.statistics ?? {} };
+      if (!["Scheduled", "Running"].includes(answer.status)) return answer;
+      onAnswer(answer);
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS[Math.min(count, ASK_AGAIN_MS.length - 1)]));
+      signal.throwIfAborted();
+    }
+    throw new Error("the query has not ended");
+  } finally {
+    // A query that has ended is not stopped.
+    signal.removeEventListener("abort", stop);
   }
-  throw new Error("the query has not ended");
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { layOutMap, percentile, rateText, readServiceMap, shareText, typeText } from "./serviceMap";
+import { layOutMap, NODE_HEIGHT, percentile, rateText, readServiceMap, shareText, typeText } from "./serviceMap";
 
 const FOUND = [
   { ReferenceId: 0, Name: "Orders", Type: "client", Edges: [{ ReferenceId: 1, SummaryStatistics: { TotalCount: 4, OkCount: 3, TotalResponseTime: 2 } }] },
@@ -26,9 +26,9 @@ test("services and calls have rate, latency and what failed", () => {
   expect(readServiceMap([{ Name: "quiet" }], 1).services[0]?.numbers).toMatchObject({ latency: null, p95: null, failedShare: 0 });
 });
 
-test("callers stand left of what they call", () => {
+test("callers stand above what they call", () => {
   const boxes = layOutMap(readServiceMap(FOUND, 1));
-  expect((boxes[0]?.x ?? 0) + 100).toBeLessThan(boxes[1]?.x ?? 0);
+  expect((boxes[0]?.y ?? 0) + NODE_HEIGHT).toBeLessThan(boxes[1]?.y ?? 0);
 });
 
 test("numbers as words", () => {

@@ -118,10 +118,10 @@ export interface MapBox {
 export const NODE_WIDTH = 196;
 export const NODE_HEIGHT = 74;
 
-/** From left to right, callers before what they call. */
+/** From top to bottom, callers before what they call: what calls say stands on the lines between, one below the other. */
 export function layOutMap(map: ServiceMap): readonly MapBox[] {
   const drawing = new dagre.graphlib.Graph();
-  drawing.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 128, marginx: 0, marginy: 0 });
+  drawing.setGraph({ rankdir: "TB", nodesep: 56, ranksep: 62, marginx: 0, marginy: 0 });
   drawing.setDefaultEdgeLabel(() => ({}));
   for (const service of map.services) drawing.setNode(String(service.id), { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const edge of map.edges) if (edge.from !== edge.to) drawing.setEdge(String(edge.from), String(edge.to));

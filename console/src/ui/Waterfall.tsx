@@ -148,5 +148,5 @@ function Row(props: { row: WaterfallRow; isChosen: boolean; isCollapsed: boolean
 function timePlace(row: WaterfallRow): CSSProperties {
   if (row.to <= 0.86) return { left: `${row.to * 100}%` };
   if (row.from >= 0.14) return { right: `${(1 - row.from) * 100}%` };
-  return { right: `${(1 - row.to) * 100}%`, color: "var(--ink)" };
+  return { right: `calc(${(1 - row.to) * 100}% + 3px)`, borderRadius: 3, background: "var(--surface)", color: "var(--ink)" };
 }

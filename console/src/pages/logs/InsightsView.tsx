@@ -146,6 +146,7 @@ function Result({ answer, isPending }: { answer: InsightsAnswer; isPending: bool
   );
   if (table.rows.length === 0) {
     if (isPending) return null;
+    if (answer.status !== "Complete") return <ErrorNote error={new Error(`The query ended without a result: ${answer.status}`)} />;
     return (
       <Empty title="The query gives no rows" icon="search">
         <p>Nothing of these groups in this time passes it.</p>

@@ -127,7 +127,7 @@ function ServiceBox({ data, selected }: NodeProps<Drawn>) {
   const look = toneOf(service.numbers);
   return (
     <div className={`service ${service.isClient ? "is-client" : `tone-${look.tone}`} ${selected ? "is-chosen" : ""}`}>
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={Position.Top} isConnectable={false} />
       <div className="state-head">
         <span className="service-type">{typeText(service.type)}</span>
         {!service.isClient && (
@@ -145,7 +145,7 @@ function ServiceBox({ data, selected }: NodeProps<Drawn>) {
         {service.numbers.latency !== null && <span>{durationText(service.numbers.latency)}</span>}
         {service.numbers.failedShare > 0 && <span>{shareText(service.numbers.failedShare)} failed</span>}
       </div>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={Position.Bottom} isConnectable={false} />
     </div>
   );
 }
