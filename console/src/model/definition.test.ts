@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readDefinition, ruleText, takenEdges } from "./definition";
+import { readDefinition, ruleText, sharedWith, takenEdges } from "./definition";
 import type { Graph } from "./definition";
 import { fixture } from "./fixture";
 import { readHistory } from "./history";
@@ -94,4 +94,15 @@ test("300 states are laid out in less than a second", () => {
   const begun = performance.now();
   expect(layOut(graph).boxes).toHaveLength(300);
   expect(performance.now() - begun).toBeLessThan(1_000);
+});
+
+test("states that are the same in a later text are the same objects", () => {
+  const before = graphOf("flow");
+  const text = JSON.stringify(fixture("flow").definition).replace('"Seconds":0', '"Seconds":9');
+  const read = readDefinition(text);
+  if (read === null) throw new Error("it is a definition");
+  const after = sharedWith(read, before);
+  expect(after).toEqual(read);
+  // What is around a state that was changed holds it, so it is another one too.
+  expect(after.states.filter((state) => !before.states.includes(state)).map((state) => state.name)).toEqual(["Notify", "Shop"]);
 });

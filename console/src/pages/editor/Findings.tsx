@@ -29,7 +29,7 @@ export function Findings({ validation, findings, onJump }: { validation: Validat
             {validation.isCut && ", and more"}
           </span>
         )}
-        <span className="quiet">checked by the server as you type; F8 goes to the next</span>
+        <span className="quiet">checked by the server as you type; F8 goes to the next, Esc Tab leaves the text</span>
       </header>
       {validation.error !== null && <ErrorNote error={validation.error} />}
       {findings.length > 0 && (
