@@ -172,9 +172,9 @@ function Groups({ failures, machineArn, ms, isReading }: { failures: Failures; m
 function pathOf(group: FailureGroup): string {
   const { stateMachineArn: machine, state, error, cause, status } = group;
   const search = new URLSearchParams({ machine, status });
-  // An empty text is a part of the group as well: it has no cause.
+  // An empty text is a part of the group as well: it has no error, no cause.
   if (state !== null) search.set("fstate", state);
-  if (error !== null) search.set("ferror", error);
+  search.set("ferror", error ?? "");
   search.set("fcause", cause);
   return `${withQuery("/executions", {})}?${search.toString()}`;
 }

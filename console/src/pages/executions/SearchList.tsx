@@ -122,7 +122,7 @@ function LookedAt({ found }: { found: ExecutionSearchView }) {
         {count}
         <span className="quiet">
           {next === null ? (looked > rows.length ? ` of ${looked.toLocaleString("en")}` : "") : `; ${seen}${until === null ? "" : ` down to ${absoluteText(until * 1000).slice(0, 19)}`}`}
-          {next !== null && part !== null && part > 0 && part < 1 ? ` (${Math.floor(part * 100)} %)` : ""}
+          {next !== null && part !== null && part > 0 && part < 1 ? ` (${Math.floor(part * 100)} % of the time)` : ""}
           {machines}
         </span>
       </span>
