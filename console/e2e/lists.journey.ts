@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { machinePath, withQuery } from "../src/model/arn";
 import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
-import { charge, CHARGE_SOURCE, failingBranch, flow } from "./machines";
+import { failingBranch, flow } from "./machines";
 import { Server } from "./server";
 
 let server: Server;
@@ -199,18 +199,22 @@ describe("many at once", () => {
   });
 });
 
-test("lists and groups are fit for all eyes and for a phone", async () => {
-  const machine = await server.createMachine("Seen", charge(await server.createFunction("ChargeSeen", CHARGE_SOURCE)));
-  await server.ended(await server.start(machine, { customer: "Ada", declined: true }, "seen-with-a-rather-long-name-that-wants-to-be-wider-than-a-phone"));
+describe("lists and groups are fit for all eyes and for a phone", () => {
+  let machine: string;
+  beforeAll(async () => {
+    machine = await server.createMachine("Seen", fails);
+    await server.ended(await server.start(machine, { error: "CardDeclined", cause: "no" }, "seen-with-a-rather-long-name-that-wants-to-be-wider-than-a-phone"));
+  });
   for (const colorScheme of ["light", "dark"] as const) {
-    const page = await visit("/executions", { colorScheme, viewport: { width: 390, height: 844 } });
-    for (const path of ["/executions?status=FAILED", "/executions?view=failures", "/functions", machinePath(machine)]) {
-      await page.goto(`${server.url}/console${path}`);
-      await page.getByRole("heading", { level: 1 }).waitFor();
-      await settled(page);
-      expect(await page.evaluate("document.documentElement.scrollWidth"), path).toBeLessThanOrEqual(390);
-      await expectAccessible(page);
-    }
-    await opened?.close();
+    test(`in ${colorScheme}`, async () => {
+      const page = await visit("/executions", { colorScheme, viewport: { width: 390, height: 844 } });
+      for (const path of ["/executions?status=FAILED", "/executions?view=failures", "/functions", machinePath(machine)]) {
+        await page.goto(`${server.url}/console${path}`);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        await settled(page);
+        expect(await page.evaluate("document.documentElement.scrollWidth"), path).toBeLessThanOrEqual(390);
+        await expectAccessible(page);
+      }
+    });
   }
 });

@@ -89,12 +89,6 @@ export async function consoleCall<Output>(path: string, input: unknown, signal?:
   return (await response.json()) as Output;
 }
 
-/** Asks what the server tells its console only and nothing is to be said for: `project`. */
-export async function consoleGet<Output>(path: string, signal?: AbortSignal): Promise<Output> {
-  const response = await answered(fetch(`/console/${path}`, { headers: { accept: "application/json" }, signal: signal ?? null }));
-  return (await response.json()) as Output;
-}
-
 /** The account that the server works for. STS speaks XML, of which this is all that the console wants. */
 export async function callerAccount(signal?: AbortSignal): Promise<string> {
   const body = new URLSearchParams({ Action: "GetCallerIdentity", Version: "2011-06-15" });

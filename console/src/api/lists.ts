@@ -3,8 +3,9 @@
 import { queryOptions } from "@tanstack/react-query";
 import { addedUp } from "../model/failures";
 import type { FailureGroup, FailuresPage } from "../model/failures";
+import { patiently } from "../model/bulk";
 import type { Ask, SearchPage } from "../model/search";
-import { consoleCall } from "./call";
+import { ApiError, consoleCall } from "./call";
 
 /** Slices of a list whose groups are added up; of a longer one the rest is left out, and the page says so. */
 const SLICES_MAX = 400;
@@ -12,8 +13,14 @@ const SLICES_MAX = 400;
 const GROUPS_MS = 5_000;
 const GROUPS_FACTOR = 20;
 
+/** The server runs two of these questions at one time and lets some wait; of who comes in vain the same is asked again. */
+const WAITS_MS = [200, 500, 1_000, 2_000];
+
+const surveyed = <Output>(path: string, ask: unknown, signal: AbortSignal): Promise<Output> =>
+  patiently(() => consoleCall<Output>(path, ask, signal), (error) => error instanceof ApiError && error.status === 503, WAITS_MS);
+
 export const searchExecutions = (ask: Ask & { limit: number; next?: string }, signal: AbortSignal): Promise<SearchPage> =>
-  consoleCall<SearchPage>("search", ask, signal);
+  surveyed<SearchPage>("search", ask, signal);
 
 /** Groups of failures, as far as was looked. */
 export interface Failures {
@@ -41,7 +48,7 @@ export const failuresQuery = (stateMachineArn: string | null, sinceMs: number, i
       let next: string | null = null;
       let looked = 0;
       for (let slice = 0; slice < SLICES_MAX; slice += 1) {
-        const page: FailuresPage = await consoleCall<FailuresPage>(
+        const page: FailuresPage = await surveyed<FailuresPage>(
           "failures",
           {
             ...(stateMachineArn === null ? {} : { stateMachineArn }),

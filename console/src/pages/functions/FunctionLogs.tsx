@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 import { ApiError } from "../../api/call";
 import { logSearchQuery } from "../../api/logs";
@@ -37,6 +37,9 @@ export default function FunctionLogs({ group }: { group: string }) {
     refetchInterval: (query) => (isAbsent(query.state.error) ? ABSENT_MS : false),
     placeholderData: (before) => before,
   });
+  // Said until something is read: a query without data forgets its error as it asks again.
+  const wasAbsent = useRef(false);
+  wasAbsent.current = history.data === undefined && (wasAbsent.current || isAbsent(history.error));
   const isThere = history.data !== undefined && !isAbsent(history.error);
   const tail = useLiveTail([group], pattern, isThere);
   const { state, gaps } = tail;
@@ -73,7 +76,7 @@ export default function FunctionLogs({ group }: { group: string }) {
       {error && <ErrorNote error={error} onRetry={() => void history.refetch()} />}
       {lines.length > 0 ? (
         <LogLines lines={lines} label="Lines of the log" onEnd={hasNextPage && !isFetching ? () => void fetchNextPage() : undefined} />
-      ) : isAbsent(history.error) ? (
+      ) : wasAbsent.current ? (
         <Empty title="It has logged nothing yet" icon="list">
           <p>
             The log group <code>{group}</code> is made when the function first runs.

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { invoke } from "../../api/call";
-import { projectQuery } from "../../api/project";
+import { projectQuery } from "../../api/start";
 import { readAgain } from "../../live/again";
 import { NAME_LENGTH_MAX, removeEvent, savedEvents, saveEvent } from "../../model/savedEvents";
 import type { SavedEvent } from "../../model/savedEvents";
