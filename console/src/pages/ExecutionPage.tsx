@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useEffect, useMemo } from "react";
+import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import type { ReactNode } from "react";
 import { ApiError } from "../api/call";
 import { definitionQuery, executionQuery, historyQuery } from "../api/queries";
@@ -46,14 +46,14 @@ export function ExecutionPage({ arn }: { arn: string }) {
   const name = execution.data?.name ?? nameOf(arn);
   useTitle(status ? `${name} ${status.toLowerCase()}` : name);
   const view = get("view") ?? "graph";
-  // Addresses of before had the event of the table alone.
-  const cursor = cursorOf(get("at") ?? get("event"), events.length);
-  const move = useCallback((event: number | null) => set({ at: event === null ? null : String(event), event: null }), [set]);
-  const past = useMemo(() => (cursor === null ? null : events.slice(0, cursor)), [events, cursor]);
+  const { cursor, move } = useCursor(events.length);
+  // The slider does not wait for what it changes.
+  const seen = useDeferredValue(cursor);
+  const past = useMemo(() => (seen === null ? null : events.slice(0, seen)), [events, seen]);
   const then = useMemo(() => (past === null ? run : readHistory(past)), [run, past]);
-  const current = cursor === null ? undefined : events[cursor - 1];
+  const current = seen === null ? undefined : events[seen - 1];
   const instant = current === undefined ? null : instantOf(current);
-  const moment: Moment = { run, events, then, past: past ?? events, cursor, move };
+  const moment: Moment = { run, events, then, past: past ?? events, cursor: seen, move };
   return (
     <LoadedPage query={execution} title={nameOf(arn)} what="the execution" missing={gone}>
       {(shown) => (
@@ -79,7 +79,7 @@ export function ExecutionPage({ arn }: { arn: string }) {
           <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
             <Scrubber events={events} run={run} cursor={cursor} onMove={move} />
             {view === "data" ? (
-              <MomentData execution={shown} run={then} isNow={cursor === null} />
+              <MomentData execution={shown} run={then} isNow={seen === null} />
             ) : view === "logs" ? (
               <Suspense fallback={<Waiting what="the logs" />}>
                 <LogsTab execution={shown} run={run} events={events} cursor={instant} />
@@ -104,6 +104,33 @@ export function ExecutionPage({ arn }: { arn: string }) {
       )}
     </LoadedPage>
   );
+}
+
+/** How long the address may be behind the cursor. A browser takes 200 changes of it in ten seconds, and a slider makes more. */
+const ADDRESS_MS = 200;
+
+/** The event that the page is shown at, kept in its address. */
+function useCursor(events: number): { cursor: number | null; move: (event: number | null) => void } {
+  const [get, set] = useQueryState();
+  // What is on its way to the address.
+  const [held, setHeld] = useState<{ readonly event: number | null } | null>(null);
+  const latest = useRef<number | null>(null);
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const store = useRef(set);
+  store.current = set;
+  const move = useCallback((event: number | null) => {
+    latest.current = event;
+    setHeld({ event });
+    timer.current ??= setTimeout(() => {
+      timer.current = null;
+      store.current({ at: latest.current === null ? null : String(latest.current), event: null });
+      setHeld(null);
+    }, ADDRESS_MS);
+  }, []);
+  useEffect(() => () => clearTimeout(timer.current ?? undefined), []);
+  // Addresses of before had the event of the table alone.
+  const named = cursorOf(get("at") ?? get("event"), events);
+  return { cursor: held === null ? named : held.event, move };
 }
 
 const NO_EVENTS: readonly HistoryEvent[] = [];

@@ -57,8 +57,9 @@ export function Rows<Row>(props: {
     if (chosen === null || shown.current === chosen) return;
     const at = rows.findIndex((row) => keyOf(row) === chosen);
     if (at < 0) return;
+    // Another one after it is only brought in sight: what somebody clicks stays where it is.
+    virtual.scrollToIndex(at, { align: shown.current === null ? "center" : "auto" });
     shown.current = chosen;
-    virtual.scrollToIndex(at, { align: "center" });
   }, [chosen, rows, keyOf, virtual]);
 
   // The row that keys have moved to: two keys may come before one frame is drawn.

@@ -19,6 +19,7 @@ import { CauseView } from "./ErrorFirst";
 
 const DataFlow = lazy(() => import("./DataFlow").then((all) => ({ default: all.DataFlow })));
 const VariablesAround = lazy(() => import("./DataFlow").then((all) => ({ default: all.VariablesAround })));
+const ChildGrid = lazy(() => import("./ChildGrid"));
 const ItemGrid = lazy(() => import("./ItemGrid").then((all) => ({ default: all.ItemGrid })));
 
 /** Visits of one state that can be stepped through; a Map has more than anybody steps through. */
@@ -179,6 +180,11 @@ function Visited(props: Shown & { visit: Visit; state: StateNode | undefined }) 
           <Icon name="link" size={13} />{" "}
           {visit.startedArn.includes(":execution:") ? <Link href={executionPath(visit.startedArn)}>The execution that it started</Link> : <Link href={mapRunPath(visit.startedArn)}>Its map run, with every child</Link>}
         </p>
+      )}
+      {isNow && visit.startedArn?.includes(":mapRun:") && (
+        <Suspense fallback={<Waiting what="the children" />}>
+          <ChildGrid mapRunArn={visit.startedArn} isRunning={visit.endedAt === null} />
+        </Suspense>
       )}
       {isContainer && visit.startedArn === null && (
         <Suspense fallback={<Waiting what="the items" />}>
