@@ -4,6 +4,7 @@
 //! answers of AWS's operations; whatever holds JSON is looked into. Text that is no whole JSON (a cut cause, a log
 //! line with JSON in it) is looked through for the last name of each rule. Rather too much is masked than too little.
 
+mod loose;
 mod rule;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use hyper::header::{HeaderMap, ORIGIN, USER_AGENT};
 use serde_json::{Map, Value};
 use stepwell_api::Reply;
 
+use loose::loosely;
 use rule::{Step, is_at, is_at_end, last_name, stepped, steps};
 
 /// What stands in place of a value. A page that sends it back is refused: nothing starts with it by accident.
@@ -173,7 +175,7 @@ impl Mask {
     }
 
     fn text_at<'t>(&self, text: &'t str, depth: usize) -> Cow<'t, str> {
-        if !self.is_on() || !text.contains([':', '[', '{']) {
+        if !self.is_on() || !text.contains([':', '=', '[', '{']) {
             return Cow::Borrowed(text);
         }
         let is_json = text.trim_start().starts_with(['{', '[', '"']);
@@ -239,8 +241,7 @@ impl Mask {
         }
     }
 
-    /// Masks what follows the last name of a rule in text that is no JSON as a whole: `"number": "4242"`, with as
-    /// many backslashes before its quotation marks as JSON in texts in JSON has.
+    /// Masks what follows the last name of a rule in text that is no JSON as a whole.
     fn loose<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
         for name in self.rules.iter().filter_map(|rule| last_name(rule)) {
@@ -250,74 +251,6 @@ impl Mask {
         }
         masked
     }
-}
-
-/// The text without the values of `name`; `None`: it has none.
-fn loosely(text: &str, name: &str) -> Option<String> {
-    let mut masked = String::new();
-    let mut rest = text;
-    let mut is_masked = false;
-    while let Some(at) = rest.find(name) {
-        let (before, after) = rest.split_at(at + name.len());
-        masked.push_str(before);
-        rest = after;
-        let is_begun = before[..at].ends_with('"');
-        let closed = after.trim_start_matches('\\').strip_prefix('"');
-        let Some(value) = closed.filter(|_| is_begun) else {
-            continue;
-        };
-        let Some(value) = value.trim_start().strip_prefix(':') else {
-            continue;
-        };
-        let value = value.trim_start();
-        masked.push_str(&after[..after.len() - value.len()]);
-        let slashes: String = value.chars().take_while(|letter| *letter == '\\').collect();
-        let quotes = format!("{slashes}\"");
-        masked.push_str(&quotes);
-        masked.push_str(MARK);
-        masked.push_str(&quotes);
-        rest = after_value(value, &quotes);
-        is_masked = true;
-    }
-    masked.push_str(rest);
-    is_masked.then_some(masked)
-}
-
-/// What follows a value; nothing where its end is not to be seen.
-fn after_value<'v>(value: &'v str, quotes: &str) -> &'v str {
-    if let Some(text) = value.strip_prefix(quotes) {
-        let mut from = 0;
-        while let Some(at) = text.get(from..).and_then(|rest| rest.find(quotes)) {
-            let end = from + at;
-            // A quotation mark with more backslashes before it is one of the value.
-            let slashes = text[..end]
-                .bytes()
-                .rev()
-                .take_while(|byte| *byte == b'\\')
-                .count();
-            if slashes == 0 {
-                return &text[end + quotes.len()..];
-            }
-            from = end + quotes.len();
-        }
-        return "";
-    }
-    let mut depth = 0_usize;
-    for (at, letter) in value.char_indices() {
-        match letter {
-            '{' | '[' => depth += 1,
-            '}' | ']' if depth > 0 => {
-                depth -= 1;
-                if depth == 0 {
-                    return &value[at + 1..];
-                }
-            }
-            '}' | ']' | ',' if depth == 0 => return &value[at..],
-            letter if depth == 0 && letter.is_whitespace() => return &value[at..],
-            _ => {}
-        }
-    }
-    ""
 }
 
 #[cfg(test)]
@@ -410,14 +343,28 @@ mod tests {
             // Cut off.
             (
                 "{\"card\":{\"number\":\"42",
-                "{\"card\":{\"number\":\"••••••\"",
+                "{\"card\":{\"number\":\"••••••",
             ),
             ("{\"password\":{\"a\":[1,{", "{\"password\":\"••••••\""),
             (
                 "{\"password\":{\"a\":[1]},\"x\":",
                 "{\"password\":\"••••••\",\"x\":",
             ),
-            ("the password: is not quoted", "the password: is not quoted"),
+            // As `console.log` writes an object, and as logfmt and forms write pairs.
+            (
+                "Order { card: { number: '42\\'42', x: 1 }, password: [ 'a' ] }",
+                "Order { card: { number: '••••••', x: 1 }, password: •••••• }",
+            ),
+            (
+                "at=info password=hunter2 x=1",
+                "at=info password=•••••• x=1",
+            ),
+            ("a=1&password=hunter2&x=1", "a=1&password=••••••&x=1"),
+            ("the password: hunter2", "the password: ••••••"),
+            ("password: \"cut", "password: \"••••••"),
+            ("my_password=1, passwords=2", "my_password=1, passwords=2"),
+            ("arn:aws:x:password:y", "arn:aws:x:password:y"),
+            ("password", "password"),
             ("\"my password\": 1", "\"my password\": 1"),
         ] {
             assert_eq!(mask.text(text), expected);
@@ -498,6 +445,7 @@ mod tests {
             ("$.**", "names no field"),
             ("$.", "has an empty name"),
             ("$.a..b", "has an empty name"),
+            ("$['']", "has an empty name"),
             ("$.a[", "lacks a ]"),
             ("$.a[x]", "has [x]"),
             ("$.a b", "write it as ['a b']"),

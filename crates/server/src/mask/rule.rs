@@ -45,6 +45,9 @@ fn step(rest: &str) -> Result<(Step, &str), String> {
         for quote in ['\'', '"'] {
             if let Some(name) = inside.strip_prefix(quote) {
                 let (name, after) = name.split_once(&format!("{quote}]")).ok_or("lacks a ]")?;
+                if name.is_empty() {
+                    return Err("has an empty name".to_string());
+                }
                 return Ok((Step::Name(name.to_string()), after));
             }
         }
