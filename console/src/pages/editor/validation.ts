@@ -29,6 +29,7 @@ export interface Validation {
 
 /** After the last letter; who types on is not interrupted. */
 const QUIET_MS = 250;
+const RETRY_MS = 2_000;
 /** AWS: a definition has at most 1 MiB, and one answer at most 100 diagnostics. */
 const TEXT_MAX = 1_048_576;
 const FINDINGS_MAX = 100;
@@ -47,12 +48,16 @@ export function useValidation(document: Document, type: States.StateMachineType)
       if (!abort.signal.aborted) setAnswer({ text, type, validation });
     };
     let retry: ReturnType<typeof setTimeout> | undefined;
+    // A server that is away is asked again, by a page that somebody sees.
+    const retryLater = (): void => {
+      if (!abort.signal.aborted) retry = setTimeout(() => (window.document.hidden ? retryLater() : setAgain((count) => count + 1)), RETRY_MS);
+    };
     const timer = setTimeout(() => {
       states("ValidateStateMachineDefinition", { definition: text, type, severity: "WARNING", maxResults: FINDINGS_MAX }, abort.signal).then(
         (reply) => give({ findings: findingsOf(document, reply.diagnostics), isCurrent: true, isCut: reply.truncated ?? false, error: null }),
         (error: unknown) => {
           give({ ...NOTHING, error });
-          if (error instanceof ApiError && error.isPassing && !abort.signal.aborted) retry = setTimeout(() => setAgain((count) => count + 1), 2_000);
+          if (error instanceof ApiError && error.isPassing) retryLater();
         },
       );
     }, QUIET_MS);
