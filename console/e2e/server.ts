@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -26,14 +26,22 @@ export class Server {
   url = "";
   readonly data = mkdtempSync(join(tmpdir(), "stepwell-console-"));
 
-  static async start(): Promise<Server> {
+  private settings: readonly string[] = [];
+
+  /** - `settings`: the text of a `stepwell.toml`. */
+  static async start(settings?: string): Promise<Server> {
     const server = new Server();
+    if (settings !== undefined) {
+      const file = join(server.data, "stepwell.toml");
+      writeFileSync(file, settings);
+      server.settings = ["--config", file];
+    }
     await server.run("127.0.0.1:0");
     return server;
   }
 
   private async run(listen: string): Promise<void> {
-    const child = spawn(binary(), ["serve", "--listen", listen, "--data", join(this.data, "data")], {
+    const child = spawn(binary(), ["serve", "--listen", listen, "--data", join(this.data, "data"), ...this.settings], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, NO_COLOR: "1" },
     });

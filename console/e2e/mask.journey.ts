@@ -1,0 +1,56 @@
+/** Fields that `[console] mask` names: no page shows them, none starts with them, and nobody finds them by searching. */
+
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { executionPath } from "../src/model/arn";
+import { launch, open } from "./browser";
+import type { Opened } from "./browser";
+import { Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+let opened: Opened | null = null;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start('[console]\nmask = ["$.card.number", "**.password"]\n'), launch()]);
+});
+
+afterEach(async () => {
+  const faults = opened?.faults ?? [];
+  await opened?.close();
+  opened = null;
+  expect(faults).toEqual([]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("a masked field comes to no page, and is no input to start again with", async () => {
+  const machine = await server.createMachine("Secret", { StartAt: "P", States: { P: { Type: "Pass", End: true } } });
+  const execution = await server.start(machine, { card: { number: "4242-1111" }, user: { password: "hunter2" }, item: "tea" }, "secret");
+  await server.ended(execution);
+  // A program is told everything.
+  expect((await server.states("DescribeExecution", { executionArn: execution })).input).toContain("4242-1111");
+  opened = await open(browser, server.url, executionPath(execution));
+  const { page } = opened;
+  const answers: Promise<string>[] = [];
+  page.on("response", (response) => {
+    if (/json/.test(response.headers()["content-type"] ?? "")) answers.push(response.text().catch(() => ""));
+  });
+  await page.reload();
+  await page.getByRole("status", { name: "Status" }).getByText("Succeeded").waitFor();
+  await page.getByRole("button", { name: "New execution" }).click();
+  const input = page.getByLabel("Input");
+  await expect.poll(() => input.inputValue(), { timeout: 40_000 }).toContain("tea");
+  expect(await input.inputValue()).toContain("••••••");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("alert").getByText(/\[console\] mask/).waitFor();
+  await input.fill('{"card": {"number": "7"}, "item": "tea"}');
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("heading", { name: "secret" }).waitFor({ state: "detached" });
+  const told = (await Promise.all(answers)).join("\n");
+  expect(told).toContain("tea");
+  expect(told).not.toMatch(/4242-1111|hunter2/);
+});
