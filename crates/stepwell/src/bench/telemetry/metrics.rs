@@ -1,6 +1,7 @@
 //! Metrics: values that come in, a million series at once, and two weeks of one of them read.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -17,14 +18,22 @@ const NAMESPACE: &str = "Bench";
 const DATA: usize = 20;
 /// Requests that are sent in turn; each is about series of its own.
 const REQUESTS: usize = 50;
+/// Connections that values come over.
+const CLIENTS_MAX: usize = 8;
+/// Before a throttled call is made again.
+const AGAIN: Duration = Duration::from_millis(20);
+/// How often it is made again.
+const AGAIN_MAX: u64 = 1_000;
 /// The metric that every request has one value of: what arrived is counted by it.
 const REQUESTS_METRIC: &str = "Requests";
 
 const SERIES: u64 = 1_000_000;
+/// Those of the values that came in, and the one with a history.
+const SERIES_BEFORE: u64 = REQUESTS as u64 * (DATA as u64 - 1) + 2;
 /// Data of a PutMetricData that brings new series: AWS takes no more.
-const SERIES_DATA: u64 = 1_000;
+const SERIES_DATA: usize = 1_000;
 /// Between two looks at the memory, in calls.
-const LOOK_EVERY: u64 = 50;
+const LOOK_EVERY: usize = 50;
 const SERIES_BYTES_MAX: f64 = 1e9;
 
 /// How far back PutMetricData takes values, in minutes: two weeks, and the hour that the calls may take.
@@ -34,8 +43,9 @@ const MINUTES: i64 = 14 * 24 * 60 - 60;
 pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     let server = plan.serve("metrics")?;
     values(plan, &server, table)?;
+    let end = put_history(server.endpoint())?;
     series(plan, &server, table)?;
-    history(plan, &server, table)?;
+    history(plan, &server, end, table)?;
     plan.end(server, "metrics")
 }
 
@@ -61,7 +71,17 @@ fn values(plan: &Plan, server: &Server, table: &mut Table) -> anyhow::Result<()>
     let from = seconds()?;
     let began = Instant::now();
     let meter = server.meter();
-    let sent = load::closed(endpoint, &requests, plan.clients, Until::Over(plan.time))?;
+    let (next, throttled) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let sent = load::each(plan.clients.min(CLIENTS_MAX), plan.time, || {
+        let mut connection = Connection::open(endpoint)?;
+        let (requests, next, throttled) = (&requests, &next, &throttled);
+        Ok(move || {
+            let at = next.fetch_add(1, Ordering::Relaxed) % requests.len();
+            let refused = patiently(&mut connection, endpoint, &requests[at])?;
+            throttled.fetch_add(refused, Ordering::Relaxed);
+            Ok(())
+        })
+    })?;
     let counted = count(endpoint, from)?;
     let elapsed = began.elapsed();
     ensure!(
@@ -73,13 +93,15 @@ fn values(plan: &Plan, server: &Server, table: &mut Table) -> anyhow::Result<()>
     table.target(
         format!(
             "PutMetricData, {DATA} values a call, {} clients, until they can be read",
-            plan.clients
+            plan.clients.min(CLIENTS_MAX)
         ),
         values as f64 / elapsed.as_secs_f64(),
         "values/s",
         Target::AtLeast(20_000.0),
     );
     table.figure("  p99 of a call", sent.ms(0.99), "ms");
+    let throttled = throttled.into_inner();
+    table.figure("  calls that were throttled first", throttled as f64, "");
     cost(table, &meter.used(server), values, "value");
     Ok(())
 }
@@ -107,20 +129,22 @@ fn count(endpoint: &str, from: i64) -> anyhow::Result<f64> {
 fn series(plan: &Plan, server: &Server, table: &mut Table) -> anyhow::Result<()> {
     let endpoint = server.endpoint();
     let mut connection = Connection::open(endpoint)?;
-    let calls = plan.count_or(SERIES).div_ceil(SERIES_DATA);
+    let series = plan.count_or(SERIES).max(SERIES_BEFORE);
     let before = server.resident_bytes();
     let mut most = before;
     let began = Instant::now();
-    for call in 0..calls {
-        let data: Vec<Value> = (0..SERIES_DATA)
-            .map(|of| {
+    let new: Vec<u64> = (SERIES_BEFORE..series).collect();
+    for (call, some) in new.chunks(SERIES_DATA).enumerate() {
+        let data: Vec<Value> = some
+            .iter()
+            .map(|number| {
                 json!({
-                    "MetricName": "OrderValue", "Value": of as f64,
-                    "Dimensions": [{ "Name": "CustomerId", "Value": format!("customer-{call}-{of}") }],
+                    "MetricName": "OrderValue", "Value": (number % 1_000) as f64,
+                    "Dimensions": [{ "Name": "CustomerId", "Value": format!("customer-{number}") }],
                 })
             })
             .collect();
-        connection.call(&put(endpoint, &data))?;
+        patiently(&mut connection, endpoint, &put(endpoint, &data))?;
         if call % LOOK_EVERY == 0 {
             most = most.max(server.resident_bytes());
         }
@@ -134,7 +158,6 @@ fn series(plan: &Plan, server: &Server, table: &mut Table) -> anyhow::Result<()>
     connection.call(&listed)?;
     let elapsed = began.elapsed();
     most = most.max(server.resident_bytes());
-    let series = calls * SERIES_DATA;
     table.target(
         format!("memory of the server with {series} series, at most"),
         most as f64 / 1e6,
@@ -144,24 +167,30 @@ fn series(plan: &Plan, server: &Server, table: &mut Table) -> anyhow::Result<()>
     table.figure("  before them", before as f64 / 1e6, "MB");
     table.figure(
         "  new series by one connection",
-        series as f64 / elapsed.as_secs_f64(),
+        new.len() as f64 / elapsed.as_secs_f64(),
         "series/s",
     );
     Ok(())
 }
 
-fn history(plan: &Plan, server: &Server, table: &mut Table) -> anyhow::Result<()> {
-    let endpoint = server.endpoint();
+/// A series with a value of every minute; gives the minute after the last, in seconds since 1970.
+fn put_history(endpoint: &str) -> anyhow::Result<i64> {
     let mut connection = Connection::open(endpoint)?;
     let end = seconds()? / 60 * 60;
     let minutes: Vec<i64> = (1..=MINUTES).map(|ago| end - 60 * ago).collect();
-    for some in minutes.chunks(usize::try_from(SERIES_DATA)?) {
+    for some in minutes.chunks(SERIES_DATA) {
         let data: Vec<Value> = some
             .iter()
             .map(|at| json!({ "MetricName": "Orders", "Timestamp": at, "Value": (at / 60 % 97) as f64 }))
             .collect();
-        connection.call(&put(endpoint, &data))?;
+        patiently(&mut connection, endpoint, &put(endpoint, &data))?;
     }
+    Ok(end)
+}
+
+fn history(plan: &Plan, server: &Server, end: i64, table: &mut Table) -> anyhow::Result<()> {
+    let endpoint = server.endpoint();
+    let mut connection = Connection::open(endpoint)?;
     for period in [60, 300] {
         let statistic = json!({
             "Id": "orders", "MetricStat": {
@@ -196,6 +225,24 @@ fn history(plan: &Plan, server: &Server, table: &mut Table) -> anyhow::Result<()
         MINUTES as f64 / 1_440.0
     ));
     Ok(())
+}
+
+/// Makes a call until it is taken, as an SDK does; gives how often it was throttled.
+///
+/// As AWS, the server refuses values that come faster than they are written.
+fn patiently(connection: &mut Connection, endpoint: &str, request: &[u8]) -> anyhow::Result<u64> {
+    for throttled in 0.. {
+        let Err(error) = connection.call(request).map(drop) else {
+            return Ok(throttled);
+        };
+        ensure!(
+            throttled < AGAIN_MAX && error.to_string().contains("Throttling"),
+            error
+        );
+        std::thread::sleep(AGAIN);
+        *connection = Connection::open(endpoint)?;
+    }
+    unreachable!("it ends before")
 }
 
 fn put(endpoint: &str, data: &[Value]) -> Vec<u8> {
