@@ -184,7 +184,7 @@ function PlanView({ action, plan, isCut }: { action: Action; plan: Plan; isCut: 
           <caption>Not touched</caption>
           <thead>
             <tr>
-              <th scope="col">Executions</th>
+              <th scope="col">Count</th>
               <th scope="col">Why</th>
               <th scope="col">Which</th>
             </tr>
