@@ -51,8 +51,8 @@ test("first start: one click on a sample, and the order is seen to its end", asy
   await page.getByRole("heading", { name: "Incidents" }).waitFor();
 });
 
-test("a save shows on the start page", async () => {
-  opened = await open(browser, shop.url, "/start");
+test("a save shows on the start page, on a phone too", async () => {
+  opened = await open(browser, shop.url, "/start", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
   const { page } = opened;
   await page.getByRole("button", { name: "Start paid", exact: true }).waitFor();
   shop.put("events/later.json", '{"detail": {"alarmName": "a"}}');
@@ -60,4 +60,6 @@ test("a save shows on the start page", async () => {
   expect(await page.getByLabel("What later goes to").inputValue()).toMatch(/:Incidents$/);
   await page.getByRole("button", { name: "later", exact: true }).click();
   await page.getByText("alarmName").waitFor();
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
+  await expectAccessible(page);
 });
