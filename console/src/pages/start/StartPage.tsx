@@ -27,6 +27,7 @@ export default function StartPage() {
 function Shown({ answer }: { answer: ProjectAnswer }) {
   const { project, stacks, samples } = answer;
   const own = stacks.find((stack) => stack.name === project?.stack);
+  const first = samples.findIndex((sample) => sample.content !== null);
   const shown = own ? [own, ...stacks.filter((stack) => stack !== own)] : stacks;
   return (
     <>
@@ -53,7 +54,7 @@ function Shown({ answer }: { answer: ProjectAnswer }) {
           {samples.length > 0 ? (
             <ul className="start-samples">
               {samples.map((sample, index) => (
-                <SampleRow key={sample.name} sample={sample} stack={own} isFirst={index === 0} />
+                <SampleRow key={sample.name} sample={sample} stack={own} isFirst={index === first} />
               ))}
             </ul>
           ) : (
