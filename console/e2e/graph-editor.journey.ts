@@ -35,6 +35,28 @@ const state = (page: Page, name: string): Locator => page.locator(`.react-flow__
 const said = (page: Page): Locator => page.locator(".graph-said");
 const fromPalette = (page: Page, title: string): Locator => page.getByRole("group", { name: "States to add" }).getByRole("button", { name: title, exact: true });
 
+/** Waits until nothing in the picture has moved for some frames: it is laid out anew after an edit, and fitted into its place. */
+async function still(page: Page): Promise<void> {
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        let [before, frames] = ["", 0];
+        const look = (): void => {
+          const places = [...document.querySelectorAll(".react-flow__viewport, .react-flow__node")].map((one) => {
+            const { x, y, width } = one.getBoundingClientRect();
+            return `${x},${y},${width}`;
+          });
+          const now = places.join(" ");
+          frames = now === before ? frames + 1 : 0;
+          before = now;
+          if (frames >= 12) resolve();
+          else requestAnimationFrame(look);
+        };
+        look();
+      }),
+  );
+}
+
 /** The definition that a state machine has now. */
 async function definitionOf(machine: string): Promise<Record<string, any>> {
   const { definition } = await server.states("DescribeStateMachine", { stateMachineArn: machine });
@@ -84,6 +106,7 @@ test("a machine is built by dragging alone, and run", async () => {
 
 /** Drags a state by the pointer, as somebody's hand would. */
 async function drag(page: Page, what: Locator, onto: Locator, height: number): Promise<void> {
+  await still(page);
   const [from, to] = [await what.boundingBox(), await onto.boundingBox()];
   if (from === null || to === null) throw new Error("nothing to drag");
   await page.mouse.move(from.x + 30, from.y + from.height / 2);
@@ -101,6 +124,7 @@ test("connections are drawn from handle to handle, led elsewhere, and taken away
   });
   const page = await visit(withQuery(editorPath(machine), { show: "graph" }));
   await state(page, "A").click();
+  await still(page);
   const [from, to] = [await state(page, "A").locator(".react-flow__handle.source").boundingBox(), await state(page, "C").locator(".react-flow__handle.target").boundingBox()];
   if (from === null || to === null) throw new Error("no handles");
   await page.mouse.move(from.x + 5, from.y + 5);
@@ -117,6 +141,7 @@ test("connections are drawn from handle to handle, led elsewhere, and taken away
   await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(1);
   // The end of a connection is led to another state.
   const lead = async (edge: string, to: string): Promise<void> => {
+    await still(page);
     const end = await page.locator(`.react-flow__edge[data-id="${edge}"] .react-flow__edgeupdater-target`).boundingBox();
     const onto = await state(page, to).boundingBox();
     if (end === null || onto === null) throw new Error("no end to drag");
@@ -132,6 +157,7 @@ test("connections are drawn from handle to handle, led elsewhere, and taken away
 
 /** Where an edge is half way. */
 async function middleOf(page: Page, id: string): Promise<{ x: number; y: number }> {
+  await still(page);
   return page.locator(`.react-flow__edge[data-id="${id}"] path.react-flow__edge-path`).evaluate((path) => {
     const line = path as SVGPathElement;
     const { x, y } = line.getPointAtLength(line.getTotalLength() / 2);
@@ -325,6 +351,7 @@ test("levels within levels are edited: dragged into, wrapped, and caught from", 
   await expect.poll(() => page.locator('.react-flow__edge[data-id="Tax>next0>Short wait"]').count()).toBe(1);
   // Errors are caught by the handle at the side.
   await state(page, "Notify").click({ position: { x: 30, y: 10 } });
+  await still(page);
   const [from, to] = [await state(page, "Notify").locator("> .state > .react-flow__handle.is-catch").boundingBox(), await state(page, "Nothing to do").locator(".react-flow__handle.target").boundingBox()];
   if (from === null || to === null) throw new Error("no handles");
   await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
