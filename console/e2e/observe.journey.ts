@@ -5,7 +5,7 @@ import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
 import { flow } from "./machines";
 import { chargeLines, cloudwatch, createGroup, orderDashboard, putAlarms, putLines, putOrders, putRefused, putTrace } from "./observed";
-import { Server } from "./server";
+import { PATIENCE_MS, Server } from "./server";
 
 let server: Server;
 let browser: Browser;
@@ -37,6 +37,7 @@ async function putAlarmed(): Promise<void> {
   for (let index = 0; index < 4; index += 1) await putRefused(server, now - index * 5_000, 9);
 }
 
+const PATIENCE = { timeout: PATIENCE_MS };
 const GROUP = "/aws/lambda/ChargeCard";
 const OTHER = "/orders/audit";
 
@@ -226,15 +227,15 @@ describe("alarms and metrics", () => {
     await page.getByRole("button", { name: "Add math" }).click();
     await page.getByLabel("Label of e1").fill("refused, %");
     await page.keyboard.press("Enter");
-    await expect.poll(() => page.locator(".plot polyline").count()).toBe(3);
+    await expect.poll(() => page.locator(".plot polyline").count(), PATIENCE).toBe(3);
     // What is hidden is still there for the math.
     await page.getByRole("checkbox", { name: "Show north Taken Sum" }).uncheck();
-    await expect.poll(() => page.locator(".plot polyline").count()).toBe(2);
+    await expect.poll(() => page.locator(".plot polyline").count(), PATIENCE).toBe(2);
     await page.getByText("Values as a table").click();
     await page.getByRole("columnheader", { name: "refused, %" }).waitFor();
     // The link shows the same to somebody else.
     await page.reload();
-    await expect.poll(() => page.locator(".plot polyline").count()).toBe(2);
+    await expect.poll(() => page.locator(".plot polyline").count(), PATIENCE).toBe(2);
     await page.getByRole("group", { name: /arrow keys read values/ }).press("ArrowRight");
     await page.getByLabel("Metric math").fill("100 * nothing");
     await page.getByRole("button", { name: "Add math" }).click();
@@ -303,33 +304,32 @@ describe("alarms and metrics", () => {
   });
 });
 
-describe("axe finds nothing serious", () => {
+describe("axe finds nothing serious on", () => {
+  let trace: string;
+  beforeAll(async () => {
+    trace = await putTrace(server, Date.now() - 30_000, { fails: true });
+    await cloudwatch(server, "PutDashboard", { DashboardName: "looked-at", DashboardBody: orderDashboard(GROUP) });
+  });
+  const pages: readonly (readonly [what: string, heading: string, path: () => string])[] = [
+    ["log groups", "Logs", () => "/logs"],
+    ["lines", "Logs", () => withQuery("/logs", { groups: `${GROUP},${OTHER}` })],
+    ["a query", "Logs", () => withQuery("/logs", { groups: GROUP, view: "insights", query: "stats count(*) by bin(1m)" })],
+    ["traces", "Traces", () => "/traces"],
+    ["a trace", "OrderProcessing", () => `/traces/${trace}`],
+    ["the service map", "Service map", () => "/service-map"],
+    ["alarms", "Alarms", () => "/alarms"],
+    ["an alarm", "refused-orders", () => "/alarms/refused-orders"],
+    ["a composite alarm", "shop-is-down", () => "/alarms/shop-is-down"],
+    ["a graph", "Metrics", () => withQuery("/metrics", { metrics: JSON.stringify([["Orders", "Taken", "Shop", "north"]]) })],
+    ["dashboards", "Dashboards", () => "/dashboards"],
+    ["a dashboard", "looked-at", () => "/dashboards/looked-at"],
+  ];
   for (const colorScheme of ["light", "dark"] as const) {
-    test(`in ${colorScheme}, where things are observed`, async () => {
-      const now = Date.now();
-      const trace = await putTrace(server, now - 30_000, { fails: true });
-      await cloudwatch(server, "PutDashboard", { DashboardName: "looked-at", DashboardBody: orderDashboard(GROUP) });
-      const page = await visit("/", { colorScheme });
-      const paths: [string, string][] = [
-        ["Logs", "/logs"],
-        ["Logs", withQuery("/logs", { groups: `${GROUP},${OTHER}` })],
-        ["Logs", withQuery("/logs", { groups: GROUP, view: "insights", query: "stats count(*) by bin(1m)" })],
-        ["Traces", "/traces"],
-        ["OrderProcessing", `/traces/${trace}`],
-        ["Service map", "/service-map"],
-        ["Alarms", "/alarms"],
-        ["refused-orders", "/alarms/refused-orders"],
-        ["shop-is-down", "/alarms/shop-is-down"],
-        ["Metrics", withQuery("/metrics", { metrics: JSON.stringify([["Orders", "Taken", "Shop", "north"]]) })],
-        ["Dashboards", "/dashboards"],
-        ["looked-at", "/dashboards/looked-at"],
-      ];
-      for (const [heading, path] of paths) {
-        await page.goto(`${server.url}/console${path}`);
-        await page.getByRole("heading", { level: 1, name: heading }).waitFor();
-        await settled(page);
-        await expectAccessible(page);
-      }
+    test.each(pages)(`%s, in ${colorScheme}`, async (_, heading, path) => {
+      const page = await visit(path(), { colorScheme });
+      await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+      await settled(page);
+      await expectAccessible(page);
     });
   }
 });

@@ -56,6 +56,12 @@ export function Shell({ children }: { children: ReactNode }) {
     setTheme(next);
   };
   const isObserving = OBSERVE.some((place) => location.startsWith(place.path));
+  const below = useRef<HTMLElement>(null);
+  // On a phone the bar is wider than the page: where one is comes in sight.
+  useEffect(() => {
+    const here = below.current?.querySelector<HTMLElement>("[aria-current]");
+    if (here && below.current) below.current.scrollLeft = here.offsetLeft - (below.current.clientWidth - here.offsetWidth) / 2;
+  }, [location]);
   const onKey = useRef<(event: KeyboardEvent) => void>(() => {});
   const sequence = useRef(-Infinity);
   onKey.current = (event) => {
@@ -124,7 +130,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
       </header>
       {isObserving && (
-        <nav className="bar-below" aria-label="Observe">
+        <nav className="bar-below" aria-label="Observe" ref={below}>
           {OBSERVE.map((place) => (
             <PlaceLink key={place.path} place={place} isHere={location.startsWith(place.path)} />
           ))}

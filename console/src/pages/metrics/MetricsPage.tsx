@@ -149,7 +149,7 @@ function GraphedTable({ graphed, shown, stat, onChange }: { graphed: readonly Gr
                     <input type="checkbox" aria-label={`Show ${name}`} checked={one.isVisible} onChange={() => edit(one.id, { isVisible: !one.isVisible })} />
                     {shown.includes(one.id) && one.isVisible && <Key index={shown.indexOf(one.id)} />}
                   </td>
-                  <td>
+                  <td className="graphed-shown">
                     <code>{one.id}</code>
                   </td>
                   <td>
