@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { executionPath, withQuery } from "../src/model/arn";
 import { expectAccessible, launch, open, settled } from "./browser";
 import type { Opened } from "./browser";
-import { approval, assigning, charge, CHARGE_SOURCE, flow, nested, parent, REQUEST_SOURCE, someFail } from "./machines";
+import { approval, assigning, charge, CHARGE_SOURCE, flow, loop, nested, parent, REQUEST_SOURCE, someFail } from "./machines";
 import { binary, PATIENCE_MS, ROLE, Server } from "./server";
 
 let server: Server;
@@ -388,6 +388,39 @@ test("an execution is copied as a command, a call and a test", async () => {
   expect(await shown("SDK: start")).toMatch(/StartExecutionCommand/);
   expect(await shown("Test")).toMatch(/expect\(execution.status\).toBe\("SUCCEEDED"\)/);
 });
+
+test("25,000 events scroll within the time of a frame, and are travelled through", async () => {
+  const machine = await server.createMachine("Longest", loop);
+  const long = await server.start(machine, { left: 6_245 }, "longest");
+  await server.ended(long);
+  const page = await visit(withQuery(executionPath(long), { view: "events" }));
+  await page.getByRole("tab", { name: /Events 24,98\d/ }).waitFor();
+  // Time of the processor: whoever else works on the machine does not count.
+  const tools = await page.context().newCDPSession(page);
+  await tools.send("Performance.enable", { timeDomain: "threadTicks" });
+  const spent = async (): Promise<number> => (await tools.send("Performance.getMetrics")).metrics.find((one) => one.name === "TaskDuration")?.value ?? NaN;
+  const before = await spent();
+  await page.locator(".rows-body").evaluate(
+    (body, frames) =>
+      new Promise<void>((resolve) => {
+        let drawn = 0;
+        const step = (): void => {
+          body.scrollTop += 400;
+          if (++drawn < frames) requestAnimationFrame(step);
+          else resolve();
+        };
+        requestAnimationFrame(step);
+      }),
+    FRAMES,
+  );
+  const frameMs = (((await spent()) - before) / FRAMES) * 1_000;
+  console.log(`a frame of scrolling through 25,000 events takes ${frameMs.toFixed(1)} ms of the processor`);
+  expect(frameMs).toBeLessThan(1_000 / 60);
+  await page.getByRole("slider").fill("12000");
+  await page.getByText("Event 12,000 of").waitFor();
+  await page.getByRole("row", { name: /^12000 / }).and(page.locator("[aria-current=true]")).waitFor();
+});
+const FRAMES = 100;
 
 describe("a Map of 100,000 items, of which every thousandth fails", () => {
   const ITEMS = 100_000;
