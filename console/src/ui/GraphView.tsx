@@ -44,6 +44,8 @@ export default function GraphView(props: {
   );
 }
 
+/** A handle that nobody sees. */
+const HANDLE_DOT = 5;
 const NODE_TYPES = { state: memo(StateBox) };
 
 function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoose }: Parameters<typeof GraphView>[0]) {
@@ -51,7 +53,7 @@ function Picture({ graph, standings, taken, changes, edgeChanges, chosen, onChoo
   // The shape is all of the graph that a layout depends on.
   const layout = useMemo(() => layOut(graph), [shape]);
   const states = useMemo(() => new Map(graph.states.map((state) => [state.name, state])), [graph]);
-  const measured = useMemo(() => measuredOf(layout.boxes), [layout]);
+  const measured = useMemo(() => new Map(layout.boxes.length > ALL_DRAWN_MAX ? layout.boxes.map((box) => [box.name, measuredOf(box, HANDLE_DOT)]) : []), [layout]);
   const containers = useMemo(() => new Set(graph.states.map((state) => state.parent)), [graph]);
   const drawn = useMemo<Drawn[]>(
     () =>

@@ -15,6 +15,7 @@ import { Icon } from "../../ui/Icon";
 import { keptStorage } from "../../ui/kept";
 import { isTyping } from "../../ui/keys";
 import { useLeaving } from "../../ui/leaving";
+import { ALL_DRAWN_MAX } from "../../ui/measured";
 import { Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
 import { StartDialog } from "../../ui/StartDialog";
 import { useQueryState } from "../../ui/useQueryState";
@@ -112,7 +113,9 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
     // Only the cursor's way leads to another choice.
   }, [cursor]);
 
-  const drawn = useDeferredValue(graph);
+  // A large graph follows the letters when there is time; of a small one nobody sees a state that is not there any more.
+  const later = useDeferredValue(graph);
+  const drawn = graph !== null && graph.states.length > ALL_DRAWN_MAX ? later : graph;
   const definition = useMemo(() => (isObject(text.good?.value) ? text.good.value : {}), [text.good]);
   const edit = useCallback((edits: readonly Edit[], _label: string, options?: EditOptions) => editing.edit(edits, options), [editing]);
 

@@ -9,11 +9,14 @@ import { areasOf } from "../../model/dropTarget";
 import type { Area } from "../../model/dropTarget";
 import { layOut, shapeOf, viewOf } from "../../model/layout";
 import type { Layout } from "../../model/layout";
-import { troublesAt } from "../../model/stateFields";
+import { retries, troublesAt } from "../../model/stateFields";
 import { measuredOf } from "../../ui/measured";
+import type { Side } from "../../ui/measured";
 import type { EditedNode } from "./EditedState";
 import type { Finding } from "./validation";
 
+/** How large the dots are that connections are dragged from. */
+const HANDLE_DOT = 11;
 /** Longer labels of edges are cut. */
 const LABEL_MAX = 34;
 
@@ -29,7 +32,6 @@ export function useLayout(graph: Graph): { readonly layout: Layout; readonly are
 /** The nodes where the layout has them; what looks as before stays the same object, which is not drawn again. */
 export function useDrawn(graph: Graph, layout: Layout, areas: ReadonlyMap<string, Area>, diagnostics: readonly Finding[], chosen: ReadonlySet<string | null>, target: string | null): EditedNode[] {
   const kept = useRef<ReadonlyMap<string, EditedNode>>(new Map());
-  const measured = useMemo(() => measuredOf(layout.boxes), [layout]);
   return useMemo(() => {
     const states = new Map(graph.states.map((state) => [state.name, state]));
     const drawn = layout.boxes.flatMap((box): EditedNode[] => {
@@ -44,7 +46,7 @@ export function useDrawn(graph: Graph, layout: Layout, areas: ReadonlyMap<string
         position: { x: box.x, y: box.y },
         width: box.width,
         height: box.height,
-        ...measured.get(box.name),
+        ...measuredOf(box, HANDLE_DOT, sidesOf(state)),
         data: { state, isContainer: area.isContainer, errors, warnings: own.length - errors, isTarget: target === box.name },
         selected: chosen.has(box.name),
         ariaLabel: labelOf(state, graph, own.length),
@@ -55,7 +57,17 @@ export function useDrawn(graph: Graph, layout: Layout, areas: ReadonlyMap<string
     });
     kept.current = new Map(drawn.map((node) => [node.id, node]));
     return drawn;
-  }, [layout, measured, areas, graph, chosen, diagnostics, target]);
+  }, [layout, areas, graph, chosen, diagnostics, target]);
+}
+
+/** The handles that a state has, as `EditedState` draws them. */
+function sidesOf({ type }: StateNode): Side[] {
+  const isEnd = type === "Succeed" || type === "Fail";
+  return [
+    { type: "target", side: "top" },
+    ...(isEnd ? [] : [{ id: "next", type: "source", side: "bottom" } as const]),
+    ...(retries(type) ? [{ id: "catch", type: "source", side: "right" } as const] : []),
+  ];
 }
 
 /** What is wrong with a state; what is wrong inside of a container is told by the states in it. */
