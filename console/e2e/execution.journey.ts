@@ -154,9 +154,9 @@ test("variables are shown before and after, and at the cursor", async () => {
   const state = page.getByRole("complementary", { name: "State Count" });
   await state.getByRole("group", { name: /^Variables before and after: 2 added/ }).getByText("currency").waitFor();
   await page.getByRole("tab", { name: "Input and output" }).click();
-  await page.getByLabel("the variables").getByText('"EUR"').waitFor();
+  await page.getByLabel("the variables", { exact: true }).getByText('"EUR"').waitFor();
   await page.getByRole("slider").fill("2");
-  await page.getByLabel("the variables").waitFor({ state: "detached" });
+  await page.getByLabel("the variables", { exact: true }).waitFor({ state: "detached" });
 });
 
 test("items of a map are cells, by keyboard too, and lead to the state that failed", async () => {

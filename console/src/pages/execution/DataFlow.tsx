@@ -9,12 +9,16 @@ import { JsonDiff } from "../../ui/JsonDiff";
 
 const SOURCES = { recorded: "", derived: "follows from the definition", absent: "not yet", unrecorded: "not in the history" } as const;
 
-/** A state's data on its way from input to output, each step beside what it made of the one before. */
-export function DataFlow({ panes, isOver }: { panes: readonly Pane[]; isOver: boolean }) {
+/**
+ * A state's data on its way from input to output, each step beside what it made of the one before.
+ *
+ * - `isWide`: whether there is room for all of them at one time.
+ */
+export function DataFlow({ panes, isOver, isWide = false }: { panes: readonly Pane[]; isOver: boolean; isWide?: boolean }) {
   return (
     <div className="flow">
       {panes.map((pane, index) => (
-        <Step key={pane.name} pane={pane} others={othersOf(panes, index)} isOver={isOver} />
+        <Step key={`${pane.name} ${isWide}`} pane={pane} others={othersOf(panes, index)} isOver={isOver} isWide={isWide} />
       ))}
     </div>
   );
@@ -31,14 +35,14 @@ function othersOf(panes: readonly Pane[], index: number): Pane[] {
 /** Steps of which the changes are shown first: a result has nothing of what was sent, and ends are read whole. */
 const CHANGES_FIRST: readonly Pane["name"][] = ["afterInputPath", "arguments", "afterResultSelector"];
 
-function Step({ pane, others, isOver }: { pane: Pane; others: readonly Pane[]; isOver: boolean }) {
+function Step({ pane, others, isOver, isWide }: { pane: Pane; others: readonly Pane[]; isOver: boolean; isWide: boolean }) {
   const first = others[0]?.json ?? null;
   const summary = useMemo(() => {
     const diff = pane.json === null || first === null ? null : diffJson(first, pane.json, 1);
     return diff === null ? null : diffSummary(diff);
   }, [pane.json, first]);
   const isSame = summary === "unchanged";
-  const [isOpen, setOpen] = useState(pane.json !== null && (pane.name === "input" || (pane.name === "output" && !isSame)));
+  const [isOpen, setOpen] = useState(pane.json !== null && (isWide || pane.name === "input" || (pane.name === "output" && !isSame)));
   const [shown, setShown] = useState<Pane["name"] | "value">((CHANGES_FIRST.includes(pane.name) ? others[0]?.name : undefined) ?? "value");
   const other = others.find((one) => one.name === shown);
   const source = pane.source === "absent" && isOver ? "unrecorded" : pane.source;

@@ -141,7 +141,7 @@ function Around({ run, visit, onChoose }: { run: Run; visit: Visit; onChoose: (v
 
 const itemText = (inside: Visit): string => (inside.iteration === null ? "" : ` item ${inside.iteration}`);
 
-function Visited(props: Shown & { visit: Visit; state: StateNode | undefined }) {
+function Visited(props: Shown & { visit: Visit; state: StateNode | undefined; isWide: boolean }) {
   const { visit, state, run, events, graph, executionArn, roleArn, isNow, onChoose } = props;
   // The latest one until somebody chooses another: a retry is shown as it begins.
   const [number, setNumber] = useState<number | null>(null);
@@ -228,7 +228,7 @@ function Visited(props: Shown & { visit: Visit; state: StateNode | undefined }) 
               </button>
             )}
           </div>
-          <DataFlow panes={panes} isOver={visit.endedAt !== null} />
+          <DataFlow panes={panes} isOver={visit.endedAt !== null} isWide={props.isWide} />
         </section>
         <VariablesAround around={around} isOver={visit.endedAt !== null} />
       </Suspense>
