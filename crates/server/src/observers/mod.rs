@@ -138,6 +138,10 @@ impl Observers {
             }
             stays
         });
+        if bytes > 0 {
+            // The room of what went is given back here too: it is most of what was held.
+            live.events.shrink_to_fit();
+        }
         bytes
     }
 
