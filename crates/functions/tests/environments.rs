@@ -277,7 +277,8 @@ async fn environments_are_reused_while_warm_and_never_shared() {
     let second = world.succeed(&function, "{}").await;
     assert_eq!(first[0], second[0]);
     assert_eq!((&first[1], &second[1]), (&json!(1), &json!(2)));
-    let calls = (0..4).map(|_| world.succeed(&function, r#"{"wait":400}"#));
+    // Longer than a busy machine takes to start the others.
+    let calls = (0..4).map(|_| world.succeed(&function, r#"{"wait":2500}"#));
     let [a, b, c, d] = calls.collect::<Vec<_>>().try_into().ok().unwrap();
     let answers = tokio::join!(a, b, c, d);
     let mut pids: Vec<Value> = [answers.0, answers.1, answers.2, answers.3]
