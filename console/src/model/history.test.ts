@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { culprit, readHistory, standings } from "./history";
+import { caughtBefore, culprit, readHistory, standings } from "./history";
 import type { HistoryEvent, Run } from "./history";
 import { fixture } from "./fixture";
 
@@ -65,6 +65,19 @@ test("a failure inside a map inside a parallel is caught outside", () => {
     "    Negative[2] Fail failed",
     "Caught Pass succeeded",
   ]);
+});
+
+test("a Fail state is explained by the error that was caught before it, where it was thrown", () => {
+  const nested = run("nested");
+  const last = nested.visits.at(-1);
+  if (last === undefined) throw new Error("it has states");
+  expect(caughtBefore(nested, { ...last, type: "Fail" })).toMatchObject({ name: "Negative", iteration: 2 });
+  expect(caughtBefore(nested, last), "what does not end it needs no reason").toBeNull();
+  const refused = run("failing-branch");
+  expect(caughtBefore(refused, culprit(refused)), "nothing was caught").toBeNull();
+  const caught = run("caught");
+  const end = caught.visits.at(-1);
+  expect(end && caughtBefore(caught, { ...end, type: "Fail" })).toMatchObject({ name: "Charge" });
 });
 
 test("a parallel that is retried has one attempt more", () => {

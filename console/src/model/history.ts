@@ -521,6 +521,22 @@ export function culprit(run: Run): Visit | null {
     ?? null;
 }
 
+/**
+ * What a Fail state ended the execution for: the innermost attempt that failed and was caught last before it. A Fail state says
+ * what its definition says; the error that led there is the one that a reader looks for.
+ */
+export function caughtBefore(run: Run, end: Visit | null): Visit | null {
+  if (end === null || end.type !== "Fail") return null;
+  const before = run.visits.slice(0, end.index);
+  const caught = before.findLast((visit) => visit.outcome === "caught");
+  if (caught === undefined) return null;
+  const isInside = (visit: Visit): boolean => {
+    for (let parent = visit.parent; parent !== null; parent = run.visits[parent]?.parent ?? null) if (parent === caught.index) return true;
+    return false;
+  };
+  return before.findLast((visit) => visit.outcome === "failed" && isInside(visit) && !hasFailedChild(run, visit)) ?? caught;
+}
+
 function hasFailedChild(run: Run, parent: Visit): boolean {
   return run.visits.some((visit) => visit.parent === parent.index && visit.outcome === "failed");
 }

@@ -1,5 +1,6 @@
 import { framesOf, isMinified, ownPlace, placeText, readCause, retryStory } from "../../model/failure";
 import type { Frame } from "../../model/failure";
+import { caughtBefore } from "../../model/history";
 import type { Run, Visit } from "../../model/history";
 import { Icon } from "../../ui/Icon";
 import { CopyButton } from "../../ui/parts";
@@ -8,6 +9,7 @@ const TITLES = { FAILED: "Failed", ABORTED: "Aborted", TIMED_OUT: "Timed out", S
 
 /** Why an execution ended without success, before anything else of it. */
 export function ErrorFirst({ run, culprit, onChoose }: { run: Run; culprit: Visit | null; onChoose: (visit: Visit) => void }) {
+  const caught = caughtBefore(run, culprit);
   const failure = run.failure ?? culprit?.attempts.at(-1)?.failure ?? null;
   const story = culprit === null ? "" : retryStory(culprit);
   const isBad = run.ending !== "ABORTED";
@@ -30,8 +32,29 @@ export function ErrorFirst({ run, culprit, onChoose }: { run: Run; culprit: Visi
         </h2>
         <CauseView cause={failure?.cause ?? ""} />
         {story && <p className="quiet">{story}.</p>}
+        {caught !== null && <Caught visit={caught} onChoose={onChoose} />}
       </div>
     </section>
+  );
+}
+
+/** The error that was caught on the way to the end. */
+function Caught({ visit, onChoose }: { visit: Visit; onChoose: (visit: Visit) => void }) {
+  const failure = visit.attempts.at(-1)?.failure ?? null;
+  const story = retryStory(visit);
+  return (
+    <div className="caught-before">
+      <p>
+        After <strong>{failure?.error || "an error"}</strong> in{" "}
+        <button type="button" className="link" onClick={() => onChoose(visit)}>
+          {visit.name}
+          {visit.iteration === null ? "" : ` [${visit.iteration}]`}
+        </button>
+        , which was caught:
+      </p>
+      <CauseView cause={failure?.cause ?? ""} />
+      {story && <p className="quiet">{story}.</p>}
+    </div>
   );
 }
 
