@@ -1,10 +1,11 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import "../../styles/start.css";
 import { invoke, states } from "../../api/call";
 import { newestQuery, projectQuery } from "../../api/start";
 import type { ProjectAnswer, Sample, Stack } from "../../api/start";
+import { readAgain } from "../../live/again";
 import { useChanges, usePolling } from "../../live/LiveProvider";
 import { executionPath, machinePath, nameOf, pageOf } from "../../model/arn";
 import { executionName, isMachine, resourceGroups, runnable, targetsOf } from "../../model/project";
@@ -170,7 +171,9 @@ function NoSamples({ answer, stack }: { answer: ProjectAnswer; stack: Stack | un
 /** What ran lately, as it goes on. */
 function Newest() {
   const newest = useQuery({ ...newestQuery, refetchInterval: usePolling(true) });
-  useChanges(() => void newest.refetch());
+  const client = useQueryClient();
+  // Where anything may have changed, everything is read again as it is.
+  useChanges((changes) => changes !== null && readAgain(client, newestQuery.queryKey));
   if (newest.error && newest.data === undefined) return <ErrorNote error={newest.error} onRetry={() => void newest.refetch()} />;
   if (newest.data === undefined || newest.data.length === 0) return null;
   return (
