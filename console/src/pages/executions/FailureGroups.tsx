@@ -35,11 +35,12 @@ export default function FailureGroups({ machineArn }: { machineArn: string | nul
   const chosen = get("since") ?? SINCE_USUAL;
   const since = SINCE[chosen] ?? SINCE["24h"];
   const isAborted = get("aborted") === "yes";
-  const [partial, setPartial] = useState<Failures | null>(null);
   const ms = since?.ms ?? 0;
-  const found = useQuery(failuresQuery(machineArn, ms, isAborted, setPartial));
+  const asked = JSON.stringify([machineArn, ms, isAborted]);
+  const [partial, setPartial] = useState<{ readonly asked: string; readonly failures: Failures } | null>(null);
+  const found = useQuery(failuresQuery(machineArn, ms, isAborted, (failures) => setPartial({ asked, failures })));
   // A first read shows what it has so far; a later one keeps what is there until it is whole.
-  const shown = found.data ?? (found.isFetching ? (partial ?? undefined) : undefined);
+  const shown = found.data ?? (found.isFetching && partial?.asked === asked ? partial.failures : undefined);
   return (
     <>
       <div className="filters">
