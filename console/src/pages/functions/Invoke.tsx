@@ -8,6 +8,7 @@ import type { SavedEvent } from "../../model/savedEvents";
 import { durationText } from "../../model/time";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
+import { keptStorage } from "../../ui/kept";
 import { ErrorNote, Fact } from "../../ui/parts";
 
 /** Runs a function with an event, which may be kept under a name, and shows its result with the tail of its log. */
@@ -106,7 +107,7 @@ function Events(props: {
   samples: readonly { readonly name: string; readonly text: string | null }[];
 }) {
   const { functionName, text, onChoose, samples } = props;
-  const [kept, setKept] = useState<readonly SavedEvent[]>(() => savedEvents(localStorage, functionName));
+  const [kept, setKept] = useState<readonly SavedEvent[]>(() => savedEvents(keptStorage(), functionName));
   const [name, setName] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const change = (act: () => readonly SavedEvent[]): void => {
@@ -165,7 +166,7 @@ function Events(props: {
           className="button"
           disabled={name.trim() === ""}
           title="Keeps the event in this browser"
-          onClick={() => change(() => saveEvent(localStorage, functionName, { name, text }))}
+          onClick={() => change(() => saveEvent(keptStorage(), functionName, { name, text }))}
         >
           Save
         </button>
@@ -174,7 +175,7 @@ function Events(props: {
           className="button"
           disabled={!isKept}
           onClick={() => {
-            change(() => removeEvent(localStorage, functionName, name.trim()));
+            change(() => removeEvent(keptStorage(), functionName, name.trim()));
             setName("");
           }}
         >
