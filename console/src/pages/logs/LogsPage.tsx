@@ -7,11 +7,13 @@ import { GROUPS_MAX, logGroupsQuery, logSearchQuery } from "../../api/logs";
 import { logsLine } from "../../model/commands";
 import { functionOfGroup } from "../../model/logLines";
 import { rangeText } from "../../model/timeRange";
+import { FilterField } from "../../ui/FilterField";
 import { Icon } from "../../ui/Icon";
 import { LogLines } from "../../ui/LogLines";
 import { CommandLine, CopyButton, Empty, ErrorNote, Tabs, Time, useTitle, Waiting } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
+import { SearchField } from "../../ui/SearchField";
 import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
 import type { ChosenTime } from "../../ui/TimeRange";
 import { useQueryState } from "../../ui/useQueryState";
@@ -73,7 +75,7 @@ const bytesText = (bytes: number): string =>
 
 /** Every log group, to begin with. */
 function GroupTable({ groups, isCut, onChoose }: { groups: readonly Logs.LogGroup[]; isCut: boolean; onChoose: (name: string) => void }) {
-  const [get, set] = useQueryState();
+  const [get] = useQueryState();
   const text = get("name") ?? "";
   const shown = useMemo(() => groups.filter((group) => (group.logGroupName ?? "").toLowerCase().includes(text.trim().toLowerCase())), [groups, text]);
   const columns = useMemo<Column<Logs.LogGroup>[]>(
@@ -106,11 +108,7 @@ function GroupTable({ groups, isCut, onChoose }: { groups: readonly Logs.LogGrou
   return (
     <>
       <div className="filters">
-        <label className="search">
-          <Icon name="search" size={14} />
-          <input data-search type="search" placeholder="Search by name" aria-label="Search log groups by name" value={text} onChange={(event) => set({ name: event.target.value })} />
-          <kbd>/</kbd>
-        </label>
+        <SearchField label="Search log groups by name" placeholder="Search by name" name="name" />
       </div>
       {shown.length === 0 ? (
         <Empty title="No log group has this name" icon="search" />
@@ -188,50 +186,11 @@ function GroupPicker({ groups, chosen, onChoose }: { groups: readonly Logs.LogGr
   );
 }
 
-/** A filter pattern, taken with Enter; what the server says against it stands below. */
-function PatternField({ pattern, error, onChange, children }: { pattern: string; error: string | null; onChange: (pattern: string) => void; children?: ReactNode }) {
-  const [text, setText] = useState(pattern);
-  useEffect(() => setText(pattern), [pattern]);
-  return (
-    <form
-      className="log-search"
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onChange(text.trim());
-      }}
-    >
-      <div className="field-line">
-        <label className={`wide-field${error ? " is-wrong" : ""}`}>
-          <Icon name="search" size={14} />
-          <input
-            data-search
-            type="search"
-            aria-label="Filter pattern"
-            aria-invalid={error !== null}
-            {...(error ? { "aria-describedby": "pattern-error" } : {})}
-            spellCheck={false}
-            autoComplete="off"
-            placeholder={'ERROR   "card declined"   ?timeout ?refused   { $.level = "ERROR" && $.ms > 100 }   %[45]\\d\\d%'}
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            onBlur={() => {
-              if (text.trim() !== pattern) onChange(text.trim());
-            }}
-          />
-        </label>
-        <button type="submit" className="button">
-          Search
-        </button>
-        {children}
-      </div>
-      {error && (
-        <p id="pattern-error" className="field-error" role="alert">
-          {error}
-        </p>
-      )}
-    </form>
-  );
+/** A filter pattern. */
+function PatternField(props: { pattern: string; error: string | null; onChange: (pattern: string) => void; children?: ReactNode }) {
+  const { pattern, ...rest } = props;
+  const placeholder = 'ERROR   "card declined"   ?timeout ?refused   { $.level = "ERROR" && $.ms > 100 }   %[45]\\d\\d%';
+  return <FilterField label="Filter pattern" placeholder={placeholder} filter={pattern} {...rest} />;
 }
 
 /** The server refuses a pattern as it does any parameter; the others are right. */

@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError } from "../../api/call";
 import type { XRay } from "../../api/generated";
@@ -7,7 +7,7 @@ import { traceSearchQuery } from "../../api/traces";
 import { durationText } from "../../model/time";
 import { rangeText } from "../../model/timeRange";
 import { summaryOutcome } from "../../model/trace";
-import { Icon } from "../../ui/Icon";
+import { FilterField } from "../../ui/FilterField";
 import { CommandLine, Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
@@ -34,6 +34,7 @@ export default function TracesPage() {
   const [, navigate] = useLocation();
   const time = useTimeRange();
   const filter = get("filter") ?? "";
+  const choose = (next: string): void => set({ filter: next });
   const found = useInfiniteQuery(traceSearchQuery({ filter, from: time.from, to: time.to }));
   const pages = found.data?.pages;
   const traces = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
@@ -50,7 +51,22 @@ export default function TracesPage() {
         <h1>Traces</h1>
         <TimeRangePicker time={time} isRefreshing={isFetching} />
       </div>
-      <FilterField filter={filter} error={isRefused ? (found.error?.message ?? "") : null} onChange={(next) => set({ filter: next })} />
+      <FilterField
+        label="Filter expression"
+        placeholder={'service("ChargeCard") { fault }   annotation.orderId = "o-1"   duration > 2'}
+        filter={filter}
+        error={isRefused ? (found.error?.message ?? "") : null}
+        onChange={choose}
+        before={
+          <div className="choice" role="group" aria-label="Filters">
+            {QUICK.map(([label, quick]) => (
+              <button key={label} type="button" aria-pressed={filter === quick} onClick={() => choose(quick)}>
+                {label}
+              </button>
+            ))}
+          </div>
+        }
+      />
       {found.error && !isRefused ? (
         <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
       ) : isRefused ? null : traces.length > 0 ? (
@@ -67,57 +83,6 @@ export default function TracesPage() {
         <Waiting what="traces" />
       )}
     </main>
-  );
-}
-
-function FilterField({ filter, error, onChange }: { filter: string; error: string | null; onChange: (filter: string) => void }) {
-  const [text, setText] = useState(filter);
-  useEffect(() => setText(filter), [filter]);
-  return (
-    <form
-      className="log-search"
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onChange(text.trim());
-      }}
-    >
-      <div className="field-line">
-        <div className="choice" role="group" aria-label="Filters">
-          {QUICK.map(([label, quick]) => (
-            <button key={label} type="button" aria-pressed={filter === quick} onClick={() => onChange(quick)}>
-              {label}
-            </button>
-          ))}
-        </div>
-        <label className={`wide-field${error ? " is-wrong" : ""}`}>
-          <Icon name="search" size={14} />
-          <input
-            data-search
-            type="search"
-            aria-label="Filter expression"
-            aria-invalid={error !== null}
-            {...(error ? { "aria-describedby": "filter-error" } : {})}
-            spellCheck={false}
-            autoComplete="off"
-            placeholder={'service("ChargeCard") { fault }   annotation.orderId = "o-1"   duration > 2'}
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            onBlur={() => {
-              if (text.trim() !== filter) onChange(text.trim());
-            }}
-          />
-        </label>
-        <button type="submit" className="button">
-          Search
-        </button>
-      </div>
-      {error && (
-        <p id="filter-error" className="field-error" role="alert">
-          {error}
-        </p>
-      )}
-    </form>
   );
 }
 
