@@ -10,6 +10,7 @@ import { LogLines } from "../../ui/LogLines";
 import { Empty, ErrorNote, Waiting } from "../../ui/parts";
 import { SearchField } from "../../ui/SearchField";
 import { useQueryState } from "../../ui/useQueryState";
+import { useReadOn } from "../../ui/useReadOn";
 import { useSettled } from "../../ui/useSettled";
 import { useLiveTail } from "../logs/useLiveTail";
 
@@ -17,9 +18,8 @@ import { useLiveTail } from "../logs/useLiveTail";
 const BACK_MS = 86_400_000;
 /** A log group that is not there is looked for again. */
 const ABSENT_MS = 2_000;
-/** Pages that are read without being asked for, while little was found. */
-const READ_ALONE_PAGES = 12;
-const READ_ALONE_LINES = 50;
+/** Lines that are enough to begin with. */
+const ENOUGH_LINES = 50;
 const SETTLED_MS = 250;
 
 const isAbsent = (error: unknown): boolean => error instanceof ApiError && error.code === "ResourceNotFoundException";
@@ -46,16 +46,12 @@ export default function FunctionLogs({ group }: { group: string }) {
   useEffect(() => {
     if (state === "live") setUntil(Date.now());
   }, [state, gaps]);
-  const { hasNextPage, isFetching, isError, fetchNextPage } = history;
   const pages = history.data?.pages;
   const older = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
-  const readsOn = hasNextPage && !isError && older.length < READ_ALONE_LINES && (pages?.length ?? 0) < READ_ALONE_PAGES;
-  useEffect(() => {
-    if (readsOn && !isFetching) void fetchNextPage();
-  }, [readsOn, isFetching, fetchNextPage]);
+  const { isReadOn, onEnd } = useReadOn(history, older.length, ENOUGH_LINES);
   const lines = useMemo(() => withNewer(older, tail.lines), [older, tail.lines]);
   const error = isAbsent(history.error) ? null : (history.error ?? tail.error);
-  const isRead = pages !== undefined && !readsOn;
+  const isRead = pages !== undefined && !isReadOn;
   return (
     <>
       <div className="filters">
@@ -75,7 +71,7 @@ export default function FunctionLogs({ group }: { group: string }) {
       </div>
       {error && <ErrorNote error={error} onRetry={() => void history.refetch()} />}
       {lines.length > 0 ? (
-        <LogLines lines={lines} label="Lines of the log" onEnd={hasNextPage && !isFetching ? () => void fetchNextPage() : undefined} />
+        <LogLines lines={lines} label="Lines of the log" onEnd={onEnd} />
       ) : wasAbsent.current ? (
         <Empty title="It has logged nothing yet" icon="list">
           <p>

@@ -17,6 +17,7 @@ import { SearchField } from "../../ui/SearchField";
 import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
 import type { ChosenTime } from "../../ui/TimeRange";
 import { useQueryState } from "../../ui/useQueryState";
+import { useReadOn } from "../../ui/useReadOn";
 import { InsightsView } from "./InsightsView";
 import { TAIL_LINES_MAX, useLiveTail } from "./useLiveTail";
 
@@ -196,21 +197,17 @@ function PatternField(props: { pattern: string; error: string | null; onChange: 
 /** The server refuses a pattern as it does any parameter; the others are right. */
 const isPatternError = (error: unknown, pattern: string): boolean => pattern !== "" && error instanceof ApiError && error.code === "InvalidParameterException";
 
-/** Pages that are read without being asked for, while little was found. */
-const READ_ALONE_PAGES = 12;
+/** Lines that are enough to begin with. */
+const ENOUGH_LINES = 50;
 
 function SearchView({ groups, pattern, time }: { groups: readonly string[]; pattern: string; time: ChosenTime }) {
   const [, set] = useQueryState();
   const search = useInfiniteQuery(logSearchQuery({ groups, pattern, from: time.from, to: time.to }));
   const pages = search.data?.pages;
   const lines = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
-  const { hasNextPage, isFetching, fetchNextPage, isError } = search;
-  const readsOn = hasNextPage && !isError && lines.length < 50 && (pages?.length ?? 0) < READ_ALONE_PAGES;
-  useEffect(() => {
-    if (readsOn && !isFetching) void fetchNextPage();
-  }, [readsOn, isFetching, fetchNextPage]);
+  const { isReadOn, onEnd } = useReadOn(search, lines.length, ENOUGH_LINES);
   const error = search.error;
-  const isRead = pages !== undefined && !readsOn;
+  const isRead = pages !== undefined && !isReadOn;
   const isCut = pages?.some((page) => page.isCut) ?? false;
   return (
     <>
@@ -224,7 +221,7 @@ function SearchView({ groups, pattern, time }: { groups: readonly string[]; patt
           {error
             ? ""
             : isRead
-              ? `${lines.length.toLocaleString("en")} ${lines.length === 1 ? "line" : "lines"}, newest first${hasNextPage ? "; older ones come as you scroll" : `: all of ${rangeText(time.range)}`}${isCut ? "; instants with more than 10,000 lines are cut" : ""}`
+              ? `${lines.length.toLocaleString("en")} ${lines.length === 1 ? "line" : "lines"}, newest first${search.hasNextPage ? "; older ones come as you scroll" : `: all of ${rangeText(time.range)}`}${isCut ? "; instants with more than 10,000 lines are cut" : ""}`
               : "Searching"}
         </span>
       </div>
@@ -232,7 +229,7 @@ function SearchView({ groups, pattern, time }: { groups: readonly string[]; patt
       {!isRead && !error && lines.length === 0 && <Waiting what="lines" />}
       {isRead && lines.length === 0 && !error && <NoLines groups={groups} pattern={pattern} time={time} />}
       {lines.length > 0 && (
-        <LogLines lines={lines} label="Lines" showsGroup={groups.length > 1} onEnd={hasNextPage && !isFetching ? () => void fetchNextPage() : undefined} />
+        <LogLines lines={lines} label="Lines" showsGroup={groups.length > 1} onEnd={onEnd} />
       )}
     </>
   );

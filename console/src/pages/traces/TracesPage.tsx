@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useMemo } from "react";
+import { useMemo } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError } from "../../api/call";
 import type { XRay } from "../../api/generated";
@@ -14,6 +14,7 @@ import type { Column } from "../../ui/Rows";
 import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
 import type { ChosenTime } from "../../ui/TimeRange";
 import { useQueryState } from "../../ui/useQueryState";
+import { useReadOn } from "../../ui/useReadOn";
 import { TracePill } from "./parts";
 
 const QUICK: readonly (readonly [label: string, filter: string])[] = [
@@ -24,8 +25,8 @@ const QUICK: readonly (readonly [label: string, filter: string])[] = [
   ["Over 1 s", "duration > 1"],
 ];
 
-/** Pages that are read without being asked for, while little was found. */
-const READ_ALONE_PAGES = 12;
+/** Traces that are enough to begin with. */
+const ENOUGH_TRACES = 40;
 
 /** Traces of a range of time that a filter expression wants. */
 export default function TracesPage() {
@@ -38,18 +39,14 @@ export default function TracesPage() {
   const found = useInfiniteQuery(traceSearchQuery({ filter, from: time.from, to: time.to }));
   const pages = found.data?.pages;
   const traces = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
-  const { hasNextPage, isFetching, isError, fetchNextPage } = found;
-  const readsOn = hasNextPage && !isError && traces.length < 40 && (pages?.length ?? 0) < READ_ALONE_PAGES;
-  useEffect(() => {
-    if (readsOn && !isFetching) void fetchNextPage();
-  }, [readsOn, isFetching, fetchNextPage]);
-  const isRead = pages !== undefined && !readsOn;
+  const { isReadOn, onEnd } = useReadOn(found, traces.length, ENOUGH_TRACES);
+  const isRead = pages !== undefined && !isReadOn;
   const isRefused = found.error instanceof ApiError && found.error.status === 400;
   return (
     <main className="page">
       <div className="page-head">
         <h1>Traces</h1>
-        <TimeRangePicker time={time} isRefreshing={isFetching} />
+        <TimeRangePicker time={time} isRefreshing={found.isFetching} />
       </div>
       <FilterField
         label="Filter expression"
@@ -71,10 +68,10 @@ export default function TracesPage() {
         <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
       ) : isRefused ? null : traces.length > 0 ? (
         <>
-          <TraceRows traces={traces} onOpen={(id) => navigate(`/traces/${id}`)} onEnd={hasNextPage && !isFetching ? () => void fetchNextPage() : undefined} />
+          <TraceRows traces={traces} onOpen={(id) => navigate(`/traces/${id}`)} onEnd={onEnd} />
           <p className="foot quiet" role="status">
             {traces.length.toLocaleString("en")} {traces.length === 1 ? "trace" : "traces"}, newest first
-            {hasNextPage ? "; older ones come as you scroll" : `: all of ${rangeText(time.range)}`}
+            {found.hasNextPage ? "; older ones come as you scroll" : `: all of ${rangeText(time.range)}`}
           </p>
         </>
       ) : isRead ? (
