@@ -7,6 +7,7 @@ import { lastSpan, overSpan, queriesOf, sumOf } from "../model/metricSeries";
 import type { Span, Wanted } from "../model/metricSeries";
 import { ApiError, cloudwatch, lambda, logs } from "./call";
 import type { Lambda } from "./generated";
+import { whole } from "./pages";
 
 /** Metrics are of minutes: they are asked for as often as somebody notices. */
 const METRICS_MS = 10_000;
@@ -96,28 +97,20 @@ export const coldStartsQuery = (group: string, isJson: boolean) =>
   queryOptions({
     queryKey: ["coldStarts", group, isJson],
     queryFn: async ({ signal }): Promise<ColdStarts & { isCut: boolean }> => {
-      const messages: string[] = [];
-      let nextToken: string | undefined;
-      for (let page = 0; page < REPORT_PAGES_MAX; page += 1) {
+      const startTime = Date.now() - HOUR_SECONDS * 1_000;
+      const { items, isCut } = await whole(REPORT_PAGES_MAX, async (nextToken) => {
         const reply = await logs(
           "FilterLogEvents",
-          {
-            logGroupName: group,
-            filterPattern: coldStartPattern(isJson),
-            startTime: Date.now() - HOUR_SECONDS * 1_000,
-            ...(nextToken ? { nextToken } : {}),
-          },
+          { logGroupName: group, filterPattern: coldStartPattern(isJson), startTime, ...(nextToken ? { nextToken } : {}) },
           signal,
         ).catch((reason: unknown) => {
           // A function that never ran has no log group.
           if (isAbsent(reason)) return { events: [], nextToken: undefined };
           throw reason;
         });
-        messages.push(...(reply.events ?? []).map((event) => event.message ?? ""));
-        nextToken = reply.nextToken;
-        if (!nextToken) return { ...coldStartsOf(messages), isCut: false };
-      }
-      return { ...coldStartsOf(messages), isCut: true };
+        return [(reply.events ?? []).map((event) => event.message ?? ""), reply.nextToken];
+      });
+      return { ...coldStartsOf(items), isCut };
     },
     refetchInterval: METRICS_MS,
   });

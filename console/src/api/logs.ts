@@ -7,6 +7,7 @@ import { filteredLine, newestFirst } from "../model/logLines";
 import type { LogLine } from "../model/logLines";
 import { logs } from "./call";
 import type { Logs } from "./generated";
+import { whole } from "./pages";
 
 /** Log groups that are listed. AWS: 50 a page. */
 const GROUP_PAGES_MAX = 40;
@@ -27,15 +28,11 @@ export interface Groups {
 export const logGroupsQuery = queryOptions({
   queryKey: ["logGroups"],
   queryFn: async ({ signal }): Promise<Groups> => {
-    const groups: Logs.LogGroup[] = [];
-    let nextToken: string | undefined;
-    for (let page = 0; page < GROUP_PAGES_MAX; page += 1) {
+    const { items, isCut } = await whole(GROUP_PAGES_MAX, async (nextToken) => {
       const reply = await logs("DescribeLogGroups", { limit: 50, ...(nextToken ? { nextToken } : {}) }, signal);
-      groups.push(...(reply.logGroups ?? []));
-      nextToken = reply.nextToken;
-      if (!nextToken) return { groups, isCut: false };
-    }
-    return { groups, isCut: true };
+      return [reply.logGroups ?? [], reply.nextToken];
+    });
+    return { groups: items, isCut };
   },
   staleTime: 10_000,
 });

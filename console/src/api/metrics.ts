@@ -8,6 +8,7 @@ import { seriesOf } from "../model/metrics";
 import type { Defaults, Graphed } from "../model/metrics";
 import { cloudwatch } from "./call";
 import type { CloudWatch } from "./generated";
+import { whole } from "./pages";
 
 /** Metrics that are listed. AWS: 500 a page. */
 const METRIC_PAGES_MAX = 20;
@@ -28,15 +29,11 @@ export const metricsQuery = (namespace: string | null) =>
   queryOptions({
     queryKey: ["metrics", namespace],
     queryFn: async ({ signal }): Promise<Metrics> => {
-      const metrics: CloudWatch.Metric[] = [];
-      let NextToken: string | undefined;
-      for (let page = 0; page < METRIC_PAGES_MAX; page += 1) {
+      const { items, isCut } = await whole(METRIC_PAGES_MAX, async (NextToken) => {
         const reply = await cloudwatch("ListMetrics", { ...(namespace === null ? {} : { Namespace: namespace }), ...(NextToken ? { NextToken } : {}) }, signal);
-        metrics.push(...(reply.Metrics ?? []));
-        NextToken = reply.NextToken;
-        if (!NextToken) return { metrics, isCut: false };
-      }
-      return { metrics, isCut: true };
+        return [reply.Metrics ?? [], reply.NextToken];
+      });
+      return { metrics: items, isCut };
     },
     staleTime: 15_000,
   });
@@ -92,15 +89,11 @@ export interface Alarms {
 export const alarmsQuery = queryOptions({
   queryKey: ["alarms"],
   queryFn: async ({ signal }): Promise<Alarms> => {
-    const alarms: Alarm[] = [];
-    let NextToken: string | undefined;
-    for (let page = 0; page < ALARM_PAGES_MAX; page += 1) {
+    const { items, isCut } = await whole(ALARM_PAGES_MAX, async (NextToken) => {
       const reply = await cloudwatch("DescribeAlarms", { AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100, ...(NextToken ? { NextToken } : {}) }, signal);
-      alarms.push(...readAlarms(reply));
-      NextToken = reply.NextToken;
-      if (!NextToken) return { alarms: sortedAlarms(alarms), isCut: false };
-    }
-    return { alarms: sortedAlarms(alarms), isCut: true };
+      return [readAlarms(reply), reply.NextToken];
+    });
+    return { alarms: sortedAlarms(items), isCut };
   },
   refetchInterval: POLL_MS,
 });
@@ -160,15 +153,11 @@ export const alarmHistoryQuery = (name: string, type: CloudWatch.HistoryItemType
 export const dashboardsQuery = queryOptions({
   queryKey: ["dashboards"],
   queryFn: async ({ signal }): Promise<readonly CloudWatch.DashboardEntry[]> => {
-    const entries: CloudWatch.DashboardEntry[] = [];
-    let NextToken: string | undefined;
-    for (let page = 0; page < DASHBOARD_PAGES_MAX; page += 1) {
+    const { items } = await whole(DASHBOARD_PAGES_MAX, async (NextToken) => {
       const reply = await cloudwatch("ListDashboards", NextToken ? { NextToken } : {}, signal);
-      entries.push(...(reply.DashboardEntries ?? []));
-      NextToken = reply.NextToken;
-      if (!NextToken) break;
-    }
-    return entries;
+      return [reply.DashboardEntries ?? [], reply.NextToken];
+    });
+    return items;
   },
 });
 

@@ -7,6 +7,8 @@ import type { HistoryEvent } from "../model/history";
 import { machineOfRun } from "../model/arn";
 import { lambda, states } from "./call";
 import type { Lambda, States } from "./generated";
+import { whole } from "./pages";
+import type { Whole } from "./pages";
 
 /** How often to ask for what the live stream does not name, while somebody looks: state machines, functions, versions. */
 const UNTOLD_MS = 5_000;
@@ -17,30 +19,10 @@ const EVENTS_A_PAGE = 1_000;
 /** Events of a history. AWS: 25,000. */
 export const HISTORY_EVENTS_MAX = 25_000;
 
-/** A list that is read whole. */
-export interface Whole<Item> {
-  readonly items: readonly Item[];
-  /** Whether the server has more than was read. */
-  readonly isCut: boolean;
-}
-
-/** Reads page after page, each with the token of the one before. */
-async function whole<Item>(page: (token: string | undefined) => Promise<readonly [items: readonly Item[], next: string | undefined]>): Promise<Whole<Item>> {
-  const items: Item[] = [];
-  let token: string | undefined;
-  for (let number = 0; number < PAGES_MAX; number += 1) {
-    const [found, next] = await page(token);
-    items.push(...found);
-    token = next || undefined;
-    if (token === undefined) return { items, isCut: false };
-  }
-  return { items, isCut: true };
-}
-
 export const machinesQuery = queryOptions({
   queryKey: ["machines"],
   queryFn: ({ signal }): Promise<Whole<States.StateMachineListItem>> =>
-    whole(async (nextToken) => {
+    whole(PAGES_MAX, async (nextToken) => {
       const reply = await states("ListStateMachines", { maxResults: 1_000, ...(nextToken ? { nextToken } : {}) }, signal);
       return [reply.stateMachines, reply.nextToken];
     }),
@@ -169,7 +151,7 @@ async function newerThan(executionArn: string, id: number, signal: AbortSignal):
 export const functionsQuery = queryOptions({
   queryKey: ["functions"],
   queryFn: ({ signal }): Promise<Whole<Lambda.FunctionConfiguration>> =>
-    whole(async (marker) => {
+    whole(PAGES_MAX, async (marker) => {
       const reply = await lambda("ListFunctions", { MaxItems: 1_000, ...(marker ? { Marker: marker } : {}) }, signal);
       return [reply.Functions ?? [], reply.NextMarker];
     }),

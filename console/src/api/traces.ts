@@ -7,6 +7,7 @@ import { readTrace } from "../model/trace";
 import type { Trace } from "../model/trace";
 import { xray } from "./call";
 import type { XRay } from "./generated";
+import { whole } from "./pages";
 
 /** Traces of one page of a search. */
 const PAGE_TRACES = 150;
@@ -22,17 +23,13 @@ export const traceQuery = (id: string) =>
   queryOptions({
     queryKey: ["trace", id],
     queryFn: async ({ signal }): Promise<Trace | null> => {
-      const segments: XRay.Segment[] = [];
-      let found: XRay.Trace | undefined;
-      let NextToken: string | undefined;
-      for (let page = 0; page < TRACE_PAGES_MAX; page += 1) {
+      // Each page has the same trace with some of its segments.
+      const { items } = await whole(TRACE_PAGES_MAX, async (NextToken) => {
         const reply = await xray("BatchGetTraces", { TraceIds: [id], ...(NextToken ? { NextToken } : {}) }, signal);
-        found = reply.Traces?.[0] ?? found;
-        segments.push(...(reply.Traces?.[0]?.Segments ?? []));
-        NextToken = reply.NextToken;
-        if (!NextToken) break;
-      }
-      return found === undefined ? null : readTrace({ ...found, Segments: segments });
+        return [reply.Traces ?? [], reply.NextToken];
+      });
+      const found = items.at(-1);
+      return found === undefined ? null : readTrace({ ...found, Segments: items.flatMap((part) => part.Segments ?? []) });
     },
     refetchInterval: (query) => (query.state.data?.isOpen ? 2_000 : false),
   });
@@ -56,9 +53,7 @@ export const traceSearchQuery = (search: TraceSearch) =>
   });
 
 async function summariesOf(filter: string, window: Window, signal?: AbortSignal): Promise<{ items: XRay.TraceSummary[]; isWhole: boolean }> {
-  const items: XRay.TraceSummary[] = [];
-  let NextToken: string | undefined;
-  for (let page = 0; page < WINDOW_PAGES_MAX; page += 1) {
+  const { items, isCut } = await whole(WINDOW_PAGES_MAX, async (NextToken) => {
     const reply = await xray(
       "GetTraceSummaries",
       {
@@ -70,28 +65,20 @@ async function summariesOf(filter: string, window: Window, signal?: AbortSignal)
       },
       signal,
     );
-    items.push(...(reply.TraceSummaries ?? []));
-    NextToken = reply.NextToken;
-    if (!NextToken) {
-      return { items: items.toSorted((a, b) => (b.StartTime ?? 0) - (a.StartTime ?? 0)), isWhole: true };
-    }
-  }
-  return { items, isWhole: false };
+    return [reply.TraceSummaries ?? [], reply.NextToken];
+  });
+  return { items: items.toSorted((a, b) => (b.StartTime ?? 0) - (a.StartTime ?? 0)), isWhole: !isCut };
 }
 
 export const serviceGraphQuery = (from: number, to: number) =>
   queryOptions({
     queryKey: ["serviceGraph", from, to],
     queryFn: async ({ signal }): Promise<readonly XRay.Service[]> => {
-      const services: XRay.Service[] = [];
-      let NextToken: string | undefined;
-      for (let page = 0; page < GRAPH_PAGES_MAX; page += 1) {
+      const { items } = await whole(GRAPH_PAGES_MAX, async (NextToken) => {
         const reply = await xray("GetServiceGraph", { StartTime: from / 1_000, EndTime: to / 1_000, ...(NextToken ? { NextToken } : {}) }, signal);
-        services.push(...(reply.Services ?? []));
-        NextToken = reply.NextToken;
-        if (!NextToken) break;
-      }
-      return services;
+        return [reply.Services ?? [], reply.NextToken];
+      });
+      return items;
     },
     refetchOnWindowFocus: false,
   });
