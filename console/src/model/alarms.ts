@@ -2,19 +2,14 @@
 
 import type { CloudWatch } from "../api/generated";
 import { groupNumber } from "./numbers";
+import type { Look } from "./status";
 
 export type AlarmState = CloudWatch.StateValue;
 
-export interface AlarmLook {
-  readonly text: string;
-  readonly tone: "good" | "bad" | "quiet";
-  readonly icon: "check" | "alarm" | "minus";
-}
-
-export const ALARM_LOOKS: Readonly<Record<AlarmState, AlarmLook>> = {
-  ALARM: { text: "In alarm", tone: "bad", icon: "alarm" },
-  INSUFFICIENT_DATA: { text: "Insufficient data", tone: "quiet", icon: "minus" },
-  OK: { text: "OK", tone: "good", icon: "check" },
+export const ALARM_LOOKS: Readonly<Record<AlarmState, Look>> = {
+  ALARM: { text: "In alarm", tone: "bad", sign: "alarm" },
+  INSUFFICIENT_DATA: { text: "Insufficient data", tone: "quiet", sign: "minus" },
+  OK: { text: "OK", tone: "good", sign: "check" },
 };
 
 export const ALARM_STATES = ["ALARM", "INSUFFICIENT_DATA", "OK"] as const;

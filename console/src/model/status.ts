@@ -3,7 +3,7 @@
 import type { Outcome } from "./history";
 
 export type Tone = "good" | "bad" | "busy" | "quiet" | "warn";
-export type Sign = "check" | "cross" | "running" | "stop" | "clock" | "catch" | "pause" | "plus" | "minus" | "pencil";
+export type Sign = "check" | "cross" | "running" | "stop" | "clock" | "catch" | "pause" | "plus" | "minus" | "pencil" | "warning" | "alarm";
 
 export interface Look {
   readonly text: string;

@@ -1,34 +1,33 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { CSSProperties } from "react";
+import type { Look } from "../model/status";
 import { durationText } from "../model/time";
 import { deepNodes, waterfallOf } from "../model/trace";
 import type { Trace, TraceOutcome, WaterfallRow } from "../model/trace";
 import { Icon } from "./Icon";
-import type { IconName } from "./Icon";
 import { useNow } from "./parts";
 import "../styles/traces.css";
 
 const ROW_HEIGHT = 27;
 
-export const TRACE_LOOK: Readonly<Record<TraceOutcome, { readonly text: string; readonly tone: string; readonly icon: IconName }>> = {
-  ok: { text: "OK", tone: "good", icon: "check" },
-  error: { text: "Error", tone: "warn", icon: "warning" },
-  throttle: { text: "Throttled", tone: "warn", icon: "pause" },
-  fault: { text: "Fault", tone: "bad", icon: "cross" },
-  running: { text: "In progress", tone: "busy", icon: "running" },
+export const TRACE_LOOK: Readonly<Record<TraceOutcome, Look>> = {
+  ok: { text: "OK", tone: "good", sign: "check" },
+  error: { text: "Error", tone: "warn", sign: "warning" },
+  throttle: { text: "Throttled", tone: "warn", sign: "pause" },
+  fault: { text: "Fault", tone: "bad", sign: "cross" },
+  running: { text: "In progress", tone: "busy", sign: "running" },
 };
 
 /**
  * A trace as a tree over time; only the rows in sight are drawn.
  *
  * - `cursor`: an instant in milliseconds, drawn as a line.
- * - `isOpenFully`: whether a large trace begins with everything open too.
  */
-export function Waterfall(props: { trace: Trace; chosen: string | null; onChoose: (id: string) => void; cursor?: number | null; isOpenFully?: boolean }) {
-  const { trace, chosen, onChoose, cursor = null, isOpenFully = false } = props;
+export function Waterfall(props: { trace: Trace; chosen: string | null; onChoose: (id: string) => void; cursor?: number | null }) {
+  const { trace, chosen, onChoose, cursor = null } = props;
   const now = useNow(trace.isOpen ? 500 : null);
-  const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(() => (isOpenFully ? new Set() : deepNodes(trace)));
+  const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(() => deepNodes(trace));
   const shape = useMemo(() => waterfallOf(trace, collapsed, now), [trace, collapsed, now]);
   const body = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: shape.rows.length, getScrollElement: () => body.current, estimateSize: () => ROW_HEIGHT, overscan: 16 });
@@ -120,7 +119,7 @@ function Row(props: { row: WaterfallRow; isChosen: boolean; isCollapsed: boolean
           <span className="bar-indent" />
         )}
         <button type="button" className={`bar-choose tone-${look.tone}`} onClick={onChoose} aria-pressed={isChosen} title={`${node.name} ${node.kind}`}>
-          <Icon name={look.icon} size={12} />
+          <Icon name={look.sign} size={12} />
           <span>{node.name}</span>
           <span className="visually-hidden">
             , {look.text}, {time}

@@ -89,7 +89,7 @@ function Found({ alarm }: { alarm: Alarm }) {
       {toggle.error && <ErrorNote error={toggle.error} />}
       {alarm.description && <p>{alarm.description}</p>}
       <div className={`note tone-${look.tone}`} role="region" aria-label="Why it is in this state">
-        <Icon name={look.icon} />
+        <Icon name={look.sign} />
         <div>
           <strong>{look.text}</strong>
           {alarm.since !== null && (

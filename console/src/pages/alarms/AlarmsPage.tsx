@@ -48,7 +48,7 @@ function List({ alarms, isCut }: { alarms: readonly Alarm[]; isCut: boolean }) {
                 "All"
               ) : (
                 <>
-                  <Icon name={ALARM_LOOKS[one].icon} size={12} /> {ALARM_LOOKS[one].text}{" "}
+                  <Icon name={ALARM_LOOKS[one].sign} size={12} /> {ALARM_LOOKS[one].text}{" "}
                   <span className="count">{alarms.filter((alarm) => alarm.state === one).length.toLocaleString("en")}</span>
                 </>
               )}

@@ -1,19 +1,13 @@
 import { useEffect, useRef } from "react";
 import { ALARM_LOOKS } from "../../model/alarms";
 import type { AlarmState } from "../../model/alarms";
-import { Icon } from "../../ui/Icon";
+import { Pill } from "../../ui/parts";
 
 export const alarmPath = (name: string): string => `/alarms/${encodeURIComponent(name)}`;
 
 /** The state of an alarm, in word, sign and colour. */
 export function AlarmPill({ state }: { state: AlarmState }) {
-  const look = ALARM_LOOKS[state];
-  return (
-    <span className={`pill tone-${look.tone}`}>
-      <Icon name={look.icon} size={12} />
-      {look.text}
-    </span>
-  );
+  return <Pill look={ALARM_LOOKS[state]} />;
 }
 
 /** Moves the end of a range on while somebody looks. */
