@@ -44,13 +44,12 @@ export interface Search {
   /** Milliseconds since 1970, inclusive both. */
   readonly from: number;
   readonly to: number;
-  readonly streamPrefix?: string | undefined;
 }
 
 /** Lines of groups together, newest first; pages go back in time. */
 export const logSearchQuery = (search: Search) =>
   infiniteQueryOptions({
-    queryKey: ["logSearch", search.groups, search.pattern, search.from, search.to, search.streamPrefix ?? ""],
+    queryKey: ["logSearch", search.groups, search.pattern, search.from, search.to],
     queryFn: ({ signal, pageParam }) => searchLogs(search, signal, pageParam),
     initialPageParam: { to: search.to, span: FIRST_SPAN_MS },
     getNextPageParam: (last: Page<LogLine>) => last.next,
@@ -60,8 +59,8 @@ export const logSearchQuery = (search: Search) =>
     refetchOnWindowFocus: false,
   });
 
-/** One page of a search, which begins at `start`, else at its end. */
-export function searchLogs(search: Search, signal?: AbortSignal, start = { to: search.to, span: FIRST_SPAN_MS }): Promise<Page<LogLine>> {
+/** One page of a search, which begins at `start`. */
+function searchLogs(search: Search, signal: AbortSignal, start: NonNullable<Page<LogLine>["next"]>): Promise<Page<LogLine>> {
   const read = async (window: Window): Promise<{ items: LogLine[]; isWhole: boolean }> => {
     const found = await Promise.all(search.groups.map((group) => readGroup(search, group, window, signal)));
     return { items: newestFirst(found.flatMap((one) => one.lines)), isWhole: found.every((one) => one.isWhole) };
@@ -81,7 +80,6 @@ async function readGroup(search: Search, group: string, window: Window, signal?:
         endTime: window.to,
         limit: EVENTS_MAX,
         ...(search.pattern ? { filterPattern: search.pattern } : {}),
-        ...(search.streamPrefix ? { logStreamNamePrefix: search.streamPrefix } : {}),
         ...(nextToken ? { nextToken } : {}),
       },
       signal,

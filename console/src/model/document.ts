@@ -91,11 +91,6 @@ export function pointerOf(tokens: readonly (string | number)[]): string {
   return tokens.map((one) => `/${token(String(one))}`).join("");
 }
 
-/** The pointer of what something is in; `null` for the whole. */
-export function parentOf(pointer: string): string | null {
-  return pointer === "" ? null : pointer.slice(0, pointer.lastIndexOf("/"));
-}
-
 /** Where something is: with its name, the value alone, the name alone (of a member of an object). */
 export interface Place {
   readonly whole: Range;

@@ -111,15 +111,6 @@ function isOf(run: Run, event: HistoryEvent, map: Visit): boolean {
 /** Bounds of the heat: durations at which it grows, so that as many cells have each. */
 export const HEATS = 5;
 
-/** How hot each duration is, 0 to 4, by its rank among all: outliers do not make all others cold. */
-export function heats(durations: readonly (number | null)[]): (number | null)[] {
-  const known = durations.filter((one) => one !== null).sort((a, b) => a - b);
-  const last = known.at(-1) ?? 0;
-  if (last === (known[0] ?? 0)) return durations.map((one) => (one === null ? null : 0));
-  const bounds = heatBounds(known);
-  return durations.map((one) => (one === null ? null : heatOf(one, bounds)));
-}
-
 /** The shortest duration of each heat, of sorted durations. */
 export function heatBounds(sorted: readonly number[] | Float64Array | Uint32Array): number[] {
   return Array.from({ length: HEATS }, (_, heat) => sorted[Math.floor((heat * sorted.length) / HEATS)] ?? 0);

@@ -31,11 +31,6 @@ export function variablesNow(run: Run): Variables {
   return values;
 }
 
-/** Every name that a run has assigned anywhere. */
-export function hasVariables(run: Run): boolean {
-  return run.visits.some((visit) => visit.assigned !== null);
-}
-
 function seenBy(run: Run, visit: Visit, graph: Graph | null): Map<string, string> {
   const parent = visit.parent === null ? undefined : run.visits[visit.parent];
   const values = parent === undefined ? new Map<string, string>() : seenBy(run, parent, graph);

@@ -59,7 +59,7 @@ function Picture({ map, chosen, onChoose }: Parameters<typeof MapView>[0]) {
           id: edge.id,
           source: String(edge.from),
           target: String(edge.to),
-          label: edgeText(edge.numbers),
+          label: numbersText(edge.numbers),
           labelShowBg: true,
           labelBgPadding: [4, 2] as [number, number],
           labelBgBorderRadius: 3,
@@ -108,12 +108,10 @@ function Picture({ map, chosen, onChoose }: Parameters<typeof MapView>[0]) {
   );
 }
 
-const edgeText = (numbers: CallNumbers): string => {
+const numbersText = (numbers: CallNumbers): string => {
   const latency = numbers.latency === null ? "" : `, ${durationText(numbers.latency)}`;
   return `${rateText(numbers.perMinute)}${latency}${numbers.failedShare > 0 ? `, ${shareText(numbers.failedShare)} failed` : ""}`;
 };
-
-const numbersText = (numbers: CallNumbers): string => edgeText(numbers);
 
 /** Of a service: above a twentieth of its calls failed, some did, none did. */
 function toneOf(numbers: CallNumbers): { readonly tone: string; readonly icon: "cross" | "warning" | "check"; readonly text: string } {
