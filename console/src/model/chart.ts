@@ -1,5 +1,6 @@
 /** Series over time as lines: scales, ticks, and where lines break. */
 
+import { clockText } from "./time";
 import { tickStep } from "./timeline";
 
 export interface ChartPoint {
@@ -60,14 +61,13 @@ export function timeTicks(from: number, to: number, most: number): { readonly at
   return ticks;
 }
 
-const two = (value: number): string => String(value).padStart(2, "0");
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 function tickText(at: number, step: number, whole: number): string {
   const date = new Date(at);
   const day = `${date.getDate()} ${MONTHS[date.getMonth()]}`;
   if (step >= 86_400_000) return day;
-  const clock = `${two(date.getHours())}:${two(date.getMinutes())}${step < 60_000 ? `:${two(date.getSeconds())}` : ""}`;
+  const clock = clockText(at).slice(0, step < 60_000 ? 8 : 5);
   return whole > 86_400_000 && date.getHours() === 0 && date.getMinutes() === 0 ? day : clock;
 }
 

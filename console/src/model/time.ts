@@ -51,7 +51,12 @@ export function clockText(instant: number): string {
 /** An instant of ISO 8601 as a field of a date and a time takes it, in the time of this machine; empty for none. */
 export function inputInstant(iso: string): string {
   const instant = Date.parse(iso);
-  return Number.isNaN(instant) ? "" : absoluteText(instant).slice(0, 19).replace(" ", "T");
+  return Number.isNaN(instant) ? "" : fieldText(instant);
+}
+
+/** An instant as a field of a date and a time takes it, in the time of this machine. */
+export function fieldText(instant: number): string {
+  return absoluteText(instant).slice(0, 19).replace(" ", "T");
 }
 
 /** What such a field gives as ISO 8601, so that it is the same instant for everybody; empty for none. */

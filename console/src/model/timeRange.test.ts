@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { bounds, fieldText, rangeQuery, rangeText, readRange, relativeWords } from "./timeRange";
+import { fieldText } from "./time";
+import { bounds, rangeQuery, rangeText, readRange, relativeWords } from "./timeRange";
 
 const read = (query: string): ReturnType<typeof readRange> => {
   const search = new URLSearchParams(query);

@@ -65,11 +65,3 @@ export function rangeText(range: TimeRange): string {
     ? `the last ${relativeWords(range.key)}`
     : `${absoluteText(range.from).slice(0, 19)} to ${absoluteText(range.to).slice(0, 19)}`;
 }
-
-const two = (value: number): string => String(value).padStart(2, "0");
-
-/** As a field of date and time takes it, in the time of this machine. */
-export function fieldText(instant: number): string {
-  const date = new Date(instant);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}T${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-}

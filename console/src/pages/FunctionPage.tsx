@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { capacityQuery } from "../api/functions";
 import type { Lambda } from "../api/generated";
 import { functionQuery } from "../api/queries";
+import { bytesText } from "../model/numbers";
 import { modifiedAt } from "../model/time";
 import { Icon } from "../ui/Icon";
 import { LoadedPage } from "../ui/Loaded";
@@ -68,7 +69,7 @@ function Shown({ name, configuration }: { name: string; configuration: Lambda.Fu
         <Fact name="Handler"><code>{configuration.Handler}</code></Fact>
         <Fact name="Memory">{configuration.MemorySize} MB</Fact>
         <Fact name="Timeout">{configuration.Timeout} s</Fact>
-        <Fact name="Code">{((configuration.CodeSize ?? 0) / 1024).toLocaleString("en", { maximumFractionDigits: 1 })} KiB</Fact>
+        <Fact name="Code">{bytesText(configuration.CodeSize ?? 0)}</Fact>
         {CodeSha256 && (
           <Fact name="CodeSha256">
             <span className="arn">

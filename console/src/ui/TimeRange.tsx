@@ -1,5 +1,6 @@
 import { useMemo, useState } from "react";
-import { bounds, fieldText, rangeQuery, RANGES, rangeText, readRange, relativeWords } from "../model/timeRange";
+import { fieldText } from "../model/time";
+import { bounds, rangeQuery, RANGES, rangeText, readRange, relativeWords } from "../model/timeRange";
 import type { TimeRange } from "../model/timeRange";
 import { Icon } from "./Icon";
 import { useQueryState } from "./useQueryState";

@@ -5,6 +5,7 @@ import { cloudwatch } from "../../api/call";
 import type { CloudWatch } from "../../api/generated";
 import { dashboardsQuery } from "../../api/metrics";
 import { SAMPLE_DASHBOARD } from "../../model/dashboard";
+import { bytesText } from "../../model/numbers";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { Loaded } from "../../ui/Loaded";
@@ -68,7 +69,7 @@ const COLUMNS: readonly Column<CloudWatch.DashboardEntry>[] = [
       </Link>
     ),
   },
-  { id: "size", title: "Size", width: "90px", isNumber: true, isMinor: true, cell: (one) => `${((one.Size ?? 0) / 1024).toFixed(1)} KiB` },
+  { id: "size", title: "Size", width: "90px", isNumber: true, isMinor: true, cell: (one) => bytesText(one.Size ?? 0) },
   { id: "changed", title: "Changed", width: "100px", cell: (one) => (one.LastModified ? <Time at={one.LastModified * 1_000} /> : "") },
 ];
 

@@ -1,11 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { coldStartsQuery, functionMetricsQuery } from "../../api/functions";
 import { mostOf, sumOf } from "../../model/metricSeries";
+import { tenthsNumber } from "../../model/numbers";
 import { durationText } from "../../model/time";
 import { Chart } from "../../ui/Chart";
 import { Loaded } from "../../ui/Loaded";
-
-const number = (value: number): string => value.toLocaleString("en", { maximumFractionDigits: 1 });
 
 /** How a function did within the last hour: what CloudWatch has of it, and cold starts from its log. */
 export function FunctionMetrics({ name, group, isJson }: { name: string; group: string; isJson: boolean }) {
@@ -35,12 +34,12 @@ export function FunctionMetrics({ name, group, isJson }: { name: string; group: 
           const of = (id: string): readonly (number | null)[] => points[id] ?? [];
           return (
             <div className="charts">
-              <Chart title="Invocations" note={number(sumOf(of("invocations")))} span={span} format={number} lines={[{ name: "Invocations", points: of("invocations"), tone: "busy", isCount: true }]} />
+              <Chart title="Invocations" note={tenthsNumber(sumOf(of("invocations")))} span={span} format={tenthsNumber} lines={[{ name: "Invocations", points: of("invocations"), tone: "busy", isCount: true }]} />
               <Chart
                 title="Errors and throttles"
-                note={`${number(sumOf(of("errors")))} errors, ${number(sumOf(of("throttles")))} throttles`}
+                note={`${tenthsNumber(sumOf(of("errors")))} errors, ${tenthsNumber(sumOf(of("throttles")))} throttles`}
                 span={span}
-                format={number}
+                format={tenthsNumber}
                 lines={[
                   { name: "Errors", points: of("errors"), tone: "bad", isCount: true },
                   { name: "Throttles", points: of("throttles"), tone: "warn", isCount: true },
@@ -58,9 +57,9 @@ export function FunctionMetrics({ name, group, isJson }: { name: string; group: 
               />
               <Chart
                 title="At one time"
-                note={`up to ${number(mostOf(of("concurrent")))}`}
+                note={`up to ${tenthsNumber(mostOf(of("concurrent")))}`}
                 span={span}
-                format={number}
+                format={tenthsNumber}
                 lines={[{ name: "Concurrent executions", points: of("concurrent"), tone: "good", isCount: true }]}
               />
             </div>

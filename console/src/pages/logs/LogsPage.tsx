@@ -6,6 +6,7 @@ import type { Logs } from "../../api/generated";
 import { GROUPS_MAX, logGroupsQuery, logSearchQuery } from "../../api/logs";
 import { logsLine } from "../../model/commands";
 import { functionOfGroup } from "../../model/logLines";
+import { bytesText } from "../../model/numbers";
 import { rangeText } from "../../model/timeRange";
 import { FilterField } from "../../ui/FilterField";
 import { Icon } from "../../ui/Icon";
@@ -70,9 +71,6 @@ export default function LogsPage() {
     </main>
   );
 }
-
-const bytesText = (bytes: number): string =>
-  bytes < 1024 ? `${bytes} B` : bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`;
 
 /** Every log group, to begin with. */
 function GroupTable({ groups, isCut, onChoose }: { groups: readonly Logs.LogGroup[]; isCut: boolean; onChoose: (name: string) => void }) {

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { machineMetricsQuery } from "../../api/functions";
 import { mostOf, sumOf } from "../../model/metricSeries";
+import { tenthsNumber } from "../../model/numbers";
 import { durationText } from "../../model/time";
 import { Chart } from "../../ui/Chart";
 import { Loaded } from "../../ui/Loaded";
@@ -13,8 +14,6 @@ const SPANS: Readonly<Record<string, { text: string; seconds: number; period: nu
   "1d": { text: "day", seconds: 86_400, period: 1_800 },
   "7d": { text: "7 days", seconds: 604_800, period: 10_800 },
 };
-
-const number = (value: number): string => value.toLocaleString("en", { maximumFractionDigits: 1 });
 
 /** How the executions of a state machine did, from the metrics that AWS has of it. */
 export default function MachineMetrics({ arn }: { arn: string }) {
@@ -40,14 +39,14 @@ export default function MachineMetrics({ arn }: { arn: string }) {
       <Loaded query={metrics} what="metrics">
         {({ span, points }) => {
           const of = (id: string): readonly (number | null)[] => points[id] ?? [];
-          const sum = (id: string): string => number(sumOf(of(id)));
+          const sum = (id: string): string => tenthsNumber(sumOf(of(id)));
           return (
             <div className="charts">
               <Chart
                 title="Started and succeeded"
                 note={`${sum("started")} started, ${sum("succeeded")} succeeded`}
                 span={span}
-                format={number}
+                format={tenthsNumber}
                 lines={[
                   { name: "Started", points: of("started"), tone: "busy", isCount: true },
                   { name: "Succeeded", points: of("succeeded"), tone: "good", isCount: true },
@@ -57,7 +56,7 @@ export default function MachineMetrics({ arn }: { arn: string }) {
                 title="Did not succeed"
                 note={`${sum("failed")} failed, ${sum("timedOut")} timed out, ${sum("aborted")} aborted`}
                 span={span}
-                format={number}
+                format={tenthsNumber}
                 lines={[
                   { name: "Failed", points: of("failed"), tone: "bad", isCount: true },
                   { name: "Timed out", points: of("timedOut"), tone: "warn", isCount: true },
