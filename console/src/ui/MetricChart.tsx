@@ -21,6 +21,7 @@ const DASHES = ["", "7 3", "2 3", "9 3 2 3"] as const;
 const MARGIN = { top: 10, bottom: 22, side: 54 };
 /** Rows of the table of values; a chart has hardly more points. */
 const TABLE_ROWS_MAX = 500;
+const NO_ANNOTATIONS: readonly Annotation[] = [];
 
 export const seriesClass = (index: number): string => `series-${(index % COLOURS) + 1}`;
 const dashOf = (index: number): string => DASHES[Math.floor(index / 2) % DASHES.length] ?? "";
@@ -45,7 +46,7 @@ export function MetricChart(props: {
   hasTable?: boolean;
   onRange?: (from: number, to: number) => void;
 }) {
-  const { series, from, to, label, height = 260, annotations = [], verticals = [], limits = {}, hasLegend = true, hasTable = true, onRange } = props;
+  const { series, from, to, label, height = 260, annotations = NO_ANNOTATIONS, verticals = [], limits = {}, hasLegend = true, hasTable = true, onRange } = props;
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(640);
   const [cursor, setCursor] = useState<number | null>(null);
@@ -79,6 +80,27 @@ export function MetricChart(props: {
     const { from: low, to: high } = scales[axis];
     return inner.bottom - ((value - low) / (high - low)) * (inner.bottom - inner.top);
   };
+  // A cursor that moves draws no point of them again.
+  const lines = useMemo(
+    () =>
+      drawn.map((one, index) => (
+        <g key={one.id} className={seriesClass(index)}>
+          {runsOf(one).map((run) =>
+            run.length === 1 ? (
+              <circle key={run[0]?.at} className="plot-dot" cx={x(run[0]?.at ?? 0)} cy={y(run[0]?.value ?? 0, one.axis)} r={2.6} />
+            ) : (
+              <polyline
+                key={run[0]?.at}
+                className="plot-line"
+                strokeDasharray={dashOf(index)}
+                points={run.map((point) => `${x(point.at).toFixed(1)},${y(point.value, one.axis).toFixed(1)}`).join(" ")}
+              />
+            ),
+          )}
+        </g>
+      )),
+    [drawn, scales, from, to, width, height, hasRight],
+  );
   const instantOf = (clientX: number): number => {
     const box = frame.current?.getBoundingClientRect();
     const share = (clientX - (box?.left ?? 0) - inner.left) / Math.max(1, inner.right - inner.left);
@@ -148,22 +170,7 @@ export function MetricChart(props: {
               </text>
             </g>
           ))}
-          {drawn.map((one, index) => (
-            <g key={one.id} className={seriesClass(index)}>
-              {runsOf(one).map((run) =>
-                run.length === 1 ? (
-                  <circle key={run[0]?.at} className="plot-dot" cx={x(run[0]?.at ?? 0)} cy={y(run[0]?.value ?? 0, one.axis)} r={2.6} />
-                ) : (
-                  <polyline
-                    key={run[0]?.at}
-                    className="plot-line"
-                    strokeDasharray={dashOf(index)}
-                    points={run.map((point) => `${x(point.at).toFixed(1)},${y(point.value, one.axis).toFixed(1)}`).join(" ")}
-                  />
-                ),
-              )}
-            </g>
-          ))}
+          {lines}
           {annotations.map((one) => (
             <g key={`${one.value} ${one.label}`}>
               <line className="plot-threshold" x1={inner.left} x2={inner.right} y1={y(one.value, one.axis ?? "left")} y2={y(one.value, one.axis ?? "left")} />
