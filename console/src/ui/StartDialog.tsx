@@ -5,6 +5,7 @@ import { states } from "../api/call";
 import type { States } from "../api/generated";
 import { executionPath, nameOf } from "../model/arn";
 import { sdkText, startLine } from "../model/commands";
+import { notJson } from "../model/json";
 import { durationText } from "../model/time";
 import { Dialog } from "./Dialog";
 import { Icon } from "./Icon";
@@ -17,7 +18,7 @@ export function StartDialog(props: { machineArn: string; isExpress: boolean; inp
   const [, navigate] = useLocation();
   const [input, setInput] = useState(given);
   const [name, setName] = useState("");
-  const problem = problemOf(input);
+  const problem = notJson(input);
   const request = { stateMachineArn: machineArn, input, ...(name ? { name } : {}) };
   const start = useMutation({
     mutationFn: () => states("StartExecution", request),
@@ -141,14 +142,4 @@ function Ended({ execution }: { execution: States.StartSyncExecutionOutput }) {
       {output !== undefined && <Json text={output} label="the output" />}
     </section>
   );
-}
-
-/** Why a text is no input; `null` if it is one. */
-function problemOf(input: string): string | null {
-  try {
-    JSON.parse(input);
-    return null;
-  } catch (reason) {
-    return reason instanceof Error ? `Not JSON: ${reason.message}` : "Not JSON";
-  }
 }

@@ -6,6 +6,7 @@ import { ApiError, cloudwatch } from "../../api/call";
 import { dashboardQuery } from "../../api/metrics";
 import { readDashboard } from "../../model/dashboard";
 import type { Widget } from "../../model/dashboard";
+import { notJson } from "../../model/json";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { CopyButton, Empty, ErrorNote, useTitle, Waiting } from "../../ui/parts";
@@ -113,7 +114,7 @@ function Source({ name, body, onClose }: { name: string; body: string; onClose: 
       if (!reply.DashboardValidationMessages?.length) onClose();
     },
   });
-  const problem = jsonProblem(text);
+  const problem = notJson(text);
   const refused = put.error instanceof ApiError ? put.error.body["dashboardValidationMessages"] : undefined;
   const messages = (Array.isArray(refused) ? refused : (put.data?.DashboardValidationMessages ?? [])) as readonly Message[];
   return (
@@ -162,15 +163,6 @@ function laidOut(body: string): string {
     return JSON.stringify(JSON.parse(body), null, 2);
   } catch {
     return body;
-  }
-}
-
-function jsonProblem(text: string): string | null {
-  try {
-    JSON.parse(text);
-    return null;
-  } catch (error) {
-    return `Not JSON: ${error instanceof Error ? error.message : ""}`;
   }
 }
 

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { ApiError, states } from "../../api/call";
 import { readAgain } from "../../live/again";
 import { activityLine, sendLine } from "../../model/commands";
+import { notJson } from "../../model/json";
 import type { Waiting } from "../../model/waiting";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
@@ -20,7 +21,7 @@ export function AnswerDialog({ waiting, suggested, executionArn, onClose }: {
   const [output, setOutput] = useState(() => JSON.stringify(suggested, null, 2));
   const [error, setError] = useState("");
   const [cause, setCause] = useState("");
-  const problem = kind === "success" ? problemOf(output) : null;
+  const problem = kind === "success" ? notJson(output) : null;
   const { token: taskToken } = waiting;
   const answer = useMutation({
     mutationFn: async (): Promise<void> => {
@@ -122,15 +123,6 @@ export function AnswerDialog({ waiting, suggested, executionArn, onClose }: {
       </form>
     </Dialog>
   );
-}
-
-function problemOf(output: string): string | null {
-  try {
-    JSON.parse(output);
-    return null;
-  } catch (reason) {
-    return reason instanceof Error ? `Not JSON: ${reason.message}` : "Not JSON";
-  }
 }
 
 /** Why a state that waits cannot be answered for from here, and who can. */

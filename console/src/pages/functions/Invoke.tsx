@@ -3,6 +3,7 @@ import { useState } from "react";
 import { invoke } from "../../api/call";
 import { projectQuery } from "../../api/start";
 import { readAgain } from "../../live/again";
+import { notJson } from "../../model/json";
 import { NAME_LENGTH_MAX, removeEvent, savedEvents, saveEvent } from "../../model/savedEvents";
 import type { SavedEvent } from "../../model/savedEvents";
 import { durationText } from "../../model/time";
@@ -25,7 +26,7 @@ export function Invoke({ name, arn }: { name: string; arn: string }) {
     },
     onSettled: () => readAgain(client, ["functionMetrics", name]),
   });
-  const problem = problemOf(event);
+  const problem = notJson(event);
   return (
     <div className="columns">
       <section>
@@ -189,14 +190,4 @@ function Events(props: {
       )}
     </>
   );
-}
-
-/** Why a text is no event; `null` if it is one. */
-function problemOf(text: string): string | null {
-  try {
-    JSON.parse(text);
-    return null;
-  } catch (reason) {
-    return `Not JSON: ${reason instanceof Error ? reason.message : ""}`;
-  }
 }
