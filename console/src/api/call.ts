@@ -25,6 +25,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether an error says that a function or a log group is not there, which is an answer as well. */
+export const isAbsent = (reason: unknown): boolean => reason instanceof ApiError && reason.code === "ResourceNotFoundException";
+
 interface Target {
   readonly prefix: string;
   readonly contentType: string;

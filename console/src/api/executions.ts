@@ -5,7 +5,7 @@ import { invocationsOf, windowsOf } from "../model/calls";
 import type { Call, Invocation, Line } from "../model/calls";
 import { groupName } from "../model/logLines";
 import type { CellsAnswer } from "../model/childCells";
-import { ApiError, consoleCall, lambda, logs, states } from "./call";
+import { ApiError, consoleCall, isAbsent, lambda, logs, states } from "./call";
 
 /** Lines of all functions together that are looked through. */
 const LINES_MAX = 20_000;
@@ -120,7 +120,7 @@ async function filter(
         }
         nextToken = reply.nextToken;
       } catch (reason) {
-        if (reason instanceof ApiError && reason.code === "ResourceNotFoundException") return { lines, isAbsent: true, isCut: false };
+        if (isAbsent(reason)) return { lines, isAbsent: true, isCut: false };
         throw reason;
       }
     } while (nextToken !== undefined);

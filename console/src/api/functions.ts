@@ -5,7 +5,7 @@ import { coldStartPattern, coldStartsOf } from "../model/coldStarts";
 import type { ColdStarts } from "../model/coldStarts";
 import { lastSpan, overSpan, queriesOf, sumOf } from "../model/metricSeries";
 import type { Span, Wanted } from "../model/metricSeries";
-import { ApiError, cloudwatch, lambda, logs } from "./call";
+import { cloudwatch, isAbsent, lambda, logs } from "./call";
 import type { Lambda } from "./generated";
 import { whole } from "./pages";
 
@@ -88,9 +88,6 @@ export const functionMetricsQuery = (name: string) =>
     },
     refetchInterval: METRICS_MS,
   });
-
-/** Whether an error says that something is not there, which is an answer as well. */
-const isAbsent = (reason: unknown): boolean => reason instanceof ApiError && reason.code === "ResourceNotFoundException";
 
 /** Cold starts within the last hour, as the log has them; `isCut` where it has more reports than were read. */
 export const coldStartsQuery = (group: string, isJson: boolean) =>

@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
-import { ApiError } from "../../api/call";
+import { isAbsent } from "../../api/call";
 import { logSearchQuery } from "../../api/logs";
 import { withQuery } from "../../model/arn";
 import { patternTerm, withNewer } from "../../model/logLines";
@@ -21,8 +21,6 @@ const ABSENT_MS = 2_000;
 /** Lines that are enough to begin with. */
 const ENOUGH_LINES = 50;
 const SETTLED_MS = 250;
-
-const isAbsent = (error: unknown): boolean => error instanceof ApiError && error.code === "ResourceNotFoundException";
 
 /** What a function logs: the lines of the last day, and above them those that come. */
 export default function FunctionLogs({ group }: { group: string }) {
