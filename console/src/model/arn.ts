@@ -26,15 +26,17 @@ export const editorPath = (arn: string): string => `${machinePath(arn)}/edit`;
 export const executionPath = (arn: string): string => `/executions/${inPath(arn)}`;
 export const mapRunPath = (arn: string): string => `/map-runs/${inPath(arn)}`;
 export const functionPath = (name: string): string => `/functions/${inPath(name)}`;
+export const alarmPath = (name: string): string => `/alarms/${encodeURIComponent(name)}`;
+export const dashboardPath = (name: string): string => `/dashboards/${encodeURIComponent(name)}`;
 
 /** The page of what an ARN names, and what that is; `null` where the console has no page for it. */
 export function pageOf(arn: string): { readonly path: string; readonly kind: string } | null {
   if (/^1-[0-9a-f]{8}-[0-9a-f]{24}$/.test(arn)) return { path: `/traces/${arn}`, kind: "trace" };
   const [scheme, , service, , , type, name, ...rest] = arn.split(":");
-  if (scheme === "arn" && service === "cloudwatch" && type?.startsWith("dashboard/")) return { path: `/dashboards/${encodeURIComponent(type.slice(10))}`, kind: "dashboard" };
+  if (scheme === "arn" && service === "cloudwatch" && type?.startsWith("dashboard/")) return { path: dashboardPath(type.slice(10)), kind: "dashboard" };
   if (scheme !== "arn" || !name) return null;
   // The name of an alarm may have colons.
-  if (service === "cloudwatch" && type === "alarm") return { path: `/alarms/${encodeURIComponent([name, ...rest].join(":"))}`, kind: "alarm" };
+  if (service === "cloudwatch" && type === "alarm") return { path: alarmPath([name, ...rest].join(":")), kind: "alarm" };
   if (service === "logs" && type === "log-group") return { path: withQuery("/logs", { groups: name }), kind: "log group" };
   if (service === "lambda" && type === "function") return { path: functionPath(name), kind: "function" };
   if (service !== "states") return null;

@@ -7,7 +7,8 @@ import type { CloudWatch } from "../../api/generated";
 import { alarmQuery, parentsQuery, seriesQuery } from "../../api/metrics";
 import { actionText, alarmPeriod, alarmQueries, ALARM_LOOKS, ALARM_STATES, comparisonSign, periodText } from "../../model/alarms";
 import type { Alarm, AlarmState } from "../../model/alarms";
-import { functionPath, machinePath, nameOf, withQuery } from "../../model/arn";
+import { alarmPath, functionPath, machinePath, nameOf, withQuery } from "../../model/arn";
+import { nameIn } from "../../model/calls";
 import { quoted } from "../../model/commands";
 import { graphedOf, writeMetrics } from "../../model/metrics";
 import { groupNumber } from "../../model/numbers";
@@ -18,7 +19,7 @@ import { Arn, CommandLine, CopyButton, Empty, ErrorNote, Time, useTitle, Waiting
 import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
 import { AlarmHistory } from "./AlarmHistory";
 import { CompositeRule } from "./CompositeRule";
-import { alarmPath, AlarmPill, useLiveRange } from "./parts";
+import { AlarmPill, useLiveRange } from "./parts";
 
 /** One alarm: what it watches, how that went, and what happened to it. */
 export default function AlarmPage({ name }: { name: string }) {
@@ -234,10 +235,8 @@ function Actions({ alarm }: { alarm: Alarm }) {
 
 function ActionTarget({ arn }: { arn: string }) {
   if (arn.includes(":stateMachine:")) return <Link href={machinePath(arn)}>{nameOf(arn)}</Link>;
-  if (arn.includes(":function:")) {
-    const name = (arn.split(":function:")[1] ?? "").split(":")[0] ?? "";
-    return <Link href={functionPath(name)}>{name}</Link>;
-  }
+  const name = arn.includes(":function:") ? nameIn(arn) : null;
+  if (name !== null) return <Link href={functionPath(name)}>{name}</Link>;
   return <code>{arn}</code>;
 }
 

@@ -4,6 +4,7 @@ import { Link, useLocation } from "wouter";
 import { alarmsQuery } from "../../api/metrics";
 import { ALARM_LOOKS, ALARM_STATES } from "../../model/alarms";
 import type { Alarm } from "../../model/alarms";
+import { alarmPath } from "../../model/arn";
 import { Icon } from "../../ui/Icon";
 import { Loaded } from "../../ui/Loaded";
 import { CommandLine, Empty, Time, useTitle } from "../../ui/parts";
@@ -11,7 +12,7 @@ import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { SearchField } from "../../ui/SearchField";
 import { useQueryState } from "../../ui/useQueryState";
-import { alarmPath, AlarmPill } from "./parts";
+import { AlarmPill } from "./parts";
 
 /** Every alarm, those that are in alarm first. */
 export default function AlarmsPage() {

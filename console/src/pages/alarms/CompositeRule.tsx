@@ -5,9 +5,10 @@ import type { CloudWatch } from "../../api/generated";
 import { alarmsNamedQuery } from "../../api/metrics";
 import { ALARM_LOOKS, holds, namesOf, readRule } from "../../model/alarms";
 import type { AlarmState, Rule } from "../../model/alarms";
+import { alarmPath } from "../../model/arn";
 import { Icon } from "../../ui/Icon";
 import { ErrorNote } from "../../ui/parts";
-import { alarmPath, AlarmPill } from "./parts";
+import { AlarmPill } from "./parts";
 import "../../styles/alarms.css";
 
 /** The rule of a composite alarm as a tree, with how each of its alarms stands. */

@@ -4,6 +4,7 @@ import { Link, useLocation } from "wouter";
 import { cloudwatch } from "../../api/call";
 import type { CloudWatch } from "../../api/generated";
 import { dashboardsQuery } from "../../api/metrics";
+import { dashboardPath } from "../../model/arn";
 import { SAMPLE_DASHBOARD } from "../../model/dashboard";
 import { bytesText } from "../../model/numbers";
 import { Dialog } from "../../ui/Dialog";
@@ -15,8 +16,6 @@ import type { Column } from "../../ui/Rows";
 import { SearchField } from "../../ui/SearchField";
 import { useQueryState } from "../../ui/useQueryState";
 import "../../styles/logs.css";
-
-const pathOf = (name: string): string => `/dashboards/${encodeURIComponent(name)}`;
 
 /** Every dashboard. */
 export default function DashboardsPage() {
@@ -52,7 +51,7 @@ function List({ entries }: { entries: readonly CloudWatch.DashboardEntry[] }) {
       {shown.length === 0 ? (
         <Empty title="No dashboard has this name" icon="search" />
       ) : (
-        <Rows label="Dashboards" rows={shown} columns={COLUMNS} keyOf={(one) => one.DashboardName ?? ""} onOpen={(one) => navigate(pathOf(one.DashboardName ?? ""))} />
+        <Rows label="Dashboards" rows={shown} columns={COLUMNS} keyOf={(one) => one.DashboardName ?? ""} onOpen={(one) => navigate(dashboardPath(one.DashboardName ?? ""))} />
       )}
     </>
   );
@@ -64,7 +63,7 @@ const COLUMNS: readonly Column<CloudWatch.DashboardEntry>[] = [
     title: "Name",
     width: "minmax(0, 1fr)",
     cell: (one) => (
-      <Link className="strong" href={pathOf(one.DashboardName ?? "")}>
+      <Link className="strong" href={dashboardPath(one.DashboardName ?? "")}>
         {one.DashboardName}
       </Link>
     ),
@@ -98,7 +97,7 @@ function usePut() {
     mutationFn: ({ name, body }: { name: string; body: string }) => cloudwatch("PutDashboard", { DashboardName: name, DashboardBody: body }),
     onSuccess: (_, { name }) => {
       for (const queryKey of [["dashboards"], ["dashboard", name]]) void client.invalidateQueries({ queryKey });
-      navigate(pathOf(name));
+      navigate(dashboardPath(name));
     },
   });
 }

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { runInsights } from "../../api/logs";
 import { alarmsNamedQuery, seriesQuery } from "../../api/metrics";
-import { withQuery } from "../../model/arn";
+import { alarmPath, withQuery } from "../../model/arn";
 import { valueText } from "../../model/chart";
 import type { MetricWidget, Widget } from "../../model/dashboard";
 import { readAnswer } from "../../model/insights";
@@ -16,7 +16,7 @@ import { Icon } from "../../ui/Icon";
 import { Key, MetricChart } from "../../ui/MetricChart";
 import { ErrorNote, Time, Waiting } from "../../ui/parts";
 import type { ChosenTime } from "../../ui/TimeRange";
-import { alarmPath, AlarmPill } from "../alarms/parts";
+import { AlarmPill } from "../alarms/parts";
 
 /** Rows of a query that a widget draws. */
 const ROWS_MAX = 100;

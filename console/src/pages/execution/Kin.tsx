@@ -1,5 +1,5 @@
 import { Link } from "wouter";
-import { executionPath, mapRunPath, nameOf } from "../../model/arn";
+import { alarmPath, executionPath, mapRunPath, nameOf } from "../../model/arn";
 import type { Child, Origin } from "../../model/kin";
 import { Fact } from "../../ui/parts";
 
@@ -18,7 +18,7 @@ export function OriginFact({ origin }: { origin: Origin | null }) {
     case "alarm":
       return (
         <Fact name="Started by">
-          <Link href={`/alarms/${encodeURIComponent(origin.name)}`}>alarm {origin.name}</Link>
+          <Link href={alarmPath(origin.name)}>alarm {origin.name}</Link>
           {origin.state === null ? "" : `, ${origin.state}`}
         </Fact>
       );

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import { ApiError, cloudwatch } from "../../api/call";
 import { dashboardsQuery } from "../../api/metrics";
+import { dashboardPath } from "../../model/arn";
 import { withGraph } from "../../model/dashboard";
 import type { Graphed } from "../../model/metrics";
 import { Dialog } from "../../ui/Dialog";
@@ -30,7 +31,7 @@ export function AddToDashboard({ graph, onClose }: { graph: { readonly graphed: 
     },
     onSuccess: () => {
       for (const queryKey of [["dashboards"], ["dashboard", name]]) void client.invalidateQueries({ queryKey });
-      navigate(`/dashboards/${name}`);
+      navigate(dashboardPath(name));
     },
   });
   return (

@@ -3,6 +3,7 @@ import { useMemo } from "react";
 import { Link } from "wouter";
 import { traceQuery } from "../../api/traces";
 import { executionPath, functionPath, machinePath, nameOf, withQuery } from "../../model/arn";
+import { nameIn } from "../../model/calls";
 import { patternTerm } from "../../model/logLines";
 import { durationText } from "../../model/time";
 import { traceStart } from "../../model/trace";
@@ -139,7 +140,7 @@ function firstFailed(trace: Trace): TraceNode | undefined {
 
 function NodePanel({ node, trace, onClose }: { node: TraceNode; trace: Trace; onClose: () => void }) {
   const arn = typeof node.document["resource_arn"] === "string" ? node.document["resource_arn"] : "";
-  const functionName = arn.includes(":function:") ? (arn.split(":function:")[1] ?? "").split(":")[0] : "";
+  const functionName = arn.includes(":function:") ? nameIn(arn) : null;
   const requestId = typeof node.aws["request_id"] === "string" ? node.aws["request_id"] : null;
   const own = typeof node.aws["execution_arn"] === "string" ? node.aws["execution_arn"] : null;
   const [from, to] = [node.from - 60_000, (node.to ?? Date.now()) + 60_000].map((at) => new Date(at).toISOString());
