@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { states } from "../../api/call";
 import type { Language } from "../../model/newStates";
 import { expressionTest, EXPRESSION_MAX, jsonProblem, readsContext } from "../../model/stateTest";
 import type { Given } from "../../model/stateTest";
 import { Json } from "../../ui/Json";
 import { ErrorNote } from "../../ui/parts";
+import { useSettled } from "../../ui/useSettled";
 import { Labelled } from "./formParts";
 import { GivenFields, JsonText } from "./GivenFields";
 
@@ -33,7 +34,7 @@ export function ExpressionTester(props: ExpressionTesterProps) {
       ? `Longer than ${EXPRESSION_MAX.toLocaleString("en")} characters`
       : (jsonProblem(given.input) ?? jsonProblem(given.variables, "object") ?? jsonProblem(given.context, "object") ?? jsonProblem(result));
   const wanted = expression.trim() === "" || problem !== null ? null : JSON.stringify([language, expression, given, result, isItem]);
-  const asked = useQuiet(wanted);
+  const asked = useSettled(wanted, QUIET_MS);
   const found = useQuery({
     queryKey: ["expression", asked],
     queryFn: async ({ signal }) => {
@@ -94,14 +95,4 @@ export function ExpressionTester(props: ExpressionTesterProps) {
       </details>
     </>
   );
-}
-
-/** A value once it has not changed for a while. */
-function useQuiet(value: string | null): string | null {
-  const [quiet, setQuiet] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setQuiet(value), QUIET_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return quiet;
 }
