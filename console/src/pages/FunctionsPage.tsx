@@ -15,6 +15,9 @@ import { Rows } from "../ui/Rows";
 import type { Column } from "../ui/Rows";
 import { SearchField } from "../ui/SearchField";
 import { useQueryState } from "../ui/useQueryState";
+import { useSettled } from "../ui/useSettled";
+
+const SETTLED_MS = 250;
 
 export function FunctionsPage() {
   useTitle("Functions");
@@ -26,7 +29,12 @@ export function FunctionsPage() {
     () => (found.data?.items ?? []).filter((one) => (one.FunctionName ?? "").toLowerCase().includes(wanted)),
     [found.data, wanted],
   );
-  const names = useMemo(() => functions.slice(0, ACTIVITY_MAX).map((one) => one.FunctionName ?? ""), [functions]);
+  // Where all can be asked for, a search asks for nothing; else it does when somebody pauses.
+  const settled = useSettled(wanted, SETTLED_MS);
+  const names = useMemo(() => {
+    const all = (found.data?.items ?? []).map((one) => one.FunctionName ?? "");
+    return all.length <= ACTIVITY_MAX ? all : all.filter((name) => name.toLowerCase().includes(settled)).slice(0, ACTIVITY_MAX);
+  }, [found.data, settled]);
   const activity = useQuery(activityQuery(names));
   const columns = useMemo<Column<Lambda.FunctionConfiguration>[]>(
     () => [
