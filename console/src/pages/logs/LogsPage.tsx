@@ -10,6 +10,7 @@ import { bytesText } from "../../model/numbers";
 import { rangeText } from "../../model/timeRange";
 import { FilterField } from "../../ui/FilterField";
 import { Icon } from "../../ui/Icon";
+import { Loaded } from "../../ui/Loaded";
 import { LogLines } from "../../ui/LogLines";
 import { CommandLine, CopyButton, Empty, ErrorNote, Tabs, Time, useTitle, Waiting } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
@@ -38,36 +39,36 @@ export default function LogsPage() {
         <h1>Logs</h1>
         {view !== "tail" && groups.length > 0 && <TimeRangePicker time={time} />}
       </div>
-      {found.error ? (
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      ) : !found.data ? (
-        <Waiting what="log groups" />
-      ) : groups.length === 0 ? (
-        <GroupTable groups={found.data.groups} isCut={found.data.isCut} onChoose={(name) => choose([name])} />
-      ) : (
-        <>
-          <GroupPicker groups={found.data.groups} chosen={groups} onChoose={choose} />
-          <Tabs
-            label="Ways to look at the logs"
-            items={[
-              { id: "search", label: "Search" },
-              { id: "tail", label: "Live tail" },
-              { id: "insights", label: "Insights query" },
-            ]}
-            chosen={view}
-            onChoose={(next) => set({ view: next === "search" ? null : next })}
-          />
-          <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
-            {view === "tail" ? (
-              <TailView groups={groups} pattern={get("q") ?? ""} />
-            ) : view === "insights" ? (
-              <InsightsView groups={groups} time={time} />
-            ) : (
-              <SearchView groups={groups} pattern={get("q") ?? ""} time={time} />
-            )}
-          </div>
-        </>
-      )}
+      <Loaded query={found} what="log groups">
+        {(all) =>
+          groups.length === 0 ? (
+            <GroupTable groups={all.groups} isCut={all.isCut} onChoose={(name) => choose([name])} />
+          ) : (
+            <>
+              <GroupPicker groups={all.groups} chosen={groups} onChoose={choose} />
+              <Tabs
+                label="Ways to look at the logs"
+                items={[
+                  { id: "search", label: "Search" },
+                  { id: "tail", label: "Live tail" },
+                  { id: "insights", label: "Insights query" },
+                ]}
+                chosen={view}
+                onChoose={(next) => set({ view: next === "search" ? null : next })}
+              />
+              <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
+                {view === "tail" ? (
+                  <TailView groups={groups} pattern={get("q") ?? ""} />
+                ) : view === "insights" ? (
+                  <InsightsView groups={groups} time={time} />
+                ) : (
+                  <SearchView groups={groups} pattern={get("q") ?? ""} time={time} />
+                )}
+              </div>
+            </>
+          )
+        }
+      </Loaded>
     </main>
   );
 }

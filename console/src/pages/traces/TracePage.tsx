@@ -10,7 +10,8 @@ import { traceStart } from "../../model/trace";
 import type { Trace, TraceException, TraceNode } from "../../model/trace";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
-import { CopyButton, Empty, ErrorNote, Fact, Time, useTitle, Waiting } from "../../ui/parts";
+import { Loaded } from "../../ui/Loaded";
+import { CopyButton, Empty, Fact, Time, useTitle } from "../../ui/parts";
 import { useQueryState } from "../../ui/useQueryState";
 import { Waterfall } from "../../ui/Waterfall";
 import { TracePill } from "./parts";
@@ -18,8 +19,7 @@ import { TracePill } from "./parts";
 /** One trace over time, and what is known of each part of it. */
 export default function TracePage({ id }: { id: string }) {
   const found = useQuery(traceQuery(id));
-  const trace = found.data ?? null;
-  const root = trace?.nodes[0];
+  const root = found.data?.nodes[0];
   useTitle(root ? `Trace of ${root.name}` : "Trace");
   return (
     <main className="page">
@@ -28,18 +28,10 @@ export default function TracePage({ id }: { id: string }) {
         <Icon name="right" size={12} />
         <span aria-current="page" className="mono">{id}</span>
       </nav>
-      {found.error ? (
-        <>
-          <h1>Trace</h1>
-          <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-        </>
-      ) : found.isPending ? (
-        <Waiting what="the trace" />
-      ) : trace === null || root === undefined ? (
-        <Missing id={id} />
-      ) : (
-        <Found trace={trace} root={root} />
-      )}
+      {found.error !== null && found.data === undefined && <h1>Trace</h1>}
+      <Loaded query={found} what="the trace">
+        {(trace) => (trace === null || root === undefined ? <Missing id={id} /> : <Found trace={trace} root={root} />)}
+      </Loaded>
     </main>
   );
 }
