@@ -1,5 +1,8 @@
 /** A definition as a graph: states, what is inside which, and where each can lead. Pure, and forgiving: drafts too. */
 
+import { isFields } from "./json";
+import type { Fields } from "./json";
+
 export interface StateNode {
   readonly name: string;
   readonly type: string;
@@ -40,10 +43,6 @@ export interface Graph {
   readonly queryLanguage: "JSONPath" | "JSONata";
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
@@ -61,7 +60,7 @@ export function readDefinition(definition: string): Graph | null {
   } catch {
     return null;
   }
-  if (!isObject(value)) return null;
+  if (!isFields(value)) return null;
   const states: StateNode[] = [];
   const edges: Edge[] = [];
   const starts = new Map<string, string>();
@@ -85,9 +84,9 @@ interface Into {
 function body(fields: Fields, parent: string | null, branch: number, pointer: string, into: Into): void {
   const start = text(fields["StartAt"]);
   if (start !== null) into.starts.set(bodyKey(parent, branch), start);
-  if (!isObject(fields["States"])) return;
+  if (!isFields(fields["States"])) return;
   for (const [name, state] of Object.entries(fields["States"])) {
-    if (!isObject(state)) continue;
+    if (!isFields(state)) continue;
     const type = text(state["Type"]) ?? "";
     const at = `${pointer}/States/${token(name)}`;
     into.states.push({
@@ -105,11 +104,11 @@ function body(fields: Fields, parent: string | null, branch: number, pointer: st
     });
     leave(name, state, into.edges);
     list(state["Branches"]).forEach((inner, index) => {
-      if (isObject(inner)) body(inner, name, index, `${at}/Branches/${index}`, into);
+      if (isFields(inner)) body(inner, name, index, `${at}/Branches/${index}`, into);
     });
     for (const member of ["ItemProcessor", "Iterator"]) {
       const inner = state[member];
-      if (isObject(inner)) body(inner, name, 0, `${at}/${member}`, into);
+      if (isFields(inner)) body(inner, name, 0, `${at}/${member}`, into);
     }
   }
 }
@@ -121,11 +120,11 @@ function leave(from: string, state: Fields, edges: Edge[]): void {
   };
   add(state["Next"], "next", "", 0);
   list(state["Choices"]).forEach((rule, index) => {
-    if (isObject(rule)) add(rule["Next"], "choice", ruleText(rule), index);
+    if (isFields(rule)) add(rule["Next"], "choice", ruleText(rule), index);
   });
   add(state["Default"], "default", "otherwise", 0);
   list(state["Catch"]).forEach((catcher, index) => {
-    if (isObject(catcher)) add(catcher["Next"], "catch", list(catcher["ErrorEquals"]).join(", "), index);
+    if (isFields(catcher)) add(catcher["Next"], "catch", list(catcher["ErrorEquals"]).join(", "), index);
   });
 }
 
@@ -144,9 +143,9 @@ export function ruleText(rule: Fields): string {
   if (condition !== null) return condition.replace(/^\{%\s*|\s*%\}$/g, "");
   for (const [word, joint] of [["And", " and "], ["Or", " or "]] as const) {
     const inner = rule[word];
-    if (Array.isArray(inner)) return inner.filter(isObject).map(ruleText).join(joint);
+    if (Array.isArray(inner)) return inner.filter(isFields).map(ruleText).join(joint);
   }
-  if (isObject(rule["Not"])) return `not (${ruleText(rule["Not"])})`;
+  if (isFields(rule["Not"])) return `not (${ruleText(rule["Not"])})`;
   const variable = text(rule["Variable"]) ?? "";
   for (const [name, value] of Object.entries(rule)) {
     if (name === "Variable" || name === "Next" || name === "Comment" || name === "Output" || name === "Assign") continue;
@@ -169,8 +168,8 @@ function subtitle(type: string, state: Fields): string {
       return "";
     case "Map": {
       const processor = state["ItemProcessor"];
-      const config = isObject(processor) ? processor["ProcessorConfig"] : undefined;
-      const mode = isObject(config) ? config["Mode"] : undefined;
+      const config = isFields(processor) ? processor["ProcessorConfig"] : undefined;
+      const mode = isFields(config) ? config["Mode"] : undefined;
       return mode === "DISTRIBUTED" ? "distributed" : "for each item";
     }
     case "Parallel": {
@@ -193,7 +192,7 @@ function resourceText(resource: string, state: Fields): string {
   const [action = "", pattern] = service.split(".");
   const suffix = pattern === "waitForTaskToken" ? ", waits for a token" : pattern?.startsWith("sync") ? ", waits for the end" : "";
   const given = state["Parameters"] ?? state["Arguments"];
-  const named = isObject(given) ? (text(given["FunctionName"]) ?? text(given["StateMachineArn"])) : null;
+  const named = isFields(given) ? (text(given["FunctionName"]) ?? text(given["StateMachineArn"])) : null;
   const what = named === null ? action.replace(/^aws-sdk:/, "") : (named.split(":function:").pop() ?? named).split(":").pop();
   return `${what ?? action}${suffix}`;
 }

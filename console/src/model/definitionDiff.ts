@@ -1,6 +1,7 @@
 /** What differs between two definitions, by state. Pure. */
 
 import type { Edge, Graph, StateNode } from "./definition";
+import { isFields } from "./json";
 
 export type Change = "added" | "removed" | "changed" | "same";
 
@@ -82,11 +83,11 @@ function ownFields({ fields }: StateNode): Record<string, unknown> {
 }
 
 function withoutStates(body: unknown): unknown {
-  return isObject(body) ? Object.fromEntries(Object.entries(body).filter(([name]) => name !== "States")) : body;
+  return isFields(body) ? Object.fromEntries(Object.entries(body).filter(([name]) => name !== "States")) : body;
 }
 
 function outside(value: unknown): Record<string, unknown> {
-  return isObject(value) ? (withoutStates(value) as Record<string, unknown>) : {};
+  return isFields(value) ? (withoutStates(value) as Record<string, unknown>) : {};
 }
 
 function moved(before: StateNode, after: StateNode): FieldChange[] {
@@ -104,13 +105,11 @@ function fieldChanges(before: Readonly<Record<string, unknown>>, after: Readonly
   });
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** Whether two values are equal; the order of members does not count. */
 function sameText(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((inner, index) => sameText(inner, b[index]));
-  if (!isObject(a) || !isObject(b)) return false;
+  if (!isFields(a) || !isFields(b)) return false;
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && sameText(a[name], b[name]));
 }

@@ -8,6 +8,7 @@
 import { parseTree, printParseErrorCode } from "jsonc-parser";
 import type { Node, ParseError } from "jsonc-parser";
 import { token } from "./definition";
+import { isFields } from "./json";
 
 export type { Node } from "jsonc-parser";
 
@@ -280,7 +281,7 @@ class Draft {
   /** Makes a value equal to another one, from the outside in: what is equal is left as it is written. */
   private assign(pointer: string, node: Node, value: unknown): void {
     const names = node.type === "object" ? (node.children ?? []).map((property) => String(property.children?.[0]?.value)) : [];
-    if (node.type === "object" && isObject(value) && names.length > 0) {
+    if (node.type === "object" && isFields(value) && names.length > 0) {
       for (const name of names) if (value[name] === undefined) this.make({ kind: "remove", pointer: `${pointer}/${token(name)}` });
       for (const [name, inner] of Object.entries(value)) if (inner !== undefined) this.set(`${pointer}/${token(name)}`, inner);
       return;
@@ -395,12 +396,11 @@ class Draft {
 }
 
 const isStructure = (node: Node): boolean => node.type === "object" || node.type === "array";
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function onOneLine(value: unknown, isSpaced: boolean): string {
   const gap = isSpaced ? " " : "";
   if (Array.isArray(value)) return `[${value.map((inner) => onOneLine(inner, isSpaced)).join(`,${gap}`)}]`;
-  if (!isObject(value)) return JSON.stringify(value);
+  if (!isFields(value)) return JSON.stringify(value);
   const members = Object.entries(value).filter(([, inner]) => inner !== undefined);
   return `{${members.map(([name, inner]) => `${JSON.stringify(name)}:${gap}${onOneLine(inner, isSpaced)}`).join(`,${gap}`)}}`;
 }

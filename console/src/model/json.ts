@@ -1,3 +1,10 @@
+/** What JSON texts have. */
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Whether a value of JSON is an object. */
+export const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** Why a text is no JSON; `null` if it is. */
 export function notJson(text: string): string | null {
   try {

@@ -4,6 +4,9 @@
  * Linear in the size of the texts but for arrays, whose items are aligned within [`ALIGNED_MAX`].
  */
 
+import { isFields } from "./json";
+import type { Fields } from "./json";
+
 export type Mark = "same" | "added" | "removed" | "changed";
 
 export interface DiffRow {
@@ -39,9 +42,6 @@ const MOVED_CHARACTERS_MIN = 12;
 
 /** Stands before a number that a double would not hold: it is compared as it is written. */
 const DIGITS = "\uE000";
-
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Compares two JSON texts; `null` where one of them is no JSON or too long. */
 export function diffJson(before: string, after: string, rowsMax: number = ROWS_MAX): Diff | null {

@@ -1,6 +1,7 @@
 /** What an execution comes from and what it started, as far as its history and its input tell. */
 
 import type { Run, Visit } from "./history";
+import { isFields } from "./json";
 
 export interface Child {
   readonly visit: Visit;
@@ -22,8 +23,6 @@ export type Origin =
   | { readonly kind: "schedule"; readonly name: string }
   | { readonly kind: "event"; readonly source: string; readonly detailType: string };
 
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
 
 /** What the input says of who started the execution; `null` where it says nothing. */

@@ -3,6 +3,7 @@
 import type { CloudWatch } from "../api/generated";
 import type { ChartSeries } from "./chart";
 import { quoted } from "./commands";
+import { isFields } from "./json";
 
 export interface Graphed {
   readonly id: string;
@@ -27,8 +28,6 @@ const POINTS_WANTED = 300;
 /** AWS: queries of a GetMetricData. */
 export const QUERIES_MAX = 500;
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /**
  * Reads the `metrics` of a widget: rows of namespace, name, dimensions and options, where `.` stands for what the row
  * before has in that place and `...` for all of it up to the last ones.
@@ -45,7 +44,7 @@ export function readMetrics(rows: unknown): { readonly graphed: Graphed[]; reado
       problems.push(`metrics[${index}] is no array`);
       continue;
     }
-    const options = isRecord(row.at(-1)) ? (row.at(-1) as Readonly<Record<string, unknown>>) : {};
+    const options = isFields(row.at(-1)) ? (row.at(-1) as Readonly<Record<string, unknown>>) : {};
     const text = (name: string): string | null => (typeof options[name] === "string" && options[name] !== "" ? options[name] : null);
     const common = {
       label: text("label"),

@@ -6,6 +6,8 @@
 import type { Graph } from "./definition";
 import { detail, detailsOf } from "./history";
 import type { HistoryEvent, Run, Visit } from "./history";
+import { isFields } from "./json";
+import type { Fields } from "./json";
 
 export type Waiting =
   | {
@@ -18,9 +20,6 @@ export type Waiting =
     }
   | { readonly kind: "activity"; readonly visit: Visit; readonly activityArn: string }
   | { readonly kind: "unknown"; readonly visit: Visit; readonly why: string };
-
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** States that are looked at: a Map may wait for more people than a page lists. */
 export const WAITING_MAX = 200;

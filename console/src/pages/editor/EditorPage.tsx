@@ -9,6 +9,7 @@ import { draftOf, dropDraft, keepDraft } from "../../model/drafts";
 import type { Draft } from "../../model/drafts";
 import { formatted, openedText } from "../../model/document";
 import type { Edit } from "../../model/document";
+import { isFields } from "../../model/json";
 import { Dialog } from "../../ui/Dialog";
 import { ExportMenu } from "../../ui/ExportMenu";
 import { Icon } from "../../ui/Icon";
@@ -116,7 +117,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
   // A large graph follows the letters when there is time; of a small one nobody sees a state that is not there any more.
   const later = useDeferredValue(graph);
   const drawn = graph !== null && graph.states.length > ALL_DRAWN_MAX ? later : graph;
-  const definition = useMemo(() => (isObject(text.good?.value) ? text.good.value : {}), [text.good]);
+  const definition = useMemo(() => (isFields(text.good?.value) ? text.good.value : {}), [text.good]);
   const edit = useCallback((edits: readonly Edit[], _label: string, options?: EditOptions) => editing.edit(edits, options), [editing]);
 
   const [dialog, setDialog] = useState<"save" | "save and start" | "start" | null>(get("start") ? "start" : null);
@@ -370,8 +371,6 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
     </main>
   );
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function CodeHost({ editing }: { editing: Editing }) {
   const place = useRef<HTMLDivElement>(null);
