@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import type { ReactNode } from "react";
 import { ApiError } from "../../api/call";
 import type { Logs } from "../../api/generated";
@@ -261,11 +261,9 @@ function TailView({ groups, pattern }: { groups: readonly string[]; pattern: str
   const tail = useLiveTail(groups, pattern, true);
   // Who reads further down is not pushed away by what comes.
   const holds = isPaused || !isAtTop;
-  const [held, setHeld] = useState(tail.lines);
-  useEffect(() => {
-    if (!holds) setHeld(tail.lines);
-  }, [holds, tail.lines]);
-  const shown = holds ? held : tail.lines;
+  const held = useRef(tail.lines);
+  if (!holds) held.current = tail.lines;
+  const shown = held.current;
   const first = shown[0]?.id;
   const waiting = holds ? Math.max(0, tail.lines.findIndex((line) => line.id === first)) : 0;
   const state = { off: "Off", connecting: "Connecting", live: "Live", lost: "The stream is away; trying again", hidden: "Quiet: the tab is not seen" }[tail.state];
