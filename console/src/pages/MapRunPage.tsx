@@ -81,7 +81,7 @@ function Children({ arn }: { arn: string }) {
           <Found
             executions={children}
             none={<Empty title={status ? "No child passes the filters" : "No child executions"} icon="list" />}
-            onEnd={list.hasNextPage && !list.isFetchingNextPage ? () => void list.fetchNextPage() : undefined}
+            onEnd={list.hasNextPage && !list.isFetchingNextPage && !list.isError ? () => void list.fetchNextPage() : undefined}
             isWhole={!list.hasNextPage}
             showsMachine={false}
           />

@@ -16,7 +16,8 @@ interface Paged {
  * Reads page after page while fewer than `enough` were found: a page that goes back in time may have none.
  *
  * - `isReadOn`: whether more is read by itself.
- * - `onEnd`: what the end of the list calls; nothing while a page is on its way, or where there is none.
+ * - `onEnd`: what the end of the list calls; nothing while a page is on its way, where there is none, or where it failed: it
+ *   would be asked for again and again.
  */
 export function useReadOn(paged: Paged, found: number, enough: number): { readonly isReadOn: boolean; readonly onEnd: (() => void) | undefined } {
   const { data, hasNextPage, isFetching, isError, fetchNextPage } = paged;
@@ -24,5 +25,5 @@ export function useReadOn(paged: Paged, found: number, enough: number): { readon
   useEffect(() => {
     if (isReadOn && !isFetching) void fetchNextPage();
   }, [isReadOn, isFetching, fetchNextPage]);
-  return { isReadOn, onEnd: hasNextPage && !isFetching ? () => void fetchNextPage() : undefined };
+  return { isReadOn, onEnd: hasNextPage && !isFetching && !isError ? () => void fetchNextPage() : undefined };
 }
