@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { failuresQuery } from "../../api/lists";
 import type { Failures } from "../../api/lists";
-import { executionPath, machinePath, nameOf, withQuery } from "../../model/arn";
+import { executionPath, machinePath, nameOf } from "../../model/arn";
 import { keyOfGroup, overTime } from "../../model/failures";
 import type { FailureGroup } from "../../model/failures";
 import { statusLook } from "../../model/status";
@@ -177,5 +177,5 @@ function pathOf(group: FailureGroup): string {
   if (state !== null) search.set("fstate", state);
   search.set("ferror", error ?? "");
   search.set("fcause", cause);
-  return `${withQuery("/executions", {})}?${search.toString()}`;
+  return `/executions?${search.toString()}`;
 }
