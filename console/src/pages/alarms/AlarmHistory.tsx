@@ -5,7 +5,8 @@ import { alarmHistoryQuery } from "../../api/metrics";
 import { stateChange } from "../../model/alarms";
 import { Dialog } from "../../ui/Dialog";
 import { Json } from "../../ui/Json";
-import { ErrorNote, Fact, Time, Waiting } from "../../ui/parts";
+import { Loaded } from "../../ui/Loaded";
+import { Fact, Time } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { useQueryState } from "../../ui/useQueryState";
@@ -44,23 +45,23 @@ export function AlarmHistory({ name }: { name: string }) {
           ))}
         </div>
       </div>
-      {found.error ? (
-        <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
-      ) : found.isPending ? (
-        <Waiting what="the history" />
-      ) : items.length === 0 ? (
-        <p className="quiet">Nothing of this kind within the last 30 days.</p>
-      ) : (
-        <Rows
-          label="History of the alarm"
-          rows={items}
-          columns={COLUMNS}
-          rowHeight={32}
-          keyOf={({ item, index }) => `${item.Timestamp} ${items.length - index}`}
-          onOpen={({ item }) => setOpened(item)}
-          onEnd={found.hasNextPage && !found.isFetchingNextPage ? () => void found.fetchNextPage() : undefined}
-        />
-      )}
+      <Loaded query={found} what="the history">
+        {() =>
+          items.length === 0 ? (
+            <p className="quiet">Nothing of this kind within the last 30 days.</p>
+          ) : (
+            <Rows
+              label="History of the alarm"
+              rows={items}
+              columns={COLUMNS}
+              rowHeight={32}
+              keyOf={({ item, index }) => `${item.Timestamp} ${items.length - index}`}
+              onOpen={({ item }) => setOpened(item)}
+              onEnd={found.hasNextPage && !found.isFetchingNextPage && !found.isError ? () => void found.fetchNextPage() : undefined}
+            />
+          )
+        }
+      </Loaded>
       {opened && (
         <Dialog title={opened.HistorySummary ?? "Item of the history"} onClose={() => setOpened(null)}>
           <dl className="facts">
