@@ -122,6 +122,10 @@ test("an error stands until somebody tries again, and what was read stays", asyn
   expect(search.snapshot()).toMatchObject({ isReading: false, error: { message: "away" } });
   expect(search.snapshot().listing.rows).toHaveLength(100);
   isBroken = false;
+  // The end of the list is still in sight.
+  search.more();
+  await settle();
+  expect(search.snapshot()).toMatchObject({ isReading: false, error: { message: "away" } });
   search.goOn();
   await settle();
   expect(search.snapshot()).toMatchObject({ error: null });

@@ -75,8 +75,10 @@ export class ExecutionSearch {
 
   /** Somebody has scrolled to the end. */
   readonly more = (): void => {
-    if (this.state.isReading || this.state.isStopped || this.state.listing.next === null) return;
-    this.wanted = this.state.listing.rows.length + ROWS_A_READ;
+    const { isReading, isStopped, listing, error } = this.state;
+    // After an error the end is still in sight: who reads of it says whether to go on.
+    if (isReading || isStopped || listing.next === null || error !== null) return;
+    this.wanted = listing.rows.length + ROWS_A_READ;
     void this.readOn();
   };
 
