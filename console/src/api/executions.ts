@@ -1,16 +1,20 @@
 /** What the page of one execution asks beside its history: the lines of its functions, the children of its map runs. */
 
 import { queryOptions } from "@tanstack/react-query";
+import type { QueryClient } from "@tanstack/react-query";
 import { invocationsOf, windowsOf } from "../model/calls";
 import type { Call, Invocation, Line } from "../model/calls";
 import { groupName } from "../model/logLines";
 import type { CellsAnswer } from "../model/childCells";
-import { ApiError, consoleCall, isAbsent, lambda, logs, states } from "./call";
+import { ApiError, consoleCall, isAbsent, lambda, logs } from "./call";
+import { machineQuery } from "./queries";
 
 /** Lines of all functions together that are looked through. */
 const LINES_MAX = 20_000;
 /** Functions whose logs are read; a definition with more has the rest left out, and the page says so. */
 export const FUNCTIONS_MAX = 20;
+/** How long it is taken for known where functions and the state machine log to. */
+const WHERE_MS = 10_000;
 /** Requests for one function: pages of FilterLogEvents in all of its windows. */
 const PAGES_MAX = 40;
 
@@ -38,19 +42,19 @@ export interface LinesOf {
 export const executionLinesQuery = (of: LinesOf) =>
   queryOptions({
     queryKey: ["executionLines", of.executionArn, of.calls.length, of.calls.at(-1)?.to ?? null, of.endedAt],
-    queryFn: ({ signal }) => readLines(of, signal),
+    queryFn: ({ client, signal }) => readLines(of, client, signal),
     refetchInterval: of.endedAt === null ? 2_000 : false,
   });
 
-async function readLines(of: LinesOf, signal: AbortSignal): Promise<ExecutionLines> {
+async function readLines(of: LinesOf, client: QueryClient, signal: AbortSignal): Promise<ExecutionLines> {
   const byFunction = new Map<string, Call[]>();
   for (const call of of.calls) byFunction.set(call.functionName, [...(byFunction.get(call.functionName) ?? []), call]);
   const names = [...byFunction.keys()];
   const [own, ...functions] = await Promise.all([
-    ownLines(of, signal),
+    ownLines(of, client, signal),
     ...names.slice(0, FUNCTIONS_MAX).map(async (name) => {
       const calls = byFunction.get(name) ?? [];
-      const group = await groupOf(name, signal);
+      const group = await client.fetchQuery(groupQuery(name));
       const read = await filter(group, windowsOf(calls, Date.now()), null, LINES_MAX / Math.min(FUNCTIONS_MAX, names.length), signal);
       return { name, group, ...read, invocations: invocationsOf(read.lines, calls, of.traceId) };
     }),
@@ -64,7 +68,11 @@ async function readLines(of: LinesOf, signal: AbortSignal): Promise<ExecutionLin
   };
 }
 
-/** The log group of a function; AWS: `/aws/lambda/NAME` unless its LoggingConfig says otherwise. */
+/** The log group of a function; lines are read far more often than it changes. */
+const groupQuery = (name: string) =>
+  queryOptions({ queryKey: ["groupOf", name], queryFn: ({ signal }) => groupOf(name, signal), staleTime: WHERE_MS, retry: false });
+
+/** AWS: `/aws/lambda/NAME` unless its LoggingConfig says otherwise. */
 async function groupOf(FunctionName: string, signal: AbortSignal): Promise<string> {
   try {
     const configuration = await lambda("GetFunctionConfiguration", { FunctionName }, signal);
@@ -76,11 +84,11 @@ async function groupOf(FunctionName: string, signal: AbortSignal): Promise<strin
   }
 }
 
-async function ownLines(of: LinesOf, signal: AbortSignal): Promise<{ lines: Line[]; group: string | null; isAbsent: boolean; isCut: boolean }> {
+async function ownLines(of: LinesOf, client: QueryClient, signal: AbortSignal): Promise<{ lines: Line[]; group: string | null; isAbsent: boolean; isCut: boolean }> {
   const none = { lines: [], group: null, isAbsent: false, isCut: false };
   let arn: string | undefined;
   try {
-    const { loggingConfiguration } = await states("DescribeStateMachine", { stateMachineArn: of.stateMachineArn }, signal);
+    const { loggingConfiguration } = await client.fetchQuery({ ...machineQuery(of.stateMachineArn), staleTime: WHERE_MS, retry: false });
     if (loggingConfiguration?.level === undefined || loggingConfiguration.level === "OFF") return none;
     arn = loggingConfiguration.destinations?.[0]?.cloudWatchLogsLogGroup?.logGroupArn;
   } catch (reason) {
