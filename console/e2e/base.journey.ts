@@ -1,32 +1,11 @@
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { executionPath, machinePath, withQuery } from "../src/model/arn";
-import { launch, open } from "./browser";
-import type { Opened } from "./browser";
+import { journeys } from "./journey";
 import { distributed, flow, loop } from "./machines";
 import { ROLE, Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let opened: Opened | undefined;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), launch()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-async function visit(path: string, options = {}): Promise<Opened["page"]> {
-  opened = await open(browser, server.url, path, options);
-  return opened.page;
-}
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = undefined;
-  expect(faults).toEqual([]);
-});
+const server = new Server();
+const visit = journeys(server);
 
 test("an Express execution is started, and its result is shown where it was", async () => {
   const { stateMachineArn } = await server.states("CreateStateMachine", {

@@ -5,9 +5,8 @@ import type { ChildProcess } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { launch, open } from "./browser";
+import { beforeAll, test } from "vitest";
+import { journeys } from "./journey";
 import { binary } from "./server";
 
 const above = mkdtempSync(join(tmpdir(), "stepwell-demo-"));
@@ -15,37 +14,45 @@ const directory = join(above, "order-processing");
 /** npm may have to ask its registry for the packages of the example. */
 const INSTALL_MS = 300_000;
 
-let browser: Browser;
-let demo: ChildProcess;
-let url: string;
-
-beforeAll(async () => {
+beforeAll(() => {
   const example = join(import.meta.dirname, "../../examples/order-processing");
   cpSync(example, directory, { recursive: true, filter: (path) => !path.includes("node_modules") });
   execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel", "error"], { cwd: directory, stdio: "inherit" });
-  browser = await launch();
-  demo = spawn(binary(), ["demo", "--keep", "--dir", directory], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } });
-  url = await new Promise((resolve, reject) => {
-    let said = "";
-    demo.stdout?.on("data", (chunk: Buffer) => {
-      said += chunk.toString();
-      const found = / at (http:\/\/127\.0\.0\.1:\d+)/.exec(said);
-      if (found?.[1]) resolve(found[1]);
-    });
-    demo.on("exit", (code) => reject(new Error(`stepwell demo ended with ${code}: ${said}`)));
-  });
 }, INSTALL_MS);
 
-afterAll(async () => {
-  await browser?.close();
-  const gone = new Promise((resolve) => demo?.on("exit", resolve));
-  demo?.kill("SIGINT");
-  await gone;
-  rmSync(above, { recursive: true, force: true });
-});
+class Demo {
+  url = "";
+  private child: ChildProcess | null = null;
+
+  async begin(): Promise<void> {
+    const child = spawn(binary(), ["demo", "--keep", "--dir", directory], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } });
+    this.child = child;
+    this.url = await new Promise((resolve, reject) => {
+      let said = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+        const found = / at (http:\/\/127\.0\.0\.1:\d+)/.exec(said);
+        if (found?.[1]) resolve(found[1]);
+      });
+      child.on("exit", (code) => reject(new Error(`stepwell demo ended with ${code}: ${said}`)));
+    });
+  }
+
+  async stop(): Promise<void> {
+    const child = this.child;
+    if (child !== null && child.exitCode === null) {
+      const gone = new Promise((resolve) => child.on("exit", resolve));
+      child.kill("SIGINT");
+      await gone;
+    }
+    rmSync(above, { recursive: true, force: true });
+  }
+}
+
+const visit = journeys(new Demo());
 
 test("first start from the demo: its orders, why one failed and in which line, and one more order", async () => {
-  const { page, faults, close } = await open(browser, url, "/");
+  const page = await visit("/");
   // The page is there while the application is still being deployed, and its orders come by themselves.
   await page.getByRole("heading", { name: "order-processing", exact: true }).waitFor();
   await page.getByRole("heading", { name: "Latest executions" }).waitFor();
@@ -59,6 +66,4 @@ test("first start from the demo: its orders, why one failed and in which line, a
   await page.waitForURL(/\/console\/executions\/arn:aws:states:/);
   await page.getByRole("status", { name: "Status" }).getByText("Succeeded").waitFor();
   await page.locator(".state.tone-good", { hasText: "CompleteOrder" }).waitFor();
-  await close();
-  expect(faults).toEqual([]);
 });

@@ -1,33 +1,14 @@
 import { readFile } from "node:fs/promises";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { editorPath, machinePath, withQuery } from "../src/model/arn";
-import { expectAccessible, launch, open, settled } from "./browser";
-import type { Opened } from "./browser";
+import { expectAccessible, settled } from "./browser";
+import { journeys } from "./journey";
 import { flow } from "./machines";
 import { Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let opened: Opened | undefined;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), launch()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-async function visit(path: string, options = {}): Promise<Page> {
-  opened = await open(browser, server.url, path, options);
-  return opened.page;
-}
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = undefined;
-  expect(faults).toEqual([]);
-});
+const server = new Server();
+const visit = journeys(server);
 
 const small = {
   StartAt: "First",

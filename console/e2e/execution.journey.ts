@@ -3,35 +3,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { executionPath, withQuery } from "../src/model/arn";
-import { expectAccessible, launch, open, settled } from "./browser";
-import type { Opened } from "./browser";
+import { expectAccessible, settled } from "./browser";
+import { journeys } from "./journey";
 import { approval, assigning, charge, CHARGE_SOURCE, flow, loop, nested, parent, REQUEST_SOURCE, someFail } from "./machines";
 import { binary, PATIENCE_MS, ROLE, Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let opened: Opened | undefined;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), launch()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-async function visit(path: string, options = {}): Promise<Page> {
-  opened = await open(browser, server.url, path, options);
-  return opened.page;
-}
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = undefined;
-  expect(faults).toEqual([]);
-});
+const server = new Server();
+const visit = journeys(server);
 
 const status = (page: Page, text: string) => page.getByRole("status", { name: "Status" }).getByText(text).waitFor();
 
@@ -368,7 +349,6 @@ test("the page of an execution is accessible and fits a phone, in every view", a
       expect(await page.evaluate("document.documentElement.scrollWidth"), JSON.stringify(query)).toBeLessThanOrEqual(390);
       await expectAccessible(page);
     }
-    if (colorScheme === "light") await opened?.close();
   }
 });
 

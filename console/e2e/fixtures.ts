@@ -7,11 +7,11 @@ import { approval, assigning, charge, CHARGE_SOURCE, distributed, failingBranch,
 import { Server } from "./server";
 
 const folder = join(import.meta.dirname, "../src/model/fixtures");
-let server: Server;
+const server = new Server();
 
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
-  server = await Server.start();
+  await server.begin();
 });
 afterAll(() => server.stop());
 

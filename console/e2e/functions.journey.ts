@@ -1,32 +1,12 @@
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { machinePath, withQuery } from "../src/model/arn";
-import { expectAccessible, launch, open, settled } from "./browser";
-import type { Opened } from "./browser";
+import { expectAccessible, settled } from "./browser";
+import { journeys } from "./journey";
 import { charge, CHARGE_SOURCE } from "./machines";
 import { Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let opened: Opened | undefined;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), launch()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-async function visit(path: string, options = {}): Promise<Opened["page"]> {
-  opened = await open(browser, server.url, path, options);
-  return opened.page;
-}
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = undefined;
-  expect(faults).toEqual([]);
-});
+const server = new Server();
+const visit = journeys(server);
 
 const invoke = (name: string, event: unknown): Promise<Response> =>
   fetch(`${server.url}/2015-03-31/functions/${name}/invocations`, { method: "POST", body: JSON.stringify(event) });

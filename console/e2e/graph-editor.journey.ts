@@ -1,35 +1,16 @@
-import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Locator, Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { editorPath, withQuery } from "../src/model/arn";
-import { expectAccessible, launch, open, settled } from "./browser";
-import type { Opened } from "./browser";
+import { expectAccessible, settled } from "./browser";
+import { journeys } from "./journey";
 import { charge, CHARGE_SOURCE, flow } from "./machines";
 import type { Language } from "../src/model/newStates";
 import { expressionTest, NO_MOCK, stateTest } from "../src/model/stateTest";
 import type { Given } from "../src/model/stateTest";
 import { Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let opened: Opened | undefined;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), launch()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-async function visit(path: string, options = {}): Promise<Page> {
-  opened = await open(browser, server.url, path, { viewport: { width: 1440, height: 900 }, ...options });
-  return opened.page;
-}
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = undefined;
-  expect(faults).toEqual([]);
-});
+const server = new Server();
+const visit = journeys(server, { viewport: { width: 1440, height: 900 } });
 
 const state = (page: Page, name: string): Locator => page.locator(`.react-flow__node[data-id="${name}"]`);
 const said = (page: Page): Locator => page.locator(".graph-said");

@@ -1,33 +1,12 @@
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { executionPath, machinePath, withQuery } from "../src/model/arn";
-import { expectAccessible, launch, open, settled } from "./browser";
-import type { Opened } from "./browser";
+import { expectAccessible, settled } from "./browser";
+import { journeys } from "./journey";
 import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
 import { Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let opened: Opened | undefined;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), launch()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-/** The page of a test, which must not have done anything that it must not. */
-async function visit(path: string, options = {}): Promise<Opened["page"]> {
-  opened = await open(browser, server.url, path, options);
-  return opened.page;
-}
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = undefined;
-  expect(faults).toEqual([]);
-});
+const server = new Server();
+const visit = journeys(server);
 
 test("from an empty server to a sample that runs to its end", async () => {
   const page = await visit("/");

@@ -1,25 +1,16 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { executionPath } from "../src/model/arn";
-import { launch, open } from "./browser";
+import { journeys } from "./journey";
 import { flow } from "./machines";
 import { Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), launch()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const server = new Server();
+const visit = journeys(server);
 
 test("what is shown survives a crash of the server", async () => {
   const machine = await server.createMachine("Crashed", flow);
   const execution = await server.start(machine, { items: [1], seconds: 4 }, "crashed");
-  const { page, faults, close } = await open(browser, server.url, executionPath(execution));
+  const page = await visit(executionPath(execution));
   await page.getByText("Live", { exact: true }).waitFor();
   await page.locator(".state.tone-busy", { hasText: "Short wait" }).waitFor();
   await server.restart();
@@ -27,8 +18,6 @@ test("what is shown survives a crash of the server", async () => {
   // The wait goes on in the new process; its end comes by the new stream.
   await page.getByRole("status", { name: "Status" }).getByText("Succeeded").waitFor();
   await page.locator(".state.tone-good", { hasText: "Done" }).waitFor();
-  expect(faults).toEqual([]);
-  await close();
 });
 
 /** Messages of the stream, as they come. */

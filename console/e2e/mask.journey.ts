@@ -1,31 +1,12 @@
 /** Fields that `[console] mask` names: no page shows them, none starts with them, and nobody finds them by searching. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { executionPath } from "../src/model/arn";
-import { launch, open } from "./browser";
-import type { Opened } from "./browser";
+import { journeys } from "./journey";
 import { Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let opened: Opened | null = null;
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start('[console]\nmask = ["$.card.number", "**.password"]\n'), launch()]);
-});
-
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = null;
-  expect(faults).toEqual([]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const server = new Server('[console]\nmask = ["$.card.number", "**.password"]\n');
+const visit = journeys(server);
 
 test("a masked field comes to no page, and is no input to start again with", async () => {
   const machine = await server.createMachine("Secret", { StartAt: "P", States: { P: { Type: "Pass", End: true } } });
@@ -33,8 +14,7 @@ test("a masked field comes to no page, and is no input to start again with", asy
   await server.ended(execution);
   // A program is told everything.
   expect((await server.states("DescribeExecution", { executionArn: execution })).input).toContain("4242-1111");
-  opened = await open(browser, server.url, executionPath(execution));
-  const { page } = opened;
+  const page = await visit(executionPath(execution));
   const answers: Promise<string>[] = [];
   page.on("response", (response) => {
     if (/json/.test(response.headers()["content-type"] ?? "")) answers.push(response.text().catch(() => ""));

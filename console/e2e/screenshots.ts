@@ -22,14 +22,12 @@ const WIDTHS = [
 const only = process.env["ONLY"];
 const [onlyWidth, onlyTheme] = [process.env["WIDTH"], process.env["THEME"]];
 
-let server: Server;
-let empty: Server;
-let shop: Shop;
+const [server, empty, shop] = [new Server(), new Server(), new Shop()];
 let browser: Browser;
 
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
-  [server, empty, shop, browser] = await Promise.all([Server.start(), Server.start(), Shop.start(), launch()]);
+  [browser] = await Promise.all([launch(), server.begin(), empty.begin(), shop.begin()]);
 });
 afterAll(async () => {
   await browser.close();

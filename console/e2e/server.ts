@@ -26,18 +26,17 @@ export class Server {
   url = "";
   readonly data = mkdtempSync(join(tmpdir(), "stepwell-console-"));
 
-  private settings: readonly string[] = [];
+  private readonly settings: readonly string[];
 
   /** - `settings`: the text of a `stepwell.toml`. */
-  static async start(settings?: string): Promise<Server> {
-    const server = new Server();
-    if (settings !== undefined) {
-      const file = join(server.data, "stepwell.toml");
-      writeFileSync(file, settings);
-      server.settings = ["--config", file];
-    }
-    await server.run("127.0.0.1:0");
-    return server;
+  constructor(settings?: string) {
+    const file = join(this.data, "stepwell.toml");
+    if (settings !== undefined) writeFileSync(file, settings);
+    this.settings = settings === undefined ? [] : ["--config", file];
+  }
+
+  begin(): Promise<void> {
+    return this.run("127.0.0.1:0");
   }
 
   private async run(listen: string): Promise<void> {

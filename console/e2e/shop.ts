@@ -38,15 +38,12 @@ export class Shop {
   private readonly above = mkdtempSync(join(tmpdir(), "stepwell-start-"));
   private child: ChildProcess | null = null;
 
-  static async start(): Promise<Shop> {
-    const shop = new Shop();
-    mkdirSync(join(shop.above, "shop/events"), { recursive: true });
-    shop.put("template.yaml", TEMPLATE);
-    shop.put("events/paid.json", '{"orderId": "1", "paid": true}');
-    shop.put("events/unpaid.json", '{"orderId": "2", "paid": false}');
-    shop.put("events/broken.json", "{");
-    await shop.run();
-    return shop;
+  constructor() {
+    mkdirSync(join(this.above, "shop/events"), { recursive: true });
+    this.put("template.yaml", TEMPLATE);
+    this.put("events/paid.json", '{"orderId": "1", "paid": true}');
+    this.put("events/unpaid.json", '{"orderId": "2", "paid": false}');
+    this.put("events/broken.json", "{");
   }
 
   /** Saves a file of the application. */
@@ -54,7 +51,7 @@ export class Shop {
     writeFileSync(join(this.above, "shop", path), text);
   }
 
-  private async run(): Promise<void> {
+  async begin(): Promise<void> {
     const child = spawn(binary(), ["--json", "dev", join(this.above, "shop"), "--port", "0"], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, NO_COLOR: "1" },

@@ -1,34 +1,15 @@
 /** The start page of a server that serves an application: `stepwell dev`, as a developer begins. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { expectAccessible, launch, open, settled } from "./browser";
-import type { Opened } from "./browser";
+import { expect, test } from "vitest";
+import { expectAccessible, settled } from "./browser";
+import { journeys } from "./journey";
 import { Shop } from "./shop";
 
-let browser: Browser;
-let shop: Shop;
-let opened: Opened | null = null;
-
-beforeAll(async () => {
-  [shop, browser] = await Promise.all([Shop.start(), launch()]);
-});
-
-afterEach(async () => {
-  const faults = opened?.faults ?? [];
-  await opened?.close();
-  opened = null;
-  expect(faults).toEqual([]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await shop?.stop();
-});
+const shop = new Shop();
+const visit = journeys(shop);
 
 test("first start: one click on a sample, and the order is seen to its end", async () => {
-  opened = await open(browser, shop.url, "/");
-  const { page } = opened;
+  const page = await visit("/");
   await page.getByRole("heading", { name: "shop", exact: true }).waitFor();
   await page.getByText("every save is deployed").waitFor();
   // The machine whose definition reads what the sample has comes first.
@@ -52,8 +33,7 @@ test("first start: one click on a sample, and the order is seen to its end", asy
 });
 
 test("a save shows on the start page, on a phone too", async () => {
-  opened = await open(browser, shop.url, "/start", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
-  const { page } = opened;
+  const page = await visit("/start", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
   await page.getByRole("button", { name: "Start paid", exact: true }).waitFor();
   shop.put("events/later.json", '{"detail": {"alarmName": "a"}}');
   await page.getByRole("button", { name: "Start later" }).waitFor();
