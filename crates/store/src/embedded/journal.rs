@@ -15,7 +15,7 @@
 //! Numbers are little-endian. A journal is made 64 MiB long, of zeros, and loses what it does not need of them when it is opened again.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
@@ -192,19 +192,45 @@ fn lacks_a_sector(written: &[u8], at: u64) -> bool {
         .any(|sector| sector.iter().all(|byte| *byte == 0))
 }
 
-/// Whether nothing but zeros is left.
-fn is_zero(rest: &mut dyn Read) -> io::Result<bool> {
+/// Whether nothing but zeros is left. Holes are zeros that were never written, and are not read: a journal that was made just
+/// now is one hole.
+fn is_zero(rest: &mut BufReader<File>) -> io::Result<bool> {
     let zeros = vec![0; READ_BYTES];
-    let mut chunk = vec![0; READ_BYTES];
     loop {
-        let count = rest.read(&mut chunk)?;
+        let chunk = rest.fill_buf()?;
+        let count = chunk.len();
+        if chunk != &zeros[..count] {
+            return Ok(false);
+        }
         if count == 0 {
             return Ok(true);
         }
-        if chunk[..count] != zeros[..count] {
-            return Ok(false);
+        rest.consume(count);
+        // INVARIANT: nothing is buffered: the file stands behind what was read.
+        if !skip_hole(rest.get_mut())? {
+            return Ok(true);
         }
     }
+}
+
+/// Goes on to where something was written; `false` if nothing was up to the end.
+///
+/// - Where the file system tells no holes, it stays where it is.
+fn skip_hole(file: &mut File) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::io::Errno;
+        let at = file.stream_position()?;
+        match rustix::fs::seek(&*file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(_) => {}
+            Err(Errno::NXIO) => return Ok(false),
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => {
+                file.seek(SeekFrom::Start(at))?;
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(true)
 }
 
 fn cut(path: &Path, length: u64) -> io::Result<()> {
@@ -347,5 +373,37 @@ fn io_error(path: &Path, action: &'static str, cause: io::Error) -> Error {
         action,
         place: path.display().to_string(),
         cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_zero(holes: &[u64], bytes: &[u8], expected: bool) {
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("0.jnl");
+        let mut file = File::create(&path).expect("a file");
+        file.set_len(64 << 20).expect("it is one hole");
+        for at in holes {
+            file.seek(SeekFrom::Start(*at)).expect("it is within");
+            file.write_all(bytes).expect("there is room");
+        }
+        let file = File::open(&path).expect("it is there");
+        let mut source = BufReader::with_capacity(READ_BYTES, file);
+        let is_zero = is_zero(&mut source).expect("it can be read");
+        assert_eq!(is_zero, expected, "{holes:?}");
+    }
+
+    #[test]
+    fn what_is_written_behind_a_hole_is_found_and_zeros_that_were_written_are_zeros() {
+        check_zero(&[], b"", true);
+        check_zero(&[0, 4 << 20, (64 << 20) - 5], &[0; 5], true);
+        check_zero(&[0, 4 << 20, (64 << 20) - 5], b"later", false);
+        check_zero(&[(64 << 20) - 1], b"!", false);
+        check_zero(&[READ_BYTES as u64 - 1], b"!", false);
+        // Longer than it was made.
+        check_zero(&[64 << 20], b"!", false);
     }
 }
