@@ -37,7 +37,7 @@ export interface Looked {
   readonly executions: number;
   /** The instant, in the order of the list, down to which was looked. */
   readonly until: number | null;
-  /** That of the oldest execution that there is. */
+  /** That of the oldest execution that there is; said with the first page. */
   readonly oldest: number | null;
   readonly machines: number;
   readonly machinesLeftOut: number;
@@ -148,7 +148,7 @@ export function withMore(listing: Listing, page: SearchPage): Listing {
     next: page.next,
     looked: listing.looked + page.looked.executions,
     until: page.looked.until,
-    oldest: page.looked.oldest,
+    oldest: page.looked.oldest ?? listing.oldest,
     machinesLeftOut: page.looked.machinesLeftOut,
   };
 }
@@ -179,7 +179,7 @@ export function withHead(listing: Listing, pages: readonly SearchPage[], isReach
       next: last.next,
       looked: pages.reduce((sum, page) => sum + page.looked.executions, 0),
       until: last.looked.until,
-      oldest: last.looked.oldest,
+      oldest: pages[0]?.looked.oldest ?? null,
       machinesLeftOut: last.looked.machinesLeftOut,
     };
   }
@@ -188,7 +188,7 @@ export function withHead(listing: Listing, pages: readonly SearchPage[], isReach
     rows: ordered([...head, ...listing.rows.filter((one) => !heads.has(one.executionArn))]),
     // All of it was looked at in one go: there is no more than that.
     looked: last.next === null ? Math.max(listing.looked, pages.reduce((sum, page) => sum + page.looked.executions, 0)) : listing.looked,
-    oldest: last.looked.oldest,
+    oldest: pages[0]?.looked.oldest ?? listing.oldest,
   };
 }
 

@@ -65,7 +65,7 @@ struct Target {
 fn targets(project: &Project, stacks: &[Stack], reader: &Reader) -> Result<Vec<Target>, Error> {
     let own = stacks.iter().filter(|stack| stack.name == project.stack);
     let resources = own.flat_map(|stack| &stack.resources);
-    let mut targets = Vec::new();
+    let (mut targets, mut read) = (Vec::new(), 0);
     for resource in resources {
         let Some(arn) = resource.arn.clone() else {
             continue;
@@ -74,9 +74,11 @@ fn targets(project: &Project, stacks: &[Stack], reader: &Reader) -> Result<Vec<T
         if !is_machine && resource.r#type != "AWS::Lambda::Function" {
             continue;
         }
-        let is_read = is_machine && targets.len() < MACHINES_MAX;
-        let members = match is_read {
-            true => members_of(&definition(reader, &arn)?),
+        let members = match is_machine && read < MACHINES_MAX {
+            true => {
+                read += 1;
+                members_of(&definition(reader, &arn)?)
+            }
             false => Vec::new(),
         };
         targets.push(Target {

@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use stepwell_api::{Reply, states};
 use stepwell_service::survey::{ChildrenAsk, Failures, IsOver, MapRunAsk, Search};
 use stepwell_service::{Read, Reader, Refusal};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::project::{self, Project};
+use crate::body::Share;
 use crate::caller;
 use crate::connections::Place;
 use crate::http::{self, Services};
@@ -77,7 +78,7 @@ pub(crate) async fn answer(
     if let Err(reply) = http::admit(services, Place::Own, request_id).await {
         return reply;
     }
-    let (body, _share) = match services.room.read(incoming, BYTES_MAX).await {
+    let body = match services.room.read(incoming, BYTES_MAX).await {
         Ok(read) => read,
         Err(unreadable) => return http::unreadable_reply(unreadable, BYTES_MAX, request_id),
     };
@@ -91,7 +92,7 @@ pub(crate) async fn answer(
 
 /// Who asks at the moment.
 pub(crate) struct Surveys {
-    running: Semaphore,
+    running: Arc<Semaphore>,
     waiting: AtomicUsize,
     project: Arc<Option<Project>>,
 }
@@ -101,7 +102,7 @@ impl Surveys {
     pub(crate) fn new(project: Option<Project>) -> Surveys {
         Surveys {
             project: Arc::new(project),
-            running: Semaphore::new(RUNNING_MAX),
+            running: Arc::new(Semaphore::new(RUNNING_MAX)),
             waiting: AtomicUsize::new(0),
         }
     }
@@ -111,7 +112,7 @@ impl Surveys {
         &self,
         handle: &Handle,
         question: Question,
-        body: Vec<u8>,
+        (body, share): (Vec<u8>, Share),
         mask: Arc<Mask>,
         request_id: &str,
     ) -> Reply {
@@ -121,7 +122,7 @@ impl Surveys {
             let text = format!("{WAITING_MAX} questions wait already; ask again later");
             return http::error(503, "ServiceUnavailable", &text, request_id);
         }
-        let Ok(_turn) = self.running.acquire().await else {
+        let Ok(turn) = Arc::clone(&self.running).acquire_owned().await else {
             unreachable!("nobody closes it");
         };
         drop(waits);
@@ -129,6 +130,8 @@ impl Surveys {
         let reader = handle.reader();
         let project = Arc::clone(&self.project);
         let looked = tokio::task::spawn_blocking(move || {
+            // The thread's, not the caller's: it reads on when who asked has gone.
+            let _held: (OwnedSemaphorePermit, Share) = (turn, share);
             let began = Instant::now();
             look(
                 &reader,

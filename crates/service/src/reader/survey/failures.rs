@@ -118,7 +118,7 @@ impl Reader {
         let surveyed = self.surveyed(asked.state_machine_arn.as_deref())?;
         let mut walk = self.walk(&surveyed, place)?;
         let mut answer = Groups {
-            looked: looked(&surveyed, &walk)?,
+            looked: looked(&surveyed, &walk, place)?,
             ..Groups::default()
         };
         let wanted = match asked.aborted {

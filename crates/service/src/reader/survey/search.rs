@@ -120,7 +120,7 @@ impl Reader {
         let surveyed = self.surveyed(search.state_machine_arn.as_deref())?;
         let mut walk = self.walk(&surveyed, place)?;
         let mut found = Found {
-            looked: looked(&surveyed, &walk)?,
+            looked: looked(&surveyed, &walk, place)?,
             ..Found::default()
         };
         let mut place = place;
@@ -371,9 +371,20 @@ impl Found {
     }
 }
 
-pub(super) fn looked(surveyed: &Surveyed, walk: &Walk) -> Result<Looked, Error> {
+/// What a page begins with.
+///
+/// - `place`: where it goes on; the first page says where the oldest execution is, and the others save a look at each list.
+pub(super) fn looked(
+    surveyed: &Surveyed,
+    walk: &Walk,
+    place: Option<Place>,
+) -> Result<Looked, Error> {
+    let oldest_ms = match place {
+        Some(_) => None,
+        None => walk.oldest_ms()?,
+    };
     Ok(Looked {
-        oldest: walk.oldest_ms()?.map(EpochSeconds::from_ms),
+        oldest: oldest_ms.map(EpochSeconds::from_ms),
         machines: surveyed.machines.len(),
         machines_left_out: surveyed.left_out,
         ..Looked::default()
