@@ -166,7 +166,7 @@ pub(crate) async fn answer(
         && let Some(question) = Question::of(request.method(), path)
     {
         let mut reply = surveys::answer(services, question, request, &request_id).await;
-        services.mask.reply(&mut reply, false);
+        hide(services, &mut reply, false);
         return console::with_own_headers(response(reply));
     }
     if called.is_none()
@@ -220,7 +220,7 @@ pub(crate) async fn answer(
     let is_payload = request.uri().path().ends_with("/invocations");
     let mut reply = route(services, request, &request_id).await;
     if is_masked {
-        services.mask.reply(&mut reply, is_payload);
+        hide(services, &mut reply, is_payload);
     }
     let error = prometheus::error_of(&reply);
     let took = began.elapsed();
@@ -234,6 +234,13 @@ pub(crate) async fn answer(
         trace.as_deref(),
     );
     response(reply)
+}
+
+/// Hides from a page what it must not show. Reads the whole answer: a large one takes longer than a task may.
+fn hide(services: &Services, reply: &mut Reply, is_payload: bool) {
+    if services.mask.is_on() {
+        tokio::task::block_in_place(|| services.mask.reply(reply, is_payload));
+    }
 }
 
 /// Answers what an SDK asks the daemon of X-Ray: sampling rules and targets, and nothing else.
