@@ -3,7 +3,7 @@
 //! The mapping is that of AWS's exporter for embedded metrics: a namespace of the service's name, attributes as dimensions,
 //! histograms as statistic sets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -23,6 +23,9 @@ const VALUE_CHARACTERS_MAX: usize = 1_024;
 
 /// Series whose last cumulative value is remembered; those beyond are refused while all of them are in use.
 const SERIES_MAX: usize = 20_000;
+
+/// Series that gave way and are known by name alone: a first value of theirs is not their first.
+const FORGOTTEN_MAX: usize = 20_000;
 
 /// A series without a point for so long gives way to another one: its process is gone.
 const UNUSED_MS: i64 = 15 * 60_000;
@@ -57,6 +60,10 @@ pub struct Accumulated {
     series: BTreeMap<u128, Last>,
     /// The same series by when their last point came.
     used: BTreeSet<(i64, u128)>,
+    /// Those that were forgotten, the oldest first: should they come back, what they had counted is not counted again.
+    forgotten: VecDeque<u128>,
+    /// The same, to look one up.
+    forgotten_too: BTreeSet<u128>,
     /// What began before this is not counted from its beginning.
     since_nanos: u64,
 }
@@ -73,9 +80,8 @@ impl Accumulated {
     /// - `since_nanos`: when the server was started. What a series counted before is known to nobody, or was counted.
     pub fn new(since_nanos: u64) -> Accumulated {
         Accumulated {
-            series: BTreeMap::new(),
-            used: BTreeSet::new(),
             since_nanos,
+            ..Accumulated::default()
         }
     }
 
@@ -93,6 +99,10 @@ impl Accumulated {
             }
             None => {}
         }
+        let was_forgotten = self.forgotten_too.remove(&series);
+        if was_forgotten {
+            self.forgotten.retain(|forgotten| *forgotten != series);
+        }
         self.series.insert(series, now);
         self.used.insert((now.used_ms, series));
         Ok(match known {
@@ -105,7 +115,8 @@ impl Accumulated {
                 Some((now.count, now.sum))
             }
             Some(last) => Some((now.count - last.count, now.sum - last.sum)),
-            None => (now.start_nanos >= self.since_nanos).then_some((now.count, now.sum)),
+            None => (now.start_nanos >= self.since_nanos && !was_forgotten)
+                .then_some((now.count, now.sum)),
         })
     }
 
@@ -116,9 +127,13 @@ impl Accumulated {
             return false;
         };
         self.used.remove(&oldest);
-        if let Some(last) = self.series.remove(&oldest.1) {
-            // Should it come back, what it had counted is not counted again.
-            self.since_nanos = self.since_nanos.max(last.start_nanos.saturating_add(1));
+        self.series.remove(&oldest.1);
+        self.forgotten.push_back(oldest.1);
+        self.forgotten_too.insert(oldest.1);
+        while self.forgotten.len() > FORGOTTEN_MAX {
+            if let Some(first) = self.forgotten.pop_front() {
+                self.forgotten_too.remove(&first);
+            }
         }
         true
     }
@@ -625,6 +640,8 @@ mod tests {
         // Another one takes the place of one of those that came only once.
         let later = UNUSED_MS;
         assert_eq!(sum(later, 30_000..30_011, 5).2, 1);
+        // A new one counts from its first point on whatever gave way, also if it began before that.
+        assert_eq!(sum(later + UNUSED_MS, 50_000..50_001, 3), (1, 3.0, 0));
         // What comes back counts from its second point on; what was kept goes on.
         assert_eq!(sum(later + UNUSED_MS, 0..1, 7), (0, 0.0, 0));
         assert_eq!(sum(later + UNUSED_MS, 0..1, 9), (1, 2.0, 0));
