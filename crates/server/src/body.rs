@@ -79,8 +79,14 @@ impl Room {
         unpacked
     }
 
+    /// Without its gzip, and its share of the room; computes for as long as it is large.
+    ///
     /// Room is taken as bytes come out: a body that says little and becomes much takes what it becomes.
-    fn inflate(&self, packed: &[u8], limit: usize) -> Result<(Vec<u8>, Share), Unreadable> {
+    pub(crate) fn inflate(
+        &self,
+        packed: &[u8],
+        limit: usize,
+    ) -> Result<(Vec<u8>, Share), Unreadable> {
         let mut decoder = MultiGzDecoder::new(packed);
         let mut chunk = vec![0; UNPACKED_AT_ONCE];
         let mut bytes = Vec::new();
@@ -98,11 +104,6 @@ impl Room {
             share.merge(self.take(count)?);
             bytes.extend_from_slice(&chunk[..count]);
         }
-    }
-
-    /// A share for bytes that will be there soon.
-    pub(crate) fn reserve(&self, bytes: usize) -> Result<Share, Unreadable> {
-        self.take(bytes).map(Share)
     }
 
     /// Room is taken as bytes arrive: a client that announces much and sends nothing takes none.
@@ -157,7 +158,7 @@ mod tests {
         let mut two = packed(&zeroes);
         two.extend(packed(&zeroes));
         let unpack = |packed: &[u8], limit| {
-            let share = room.reserve(packed.len()).expect("it is small");
+            let share = Share(room.take(packed.len()).expect("it is small"));
             room.unpack((packed.to_vec(), share), limit)
         };
         let (bytes, share) = unpack(&two, 1 << 20).expect("both members are unpacked");

@@ -1,8 +1,10 @@
 //! Requests of OTLP: protobuf, JSON, gzip, and what becomes of their spans, points and records.
 
+use std::io::Read as _;
+
+use flate2::read::MultiGzDecoder;
 use stepwell_telemetry::otlp::{
-    Accumulated, Signal, gunzip, gzip, received_logs, received_points, received_segments,
-    trace_request,
+    Accumulated, Signal, gzip, received_logs, received_points, received_segments, trace_request,
 };
 
 use crate::Target;
@@ -19,7 +21,7 @@ pub static TARGET: Target = Target {
 const CHANGES_MAX: usize = 12;
 
 /// An unpacked request may be so large here; the server allows more.
-const UNPACKED_BYTES_MAX: usize = 1 << 20;
+const UNPACKED_BYTES_MAX: u64 = 1 << 20;
 
 const NOW_MS: i64 = 1_767_225_600_000;
 
@@ -70,8 +72,13 @@ fn generate(draw: &mut Draw, corpus: &Corpus) -> Vec<u8> {
 }
 
 fn read(input: &[u8]) {
-    let unpacked = gunzip(input, UNPACKED_BYTES_MAX);
-    let input = unpacked.as_deref().unwrap_or(input);
+    // As the server unpacks it.
+    let mut unpacked = Vec::new();
+    let decoder = MultiGzDecoder::new(input);
+    let input = match decoder.take(UNPACKED_BYTES_MAX).read_to_end(&mut unpacked) {
+        Ok(_) => &unpacked,
+        Err(_) => input,
+    };
     for signal in Signal::ALL {
         for request in [signal.decode(input), signal.decode_json(input)] {
             let Ok(request) = request else { continue };

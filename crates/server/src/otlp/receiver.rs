@@ -13,7 +13,7 @@ use serde_json::json;
 use stepwell_api::Reply;
 use stepwell_functions::LogLine;
 use stepwell_telemetry::otlp::{
-    Accumulated, Malformed, Partial, ReceivedPoint, Signal, encode_status, gunzip, received_logs,
+    Accumulated, Malformed, Partial, ReceivedPoint, Signal, encode_status, received_logs,
     received_points, received_segments,
 };
 
@@ -117,14 +117,9 @@ impl Receiver {
 
     /// A body without its gzip, and its share of the room of all bodies; may compute for some milliseconds.
     pub(super) fn unpack(&self, packed: &[u8]) -> Result<(Vec<u8>, Share), Refusal> {
-        // RFC 1952: the last four bytes say how long it is. One that becomes more is refused where that is over.
-        let said = packed
-            .last_chunk()
-            .map_or(0, |said| u32::from_le_bytes(*said) as usize);
-        let most = said.min(REQUEST_BYTES_MAX);
-        let share = self.room.reserve(most).map_err(unreadable)?;
-        let unpacked = gunzip(packed, most).map_err(Refusal::malformed)?;
-        Ok((unpacked, share))
+        self.room
+            .inflate(packed, REQUEST_BYTES_MAX)
+            .map_err(unreadable)
     }
 
     /// Takes a request whose body is unpacked; may compute for some milliseconds.

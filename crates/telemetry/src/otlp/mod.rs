@@ -15,7 +15,7 @@ mod spans;
 mod values;
 
 pub use export::{ExportedLog, Origin, log_request, metric_request, own_metrics_request};
-pub use gzip::{gunzip, gzip};
+pub use gzip::gzip;
 pub use logs::{ReceivedLog, received_logs};
 pub use metrics::{Accumulated, ReceivedPoint, received_points};
 pub use spans::{received_segments, trace_request};
