@@ -12,11 +12,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{HeaderMap, ORIGIN, USER_AGENT};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use stepwell_api::Reply;
 
 use loose::loosely;
-use rule::{Step, is_at, is_at_end, last_name, stepped, steps};
+use rule::{Place, Step, come_to, last_name, stepped, steps};
 
 /// What stands in place of a value. A page that sends it back is refused: nothing starts with it by accident.
 pub(crate) const MARK: &str = "••••••";
@@ -32,6 +32,9 @@ const NO_PAYLOADS: [&str; 4] = ["definition", "policy", "Policy", "PolicyDocumen
 
 /// Members whose own members are those of a payload.
 const PAYLOADS: [&str; 3] = ["assignedVariables", "variables", "Variables"];
+
+/// Members whose own members are fields as queries name them: of GetLogRecord and of GetTraceSummaries.
+const FIELDS: [&str; 2] = ["logRecord", "Annotations"];
 
 /// The rules of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,6 +140,13 @@ impl Mask {
                     if PAYLOADS.contains(&name.as_str()) && value.is_object() {
                         is_masked |= self.payload(value, depth);
                     }
+                    if FIELDS.contains(&name.as_str())
+                        && let Value::Object(fields) = value
+                    {
+                        for (name, value) in fields {
+                            is_masked |= self.field(name, value);
+                        }
+                    }
                     is_masked |= self.answer(value, depth);
                 }
                 is_masked
@@ -150,23 +160,39 @@ impl Mask {
         let Some(field) = members.get("field").and_then(Value::as_str) else {
             return false;
         };
-        let path: Vec<&str> = field.split('.').collect();
-        let is_meant = self.rules.iter().any(|rule| is_at(rule, &path));
-        let value = members.get_mut("value").filter(|_| is_meant);
-        value.is_some_and(|value| {
-            *value = Value::String(MARK.to_string());
-            true
-        })
+        let field = field.to_owned();
+        let value = members.get_mut("value");
+        value.is_some_and(|value| self.field(&field, value))
+    }
+
+    /// Masks the value of a field, or what a rule means in it: `{"number": "4242"}` of the field `card`.
+    fn field(&self, name: &str, value: &mut Value) -> bool {
+        let come = self.rules.iter().map(|rule| come_to(rule, name));
+        let come: Vec<Place> = come.filter_map(Place::on_its_way).collect();
+        let is_meant = come.iter().any(|place| place.is_at_end());
+        match value {
+            // An annotation: the values that the parts of a trace have for it.
+            Value::Array(values) => {
+                let values = values.iter_mut().filter(|_| is_meant);
+                for value in values.filter_map(|value| value.get_mut("AnnotationValue")) {
+                    *value = json!({ "StringValue": MARK });
+                }
+                is_meant
+            }
+            value if is_meant => {
+                *value = Value::String(MARK.to_string());
+                true
+            }
+            Value::String(text) => {
+                let places = [self.begun(), come].concat();
+                replaced(text, |text| self.text_from(text, &places, 0))
+            }
+            _ => false,
+        }
     }
 
     fn string(&self, text: &mut String, depth: usize) -> bool {
-        match self.text_at(text, depth) {
-            Cow::Borrowed(_) => false,
-            Cow::Owned(masked) => {
-                *text = masked;
-                true
-            }
-        }
+        replaced(text, |text| self.text_at(text, depth))
     }
 
     /// A text with its fields masked.
@@ -175,6 +201,11 @@ impl Mask {
     }
 
     fn text_at<'t>(&self, text: &'t str, depth: usize) -> Cow<'t, str> {
+        self.text_from(text, &self.begun(), depth)
+    }
+
+    /// - `places`: where the payload is that the text may hold.
+    fn text_from<'t>(&self, text: &'t str, places: &[Place], depth: usize) -> Cow<'t, str> {
         if !self.is_on() || !text.contains([':', '=', '[', '{']) {
             return Cow::Borrowed(text);
         }
@@ -188,21 +219,25 @@ impl Mask {
         if depth >= DEPTH_MAX {
             return Cow::Owned(Value::String(MARK.to_string()).to_string());
         }
-        match self.payload(&mut value, depth + 1) {
+        match self.below(&mut value, places, depth + 1) {
             true => Cow::Owned(value.to_string()),
             false => Cow::Borrowed(text),
         }
     }
 
-    /// Masks a payload, and what its texts hold; whether anything was.
-    fn payload(&self, value: &mut Value, depth: usize) -> bool {
-        let rules: Vec<&[Step]> = self.rules.iter().map(Vec::as_slice).collect();
-        self.below(value, &rules, depth)
+    /// Where a payload is on the rules.
+    fn begun(&self) -> Vec<Place<'_>> {
+        self.rules.iter().map(|rule| Place::begun(rule)).collect()
     }
 
-    /// - `rules`: what is left of each rule that has come so far.
-    fn below(&self, value: &mut Value, rules: &[&[Step]], depth: usize) -> bool {
-        if rules.iter().any(|rule| is_at_end(rule)) {
+    /// Masks a payload, and what its texts hold; whether anything was.
+    fn payload(&self, value: &mut Value, depth: usize) -> bool {
+        self.below(value, &self.begun(), depth)
+    }
+
+    /// - `places`: how far the value has come on the rules that may mean something in it.
+    fn below(&self, value: &mut Value, places: &[Place], depth: usize) -> bool {
+        if places.iter().any(|place| place.is_at_end()) {
             let is_new = value != MARK;
             *value = Value::String(MARK.to_string());
             return is_new;
@@ -212,28 +247,22 @@ impl Mask {
             Value::Array(elements) => {
                 let mut is_masked = false;
                 for (index, element) in elements.iter_mut().enumerate() {
-                    let mut left = stepped(rules, &|step| match step {
+                    let takes = |step: &Step| match step {
                         Step::Index(wanted) => *wanted == index,
                         step => *step == Step::Any,
-                    });
-                    // A name means the member of every element as well.
-                    left.extend(
-                        rules
-                            .iter()
-                            .filter(|rule| matches!(rule.first(), Some(Step::Name(_)))),
-                    );
-                    is_masked |= self.below(element, &left, depth);
+                    };
+                    is_masked |= self.below(element, &stepped(places, &takes, true), depth);
                 }
                 is_masked
             }
             Value::Object(members) => {
                 let mut is_masked = false;
                 for (name, value) in members {
-                    let left = stepped(rules, &|step| match step {
+                    let takes = |step: &Step| match step {
                         Step::Name(wanted) => wanted == name,
                         step => *step == Step::Any,
-                    });
-                    is_masked |= self.below(value, &left, depth);
+                    };
+                    is_masked |= self.below(value, &stepped(places, &takes, false), depth);
                 }
                 is_masked
             }
@@ -251,6 +280,15 @@ impl Mask {
         }
         masked
     }
+}
+
+/// Puts a masked text in the place of a text; whether anything was masked.
+fn replaced(text: &mut String, masked: impl FnOnce(&str) -> Cow<'_, str>) -> bool {
+    let Cow::Owned(masked) = masked(text) else {
+        return false;
+    };
+    *text = masked;
+    true
 }
 
 #[cfg(test)]

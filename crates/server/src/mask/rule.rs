@@ -1,5 +1,7 @@
 //! A rule of a mask: the steps of a path, and how far values have come on it.
 
+use std::collections::BTreeMap;
+
 /// Steps of a rule.
 const STEPS_MAX: usize = 20;
 
@@ -34,7 +36,7 @@ pub(super) fn steps(rule: &str) -> Result<Vec<Step>, String> {
         steps.push(step);
         rest = after;
     }
-    if is_at_end(&steps) {
+    if Place::begun(&steps).is_at_end() {
         return Err("names no field".to_string());
     }
     Ok(steps)
@@ -76,52 +78,107 @@ fn step(rest: &str) -> Result<(Step, &str), String> {
     })
 }
 
-/// What is left of rules after one step that `takes` accepts.
-pub(super) fn stepped<'r>(rules: &[&'r [Step]], takes: &dyn Fn(&Step) -> bool) -> Vec<&'r [Step]> {
-    let mut left = Vec::new();
-    for rule in rules {
-        let mut rule = *rule;
-        // Any depth may take this step and stay, or end here.
-        while let Some((Step::AnyDepth, rest)) = rule.split_first() {
-            left.push(rule);
-            rule = rest;
-        }
-        if let Some((first, rest)) = rule.split_first()
-            && takes(first)
-        {
-            left.push(rest);
-        }
+/// How far a value has come on a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place<'r> {
+    rule: &'r [Step],
+    /// Bit n: n steps are behind it, and the others ahead. With any depth in a rule it may be at several of them.
+    done: u32,
+}
+
+const _: () = assert!(STEPS_MAX < u32::BITS as usize, "a place has a bit for each");
+
+impl<'r> Place<'r> {
+    /// Where a payload is.
+    pub(super) fn begun(rule: &'r [Step]) -> Place<'r> {
+        Place::at(rule, 1)
     }
-    left
+
+    /// Any depth may be none: what is before one is behind it as well.
+    fn at(rule: &'r [Step], mut done: u32) -> Place<'r> {
+        for (at, step) in rule.iter().enumerate() {
+            if *step == Step::AnyDepth {
+                done |= (done & (1 << at)) << 1;
+            }
+        }
+        Place { rule, done }
+    }
+
+    /// Whether the rule means the value.
+    pub(super) fn is_at_end(self) -> bool {
+        self.done & (1 << self.rule.len()) != 0
+    }
+
+    /// The steps that may be next, and how many are before each.
+    fn ahead(self) -> impl Iterator<Item = (usize, &'r Step)> {
+        let steps = self.rule.iter().enumerate();
+        steps.filter(move |(at, _)| self.done & (1 << at) != 0)
+    }
+
+    /// One step further, on a step that `takes` accepts.
+    ///
+    /// - `is_element`: into an element of a list. A name means the member of every element as well.
+    fn stepped(self, takes: &dyn Fn(&Step) -> bool, is_element: bool) -> Place<'r> {
+        let mut done = 0;
+        for (at, step) in self.ahead() {
+            if *step == Step::AnyDepth || (is_element && matches!(step, Step::Name(_))) {
+                done |= 1 << at;
+            }
+            if takes(step) {
+                done |= 1 << (at + 1);
+            }
+        }
+        Place::at(self.rule, done)
+    }
+
+    /// `None`: no step of the rule can be next, nor was its last one.
+    pub(super) fn on_its_way(self) -> Option<Place<'r>> {
+        (self.done != 0).then_some(self)
+    }
 }
 
-pub(super) fn is_at_end(rule: &[Step]) -> bool {
-    rule.iter().all(|step| *step == Step::AnyDepth)
+/// The places on rules after one step that `takes` accepts; at most as many as there were. See [`Place::stepped`].
+pub(super) fn stepped<'r>(
+    places: &[Place<'r>],
+    takes: &dyn Fn(&Step) -> bool,
+    is_element: bool,
+) -> Vec<Place<'r>> {
+    let stepped = places.iter().map(|place| place.stepped(takes, is_element));
+    stepped.filter_map(Place::on_its_way).collect()
 }
 
-/// Whether a rule means the value at a path of names.
-pub(super) fn is_at(rule: &[Step], path: &[&str]) -> bool {
-    let mut rules = vec![rule];
-    for name in path {
-        let index = name.parse();
-        let mut left = stepped(&rules, &|step| match step {
-            Step::Name(wanted) => wanted == name,
+/// How far the value of a field has come that is named as queries of logs name them: `card.number`, `items.0.secret`.
+///
+/// - At the end as well where the rule means something that the field is in.
+/// - A name with dots in it may be a part of the field's name or several.
+pub(super) fn come_to<'r>(rule: &'r [Step], field: &str) -> Place<'r> {
+    // What is done where a part begins.
+    let mut come = BTreeMap::<usize, u32>::from([(0, 1)]);
+    while let Some((from, done)) = come.pop_first() {
+        let place = Place::at(rule, done);
+        let Some(rest) = field.get(from..).filter(|_| !place.is_at_end()) else {
+            return place;
+        };
+        let part = rest.split('.').next().unwrap_or(rest);
+        let index = part.parse();
+        let takes = |step: &Step| match step {
+            Step::Name(wanted) => wanted == part,
             Step::Index(wanted) => index == Ok(*wanted),
             step => *step == Step::Any,
-        });
-        if index.is_ok() {
-            left.extend(
-                rules
-                    .iter()
-                    .filter(|rule| matches!(rule.first(), Some(Step::Name(_)))),
-            );
-        }
-        rules = left;
-        if rules.iter().any(|rule| is_at_end(rule)) {
-            return true;
+        };
+        *come.entry(from + part.len() + 1).or_default() |=
+            place.stepped(&takes, index.is_ok()).done;
+        for (at, step) in place.ahead() {
+            if let Step::Name(name) = step
+                && name.contains('.')
+                && let Some(after) = rest.strip_prefix(name.as_str())
+                && (after.is_empty() || after.starts_with('.'))
+            {
+                *come.entry(from + name.len() + 1).or_default() |= 1 << (at + 1);
+            }
         }
     }
-    false
+    Place { rule, done: 0 }
 }
 
 pub(super) fn last_name(rule: &[Step]) -> Option<&str> {
@@ -129,4 +186,28 @@ pub(super) fn last_name(rule: &[Step]) -> Option<&str> {
         Step::Name(name) => Some(name.as_str()),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deep_payload_has_one_place_on_each_rule() {
+        let rule = steps(&format!("{}.**.b", "**.a.".repeat(9).trim_end_matches('.')));
+        let rule = rule.expect("it is a rule");
+        assert_eq!(rule.len(), STEPS_MAX);
+        let mut places = vec![Place::begun(&rule)];
+        for level in 1..=120 {
+            let takes = |step: &Step| *step == Step::Name("a".to_string());
+            places = stepped(&places, &takes, false);
+            let states: u32 = places.iter().map(|place| place.done.count_ones()).sum();
+            // Each any depth that was come to, and what is behind it.
+            assert_eq!(states, 2 * (1 + level.min(9)), "at level {level}");
+            assert_eq!(places.len(), 1);
+            assert!(!places[0].is_at_end());
+        }
+        let takes = |step: &Step| *step == Step::Name("b".to_string());
+        assert!(stepped(&places, &takes, false)[0].is_at_end());
+    }
 }

@@ -1,5 +1,3 @@
-use serde_json::json;
-
 use super::*;
 
 fn mask(rules: &[&str]) -> Mask {
@@ -160,6 +158,78 @@ fn an_answer_is_masked_in_its_payloads_and_nowhere_else() {
 }
 
 #[test]
+fn fields_are_masked_by_the_names_that_queries_give_them() {
+    let mask = mask(&[
+        "$.card.number",
+        "**.password",
+        "$['a.b'].c",
+        "$.x[0]",
+        "$.y['p.q']",
+    ]);
+    let record = json!({
+        "@message": "{\"card\":{\"number\":\"4242\",\"type\":\"v\"}}",
+        "card.number": "4242",
+        "card.type": "v",
+        "password": "hunter2",
+        "a.b.c": "1",
+        "a.b": "{\"c\":1,\"d\":2}",
+        "x.0": "1",
+        "x.1": "2",
+        "y.p.q.r": "1",
+        "y.p": "2",
+        "card": "{\"number\":\"4242\",\"type\":\"v\"}",
+    });
+    let expected = json!({
+        "@message": format!("{{\"card\":{{\"number\":\"{MARK}\",\"type\":\"v\"}}}}"),
+        "card.number": MARK,
+        "card.type": "v",
+        "password": MARK,
+        "a.b.c": MARK,
+        "a.b": format!("{{\"c\":\"{MARK}\",\"d\":2}}"),
+        "x.0": MARK,
+        "x.1": "2",
+        "y.p.q.r": MARK,
+        "y.p": "2",
+        "card": format!("{{\"number\":\"{MARK}\",\"type\":\"v\"}}"),
+    });
+    let rows = |record: &Value| -> Value {
+        let members = record.as_object().expect("a record").iter();
+        members
+            .map(|(name, value)| json!({ "field": name, "value": value }))
+            .collect()
+    };
+    let annotations = |value: Value| {
+        json!([{ "Annotations": {
+            "password": [{ "AnnotationValue": value, "ServiceIds": [{ "Name": "pay" }] }],
+            "kind": [{ "AnnotationValue": { "NumberValue": 7 } }],
+        } }])
+    };
+    for (answer, expected) in [
+        (
+            json!({ "logRecord": record }),
+            json!({ "logRecord": expected }),
+        ),
+        (
+            json!({ "results": [rows(&record)] }),
+            json!({ "results": [rows(&expected)] }),
+        ),
+        (
+            json!({ "TraceSummaries": annotations(json!({ "StringValue": "hunter2" })) }),
+            json!({ "TraceSummaries": annotations(json!({ "StringValue": MARK })) }),
+        ),
+    ] {
+        let mut reply = Reply {
+            status: 200,
+            headers: Vec::new(),
+            body: answer.to_string().into_bytes(),
+        };
+        mask.reply(&mut reply, false);
+        let masked: Value = serde_json::from_slice(&reply.body).expect("JSON");
+        assert_eq!(masked, expected);
+    }
+}
+
+#[test]
 fn what_is_deep_or_long_ends() {
     let mask = mask(&["**.a.**.a.**.a", "$.b"]);
     let mut text = r#"{"b":1}"#.to_string();
@@ -175,6 +245,10 @@ fn what_is_deep_or_long_ends() {
     );
     let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
     assert!(mask.text(&deep).contains(MARK));
+    // As many ways to come to a value as there are ways to choose nine of its levels.
+    let many = mask(&[&format!("{}.**.b", ["**.a"; 9].join("."))]);
+    let deep = format!("{}1{}", "{\"a\":".repeat(120), "}".repeat(120));
+    assert_eq!(many.text(&deep), deep);
     let broken = "{\"b\":".repeat(50_000);
     assert!(mask.text(&broken).len() < 100);
 }
