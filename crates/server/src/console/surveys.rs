@@ -172,15 +172,13 @@ fn look(
     mask: &Mask,
     is_over: IsOver,
 ) -> Result<serde_json::Value, states::Error> {
+    // Nobody finds out by searching, or by what is in one group, what is not shown.
+    let shown = |text: String| mask.text(&text).into_owned();
     match question {
         Question::Project => project::shown(project, reader)
             .map_err(|error| states::Error::internal_failure(error.to_string())),
-        Question::Search => {
-            // Nobody finds out by searching what is not shown.
-            let shown = |text: String| mask.text(&text).into_owned();
-            settle(reader.search(&read::<Search>(body)?, &shown, is_over))
-        }
-        Question::Failures => settle(reader.failures(&read::<Failures>(body)?, is_over)),
+        Question::Search => settle(reader.search(&read::<Search>(body)?, &shown, is_over)),
+        Question::Failures => settle(reader.failures(&read::<Failures>(body)?, &shown, is_over)),
         Question::MapRun => settle(reader.map_run_statuses(&read::<MapRunAsk>(body)?, is_over)),
         Question::MapRunChildren => {
             settle(reader.map_run_children(&read::<ChildrenAsk>(body)?, is_over))

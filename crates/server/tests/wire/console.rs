@@ -177,6 +177,58 @@ fn a_page_is_not_answered_what_is_masked_and_a_program_is() {
 }
 
 #[test]
+fn a_group_of_failures_is_masked_and_found_by_what_it_shows() {
+    let world = World::start_with(|options| {
+        let rules = ["**.password", "**.iban2"].map(str::to_string);
+        options.mask = stepwell_server::Mask::parse(&rules).expect("rules");
+    });
+    let mut client = world.client();
+    let cut = format!("{} password=", "x".repeat(190));
+    for (name, cause, shown) in [
+        (
+            "a",
+            "no password=hunter2 for iban2=DE44",
+            "no password=•••••• for iban#=••••••".to_string(),
+        ),
+        (
+            "b",
+            r#"{"errorType":"Error","errorMessage":"no {'password': 'hunter2'}, iban2: DE44"}"#,
+            "no {…}, iban#: ••••••".to_string(),
+        ),
+        // A group has 200 characters of a cause.
+        ("c", &format!("{cut}hunter2"), format!("{cut}••••••")),
+    ] {
+        let definition = json!({ "StartAt": "F", "States": { "F": { "Type": "Fail", "Error": "Bad password=hunter2", "Cause": cause } } });
+        let arn = client.create(name, "STANDARD", &definition.to_string());
+        client.call_json(
+            "StartExecution",
+            &json!({ "stateMachineArn": arn, "name": "e" }),
+        );
+        let of = json!({ "stateMachineArn": arn });
+        let (_, groups) = ask(&mut client, "/console/failures", &of);
+        let group = &groups["groups"][0];
+        assert_eq!(
+            (&group["cause"], &group["error"]),
+            (&json!(shown), &json!("Bad password=••••••"))
+        );
+        let failure = json!({ "cause": group["cause"], "error": group["error"], "state": "F" });
+        for (member, value, count) in [
+            ("failure", failure, 1),
+            ("failure", json!({ "error": "Bad password=hunter2" }), 0),
+            ("error", json!("bad"), 1),
+            ("error", json!("hunter"), 0),
+            ("text", json!("hunter"), 0),
+            ("text", json!("DE44"), 0),
+        ] {
+            let asked = json!({ "stateMachineArn": arn, member: value });
+            let (_, found) = ask(&mut client, "/console/search", &asked);
+            let executions = found["executions"].as_array().expect("executions");
+            assert_eq!(executions.len(), count, "{name}: {asked}");
+        }
+    }
+}
+
+#[test]
 fn the_start_page_is_told_stacks_and_samples() {
     fn samples(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
         ["paid.json", "broken.json", "large.json", "gone.json"]

@@ -64,7 +64,7 @@ impl World {
         let asked: Failures = serde_json::from_value(asked).expect("a question");
         let groups = self
             .reader()
-            .failures(&asked, is_over)
+            .failures(&asked, &|text| text, is_over)
             .expect("rows can be read");
         match groups {
             Ok(groups) => serde_json::to_value(groups).expect("JSON"),
@@ -358,6 +358,45 @@ fn failures_are_grouped_by_the_innermost_state_and_what_is_common_of_their_cause
         old.as_str().is_some_and(|said| said.contains("90 days")),
         "{old}"
     );
+}
+
+#[test]
+fn groups_and_filters_see_no_more_than_is_shown() {
+    let mut world = World::new();
+    world.create("t", "STANDARD", TASK);
+    for key in ["lock", "door"] {
+        world.start("t", key, "{}");
+        world.fail(&format!("Bad.{key}"), &format!("key2={key} is refused"));
+    }
+    let shown = |text: String| {
+        ["key2=lock", "key2=door", "Bad.lock", "Bad.door"]
+            .iter()
+            .fold(text, |text, hidden| {
+                text.replace(hidden, &format!("{}•••", &hidden[..hidden.len() - 4]))
+            })
+    };
+    let groups = world.reader().failures(&Failures::default(), &shown, NEVER);
+    let groups = groups.expect("rows can be read").expect("groups").groups;
+    let groups: Vec<_> = groups
+        .iter()
+        .map(|group| (group.error.as_deref(), group.cause.as_str(), group.count))
+        .collect();
+    assert_eq!(groups, [(Some("Bad.•••"), "key#=••• is refused", 2)]);
+    for (asked, count) in [
+        (json!({ "failure": { "cause": "key#=••• is refused" } }), 2),
+        (json!({ "failure": { "cause": "key#=lock is refused" } }), 0),
+        (json!({ "failure": { "error": "Bad.•••" } }), 2),
+        (json!({ "failure": { "error": "Bad.lock" } }), 0),
+        (json!({ "error": "bad." }), 2),
+        (json!({ "error": "lock" }), 0),
+        (json!({ "text": "•••" }), 2),
+        (json!({ "text": "Bad.l" }), 0),
+    ] {
+        let search: Search = serde_json::from_value(asked.clone()).expect("a search");
+        let found = world.reader().search(&search, &shown, NEVER);
+        let found = found.expect("rows can be read").expect("a page");
+        assert_eq!(found.executions.len(), count, "{asked}");
+    }
 }
 
 #[test]

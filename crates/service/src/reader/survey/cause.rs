@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::cut;
+use super::{Shown, cut};
 
 /// Characters of a cause that tell it from others.
 const CHARS_MAX: usize = 200;
@@ -13,12 +13,18 @@ const LOOKED_AT_MAX: usize = 4_096;
 /// What stands for a number or an id.
 const NUMBER: char = '#';
 
+/// The cause as a group has it, and as it is shown.
+pub(super) fn of_group(cause: &str, shown: Shown) -> String {
+    // What is not shown goes while its name is there, and once more where the cause was cut in what stands for it.
+    shown(normalised(&shown(cause.to_string())))
+}
+
 /// The cause without numbers, ids and payloads.
 ///
 /// - Of what a function threw, the message alone; of several lines, the first.
 /// - Text in braces or brackets becomes `{…}` and `[…]`; runs of digits and ids become `#`.
 /// - At most 200 characters.
-pub(super) fn normalised(cause: &str) -> String {
+fn normalised(cause: &str) -> String {
     let message = message_of(cause);
     let line = message.as_deref().unwrap_or(cause);
     let line = line.lines().find(|line| !line.trim().is_empty());

@@ -7,7 +7,7 @@ use stepwell_api::EpochSeconds;
 
 use super::search::{FAILED, gather, looked};
 use super::walk::Place;
-use super::{IsOver, Looked, cause, instant_ms, invalid};
+use super::{IsOver, Looked, Shown, cause, instant_ms, invalid};
 use crate::listing::status_name;
 use crate::reader::{Read, Reader, settle};
 use crate::rows::execution::OwnedExecutionRow;
@@ -102,11 +102,13 @@ struct Tally {
 
 impl Reader {
     /// Groups of the executions that ended without success since an instant, newest first in time.
-    pub fn failures(&self, asked: &Failures, is_over: IsOver) -> Read<Groups> {
-        settle(self.grouped(asked, is_over))
+    ///
+    /// - `shown`: what is shown of a text; executions that differ in no more of it are in one group.
+    pub fn failures(&self, asked: &Failures, shown: Shown, is_over: IsOver) -> Read<Groups> {
+        settle(self.grouped(asked, shown, is_over))
     }
 
-    fn grouped(&self, asked: &Failures, is_over: IsOver) -> Done<Groups> {
+    fn grouped(&self, asked: &Failures, shown: Shown, is_over: IsOver) -> Done<Groups> {
         let now_ms = self.now.as_millis();
         let since_ms = instant_ms("since", asked.since)?;
         let since_ms = since_ms.unwrap_or(now_ms - SINCE_MS_DEFAULT);
@@ -144,7 +146,7 @@ impl Reader {
                 };
                 let is_of = surveyed.started_from.as_ref();
                 if is_of.is_none_or(|from| from.is_of(row)) {
-                    let key = key_of(row, self.failed_state(row)?);
+                    let key = key_of(row, self.failed_state(row)?, shown);
                     tallies.entry(key).or_default().count(row);
                 }
             }
@@ -167,13 +169,13 @@ impl Reader {
     }
 }
 
-fn key_of(row: &OwnedExecutionRow, state: Option<String>) -> Key {
+fn key_of(row: &OwnedExecutionRow, state: Option<String>, shown: Shown) -> Key {
     let execution = &row.execution;
     Key {
         state_machine_arn: execution.identity.state_machine_arn.clone(),
         state,
-        error: execution.error().map(str::to_string),
-        cause: cause::normalised(execution.cause().unwrap_or_default()),
+        error: execution.error().map(|error| shown(error.to_string())),
+        cause: cause::of_group(execution.cause().unwrap_or_default(), shown),
         status: status_name(execution.status()),
     }
 }

@@ -278,7 +278,7 @@ impl Reader {
             .started_from
             .as_ref()
             .is_none_or(|from| from.is_of(row));
-        if !is_from || !filter.takes(row) {
+        if !is_from || !filter.takes(row, shown) {
             return Ok(None);
         }
         if let Some(wanted) = &filter.state
@@ -291,7 +291,7 @@ impl Reader {
         };
         let execution = &row.execution;
         let is_in = |found: Option<String>| found.is_some_and(|found| text.is_in(&shown(found)));
-        if execution.error().is_some_and(|error| text.is_in(error)) {
+        if is_in(execution.error().map(str::to_string)) {
             return Ok(Some(Some("error")));
         }
         if is_in(execution.cause().map(str::to_string)) {
@@ -508,9 +508,10 @@ impl Filter {
                 .is_none_or(|statuses| statuses.contains(&listed.status))
     }
 
-    /// By the execution's row.
-    fn takes(&self, row: &OwnedExecutionRow) -> bool {
+    /// By the execution's row, and what is shown of its error and cause.
+    fn takes(&self, row: &OwnedExecutionRow, shown: Shown) -> bool {
         let execution = &row.execution;
+        let error = || execution.error().map(|error| shown(error.to_string()));
         let started_ms = execution.identity.started_ms;
         let has = |needle: &Option<Needle>, text: Option<&str>| {
             needle
@@ -523,13 +524,13 @@ impl Filter {
                 .started_before_ms
                 .is_none_or(|before| started_ms <= before)
             && has(&self.name, Some(&execution.identity.name))
-            && has(&self.error, execution.error())
+            && (self.error.is_none() || has(&self.error, error().as_deref()))
             && self
                 .exact_error
                 .as_ref()
-                .is_none_or(|error| execution.error().unwrap_or_default() == error)
+                .is_none_or(|wanted| error().unwrap_or_default() == *wanted)
             && self.cause.as_ref().is_none_or(|wanted| {
-                cause::normalised(execution.cause().unwrap_or_default()) == *wanted
+                cause::of_group(execution.cause().unwrap_or_default(), shown) == *wanted
             })
     }
 }
