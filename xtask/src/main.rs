@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 mod bench;
 mod bench_service;
@@ -29,7 +29,9 @@ Developer commands of Stepwell.
 Usage: cargo xtask COMMAND
 
 Commands:
-  test [--rust-only]            everything a change must pass; --rust-only leaves out real clients
+  test [--rust-only] [--once-more]
+                                everything a change must pass; --rust-only leaves out real clients; --once-more runs a
+                                failed test again (of real clients, at most three) and names it in the summary
   screenshots                   pictures of every page of the console, in both themes, at three widths
   tidy                          the house rules: crate graph, crate heads, banned calls, file sizes
   codegen [--check|--refresh]   shapes and names that come from the models; --check only compares,
@@ -54,12 +56,23 @@ Commands:
 /// Exit code of a command line that is not understood.
 const EXIT_USAGE: u8 = 2;
 
+fn test(options: &[&str]) -> Result<()> {
+    let (mut scope, mut patience) = (test::Scope::Everything, test::Patience::None);
+    for option in options {
+        match *option {
+            "--rust-only" => scope = test::Scope::RustOnly,
+            "--once-more" => patience = test::Patience::OnceMore,
+            option => bail!("test has no option {option:?}"),
+        }
+    }
+    test::run(scope, patience)
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
-        ["test"] => test::run(test::Scope::Everything),
-        ["test", "--rust-only"] => test::run(test::Scope::RustOnly),
+        ["test", options @ ..] => test(options),
         ["screenshots"] => test::console::screenshots(),
         ["tidy"] => tidy::run(),
         ["codegen"] => codegen::write(),

@@ -1,13 +1,14 @@
 //! Real clients against the binary: boto3, the AWS CLI, the AWS SDK for JavaScript; then the
 //! example's own tests.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::runner::run_and_summarise;
-use super::{debian, plain, target_folder};
+use super::{Patience, debian, plain, target_folder};
 use crate::{read, root};
 
 /// Tools that the client tests need, and how to get each.
@@ -47,8 +48,11 @@ pub fn require_tools() -> Result<()> {
     Ok(())
 }
 
+/// Failed tests that may be run once more. Where more fail, it is not the clock.
+const ONCE_MORE_MAX: usize = 3;
+
 /// `tests/clients` with pytest, in a virtual environment below the target folder.
-pub fn python(stepwell: &Path) -> Result<Vec<String>> {
+pub fn python(stepwell: &Path, patience: Patience) -> Result<Vec<String>> {
     let python = environment("venv", "tests/clients/requirements.txt")?;
     // The SAM CLI pins another boto3 than the tests do.
     let sam = environment("venv-sam", "tests/clients/requirements-sam.txt")?;
@@ -56,23 +60,60 @@ pub fn python(stepwell: &Path) -> Result<Vec<String>> {
     let old = environment("venv-old", "tests/clients/requirements-old.txt")?;
     npm_ci(&root().join("tests/clients/handlers"))?;
     let prometheus = prometheus()?;
-    let mut pytest = Command::new(&python);
-    pytest
-        .args([
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "tests/clients",
-        ])
-        .current_dir(root())
-        .env("STEPWELL_BIN", stepwell)
-        .env("STEPWELL_SAM_PYTHON", sam)
-        .env("STEPWELL_OLD_PYTHON", old)
-        .env("STEPWELL_PROMETHEUS", prometheus)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    run_and_summarise(pytest)
+    let cache = target_folder().join("pytest");
+    let pytest = |more: &[&str]| {
+        let mut pytest = Command::new(&python);
+        pytest
+            .args(["-m", "pytest", "-q", "-o"])
+            .arg(format!("cache_dir={}", cache.display()))
+            .args(more)
+            .arg("tests/clients")
+            .current_dir(root())
+            .env("STEPWELL_BIN", stepwell)
+            .env("STEPWELL_SAM_PYTHON", &sam)
+            .env("STEPWELL_OLD_PYTHON", &old)
+            .env("STEPWELL_PROMETHEUS", &prometheus)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        pytest
+    };
+    // Of this run alone.
+    let failed = cache.join("v/cache/lastfailed");
+    remove(&failed)?;
+    let error = match run_and_summarise(pytest(&[])) {
+        Ok(summary) => return Ok(summary),
+        Err(error) => error,
+    };
+    let failed = failed_tests(&std::fs::read(&failed).unwrap_or_default());
+    if patience == Patience::None || failed.is_empty() || failed.len() > ONCE_MORE_MAX {
+        return Err(error);
+    }
+    println!("once more: {}", failed.join(", "));
+    let mut summary = run_and_summarise(pytest(&[
+        "--last-failed",
+        "--last-failed-no-failures",
+        "none",
+    ]))?;
+    let others = format!(
+        "all others passed; only at the second time: {}",
+        failed.join(", ")
+    );
+    summary.push(others);
+    Ok(summary)
+}
+
+/// The names in the file that pytest keeps of tests that failed: an object with a member for each.
+fn failed_tests(file: &[u8]) -> Vec<String> {
+    let tests: BTreeMap<String, bool> = serde_json::from_slice(file).unwrap_or_default();
+    tests.into_keys().collect()
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", file.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The folder with `prometheus` and `promtool`: of this machine, else of Debian's package, unpacked below the target folder.
@@ -154,4 +195,20 @@ pub fn npm_ci(folder: &Path) -> Result<()> {
     plain(npm)
         .map(drop)
         .with_context(|| format!("npm ci in {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failed_tests;
+
+    #[test]
+    fn what_failed_is_in_the_file_of_pytest() {
+        let file = br#"{"tests/clients/test_a.py::test_b[c]": true, "tests/clients/test_a.py::test_a": true}"#;
+        let names = [
+            "tests/clients/test_a.py::test_a",
+            "tests/clients/test_a.py::test_b[c]",
+        ];
+        assert_eq!(failed_tests(file), names);
+        assert_eq!(failed_tests(b""), [""; 0]);
+    }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::clients::npm_ci;
 use super::runner::run_and_summarise;
-use super::{cargo, debian, plain, target_folder};
+use super::{Patience, cargo, debian, plain, target_folder};
 use crate::root;
 
 /// Browsers that the journeys can be made with, the smallest first.
@@ -39,9 +39,12 @@ pub fn build() -> Result<Vec<String>> {
 }
 
 /// Journeys on the binary with the console in it.
-pub fn journeys(stepwell: &Path) -> Result<Vec<String>> {
+pub fn journeys(stepwell: &Path, patience: Patience) -> Result<Vec<String>> {
     let browser = browser()?;
     let mut npm = npm(&["run", "--silent", "e2e"]);
+    if patience == Patience::OnceMore {
+        npm.args(["--", "--retry", "1"]);
+    }
     npm.env("STEPWELL_BIN", stepwell).env("CHROMIUM", browser);
     run_and_summarise(npm)
 }

@@ -26,10 +26,19 @@ pub enum Scope {
     RustOnly,
 }
 
+/// What becomes of a test that fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// The step fails.
+    None,
+    /// It runs once more and is named in the summary: real clients wait for a real clock on a machine that others use.
+    OnceMore,
+}
+
 /// Runs the steps in order of cost.
 ///
 /// - Errors: a tool is missing (named, with how to get it), or the names of the failed steps.
-pub fn run(scope: Scope) -> Result<()> {
+pub fn run(scope: Scope, patience: Patience) -> Result<()> {
     if scope == Scope::Everything {
         clients::require_tools()?;
         // Before minutes of tests, not after them.
@@ -52,7 +61,7 @@ pub fn run(scope: Scope) -> Result<()> {
             "warnings",
         ]))
     });
-    steps.run("rust tests", rust_tests);
+    steps.run("rust tests", || rust_tests(patience));
     steps.run("doc tests", || {
         run_and_summarise(cargo(&["test", "--doc", "--workspace"]))
     });
@@ -62,10 +71,12 @@ pub fn run(scope: Scope) -> Result<()> {
             plain(cargo(&["build", "--package", "stepwell"]))
         });
         let stepwell = target_folder().join("debug/stepwell");
-        steps.run("python clients", || clients::python(&stepwell));
+        steps.run("python clients", || clients::python(&stepwell, patience));
         steps.run("node clients", || clients::node(&stepwell));
         steps.run("example", clients::example);
-        steps.run("console journeys", || console::journeys(&stepwell));
+        steps.run("console journeys", || {
+            console::journeys(&stepwell, patience)
+        });
         steps.run("crash", || {
             crash::run(&["--kills", "20", "--binary", &stepwell.to_string_lossy()])
                 .map(|()| Vec::new())
@@ -74,12 +85,16 @@ pub fn run(scope: Scope) -> Result<()> {
     steps.finish()
 }
 
-fn rust_tests() -> Result<Vec<String>> {
+fn rust_tests(patience: Patience) -> Result<Vec<String>> {
     let nextest = Command::new("cargo-nextest")
         .args(["nextest", "--version"])
         .output();
     if nextest.is_ok_and(|output| output.status.success()) {
-        run_and_summarise(cargo(&["nextest", "run", "--workspace"]))
+        let mut nextest = cargo(&["nextest", "run", "--workspace"]);
+        if patience == Patience::OnceMore {
+            nextest.args(["--retries", "1"]);
+        }
+        run_and_summarise(nextest)
     } else {
         run_and_summarise(cargo(&[
             "test",
