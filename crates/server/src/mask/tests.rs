@@ -313,7 +313,7 @@ fn fields_are_masked_by_the_names_that_queries_give_them() {
 
 #[test]
 fn what_is_deep_or_long_ends() {
-    let mask = mask(&["**.a.**.a.**.a", "$.b"]);
+    let few = mask(&["**.a.**.a.**.a", "$.b"]);
     let mut text = r#"{"b":1}"#.to_string();
     for _ in 0..12 {
         text = json!({ "t": text }).to_string();
@@ -322,17 +322,17 @@ fn what_is_deep_or_long_ends() {
         }
     }
     assert!(
-        !mask.text(&text).contains("\"b\\"),
+        !few.text(&text).contains("\"b\\"),
         "what is too deep is masked whole"
     );
     let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
-    assert!(mask.text(&deep).contains(MARK));
+    assert!(few.text(&deep).contains(MARK));
     // As many ways to come to a value as there are ways to choose nine of its levels.
     let many = mask(&[&format!("{}.**.b", ["**.a"; 9].join("."))]);
     let deep = format!("{}1{}", "{\"a\":".repeat(120), "}".repeat(120));
     assert_eq!(many.text(&deep), deep);
     let broken = "{\"b\":".repeat(50_000);
-    assert!(mask.text(&broken).len() < 100);
+    assert!(few.text(&broken).len() < 100);
 }
 
 #[test]
