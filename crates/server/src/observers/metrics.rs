@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stepwell_service::{Details, Event, EventId, ExecutionFacts, LiveEvents, Mode, Reader};
+use stepwell_service::{Details, Event, EventId, ExecutionFacts, LiveEvents, Reader};
 use stepwell_telemetry::metrics::Unit;
 use stepwell_telemetry::projection::{
-    Ancestor, At, Change, Ended, EventOutcome, Execution, Gauge, History, Invoked, Projection,
-    Work, WorkEnded,
+    Ancestor, At, Change, EventOutcome, Gauge, History, Invoked, Milestone, Projection, Work,
+    WorkEnded,
 };
 
+use super::milestones::{MilestoneQueue, Waiting};
 use super::{
     Commit, Concurrency, Incident, Interest, InvocationReport, Mailbox, Observer, Outcome,
 };
@@ -44,6 +45,7 @@ enum Item {
 /// The way to the thread.
 pub(crate) struct MetricsObserver {
     mailbox: Mailbox<Item>,
+    milestones: MilestoneQueue,
 }
 
 impl MetricsObserver {
@@ -55,6 +57,7 @@ impl MetricsObserver {
                 BYTES_MAX,
                 GATHER,
             ),
+            milestones: MilestoneQueue::default(),
         }
     }
 
@@ -63,9 +66,9 @@ impl MetricsObserver {
         self.mailbox.flush().await;
     }
 
-    /// Commits and reports that found no room.
+    /// Commits, reports and milestones that found no room.
     pub(crate) fn dropped(&self) -> u64 {
-        self.mailbox.dropped()
+        self.mailbox.dropped() + self.milestones.dropped()
     }
 }
 
@@ -77,6 +80,10 @@ impl Observer for MetricsObserver {
     fn committed(&self, commit: &Arc<Commit>) {
         self.mailbox
             .put(Item::Commit(Arc::clone(commit)), commit.bytes);
+    }
+
+    fn passed(&self, passed: &[(Arc<ExecutionFacts>, Milestone)], open_executions: u64) {
+        self.milestones.note(passed, open_executions);
     }
 
     fn invoked(&self, report: &Arc<InvocationReport>) {
@@ -113,6 +120,7 @@ impl MetricsObserverThread {
             observer: Arc::clone(&observer),
             around,
             projection: Projection::default(),
+            milestones: Waiting::default(),
             open_executions: None,
         };
         let thread = std::thread::Builder::new()
@@ -133,6 +141,8 @@ struct Worker {
     observer: Arc<MetricsObserver>,
     around: Surroundings,
     projection: Projection,
+    /// The room of those that were taken last.
+    milestones: Waiting,
     /// After the last commit.
     open_executions: Option<u64>,
 }
@@ -151,6 +161,7 @@ impl Worker {
                     Item::Happened(incident) => self.happened(&incident),
                 }
             }
+            self.pass_milestones();
             let instant = Instant::now();
             if instant >= gauges_at {
                 gauges_at = instant + GAUGES_EVERY;
@@ -169,7 +180,24 @@ impl Worker {
                 let _ = flush.send(());
             }
         }
+        self.pass_milestones();
         self.hand_over();
+    }
+
+    /// Takes the starts and ends of executions that were noted until now.
+    fn pass_milestones(&mut self) {
+        // What was taken the last time was noted after the other events of its commits were told, and these are worked off.
+        self.projection.close_ended();
+        self.observer.milestones.take(&mut self.milestones);
+        for kind in &self.milestones.kinds {
+            if !kind.milestones.is_empty() {
+                self.projection
+                    .milestones(&kind.machine(), &kind.milestones);
+            }
+        }
+        if let Some(open) = self.milestones.open_executions {
+            self.open_executions = Some(open);
+        }
     }
 
     fn hand_over(&mut self) {
@@ -185,7 +213,6 @@ impl Worker {
     }
 
     fn committed(&mut self, commit: &Commit) {
-        self.open_executions = Some(commit.open_executions);
         let handle = &self.around.handle;
         for live in &commit.live {
             project(&mut self.projection, live, &|| handle.reader());
@@ -310,35 +337,13 @@ fn project(projection: &mut Projection, live: &LiveEvents, open: &dyn Fn() -> Re
             previous: event.previous.0,
             timestamp_ms: event.timestamp_ms,
         };
-        projection.change(&execution_of(facts), at, &change, &mut history);
+        projection.change(facts.identity.number, at, &change, &mut history);
     }
 }
 
-fn execution_of(facts: &ExecutionFacts) -> Execution<'_> {
-    let identity = &*facts.identity;
-    Execution {
-        number: identity.number,
-        state_machine_arn: &identity.state_machine_arn,
-        version_arn: facts.machine.version_arn.as_deref(),
-        alias_arn: facts.alias_arn.as_deref(),
-        is_express: identity.mode != Mode::Standard,
-        started_ms: identity.started_ms,
-        redrive_count: facts.redrives.count,
-        stored_bytes: facts
-            .stored_bytes
-            .load(std::sync::atomic::Ordering::Relaxed),
-    }
-}
-
-/// What metrics are made of; `None` for most events.
+/// What metrics of tasks are made of; `None` for most events.
 fn change_of(details: &Details) -> Option<Change<'_>> {
     Some(match details {
-        Details::ExecutionStarted { .. } => Change::Started,
-        Details::ExecutionRedriven { .. } => Change::Redriven,
-        Details::ExecutionSucceeded { .. } => Change::Ended(Ended::Succeeded),
-        Details::ExecutionFailed { .. } => Change::Ended(Ended::Failed),
-        Details::ExecutionAborted { .. } => Change::Ended(Ended::Aborted),
-        Details::ExecutionTimedOut { .. } => Change::Ended(Ended::TimedOut),
         Details::FunctionStarted
         | Details::TaskStarted { .. }
         | Details::ActivityStarted { .. } => Change::WorkStarted,

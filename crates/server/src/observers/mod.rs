@@ -6,11 +6,13 @@
 mod concurrency;
 mod mailbox;
 mod metrics;
+mod milestones;
 mod report;
 
 use std::sync::Arc;
 
 use stepwell_service::{Details, ExecutionFacts, GivenUp, LiveEvents, event_bytes};
+use stepwell_telemetry::projection::Milestone;
 
 pub(crate) use concurrency::Concurrency;
 pub(crate) use mailbox::Mailbox;
@@ -33,6 +35,11 @@ pub(crate) trait Observer: Send + Sync {
     ///
     /// - Some of its events may be there because another observer wants them.
     fn committed(&self, _commit: &Arc<Commit>) {}
+
+    /// Executions have begun and ended in a commit, of whose other events it was told before.
+    ///
+    /// - `open_executions`: Standard ones that have not ended after it.
+    fn passed(&self, _passed: &[(Arc<ExecutionFacts>, Milestone)], _open_executions: u64) {}
 
     /// An invocation of a function has ended, or was refused.
     fn invoked(&self, _report: &Arc<InvocationReport>) {}
@@ -59,8 +66,6 @@ pub(crate) struct Commit {
     pub(crate) live: Vec<LiveEvents>,
     /// About how much memory `live` holds.
     pub(crate) bytes: usize,
-    /// Standard executions that have not ended after it.
-    pub(crate) open_executions: u64,
 }
 
 /// All observers of a server. Cheap to clone.
@@ -87,24 +92,35 @@ impl Observers {
     /// Tells of the events of a commit whoever wants some of them.
     ///
     /// - `bytes`: about how much memory they hold.
+    /// - `open_executions`: Standard ones that have not ended after it.
     pub(crate) fn committed(&self, mut live: Vec<LiveEvents>, bytes: usize, open_executions: u64) {
+        if self.all.is_empty() {
+            return;
+        }
+        let mut passed = Vec::new();
         let (mut told, mut left_out) = (0, 0);
         live.retain_mut(|live| {
+            let milestones = live
+                .events
+                .iter()
+                .filter_map(|event| milestones::milestone_of(&live.execution, event));
+            passed.extend(milestones.map(|milestone| (Arc::clone(&live.execution), milestone)));
             left_out += self.leave_out(live, &mut told);
             !live.events.is_empty()
         });
-        if live.is_empty() {
-            return;
-        }
-        let commit = Arc::new(Commit {
-            live,
-            bytes: bytes.saturating_sub(left_out),
-            open_executions,
-        });
-        for (number, observer) in self.all.iter().enumerate() {
-            if told & (1 << number) != 0 {
-                observer.committed(&commit);
+        if !live.is_empty() {
+            let commit = Arc::new(Commit {
+                live,
+                bytes: bytes.saturating_sub(left_out),
+            });
+            for (number, observer) in self.all.iter().enumerate() {
+                if told & (1 << number) != 0 {
+                    observer.committed(&commit);
+                }
             }
+        }
+        for observer in &*self.all {
+            observer.passed(&passed, open_executions);
         }
     }
 

@@ -11,7 +11,7 @@ mod states;
 pub use attempts::{ATTEMPTS_MAX, Ancestor, History};
 pub use gather::{Gathered, SUBJECTS_MAX};
 pub use lambda::{EventOutcome, Invoked, Lambda};
-pub use states::{Change, Ended, Execution, States, Work, WorkEnded};
+pub use states::{Change, Ended, Machine, Milestone, Passed, States, Work, WorkEnded};
 
 #[cfg(test)]
 mod tests;
@@ -27,16 +27,27 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Something happened to an execution. See [`States::change`].
+    /// Something became of a task of an execution. See [`States::change`].
     pub fn change(
         &mut self,
-        execution: &Execution<'_>,
+        execution: u64,
         at: states::At,
         change: &Change<'_>,
         history: &mut dyn History,
     ) {
         self.states
             .change(&mut self.gathered, execution, at, change, history);
+    }
+
+    /// Executions of a machine have begun and ended.
+    pub fn milestones(&mut self, machine: &Machine<'_>, milestones: &[Milestone]) {
+        self.states
+            .milestones(&mut self.gathered, machine, milestones);
+    }
+
+    /// Forgets what is open of the executions whose ends were told so far. Call it when every change of theirs is told too.
+    pub fn close_ended(&mut self) {
+        self.states.close_ended();
     }
 
     /// An invocation of a function has ended.

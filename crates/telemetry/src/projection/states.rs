@@ -94,19 +94,37 @@ const WORK_TIME: usize = 7;
 /// Of activities alone.
 const HEARTBEAT_TIMED_OUT: usize = 8;
 
-/// The execution that something happens to.
-#[derive(Debug, Clone, Copy)]
-pub struct Execution<'e> {
-    pub number: u64,
+/// What an execution counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine<'m> {
     /// With the label if it is a map run's child. AWS: children report under the labelled ARN.
-    pub state_machine_arn: &'e str,
-    pub version_arn: Option<&'e str>,
-    pub alias_arn: Option<&'e str>,
+    pub state_machine_arn: &'m str,
+    pub version_arn: Option<&'m str>,
+    pub alias_arn: Option<&'m str>,
     pub is_express: bool,
-    pub started_ms: i64,
-    pub redrive_count: u32,
-    /// Bytes that its events and payloads have taken so far.
-    pub stored_bytes: u64,
+}
+
+/// A start or an end of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milestone {
+    /// Number of the execution.
+    pub execution: u64,
+    pub timestamp_ms: i64,
+    pub what: Passed,
+}
+
+/// What an execution has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passed {
+    Start,
+    Redrive,
+    End {
+        how: Ended,
+        started_ms: i64,
+        redrive_count: u32,
+        /// Bytes that its events and payloads have taken.
+        stored_bytes: u64,
+    },
 }
 
 /// Where in its history something happens.
@@ -117,12 +135,9 @@ pub struct At {
     pub timestamp_ms: i64,
 }
 
-/// What happens. Every history event that no metric is made of is left out.
+/// What becomes of a task. Every other history event is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<'e> {
-    Started,
-    Redriven,
-    Ended(Ended),
     Scheduled(Work<'e>),
     WorkStarted,
     /// `.waitForTaskToken` and `.sync`: the call is made, and the task goes on.
@@ -201,26 +216,22 @@ pub struct States {
     machines: BTreeMap<Box<str>, Subject>,
     works: [BTreeMap<Arc<str>, Subject>; 3],
     attempts: Attempts,
+    /// Executions that have ended, and whose last attempts may still be told of.
+    ended: Vec<u64>,
 }
 
 impl States {
+    /// - `execution`: its number.
     /// - `history`: asked where the beginning of an attempt is not known any more.
     pub(super) fn change(
         &mut self,
         gathered: &mut Gathered,
-        execution: &Execution<'_>,
+        execution: u64,
         at: At,
         change: &Change<'_>,
         history: &mut dyn History,
     ) {
         match change {
-            Change::Started => self.each_machine(gathered, execution, |gathered, machine| {
-                gathered.add(machine, STARTED, at.timestamp_ms, 1.0);
-            }),
-            Change::Redriven => self.each_machine(gathered, execution, |gathered, machine| {
-                gathered.add(machine, REDRIVEN, at.timestamp_ms, 1.0);
-            }),
-            Change::Ended(ended) => self.ended(gathered, execution, at, *ended),
             Change::Scheduled(work) => {
                 let OwnedWork {
                     kind,
@@ -236,11 +247,10 @@ impl States {
                     scheduled_ms: at.timestamp_ms,
                     started_ms: None,
                 };
-                self.attempts.begin(execution.number, at.event, attempt);
+                self.attempts.begin(execution, at.event, attempt);
             }
             Change::WorkStarted => {
-                let number = execution.number;
-                if let Some(mut attempt) = self.attempts.take(number, at.previous, history) {
+                if let Some(mut attempt) = self.attempts.take(execution, at.previous, history) {
                     let subject = self.work(gathered, attempt.kind, &attempt.arn);
                     gathered.add(subject, WORK_STARTED, at.timestamp_ms, 1.0);
                     let waited_ms = at.timestamp_ms - attempt.scheduled_ms;
@@ -251,44 +261,48 @@ impl States {
                         milliseconds(waited_ms),
                     );
                     attempt.started_ms = Some(at.timestamp_ms);
-                    self.attempts.begin(number, at.event, attempt);
+                    self.attempts.begin(execution, at.event, attempt);
                 }
             }
             Change::WorkSubmitted => {
-                let number = execution.number;
-                if let Some(attempt) = self.attempts.take(number, at.previous, history) {
-                    self.attempts.begin(number, at.event, attempt);
+                if let Some(attempt) = self.attempts.take(execution, at.previous, history) {
+                    self.attempts.begin(execution, at.event, attempt);
                 }
             }
             Change::WorkEnded(ended) => {
-                let number = execution.number;
-                if let Some(attempt) = self.attempts.take(number, at.previous, history) {
+                if let Some(attempt) = self.attempts.take(execution, at.previous, history) {
                     self.work_ended(gathered, &attempt, at.timestamp_ms, *ended);
                 }
             }
         }
     }
 
-    fn ended(&mut self, gathered: &mut Gathered, execution: &Execution<'_>, at: At, ended: Ended) {
-        let ms = at.timestamp_ms;
-        let took_ms = (ms - execution.started_ms).max(0);
-        self.each_machine(gathered, execution, |gathered, machine| {
-            // AWS: the metric has a sample with 0 at the end of an execution: Sum counts, SampleCount does not.
-            gathered.add(machine, STARTED, ms, 0.0);
-            gathered.add(machine, ENDED + ended as usize, ms, 1.0);
-            gathered.add(machine, TIME, ms, milliseconds(took_ms));
-            if execution.redrive_count > 0 {
-                gathered.add(machine, REDRIVEN_ENDED + ended as usize, ms, 1.0);
+    pub(super) fn milestones(
+        &mut self,
+        gathered: &mut Gathered,
+        machine: &Machine<'_>,
+        milestones: &[Milestone],
+    ) {
+        let subjects = self.machines(gathered, machine);
+        for milestone in milestones {
+            for subject in subjects.iter().flatten() {
+                let subject = Counted {
+                    subject: *subject,
+                    is_express: machine.is_express,
+                };
+                subject.passed(gathered, milestone);
             }
-            if execution.is_express {
-                let billed_ms = (took_ms.max(1) + BILLED_MS - 1) / BILLED_MS * BILLED_MS;
-                let chunks = execution.stored_bytes.div_ceil(BILLED_BYTES).max(1);
-                gathered.add(machine, BILLED_DURATION, ms, milliseconds(billed_ms));
-                gathered.add(machine, BILLED_MEMORY, ms, (chunks * 64) as f64);
-                gathered.add(machine, MEMORY, ms, execution.stored_bytes as f64);
+            if matches!(milestone.what, Passed::End { .. }) {
+                self.ended.push(milestone.execution);
             }
-        });
-        self.attempts.end(execution.number);
+        }
+    }
+
+    /// Forgets what is open of executions whose end was told before the last call.
+    pub(super) fn close_ended(&mut self) {
+        for execution in self.ended.drain(..) {
+            self.attempts.end(execution);
+        }
     }
 
     fn work_ended(
@@ -317,29 +331,22 @@ impl States {
         );
     }
 
-    /// The state machine, and the version and the alias that the execution was started by.
-    fn each_machine(
-        &mut self,
-        gathered: &mut Gathered,
-        execution: &Execution<'_>,
-        mut add: impl FnMut(&mut Gathered, Subject),
-    ) {
+    /// The state machine, and the version and the alias that executions are started by.
+    fn machines(&mut self, gathered: &mut Gathered, machine: &Machine<'_>) -> [Option<Subject>; 3] {
         let arns = [
-            Some(execution.state_machine_arn),
-            execution.version_arn,
-            execution.alias_arn,
+            Some(machine.state_machine_arn),
+            machine.version_arn,
+            machine.alias_arn,
         ];
-        for arn in arns.into_iter().flatten() {
-            let machine = match self.machines.get(arn) {
-                Some(machine) => *machine,
-                None => {
-                    let machine = gathered.subject(&EXECUTIONS, &[("StateMachineArn", arn)]);
-                    self.machines.insert(arn.into(), machine);
-                    machine
-                }
-            };
-            add(gathered, machine);
-        }
+        arns.map(|arn| {
+            let arn = arn?;
+            if let Some(known) = self.machines.get(arn) {
+                return Some(*known);
+            }
+            let subject = gathered.subject(&EXECUTIONS, &[("StateMachineArn", arn)]);
+            self.machines.insert(arn.into(), subject);
+            Some(subject)
+        })
     }
 
     fn work(&mut self, gathered: &mut Gathered, kind: WorkKind, arn: &Arc<str>) -> Subject {
@@ -370,6 +377,44 @@ impl States {
     #[cfg(test)]
     pub(super) fn open_attempts(&self) -> usize {
         self.attempts.len()
+    }
+}
+
+/// A state machine, a version or an alias that executions are counted for.
+struct Counted {
+    subject: Subject,
+    is_express: bool,
+}
+
+impl Counted {
+    fn passed(&self, gathered: &mut Gathered, milestone: &Milestone) {
+        let ms = milestone.timestamp_ms;
+        let mut add = |metric, value| gathered.add(self.subject, metric, ms, value);
+        let (ended, started_ms, redrive_count, stored_bytes) = match milestone.what {
+            Passed::Start => return add(STARTED, 1.0),
+            Passed::Redrive => return add(REDRIVEN, 1.0),
+            Passed::End {
+                how,
+                started_ms,
+                redrive_count,
+                stored_bytes,
+            } => (how as usize, started_ms, redrive_count, stored_bytes),
+        };
+        let took_ms = (ms - started_ms).max(0);
+        // AWS: the metric has a sample with 0 at the end of an execution: Sum counts, SampleCount does not.
+        add(STARTED, 0.0);
+        add(ENDED + ended, 1.0);
+        add(TIME, milliseconds(took_ms));
+        if redrive_count > 0 {
+            add(REDRIVEN_ENDED + ended, 1.0);
+        }
+        if self.is_express {
+            let billed_ms = (took_ms.max(1) + BILLED_MS - 1) / BILLED_MS * BILLED_MS;
+            let chunks = stored_bytes.div_ceil(BILLED_BYTES).max(1);
+            add(BILLED_DURATION, milliseconds(billed_ms));
+            add(BILLED_MEMORY, (chunks * 64) as f64);
+            add(MEMORY, stored_bytes as f64);
+        }
     }
 }
 

@@ -6,13 +6,26 @@ use super::*;
 
 const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:orders";
 
-fn execution(number: u64) -> Execution<'static> {
-    Execution {
-        number,
+fn machine() -> Machine<'static> {
+    Machine {
         state_machine_arn: MACHINE,
         version_arn: None,
         alias_arn: None,
         is_express: false,
+    }
+}
+
+fn passed(execution: u64, timestamp_ms: i64, what: Passed) -> Milestone {
+    Milestone {
+        execution,
+        timestamp_ms,
+        what,
+    }
+}
+
+fn end(how: Ended) -> Passed {
+    Passed::End {
+        how,
         started_ms: 1_000,
         redrive_count: 0,
         stored_bytes: 0,
@@ -65,9 +78,8 @@ fn check(projection: &mut Projection, expected: Expect) {
 fn an_execution_counts_at_its_start_and_once_more_with_zero_at_its_end() {
     let mut projection = Projection::default();
     for (number, ended) in [(1, Ended::Succeeded), (2, Ended::TimedOut)] {
-        let execution = execution(number);
-        projection.change(&execution, at(1, 0, 1_000), &Change::Started, &mut ());
-        projection.change(&execution, at(5, 4, 3_500), &Change::Ended(ended), &mut ());
+        let started = passed(number, 1_000, Passed::Start);
+        projection.milestones(&machine(), &[started, passed(number, 3_500, end(ended))]);
     }
     check(
         &mut projection,
@@ -83,12 +95,12 @@ fn an_execution_counts_at_its_start_and_once_more_with_zero_at_its_end() {
 #[test]
 fn versions_and_aliases_have_series_of_their_own() {
     let mut projection = Projection::default();
-    let execution = Execution {
+    let machine = Machine {
         version_arn: Some("M:3"),
         alias_arn: Some("M:live"),
-        ..execution(1)
+        ..machine()
     };
-    projection.change(&execution, at(1, 0, 1_000), &Change::Started, &mut ());
+    projection.milestones(&machine, &[passed(1, 1_000, Passed::Start)]);
     check(
         &mut projection,
         expect![[r#"
@@ -101,13 +113,14 @@ fn versions_and_aliases_have_series_of_their_own() {
 #[test]
 fn a_redriven_execution_counts_as_one() {
     let mut projection = Projection::default();
-    let execution = Execution {
+    let end = Passed::End {
+        how: Ended::Failed,
+        started_ms: 1_000,
         redrive_count: 1,
-        ..execution(1)
+        stored_bytes: 0,
     };
-    projection.change(&execution, at(6, 0, 5_000), &Change::Redriven, &mut ());
-    let ended = Change::Ended(Ended::Failed);
-    projection.change(&execution, at(9, 8, 6_000), &ended, &mut ());
+    let redriven = passed(1, 5_000, Passed::Redrive);
+    projection.milestones(&machine(), &[redriven, passed(1, 6_000, end)]);
     check(
         &mut projection,
         expect![[r#"
@@ -122,13 +135,17 @@ fn a_redriven_execution_counts_as_one() {
 #[test]
 fn express_is_billed_by_100_ms_and_64_mb() {
     let mut projection = Projection::default();
-    let execution = Execution {
+    let machine = Machine {
         is_express: true,
-        stored_bytes: 70 << 20,
-        ..execution(1)
+        ..machine()
     };
-    let ended = Change::Ended(Ended::Succeeded);
-    projection.change(&execution, at(5, 4, 1_101), &ended, &mut ());
+    let end = Passed::End {
+        how: Ended::Succeeded,
+        started_ms: 1_000,
+        redrive_count: 0,
+        stored_bytes: 70 << 20,
+    };
+    projection.milestones(&machine, &[passed(1, 1_101, end)]);
     check(
         &mut projection,
         expect![[r#"
@@ -143,8 +160,7 @@ fn express_is_billed_by_100_ms_and_64_mb() {
 
 /// Schedules at 3, starts at 4, submits at 5 if asked, ends at 6.
 fn task(projection: &mut Projection, work: Work<'_>, ended: WorkEnded, is_submitted: bool) {
-    let execution = execution(1);
-    let mut change = |at, change| projection.change(&execution, at, &change, &mut ());
+    let mut change = |at, change| projection.change(1, at, &change, &mut ());
     change(at(3, 2, 1_000), Change::Scheduled(work));
     change(at(4, 3, 1_010), Change::WorkStarted);
     if is_submitted {
@@ -220,7 +236,7 @@ fn an_attempt_of_an_earlier_process_is_read_from_its_history() {
     ]));
     let mut projection = Projection::default();
     let ended = Change::WorkEnded(WorkEnded::Failed);
-    projection.change(&execution(1), at(6, 5, 1_110), &ended, &mut history);
+    projection.change(1, at(6, 5, 1_110), &ended, &mut history);
     check(
         &mut projection,
         expect![[r#"
@@ -260,13 +276,18 @@ fn open_attempts_end_with_their_execution_and_are_bounded() {
         timeout_seconds: None,
     });
     for event in 1..=3 {
-        projection.change(&execution(7), at(event, 0, 1_000), &scheduled, &mut ());
+        projection.change(7, at(event, 0, 1_000), &scheduled, &mut ());
     }
-    let ended = Change::Ended(Ended::Aborted);
-    projection.change(&execution(7), at(9, 0, 1_000), &ended, &mut ());
+    projection.milestones(&machine(), &[passed(7, 1_000, end(Ended::Aborted))]);
+    assert_eq!(
+        projection.states.open_attempts(),
+        3,
+        "its last changes may come"
+    );
+    projection.close_ended();
     assert_eq!(projection.states.open_attempts(), 0);
     for number in 0..=ATTEMPTS_MAX as u64 {
-        projection.change(&execution(number), at(1, 0, 1_000), &scheduled, &mut ());
+        projection.change(number, at(1, 0, 1_000), &scheduled, &mut ());
     }
     assert_eq!(projection.states.open_attempts(), ATTEMPTS_MAX);
     assert_eq!(projection.forgotten_attempts(), 1);
@@ -276,7 +297,7 @@ fn open_attempts_end_with_their_execution_and_are_bounded() {
 fn values_of_two_minutes_are_two_samples() {
     let mut projection = Projection::default();
     for ms in [59_999, 60_000, 60_001] {
-        projection.change(&execution(1), at(1, 0, ms), &Change::Started, &mut ());
+        projection.milestones(&machine(), &[passed(1, ms, Passed::Start)]);
     }
     let samples = projection.take();
     let stamps: Vec<(i64, f64)> = samples
@@ -292,11 +313,11 @@ fn subjects_are_bounded_and_counting_goes_on() {
     let arns: Vec<String> = (0..=SUBJECTS_MAX).map(|n| format!("arn:{n}")).collect();
     for round in 0..2 {
         for arn in &arns {
-            let execution = Execution {
+            let machine = Machine {
                 state_machine_arn: arn,
-                ..execution(1)
+                ..machine()
             };
-            projection.change(&execution, at(1, 0, 1_000), &Change::Started, &mut ());
+            projection.milestones(&machine, &[passed(1, 1_000, Passed::Start)]);
         }
         assert_eq!(projection.take().len(), arns.len(), "round {round}");
     }

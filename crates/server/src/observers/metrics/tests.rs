@@ -27,6 +27,7 @@ struct World {
     now_ms: i64,
     drawn: u64,
     projection: Projection,
+    milestones: Waiting,
     /// Sum and number of the values of each metric, all dimensions together.
     projected: BTreeMap<String, (f64, f64)>,
     machines: Vec<String>,
@@ -53,6 +54,7 @@ impl World {
             now_ms: 1_790_000_000_000,
             drawn: seed,
             projection: Projection::default(),
+            milestones: Waiting::default(),
             projected: BTreeMap::new(),
             machines: Vec::new(),
             executions: Vec::new(),
@@ -108,6 +110,13 @@ impl World {
                 project(&mut self.projection, live, &open);
             }
         }
+        // Told after the changes of its tasks.
+        self.observer.milestones.take(&mut self.milestones);
+        for kind in &self.milestones.kinds {
+            self.projection
+                .milestones(&kind.machine(), &kind.milestones);
+        }
+        self.projection.close_ended();
         for effect in committed.effects {
             if let Effect::InvokeFunction(call) = effect {
                 self.calls.push((call.execution, call.ticket));
