@@ -24,8 +24,8 @@ const WAITING_MAX: usize = 100_000;
 /// Bytes of what may wait.
 const WAITING_BYTES_MAX: usize = 64 << 20;
 
-/// What waits, waits for others this long, so that many share one fsync; a reader of traces ends the wait.
-const GATHER: Duration = Duration::from_millis(100);
+/// What waits, waits for others this long, so that many share one commit; a reader of traces ends the wait.
+const GATHER: Duration = Duration::from_millis(500);
 
 /// How often the thread looks for executions that are still open and have changed, and for traces over their time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -4,13 +4,10 @@
 //! (docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html). The members beside those that every
 //! segment has are ours where AWS documents none.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
-
 use super::document::{DOCUMENT_BYTES_MAX, Segment, SegmentId, TraceId, name_of};
-use super::operations::seconds;
+use super::write::Object;
 
 /// A document is split when it would be larger: room is left for what is written around subsegments.
 const SPLIT_BYTES: usize = DOCUMENT_BYTES_MAX - 4 * 1024;
@@ -151,8 +148,8 @@ const SERVICE_NAMES: [(&str, &str); 12] = [
 pub struct ExecutionTrace {
     about: TracedExecution,
     nodes: Vec<Node>,
-    /// What each event leaves: where what follows it belongs.
-    after: HashMap<u64, Place>,
+    /// What each event leaves: where what follows it belongs. In the order of events.
+    after: Vec<(u64, Place)>,
     last_event: u64,
     end: Option<(i64, Option<Failing>)>,
     /// States and calls that are not shown.
@@ -195,7 +192,7 @@ impl ExecutionTrace {
         ExecutionTrace {
             about,
             nodes: Vec::new(),
-            after: HashMap::new(),
+            after: Vec::new(),
             last_event: 0,
             end: None,
             left_out: 0,
@@ -218,11 +215,7 @@ impl ExecutionTrace {
             return;
         }
         self.last_event = happening.event;
-        let place = self
-            .after
-            .get(&happening.previous)
-            .copied()
-            .unwrap_or_default();
+        let place = self.after(happening.previous);
         let Happening {
             event,
             at_ms,
@@ -305,7 +298,12 @@ impl ExecutionTrace {
                 place
             }
         };
-        self.after.insert(event, next);
+        self.after.push((event, next));
+    }
+
+    fn after(&self, event: u64) -> Place {
+        let at = self.after.binary_search_by_key(&event, |(event, _)| *event);
+        at.map(|at| self.after[at].1).unwrap_or_default()
     }
 
     fn push(&mut self, node: Node) -> Option<usize> {
@@ -351,17 +349,17 @@ impl ExecutionTrace {
         }
         let mut documents = Vec::new();
         // From the last: children come after their parents, so they are written before them.
-        let mut written: Vec<Option<Written>> = vec![None; self.nodes.len()];
+        let mut written: Vec<Option<Written>> = self.nodes.iter().map(|_| None).collect();
         for number in (0..self.nodes.len()).rev() {
             let node = &self.nodes[number];
-            let mut text = Value::Object(self.subsegment(node)).to_string();
             let inside = take(&mut written, &children[number]);
-            self.fill(&mut text, node.id, inside, &mut documents);
-            written[number] = Some(Written { number, text });
+            let mut members = self.subsegment(node);
+            self.fill(&mut members, node.id, inside, &mut documents);
+            written[number] = Some(Written { number, members });
         }
-        let mut text = Value::Object(self.segment()).to_string();
+        let mut members = self.segment();
         let inside = take(&mut written, &top);
-        self.fill(&mut text, self.about.id, inside, &mut documents);
+        self.fill(&mut members, self.about.id, inside, &mut documents);
         let is_in_progress = self.end.is_none();
         documents.push(Segment {
             trace_id: self.about.trace_id,
@@ -373,36 +371,34 @@ impl ExecutionTrace {
                 .end
                 .as_ref()
                 .map_or(self.about.start_ms, |(at_ms, _)| *at_ms),
-            text,
+            text: members.finish(),
         });
         documents
     }
 
     /// Puts into a segment the subsegments that find room; the others become documents of their own.
     ///
-    /// - `text`: an object of JSON, as those of the subsegments: each is written once, however deep it is.
+    /// - `members`: of the segment. Each subsegment is written once, however deep it is.
     fn fill(
         &self,
-        text: &mut String,
+        members: &mut Object,
         id: SegmentId,
         inside: Vec<Written>,
         documents: &mut Vec<Segment>,
     ) {
-        let mut room = SPLIT_BYTES.saturating_sub(text.len());
+        let mut room = SPLIT_BYTES.saturating_sub(members.len());
         let mut kept = Vec::with_capacity(inside.len());
         for mut written in inside {
-            let bytes = written.text.len() + 1;
+            let bytes = written.members.len() + 1;
             if bytes <= room {
                 room -= bytes;
-                kept.push(written.text);
+                kept.push(written.members.finish());
                 continue;
             }
             let node = &self.nodes[written.number];
-            let alone = format!(
-                r#""type":"subsegment","trace_id":"{}","parent_id":"{id}""#,
-                self.about.trace_id
-            );
-            add_members(&mut written.text, &alone);
+            written.members.text("type", "subsegment");
+            written.members.plain("trace_id", self.about.trace_id);
+            written.members.plain("parent_id", id);
             documents.push(Segment {
                 trace_id: self.about.trace_id,
                 id: node.id,
@@ -410,76 +406,70 @@ impl ExecutionTrace {
                 is_in_progress: node.end_ms.is_none(),
                 start_ms: node.start_ms,
                 end_ms: node.end_ms.unwrap_or(node.start_ms),
-                text: written.text,
+                text: written.members.finish(),
             });
         }
         if !kept.is_empty() {
-            add_members(text, &format!(r#""subsegments":[{}]"#, kept.join(",")));
+            members.list("subsegments", &kept);
         }
     }
 
-    fn segment(&self) -> Map<String, Value> {
+    fn segment(&self) -> Object {
         let about = &self.about;
-        let mut segment = Map::new();
-        segment.insert("id".to_owned(), json!(about.id.to_string()));
-        segment.insert("name".to_owned(), json!(name_of(&about.name)));
-        segment.insert("trace_id".to_owned(), json!(about.trace_id.to_string()));
+        let mut segment = Object::new();
+        segment.plain("id", about.id);
+        segment.text("name", &name_of(&about.name));
+        segment.plain("trace_id", about.trace_id);
         if let Some(parent) = about.parent {
-            segment.insert("parent_id".to_owned(), json!(parent.to_string()));
+            segment.plain("parent_id", parent);
         }
-        segment.insert(
-            "origin".to_owned(),
-            json!("AWS::StepFunctions::StateMachine"),
-        );
-        segment.insert("resource_arn".to_owned(), json!(about.state_machine_arn));
+        segment.text("origin", "AWS::StepFunctions::StateMachine");
+        segment.text("resource_arn", &about.state_machine_arn);
         let (end_ms, failing) = match &self.end {
             Some((end_ms, failing)) => (Some(*end_ms), failing.as_ref()),
             None => (None, None),
         };
         put_times(&mut segment, about.start_ms, end_ms);
         put_failing(&mut segment, about.id, failing, false);
-        let mut aws = json!({
-            "account_id": about.account_id,
-            "region": about.region,
-            "execution_arn": about.execution_arn,
+        segment.object("aws", |aws| {
+            aws.text("account_id", &about.account_id);
+            aws.text("region", &about.region);
+            aws.text("execution_arn", &about.execution_arn);
+            if self.left_out > 0 {
+                aws.number("subsegments_left_out", self.left_out);
+            }
         });
-        if self.left_out > 0 {
-            aws["subsegments_left_out"] = json!(self.left_out);
-        }
-        segment.insert("aws".to_owned(), aws);
         segment
     }
 
-    fn subsegment(&self, node: &Node) -> Map<String, Value> {
-        let mut members = Map::new();
-        members.insert("id".to_owned(), json!(node.id.to_string()));
+    fn subsegment(&self, node: &Node) -> Object {
+        let mut members = Object::new();
+        members.plain("id", node.id);
         let name = match &node.kind {
             NodeKind::State(name, _) => name_of(name),
             NodeKind::Call(callee) => name_of(&callee.name),
         };
-        members.insert("name".to_owned(), json!(name));
+        members.text("name", &name);
         put_times(&mut members, node.start_ms, node.end_ms);
         let is_call = matches!(node.kind, NodeKind::Call(_));
         put_failing(&mut members, node.id, node.failing.as_ref(), is_call);
         match &node.kind {
-            NodeKind::State(_, kind) => {
-                let mut aws = json!({ "state_type": kind });
+            NodeKind::State(_, kind) => members.object("aws", |aws| {
+                aws.text("state_type", kind);
                 if let Some(iteration) = node.iteration {
-                    aws["iteration"] = json!(iteration);
+                    aws.number("iteration", iteration);
                 }
-                members.insert("aws".to_owned(), aws);
-            }
+            }),
             NodeKind::Call(callee) => {
-                members.insert("namespace".to_owned(), json!(callee.namespace));
-                let mut aws = json!({
-                    "operation": callee.operation,
-                    "region": self.about.region,
-                    "attempt": node.attempt,
+                members.text("namespace", callee.namespace);
+                members.object("aws", |aws| {
+                    aws.text("operation", &callee.operation);
+                    aws.text("region", &self.about.region);
+                    aws.number("attempt", node.attempt.into());
+                    if let Some(resource) = &callee.resource {
+                        aws.list_of_text("resource_names", resource);
+                    }
                 });
-                if let Some(resource) = &callee.resource {
-                    aws["resource_names"] = json!([resource]);
-                }
-                members.insert("aws".to_owned(), aws);
             }
         }
         members
@@ -502,20 +492,11 @@ impl Node {
     }
 }
 
-/// A subsegment with what is in it, as JSON.
-#[derive(Debug, Clone)]
+/// A subsegment with what is in it.
+#[derive(Debug)]
 struct Written {
     number: usize,
-    text: String,
-}
-
-/// Adds members, as JSON, to the text of an object that has some.
-fn add_members(object: &mut String, members: &str) {
-    // INVARIANT: it ends with the brace that is written again.
-    object.pop();
-    object.push(',');
-    object.push_str(members);
-    object.push('}');
+    members: Object,
 }
 
 fn take(written: &mut [Option<Written>], numbers: &[usize]) -> Vec<Written> {
@@ -525,21 +506,16 @@ fn take(written: &mut [Option<Written>], numbers: &[usize]) -> Vec<Written> {
         .collect()
 }
 
-fn put_times(members: &mut Map<String, Value>, start_ms: i64, end_ms: Option<i64>) {
-    members.insert("start_time".to_owned(), json!(seconds(start_ms)));
+fn put_times(members: &mut Object, start_ms: i64, end_ms: Option<i64>) {
+    members.instant("start_time", start_ms);
     match end_ms {
-        Some(end_ms) => members.insert("end_time".to_owned(), json!(seconds(end_ms))),
-        None => members.insert("in_progress".to_owned(), json!(true)),
-    };
+        Some(end_ms) => members.instant("end_time", end_ms),
+        None => members.truth("in_progress", true),
+    }
 }
 
 /// AWS: 429 is a throttle and an error, what the caller did wrong an error, everything else a fault.
-fn put_failing(
-    members: &mut Map<String, Value>,
-    id: SegmentId,
-    failing: Option<&Failing>,
-    is_remote: bool,
-) {
+fn put_failing(members: &mut Object, id: SegmentId, failing: Option<&Failing>, is_remote: bool) {
     let Some(failing) = failing else {
         return;
     };
@@ -547,23 +523,27 @@ fn put_failing(
     let is_throttle =
         error.ends_with("TooManyRequestsException") || error.ends_with("ThrottlingException");
     if is_throttle {
-        members.insert("throttle".to_owned(), json!(true));
+        members.truth("throttle", true);
     }
     let kind = if is_throttle || failing.is_client_error {
         "error"
     } else {
         "fault"
     };
-    members.insert(kind.to_owned(), json!(true));
-    let mut exception = json!({ "id": id.to_string(), "remote": is_remote });
-    if !error.is_empty() {
-        exception["type"] = json!(error);
-    }
-    if let Some(cause) = &failing.cause {
-        let shown: String = cause.chars().take(CAUSE_CHARACTERS_MAX).collect();
-        exception["message"] = json!(shown);
-    }
-    members.insert("cause".to_owned(), json!({ "exceptions": [exception] }));
+    members.truth(kind, true);
+    members.object("cause", |cause| {
+        cause.list_of("exceptions", |exception| {
+            exception.plain("id", id);
+            exception.truth("remote", is_remote);
+            if !error.is_empty() {
+                exception.text("type", error);
+            }
+            if let Some(cause) = &failing.cause {
+                let shown: String = cause.chars().take(CAUSE_CHARACTERS_MAX).collect();
+                exception.text("message", &shown);
+            }
+        });
+    });
 }
 
 /// What is known of an invocation of a function that is traced.
@@ -626,50 +606,46 @@ pub fn invocation_segments(about: &TracedInvocation) -> Vec<Segment> {
     };
     let name = name_of(&about.function_name);
     let base = |id: SegmentId, parent: Option<SegmentId>, origin: &str, start_ms: i64| {
-        let mut segment = Map::new();
-        segment.insert("id".to_owned(), json!(id.to_string()));
-        segment.insert("name".to_owned(), json!(name));
-        segment.insert("trace_id".to_owned(), json!(about.trace_id.to_string()));
+        let mut segment = Object::new();
+        segment.plain("id", id);
+        segment.text("name", &name);
+        segment.plain("trace_id", about.trace_id);
         if let Some(parent) = parent {
-            segment.insert("parent_id".to_owned(), json!(parent.to_string()));
+            segment.plain("parent_id", parent);
         }
-        segment.insert("origin".to_owned(), json!(origin));
-        segment.insert("resource_arn".to_owned(), json!(about.function_arn));
+        segment.text("origin", origin);
+        segment.text("resource_arn", &about.function_arn);
         put_times(&mut segment, start_ms, Some(end_ms));
+        segment.object("aws", |aws| {
+            aws.text("request_id", &about.request_id);
+            aws.text("account_id", &about.account_id);
+            if let Some(attempt) = about.attempt {
+                aws.number("attempt", attempt.into());
+            }
+        });
         segment
     };
     let (service_id, function_id) = about.ids;
     let mut service = base(service_id, about.parent, "AWS::Lambda", about.asked_ms);
-    service.insert(
-        "http".to_owned(),
-        json!({ "response": { "status": status } }),
-    );
-    let mut aws = json!({ "request_id": about.request_id, "account_id": about.account_id });
-    if let Some(attempt) = about.attempt {
-        aws["attempt"] = json!(attempt);
-    }
-    service.insert("aws".to_owned(), aws.clone());
+    service.object("http", |http| {
+        http.object("response", |response| response.number("status", status));
+    });
     match about.outcome {
         InvocationOutcome::Succeeded => {}
-        InvocationOutcome::Failed => {
-            service.insert("fault".to_owned(), json!(true));
-        }
+        InvocationOutcome::Failed | InvocationOutcome::Unrun => service.truth("fault", true),
         InvocationOutcome::Throttled => {
-            service.insert("error".to_owned(), json!(true));
-            service.insert("throttle".to_owned(), json!(true));
-        }
-        InvocationOutcome::Unrun => {
-            service.insert("fault".to_owned(), json!(true));
+            service.truth("error", true);
+            service.truth("throttle", true);
         }
     }
-    let written = |id: SegmentId, start_ms: i64, members: Map<String, Value>| Segment {
+    let written = |id: SegmentId, start_ms: i64, members: Object| Segment {
         trace_id: about.trace_id,
         id,
         is_subsegment: false,
         is_in_progress: false,
         start_ms,
         end_ms,
-        text: Value::Object(members).to_string(),
+        text: members.finish(),
     };
     let mut segments = vec![written(service_id, about.asked_ms, service)];
     if did_run {
@@ -682,19 +658,15 @@ pub fn invocation_segments(about: &TracedInvocation) -> Vec<Segment> {
         let start_ms = (about.started_ms - init_ms).max(about.asked_ms.min(about.started_ms));
         let origin = "AWS::Lambda::Function";
         let mut function = base(function_id, Some(service_id), origin, start_ms);
-        function.insert("aws".to_owned(), aws);
         if about.outcome == InvocationOutcome::Failed {
-            function.insert("fault".to_owned(), json!(true));
+            function.truth("fault", true);
         }
         if about.init_ms.is_some() {
-            let id = SegmentId(function_id.0.rotate_left(17) ^ 1);
-            let init = json!({
-                "id": id.to_string(),
-                "name": "Init",
-                "start_time": seconds(start_ms),
-                "end_time": seconds(about.started_ms.max(start_ms)),
+            function.list_of("subsegments", |init| {
+                init.plain("id", SegmentId(function_id.0.rotate_left(17) ^ 1));
+                init.text("name", "Init");
+                put_times(init, start_ms, Some(about.started_ms.max(start_ms)));
             });
-            function.insert("subsegments".to_owned(), json!([init]));
         }
         segments.push(written(function_id, start_ms, function));
     }

@@ -12,6 +12,7 @@ mod operations;
 mod rows;
 mod summary;
 mod tree;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -98,6 +99,8 @@ pub struct Traces {
 struct Touched {
     place: Place,
     row: TraceRow,
+    /// Nothing of it is committed.
+    is_new: bool,
     /// Documents that are in the batch.
     written: Vec<SegmentId>,
 }
@@ -156,7 +159,11 @@ impl Traces {
         let trace_id = segment.trace_id;
         self.touch(trace_id, &segment, now_ms)?;
         let key = document_key(trace_id, segment.id);
-        let before = self.document(&key)?;
+        let is_new = self
+            .touched
+            .get(&trace_id)
+            .is_some_and(|touched| touched.is_new);
+        let before = self.document(&key, is_new)?;
         let size = tree::counted_bytes(&segment.text);
         let limits = self.limits;
         let touched = self
@@ -230,6 +237,7 @@ impl Traces {
                 Touched {
                     place,
                     row: decode(&key, &value)?,
+                    is_new: false,
                     written: Vec::new(),
                 }
             }
@@ -246,6 +254,7 @@ impl Traces {
                         end_ms: segment.end_ms,
                         ..TraceRow::default()
                     },
+                    is_new: true,
                     written: Vec::new(),
                 }
             }
@@ -254,10 +263,12 @@ impl Traces {
         Ok(())
     }
 
-    fn document(&self, key: &[u8]) -> Result<Option<DocumentRow>, Error> {
+    /// - `is_new`: nothing of its trace is committed.
+    fn document(&self, key: &[u8], is_new: bool) -> Result<Option<DocumentRow>, Error> {
         match self.batch.get(key) {
             Some(stepwell_store::Write::Put(value)) => decode(key, value).map(Some),
             Some(stepwell_store::Write::Delete) => Ok(None),
+            None if is_new => Ok(None),
             None => {
                 let value = self.base.get(key)?;
                 value.map(|value| decode(key, &value)).transpose()
