@@ -30,20 +30,17 @@ const PARAMETERS_BYTES_MAX: usize = 16 << 10;
 ///
 /// AWS: children of a Distributed Map have none.
 pub(crate) fn is_emitted(execution: &ExecutionFacts) -> bool {
-    execution.map_run.is_none()
-        && execution
-            .trace_header
-            .as_deref()
-            .is_some_and(|header| header.contains("Sampled=1"))
+    execution.map_run.is_none() && execution.trace_header.as_deref().is_some_and(is_sampled)
+}
+
+/// Whether a header says that its trace is kept. Asked of everything that happens, and mostly the last word says it.
+fn is_sampled(header: &str) -> bool {
+    header.ends_with("Sampled=1") || !header.ends_with("Sampled=0") && header.contains("Sampled=1")
 }
 
 /// Whether an invocation has segments.
 pub(crate) fn is_segment_of(report: &InvocationReport) -> bool {
-    report.is_traced
-        && report
-            .trace_header
-            .as_deref()
-            .is_some_and(|header| header.contains("Sampled=1"))
+    report.is_traced && report.trace_header.as_deref().is_some_and(is_sampled)
 }
 
 /// Ids of the segments of an invocation: of the service, and of the function.

@@ -21,6 +21,9 @@ use crate::shard::Shard;
 /// AWS: the type of the service that an execution is, as sampling rules name it.
 const SERVICE_TYPE: &str = "AWS::StepFunctions::StateMachine";
 
+/// Bytes of a header with root, parent and decision.
+const HEADER_BYTES: usize = 82;
+
 /// The id of the segment of an execution (`event` 0), or of the subsegment that begins with one of its events.
 ///
 /// - Who releases a call and who writes the trace come to the same id, each by itself.
@@ -51,12 +54,22 @@ fn parts(header: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
+/// The low digits of a number, in hexadecimal.
+fn push_hex(text: &mut String, number: u64, digits: u32) {
+    for digit in (0..digits).rev() {
+        let digit = (number >> (4 * digit)) as usize & 15;
+        text.push(char::from(b"0123456789abcdef"[digit]));
+    }
+}
+
 /// The header with another parent.
 fn with_parent(header: &str, parent: u64) -> String {
     let mut made = String::with_capacity(header.len() + 24);
     for part in parts(header).filter(|part| !part.starts_with("Parent=")) {
         if part.starts_with("Sampled=") {
-            made.push_str(&format!("Parent={parent:016x};"));
+            made.push_str("Parent=");
+            push_hex(&mut made, parent, 16);
+            made.push(';');
         }
         made.push_str(part);
         made.push(';');
@@ -105,13 +118,16 @@ impl Shard {
         let [draw, high, low] = draw();
         let is_sampled = self.sampler.samples(rules, now, &asked, draw);
         let given = given.unwrap_or_default();
-        let mut header = String::new();
+        let mut header = String::with_capacity(HEADER_BYTES);
         match parts(&given).find(|part| part.starts_with("Root=")) {
             Some(root) => header.push_str(root),
             None => {
-                let seconds = u32::try_from(now.as_millis() / 1_000).unwrap_or_default();
-                let high = high & 0xffff_ffff;
-                header.push_str(&format!("Root=1-{seconds:08x}-{high:08x}{low:016x}"));
+                let seconds = now.as_millis().cast_unsigned() / 1_000;
+                header.push_str("Root=1-");
+                push_hex(&mut header, seconds, 8);
+                header.push('-');
+                push_hex(&mut header, high, 8);
+                push_hex(&mut header, low, 16);
             }
         }
         let kept = parts(&given)
