@@ -314,7 +314,7 @@ def test_what_is_no_otlp_is_refused_with_a_status(server):
     assert post(server, "/v1/logs", b"", **{"content-encoding": "zstd"})[0] == 415
     bomb = gzip.compress(b"\0" * (64 << 20))
     status, _, body = post(server, "/v1/logs", bomb, **{"content-encoding": "gzip"})
-    assert status == 400 and b"more than 8388608 bytes" in body
+    assert status == 413 and b"8388608 bytes" in body
     assert post(server, "/v1/logs", b"", Origin="https://evil.example")[0] == 403
     _, _, page = server.http("GET", "/metrics")
     assert 'stepwell_otlp_malformed_total{signal="logs"} 2\n' in page.decode()

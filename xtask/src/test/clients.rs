@@ -58,7 +58,10 @@ pub fn python(stepwell: &Path, patience: Patience) -> Result<Vec<String>> {
     let sam = environment("venv-sam", "tests/clients/requirements-sam.txt")?;
     // The last boto3 line that speaks the query protocol to CloudWatch.
     let old = environment("venv-old", "tests/clients/requirements-old.txt")?;
-    npm_ci(&root().join("tests/clients/handlers"))?;
+    // The example is deployed with what its lock file names now.
+    for folder in ["tests/clients/handlers", "examples/order-processing"] {
+        npm_ci(&root().join(folder))?;
+    }
     let prometheus = prometheus()?;
     let cache = target_folder().join("pytest");
     let pytest = |more: &[&str]| {
