@@ -156,18 +156,20 @@ fn uuid_text(bytes: [u8; 16]) -> String {
     text
 }
 
-/// The bytes of 64 digits in lower case.
-pub(crate) fn hash_bytes(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64
-        || !text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    {
+/// The bytes of twice as many digits in lower case.
+pub(crate) fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
         return None;
     }
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(bytes)
 }
@@ -224,9 +226,9 @@ mod tests {
     #[test]
     fn a_hash_is_half_as_long() {
         let hash = "0123456789abcdef".repeat(4);
-        let bytes = hash_bytes(&hash).expect("a hash");
+        let bytes = hex_bytes::<32>(&hash).expect("a hash");
         assert_eq!(hex_text(&bytes), hash);
-        assert_eq!(hash_bytes(&hash.to_uppercase()), None);
-        assert_eq!(hash_bytes("ab"), None);
+        assert_eq!(hex_bytes::<32>(&hash.to_uppercase()), None);
+        assert_eq!(hex_bytes::<32>("ab"), None);
     }
 }

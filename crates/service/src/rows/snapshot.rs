@@ -5,7 +5,7 @@
 use stepwell_engine::{Course, Execution, Identity, Mode};
 
 use super::execution::{ExecutionRow, OwnedExecutionRow};
-use super::pack::{Packer, Unpacker, hash_bytes, hex_text};
+use super::pack::{Packer, Unpacker, hex_bytes, hex_text};
 
 /// The version of a packed row; version 1 is postcard.
 pub(super) const VERSION_PACKED: u8 = 2;
@@ -29,6 +29,10 @@ const HAS_LOST_TASKS: u64 = 1 << 11;
 const RETRIES_LOST_TASKS: u64 = 1 << 12;
 const IS_ASYNCHRONOUS: u64 = 1 << 13;
 const IS_SYNCHRONOUS: u64 = 1 << 14;
+const TRACE_HEADER_IS_ROOT: u64 = 1 << 15;
+const IS_SAMPLED: u64 = 1 << 16;
+/// Marks of a later release.
+const UNKNOWN: u64 = !((1 << 17) - 1);
 
 const MACHINE_HEAD: &str = "arn:aws:states:";
 const MACHINE_MIDDLE: &str = ":stateMachine:";
@@ -41,7 +45,7 @@ pub(super) fn pack(row: &OwnedExecutionRow) -> Vec<u8> {
     let machine = MachineParts::of(&identity.state_machine_arn);
     let account = machine.as_ref().map(|parts| parts.account_text);
     let role = account.and_then(|account| role_of(&identity.role_arn, account));
-    let definition = hash_bytes(&row.definition);
+    let definition = hex_bytes::<32>(&row.definition);
     let is_in_arn = machine
         .as_ref()
         .is_some_and(|parts| parts.name == identity.state_machine_name);
@@ -55,6 +59,7 @@ pub(super) fn pack(row: &OwnedExecutionRow) -> Vec<u8> {
             .and_then(|rest| rest.strip_prefix(':'))
             .is_some_and(|rest| rest == identity.name)
     });
+    let root = row.trace_header.as_deref().and_then(RootHeader::of);
     let is_redriven = row.redrive_count != 0 || row.redriven_ms.is_some();
     let marks = [
         (is_derived, ARN_FOLLOWS_FROM_NAME),
@@ -72,6 +77,11 @@ pub(super) fn pack(row: &OwnedExecutionRow) -> Vec<u8> {
         (row.retries_lost_tasks == Some(true), RETRIES_LOST_TASKS),
         (identity.mode == Mode::ExpressAsynchronous, IS_ASYNCHRONOUS),
         (identity.mode == Mode::ExpressSynchronous, IS_SYNCHRONOUS),
+        (root.is_some(), TRACE_HEADER_IS_ROOT),
+        (
+            root.as_ref().is_some_and(|root| root.is_sampled),
+            IS_SAMPLED,
+        ),
     ];
     let marks = marks.iter().filter(|(is_set, _)| *is_set);
     let mut packer = Packer::new(VERSION_PACKED, ROW_BYTES);
@@ -104,8 +114,13 @@ pub(super) fn pack(row: &OwnedExecutionRow) -> Vec<u8> {
     for arn in [&row.version_arn, &row.alias_arn].into_iter().flatten() {
         qualified(&mut packer, arn, &identity.state_machine_arn);
     }
-    if let Some(header) = &row.trace_header {
-        packer.text(header);
+    match (&root, &row.trace_header) {
+        (Some(root), _) => {
+            packer.raw(&root.seconds);
+            packer.raw(&root.drawn);
+        }
+        (None, Some(header)) => packer.text(header),
+        (None, None) => {}
     }
     packer
         .postcard(&Rest {
@@ -144,6 +159,9 @@ fn qualified(packer: &mut Packer, arn: &str, state_machine_arn: &str) {
 pub(super) fn unpack(number: u64, bytes: &[u8]) -> Option<OwnedExecutionRow> {
     let mut unpacker = Unpacker::new(bytes);
     let marks = unpacker.number()?;
+    if marks & UNKNOWN != 0 {
+        return None;
+    }
     let has = |mark: u64| marks & mark != 0;
     let name = unpacker.name()?;
     let (state_machine_arn, split) = if has(MACHINE_IS_SPLIT) {
@@ -210,6 +228,14 @@ pub(super) fn unpack(number: u64, bytes: &[u8]) -> Option<OwnedExecutionRow> {
     };
     let (version_arn, alias_arn) = (qualified(HAS_VERSION)?, qualified(HAS_ALIAS)?);
     let trace_header = match has(HAS_TRACE_HEADER) {
+        true if has(TRACE_HEADER_IS_ROOT) => Some(
+            RootHeader {
+                seconds: unpacker.raw(4)?.try_into().ok()?,
+                drawn: unpacker.raw(12)?.try_into().ok()?,
+                is_sampled: has(IS_SAMPLED),
+            }
+            .text(),
+        ),
         true => Some(unpacker.text()?.to_string()),
         false => None,
     };
@@ -249,6 +275,36 @@ impl MachineParts<'_> {
             account_text,
             name,
         })
+    }
+}
+
+/// A trace header as an execution gets it that begins its trace.
+struct RootHeader {
+    seconds: [u8; 4],
+    drawn: [u8; 12],
+    is_sampled: bool,
+}
+
+impl RootHeader {
+    fn of(header: &str) -> Option<RootHeader> {
+        let (root, decision) = header.strip_prefix("Root=1-")?.split_once(";Sampled=")?;
+        let (seconds, drawn) = root.split_once('-')?;
+        let is_sampled = match decision {
+            "0" => false,
+            "1" => true,
+            _ => return None,
+        };
+        Some(RootHeader {
+            seconds: hex_bytes(seconds)?,
+            drawn: hex_bytes(drawn)?,
+            is_sampled,
+        })
+    }
+
+    fn text(&self) -> String {
+        let (seconds, drawn) = (hex_text(&self.seconds), hex_text(&self.drawn));
+        let decision = u8::from(self.is_sampled);
+        format!("Root=1-{seconds}-{drawn};Sampled={decision}")
     }
 }
 
@@ -313,6 +369,18 @@ mod tests {
         change(&|row| row.definition = "definition".to_string());
         change(&|row| row.revision_id = Some("not a uuid".to_string()));
         change(&|row| row.trace_header = Some("Root=1-2".to_string()));
+        let root = "Root=1-6553f100-00112233445566778899aabb";
+        for rest in [
+            ";Sampled=1",
+            ";Sampled=0",
+            ";Sampled=?",
+            "",
+            ";Parent=53995c3f42cd8ad8;Sampled=1",
+        ] {
+            change(&|row| row.trace_header = Some(format!("{root}{rest}")));
+        }
+        change(&|row| row.trace_header = Some(format!("{root}a;Sampled=1")));
+        change(&|row| row.trace_header = Some(root.to_uppercase() + ";Sampled=1"));
         change(&|row| (row.redrive_count, row.redriven_ms) = (2, Some(5)));
         change(&|row| row.forked_from = Some((3, 4)));
         change(&|row| row.retries_lost_tasks = Some(true));
@@ -320,6 +388,18 @@ mod tests {
         let machine = row().execution.identity.state_machine_arn.clone();
         change(&|row| row.version_arn = Some(format!("{machine}:3")));
         change(&|row| row.alias_arn = Some("another".to_string()));
+    }
+
+    #[test]
+    fn a_trace_of_its_own_takes_few_bytes_and_marks_of_a_later_release_are_refused() {
+        let mut row = row();
+        let without = pack(&row).len();
+        row.trace_header = Some("Root=1-6553f100-00112233445566778899aabb;Sampled=0".to_string());
+        let with = pack(&row);
+        assert!(with.len() <= without + 18);
+        assert_eq!(&with[1..4], [0x9f, 0x82, 0x02]);
+        let later = [&[0x9f, 0x82, 0x0a], &with[4..]].concat();
+        assert!(unpack(7, &later).is_none());
     }
 
     #[test]
