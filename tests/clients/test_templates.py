@@ -1,8 +1,10 @@
 """Whole applications: every template of tests/templates is deployed by the binary and run by real clients."""
 
+import datetime
 import json
 import re
 import shutil
+import time
 import urllib.parse
 from threading import Thread
 
@@ -251,8 +253,77 @@ def alarms(server, outputs):
     wait_until(executions, "what the rule starts")
 
 
+def log_filters(server, outputs):
+    logs, cloudwatch, group = server.client("logs"), server.client("cloudwatch"), outputs["GroupName"]
+    described = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
+    filters = {one["filterName"]: one for one in described}
+    assert set(filters) == {outputs["TookName"], outputs["CountedName"]}
+    assert filters[outputs["CountedName"]]["filterPattern"] == "ERROR"
+    [took] = filters[outputs["TookName"]]["metricTransformations"]
+    assert (took["metricValue"], took["unit"], took["dimensions"]) == ("$.ms", "Milliseconds", {"Level": "$.level"})
+    [watched] = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+    assert (watched["filterName"], watched["destinationArn"]) == (outputs["WatchedName"], outputs["WatchArn"])
+    assert watched["filterPattern"] == '{ $.level = "ERROR" }'
+    [slowest] = logs.describe_query_definitions(queryDefinitionNamePrefix="log-filters-")["queryDefinitions"]
+    assert (slowest["queryDefinitionId"], slowest["logGroupNames"]) == (outputs["SlowestId"], [group])
+    board = cloudwatch.get_dashboard(DashboardName=outputs["OverviewName"])
+    body = json.loads(board["DashboardBody"])
+    assert cloudwatch.list_tags_for_resource(ResourceARN=board["DashboardArn"])["Tags"] == [{"Key": "level", "Value": "ERROR"}]
+    assert [widget["type"] for widget in body["widgets"]] == ["metric", "log"]
+    assert body["widgets"][1]["properties"]["query"] == f"SOURCE '{group}' | fields order"
+
+    # What they do, not only that they are there.
+    now = int(time.time() * 1000)
+    lines = [{"order": "o-1", "level": "ERROR", "ms": 900}, {"order": "o-2", "level": "INFO", "ms": 20}, {"order": "o-3", "level": "INFO", "ms": 40}]
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    events = [{"timestamp": now, "message": json.dumps(line)} for line in lines]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+    def summed(metric, **dimensions):
+        by = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        stat = {"Metric": {"Namespace": "Shop", "MetricName": metric, "Dimensions": by}, "Period": 3600, "Stat": "Sum"}
+        start = datetime.datetime.now(datetime.timezone.utc)
+        hours = datetime.timedelta(hours=2)
+        answer = cloudwatch.get_metric_data(StartTime=start - hours, EndTime=start + hours, MetricDataQueries=[{"Id": "m", "MetricStat": stat}])
+        return sum(answer["MetricDataResults"][0]["Values"])
+
+    wait_until(lambda: summed("Failures") == 1, "the metric filters")
+    assert (summed("Took", Level="ERROR"), summed("Took", Level="INFO")) == (900, 60)
+
+    def told():
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/" + outputs["WatchName"], filterPattern="watched")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [line for event in found for line in re.findall(r"watched (\S+)", event["message"])]
+
+    wait_until(lambda: told() == ["o-1"], "the subscribed function")
+    query = logs.start_query(logGroupNames=[group], queryString=slowest["queryString"], startTime=now // 1000 - 60, endTime=now // 1000 + 60)
+    wait_until(lambda: logs.get_query_results(queryId=query["queryId"])["status"] == "Complete", "the kept query")
+    rows = logs.get_query_results(queryId=query["queryId"])["results"]
+    assert [{cell["field"]: cell["value"] for cell in row}["order"] for row in rows] == ["o-1", "o-3"]
+
+
+def tracing(server, outputs):
+    xray = server.client("xray")
+    records = [record["SamplingRule"] for record in xray.get_sampling_rules()["SamplingRuleRecords"]]
+    rules = {rule["RuleARN"]: rule for rule in records}
+    checkout, unnamed = rules[outputs["CheckoutArn"]], rules[outputs["UnnamedArn"]]
+    assert (checkout["RuleName"], checkout["Priority"], checkout["FixedRate"]) == ("tracing-Checkout", 40, 0.25)
+    assert (checkout["URLPath"], checkout["HTTPMethod"], checkout["Attributes"]) == ("/checkout/*", "POST", {"tier": "gold"})
+    assert (unnamed["RuleName"], unnamed["ReservoirSize"], unnamed["URLPath"]) == ("tracing-Unnamed", 0, "/health")
+    group = xray.get_group(GroupARN=outputs["SlowArn"])["Group"]
+    assert (group["GroupName"], group["FilterExpression"]) == ("tracing-Slow", "responsetime > 5")
+    for arn in (outputs["CheckoutArn"], outputs["SlowArn"]):
+        assert xray.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "shop"}]
+    # A client of the X-Ray SDK is told of the rules, the most important one first.
+    assert [rule["RuleName"] for rule in records if rule["RuleName"].startswith("tracing-")] == ["tracing-Checkout", "tracing-Unnamed"]
+
+
 APPLICATIONS = {
     "alarms.yaml": alarms,
+    "log-filters.yaml": log_filters,
+    "tracing.yaml": tracing,
     "functions.yaml": functions,
     "definition-uri.yaml": definition_uri,
     "plain.json": plain,
@@ -318,6 +389,12 @@ def names_of_everything(server):
     yield from (layer["LayerName"] for layer in server.functions.list_layers()["Layers"])
     alarms = server.client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     yield from (alarm["AlarmName"] for alarm in alarms["MetricAlarms"] + alarms["CompositeAlarms"])
+    yield from (board["DashboardName"] for board in server.client("cloudwatch").list_dashboards()["DashboardEntries"])
+    yield from (found["filterName"] for found in logs.describe_metric_filters()["metricFilters"])
+    yield from (query["name"] for query in logs.describe_query_definitions()["queryDefinitions"])
+    xray = server.client("xray")
+    yield from (group["GroupName"] for group in xray.get_groups()["Groups"])
+    yield from (record["SamplingRule"]["RuleName"] for record in xray.get_sampling_rules()["SamplingRuleRecords"])
 
 
 # Templates that cannot be deployed.
@@ -513,6 +590,25 @@ def test_a_machine_alias_is_shifted_and_the_old_version_serves_meanwhile(server)
     assert seen[0][0].returncode == 0, seen[0][0].stdout
     assert weights() == {"2": 100}
     assert executed(server, outputs["AliasArn"]) == {"colour": "green"}
+
+
+@pytest.mark.parametrize(
+    "template, parameter, changed",
+    [
+        ("log-filters.yaml", "Level=FATAL", {"Watched", "Counted", "Overview"}),
+        ("tracing.yaml", "Share=0.5", {"Checkout"}),
+        ("tracing.yaml", "Team=sales", {"Checkout", "Slow"}),
+    ],
+)
+def test_what_telemetry_is_told_is_changed_in_its_place(template, parameter, changed, server):
+    stack = "changing-" + parameter.split("=")[0].lower()
+    before, _ = deploy(server, template, stack)
+    after, changes = deploy(server, template, stack, "--parameter", parameter)
+    assert {name for name, document in changes.items() if document["event"] == "updated"} == changed, changes
+    assert {document["event"] for document in changes.values()} == {"updated", "unchanged"}, changes
+    assert after == before, "what was changed was not made anew"
+    again, changes = deploy(server, template, stack, "--parameter", parameter)
+    assert {document["event"] for document in changes.values()} == {"unchanged"} and again == after
 
 
 def test_roles_of_a_template_satisfy_a_server_that_checks_them(tmp_path):

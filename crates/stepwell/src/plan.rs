@@ -167,6 +167,8 @@ impl Application {
             let (stack, id) = (&self.owner.stack_name, self.owner.stack_id());
             let tags = stack_tags(tags, stack, &id, logical_id, is_retained);
             properties.insert("Tags".to_owned(), tags);
+        } else if kind.has_own_tags() {
+            properties.insert("Tags".to_owned(), json!(tags));
         }
         Resource {
             logical_id: logical_id.to_owned(),

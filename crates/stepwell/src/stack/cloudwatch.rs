@@ -245,26 +245,43 @@ pub fn read_dashboard(client: &Client, wanted: &Wanted) -> Result<Option<State>,
     let Some(dashboard) = found(client.cloudwatch("GetDashboard", &input))? else {
         return Ok(None);
     };
+    let arn = dashboard["DashboardArn"].as_str().unwrap_or_default();
     let document = json!({
         "DashboardName": name,
         "DashboardBody": parsed_body(&dashboard["DashboardBody"]),
+        "Tags": tags(&service(client), arn)?,
     });
     Ok(Some(State {
         document: object(document),
-        attributes: [("Ref".to_owned(), name.to_owned())].into(),
+        attributes: [
+            ("Ref".to_owned(), name.to_owned()),
+            ("Arn".to_owned(), arn.to_owned()),
+        ]
+        .into(),
         identity: name.to_owned(),
         package: None,
     }))
 }
 
-pub fn bring_dashboard(client: &Client, wanted: &Wanted) -> Result<(), Error> {
+pub fn bring_dashboard(
+    client: &Client,
+    from: Option<&State>,
+    wanted: &Wanted,
+) -> Result<(), Error> {
     let body = wanted.document.get("DashboardBody");
     let body = body.map(|body| match body {
         Value::String(text) => text.clone(),
         body => body.to_string(),
     });
-    let input = json!({ "DashboardName": wanted.text("DashboardName"), "DashboardBody": body });
-    client.cloudwatch("PutDashboard", &input).map(drop)
+    let mut input = json!({ "DashboardName": wanted.text("DashboardName"), "DashboardBody": body });
+    if from.is_none() {
+        input["Tags"] = tag_list(&wanted.tags());
+    }
+    client.cloudwatch("PutDashboard", &input)?;
+    match from {
+        Some(from) => set_tags(&service(client), from, wanted),
+        None => Ok(()),
+    }
 }
 
 pub fn delete_dashboard(client: &Client, name: &str) -> Result<(), Error> {

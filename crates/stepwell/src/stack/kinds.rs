@@ -171,7 +171,15 @@ impl Kind {
         )
     }
 
-    /// Kinds without tags that are deleted when they leave the template; the ledger remembers them.
+    /// Whether the resource holds the tags of the template alone: whose it is says the ledger.
+    pub fn has_own_tags(self) -> bool {
+        matches!(
+            self,
+            Kind::Dashboard | Kind::TraceGroup | Kind::SamplingRule
+        )
+    }
+
+    /// Kinds without the tags of a stack that are deleted when they leave the template; the ledger remembers them.
     ///
     /// Versions and deployments stay: what runs may still use them.
     pub fn is_in_ledger(self) -> bool {
@@ -276,7 +284,7 @@ impl Kind {
             Kind::ApiDestination => webhooks::bring(client, "ApiDestination", from, wanted),
             Kind::Alarm => cloudwatch::bring_alarm(client, Metric, from, wanted),
             Kind::CompositeAlarm => cloudwatch::bring_alarm(client, Composite, from, wanted),
-            Kind::Dashboard => cloudwatch::bring_dashboard(client, wanted),
+            Kind::Dashboard => cloudwatch::bring_dashboard(client, from, wanted),
             Kind::MetricFilter => logs::bring_metric_filter(client, wanted),
             Kind::SubscriptionFilter => logs::bring_subscription_filter(client, wanted),
             Kind::QueryDefinition => logs::bring_query_definition(client, from, wanted),
@@ -360,6 +368,7 @@ pub fn is_absent(error: &Error) -> bool {
         "StateMachineDoesNotExist",
         "ActivityDoesNotExist",
         "ProvisionedConcurrencyConfigNotFoundException",
+        "DashboardNotFoundError",
     ]
     .iter()
     .any(|code| error.is(code))

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{State, Wanted, iam::object, tags::tag_list};
+use super::tags::{set_tags, tag_list, tags};
+use super::{State, Wanted, iam::object};
 use crate::client::{Client, Error, PAGES_MAX};
 
 /// Members of a sampling rule that UpdateSamplingRule changes; the others make another rule.
@@ -22,6 +23,11 @@ const CHANGED: [&str; 11] = [
 
 fn call(client: &Client, operation: &str, path: &str, input: &Value) -> Result<Value, Error> {
     client.rest(operation, "POST", path, Some(input))
+}
+
+/// Calls an operation of tags.
+fn service(client: &Client) -> impl Fn(&str, &Value) -> Result<Value, Error> {
+    |operation, input| call(client, operation, &format!("/{operation}"), input)
 }
 
 /// Every item of a paged listing.
@@ -51,11 +57,13 @@ pub fn read_group(client: &Client, wanted: &Wanted) -> Result<Option<State>, Err
         "GroupName": name,
         "FilterExpression": group["FilterExpression"],
         "InsightsConfiguration": group["InsightsConfiguration"],
+        "Tags": tags(&service(client), &arn)?,
     });
     Ok(Some(State {
         document: object(document),
         attributes: [
             ("Ref".to_owned(), arn.clone()),
+            ("Arn".to_owned(), arn.clone()),
             ("GroupARN".to_owned(), arn),
         ]
         .into(),
@@ -71,10 +79,11 @@ pub fn bring_group(client: &Client, from: Option<&State>, wanted: &Wanted) -> Re
             input["Tags"] = tag_list(&wanted.tags());
             call(client, "CreateGroup", "/CreateGroup", &input).map(drop)
         }
-        Some(_) => {
+        Some(from) => {
             // An expression that has gone is an empty one.
             input["FilterExpression"] = json!(wanted.text("FilterExpression"));
-            call(client, "UpdateGroup", "/UpdateGroup", &input).map(drop)
+            call(client, "UpdateGroup", "/UpdateGroup", &input)?;
+            set_tags(&service(client), from, wanted)
         }
     }
 }
@@ -93,6 +102,7 @@ pub fn rule_document(properties: &Value) -> Map<String, Value> {
         .unwrap_or(&properties["RuleName"])
         .clone();
     rule.insert("RuleName".to_owned(), name);
+    rule.insert("Tags".to_owned(), properties["Tags"].clone());
     for (member, value) in &mut rule {
         let is_number = ["Priority", "FixedRate", "ReservoirSize", "Version"];
         if is_number.contains(&member.as_str())
@@ -125,9 +135,16 @@ pub fn read_rule(client: &Client, wanted: &Wanted) -> Result<Option<State>, Erro
     let arn = rule["RuleARN"].as_str().unwrap_or_default().to_owned();
     let mut document = object(rule);
     document.remove("RuleARN");
+    let tags = tags(&service(client), &arn)?;
+    document.insert("Tags".to_owned(), Value::Object(tags));
     Ok(Some(State {
         document,
-        attributes: [("Ref".to_owned(), arn.clone()), ("RuleARN".to_owned(), arn)].into(),
+        attributes: [
+            ("Ref".to_owned(), arn.clone()),
+            ("Arn".to_owned(), arn.clone()),
+            ("RuleARN".to_owned(), arn),
+        ]
+        .into(),
         identity: name.to_owned(),
         package: None,
     }))
@@ -136,15 +153,17 @@ pub fn read_rule(client: &Client, wanted: &Wanted) -> Result<Option<State>, Erro
 pub fn bring_rule(client: &Client, from: Option<&State>, wanted: &Wanted) -> Result<(), Error> {
     match from {
         None => {
-            let rule = Value::Object(wanted.document.clone());
-            let input = json!({ "SamplingRule": rule });
+            let mut rule = wanted.document.clone();
+            rule.remove("Tags");
+            let input = json!({ "SamplingRule": rule, "Tags": tag_list(&wanted.tags()) });
             call(client, "CreateSamplingRule", "/CreateSamplingRule", &input).map(drop)
         }
-        Some(_) => {
+        Some(from) => {
             let mut update = wanted.picked(&CHANGED);
             update["RuleName"] = json!(wanted.text("RuleName"));
             let input = json!({ "SamplingRuleUpdate": update });
-            call(client, "UpdateSamplingRule", "/UpdateSamplingRule", &input).map(drop)
+            call(client, "UpdateSamplingRule", "/UpdateSamplingRule", &input)?;
+            set_tags(&service(client), from, wanted)
         }
     }
 }
