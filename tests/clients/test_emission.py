@@ -3,6 +3,7 @@
 import datetime
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -394,8 +395,69 @@ def test_counts_go_on_after_a_kill(tmp_path, name):
         assert metrics.states("ActivityRunTime", ActivityArn=activity) > 0
 
 
+def test_open_map_runs_are_told_each_minute_and_at_the_start(tmp_path, name):
+    with Server(tmp_path) as server:
+        children = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
+        processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}} | children
+        state = {"Type": "Map", "Label": "Each", "ItemProcessor": processor, "End": True}
+        machine = server.create_machine(name("maps"), {"StartAt": "M", "States": {"M": state}})
+        executions = [server.start(machine, [1, 2, 3]) for _ in range(2)]
+        runs = lambda: [run for each in executions for run in server.states.list_map_runs(executionArn=each)["mapRuns"]]
+        begun = lambda run: server.states.describe_map_run(mapRunArn=run["mapRunArn"])["executionCounts"]["running"] == 3
+        wait_until(lambda: len(runs()) == 2 and all(begun(run) for run in runs()), "both map runs")
+        # The first values of a process are those of its start.
+        server.restart_after_kill()
+        metrics = Metrics(server)
+        wait_until(lambda: metrics.maximum("AWS/States", "ApproximateOpenMapRunCount") == 2, "the map runs to be counted")
+        # AWS: it has values only while map runs wait.
+        assert metrics.count("AWS/States", "ApproximateMapRunBacklogSize") == 0
+
+
+def test_what_rates_allow_and_throttle_is_told_by_operation(tmp_path, name):
+    with Server(tmp_path, "--aws-quotas") as server:
+        made = 0
+        with pytest.raises(ClientError) as refused:
+            # A hundred at once, and one a second.
+            while made < 400:
+                server.states.create_activity(name=f"a{made}")
+                made += 1
+        assert refused.value.response["Error"]["Code"] == "ThrottlingException"
+        metrics = Metrics(server)
+        assert metrics.states("ConsumedCapacity", APIName="CreateActivity") == made
+        assert metrics.states("ThrottledEvents", APIName="CreateActivity") == 1
+        provisioned = {each: metrics.data("AWS/States", each, {"APIName": "CreateActivity"}, "Minimum") for each in ("ProvisionedBucketSize", "ProvisionedRefillRate")}
+        assert {each: set(values) for each, values in provisioned.items()} == {"ProvisionedBucketSize": {100}, "ProvisionedRefillRate": {1}}
+        listed = metrics.client.list_metrics(Namespace="AWS/States", MetricName="ConsumedCapacity")["Metrics"]
+        assert [metric["Dimensions"] for metric in listed] == [[{"Name": "APIName", "Value": "CreateActivity"}]]
+        # State transitions have no rate here: AWS's names for theirs have no values.
+        assert metrics.count("AWS/States", "ProvisionedBucketSize", ServiceMetric="StateTransition") == 0
+
+
+def test_without_rates_only_what_was_throttled_is_told(tmp_path, name):
+    settings = tmp_path / "stepwell.toml"
+    settings.write_text("[limits]\nrequests_waiting = 1\n")
+    with Server(tmp_path / "data", "--config", settings) as server:
+        machine = server.create_machine(name("machine"), passing())
+
+        def start(number):
+            try:
+                server.states.start_execution(stateMachineArn=machine, name=f"e{number}")
+            except ClientError as error:
+                return error.response["Error"]["Code"] == "ThrottlingException"
+            return False
+
+        with ThreadPoolExecutor(16) as pool:
+            throttled = sum(pool.map(start, range(400)))
+        assert throttled > 0, "the server was not overloaded"
+        metrics = Metrics(server)
+        assert metrics.states("ThrottledEvents", APIName="StartExecution") == throttled
+        names = {metric["MetricName"] for metric in metrics.client.list_metrics(Namespace="AWS/States")["Metrics"]}
+        assert not names & {"ConsumedCapacity", "ProvisionedBucketSize", "ProvisionedRefillRate", "ExecutionThrottled"}
+
+
 def test_nothing_is_emitted_where_telemetry_is_off(tmp_path, name):
-    with Server(tmp_path, "--telemetry", "off") as server:
+    with Server(tmp_path, "--telemetry", "off", "--aws-quotas") as server:
         machine = server.create_machine(name("machine"), passing())
         assert server.end(server.start(machine))["status"] == "SUCCEEDED"
         assert Metrics(server).count("AWS/States", "ExecutionsStarted", StateMachineArn=machine) == 0
+        assert server.client("cloudwatch").list_metrics()["Metrics"] == []

@@ -1,20 +1,31 @@
 //! The rates of an account of AWS, as token buckets: off unless a server is told to hold them.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use stepwell_api::states::Operation;
+use stepwell_telemetry::projection::{Asked, Consumed};
 
 /// The most that a bucket holds, and what it gets a second.
 type Rate = (u32, u32);
 
-/// A bucket for each operation that has a rate.
+/// A bucket for each operation that has a rate, and what was throttled.
 pub(crate) struct Rates {
-    has_large_quotas: bool,
-    buckets: Mutex<HashMap<(Operation, bool), Bucket>>,
+    /// Whether the quotas are those of a large region; `None` where none hold.
+    has_large_quotas: Option<bool>,
+    counted: Mutex<Counted>,
     /// The origin of time in the buckets.
     began: Instant,
+}
+
+/// At most two buckets and a number for each operation that there is.
+#[derive(Debug, Default)]
+struct Counted {
+    /// Of StartExecution there is one more, for Express.
+    buckets: BTreeMap<(Operation, bool), Bucket>,
+    /// Requests that were throttled since they were asked for.
+    throttled: BTreeMap<Operation, u64>,
 }
 
 /// What may be done at once, and what comes back with time. A value: time is an argument.
@@ -24,6 +35,8 @@ struct Bucket {
     per_second: u32,
     tokens: f64,
     at: Duration,
+    /// Tokens that were taken since it was asked for.
+    taken: u64,
 }
 
 impl Bucket {
@@ -33,6 +46,7 @@ impl Bucket {
             per_second,
             tokens: f64::from(size),
             at: now,
+            taken: 0,
         }
     }
 
@@ -46,6 +60,7 @@ impl Bucket {
             return false;
         }
         self.tokens -= 1.0;
+        self.taken += 1;
         true
     }
 }
@@ -54,25 +69,69 @@ impl Rates {
     /// The rates that AWS gives an account in `region`.
     pub(crate) fn of_region(region: &str) -> Rates {
         Rates {
-            has_large_quotas: ["us-east-1", "us-west-2", "eu-west-1"].contains(&region),
-            buckets: Mutex::default(),
+            has_large_quotas: Some(["us-east-1", "us-west-2", "eu-west-1"].contains(&region)),
+            ..Rates::none()
+        }
+    }
+
+    /// No rates: every operation is within its own.
+    pub(crate) fn none() -> Rates {
+        Rates {
+            has_large_quotas: None,
+            counted: Mutex::default(),
             began: Instant::now(),
         }
     }
 
     /// Whether the operation is within its rate; takes a token of it.
     ///
-    /// - `is_express`: of the state machine that is started.
-    pub(crate) fn take(&self, operation: Operation, is_express: bool) -> bool {
-        let Some(rate) = rate(operation, is_express, self.has_large_quotas) else {
+    /// - `is_express`: of the state machine that is started; asked where rates hold.
+    pub(crate) fn take(&self, operation: Operation, is_express: impl FnOnce() -> bool) -> bool {
+        let Some(is_large) = self.has_large_quotas else {
+            return true;
+        };
+        let is_express = is_express();
+        let Some(rate) = rate(operation, is_express, is_large) else {
             return true;
         };
         let now = self.began.elapsed();
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets
-            .entry((operation, is_express))
-            .or_insert_with(|| Bucket::full(rate, now))
-            .take(now)
+        let mut counted = self.lock();
+        let bucket = counted.buckets.entry((operation, is_express));
+        bucket.or_insert_with(|| Bucket::full(rate, now)).take(now)
+    }
+
+    /// A request was refused because there were too many, be it of its own rate or of what waits.
+    pub(crate) fn throttled(&self, operation: Operation) {
+        *self.lock().throttled.entry(operation).or_default() += 1;
+    }
+
+    /// What was asked since the last call: of each bucket that was ever used, and of what was throttled without one.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        let mut counted = self.lock();
+        let mut throttled = std::mem::take(&mut counted.throttled);
+        let mut asked = Vec::with_capacity(counted.buckets.len() + throttled.len());
+        for ((operation, _), bucket) in &mut counted.buckets {
+            asked.push(Asked {
+                api: operation.name(),
+                throttled: throttled.remove(operation).unwrap_or_default(),
+                bucket: Some(Consumed {
+                    requests: std::mem::take(&mut bucket.taken),
+                    size: bucket.size,
+                    per_second: bucket.per_second,
+                }),
+            });
+        }
+        drop(counted);
+        asked.extend(throttled.into_iter().map(|(operation, throttled)| Asked {
+            api: operation.name(),
+            throttled,
+            bucket: None,
+        }));
+        asked
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,7 +194,67 @@ mod tests {
         assert_eq!(rate(Operation::StartSyncExecution, true, true), None);
         let create = Operation::CreateStateMachine;
         assert_eq!(rate(create, false, true), Some((100, 1)));
-        assert!(Rates::of_region("us-west-2").has_large_quotas);
-        assert!(!Rates::of_region("eu-central-1").has_large_quotas);
+        assert_eq!(Rates::of_region("us-west-2").has_large_quotas, Some(true));
+        assert_eq!(
+            Rates::of_region("eu-central-1").has_large_quotas,
+            Some(false)
+        );
+    }
+
+    /// What was asked, one a line.
+    fn asked(rates: &Rates) -> Vec<String> {
+        let shown = |asked: Asked| {
+            let bucket = asked.bucket.map(|bucket| {
+                let Consumed {
+                    requests,
+                    size,
+                    per_second,
+                } = bucket;
+                format!("{requests} of {size}, {per_second}/s")
+            });
+            let bucket = bucket.unwrap_or_else(|| "no bucket".to_string());
+            format!("{}: {bucket}, {} throttled", asked.api, asked.throttled)
+        };
+        rates.asked().into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn what_was_asked_is_told_once_and_buckets_again_and_again() {
+        let rates = Rates::of_region("eu-central-1");
+        let start = Operation::StartExecution;
+        let taken = (0..5).filter(|n| rates.take(start, || n % 2 == 1)).count();
+        assert_eq!(taken, 5);
+        assert!(rates.take(Operation::StartSyncExecution, || true));
+        rates.throttled(start);
+        rates.throttled(Operation::StartSyncExecution);
+        assert_eq!(
+            asked(&rates),
+            [
+                "StartExecution: 3 of 800, 150/s, 1 throttled",
+                "StartExecution: 2 of 6000, 6000/s, 0 throttled",
+                "StartSyncExecution: no bucket, 1 throttled",
+            ]
+        );
+        assert_eq!(
+            asked(&rates),
+            [
+                "StartExecution: 0 of 800, 150/s, 0 throttled",
+                "StartExecution: 0 of 6000, 6000/s, 0 throttled",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_rates_nothing_is_counted_but_what_was_throttled() {
+        let rates = Rates::none();
+        let create = Operation::CreateStateMachine;
+        let given = (0..500).filter(|_| rates.take(create, || unreachable!("no rate")));
+        assert_eq!(given.count(), 500);
+        assert!(rates.asked().is_empty());
+        rates.throttled(create);
+        assert_eq!(
+            asked(&rates),
+            ["CreateStateMachine: no bucket, 1 throttled"]
+        );
     }
 }

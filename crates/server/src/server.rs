@@ -45,6 +45,7 @@ use crate::otlp::{
 };
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::{self, Instruments};
+use crate::quotas::Rates;
 use crate::sampling_targets::SamplingTargets;
 use crate::shard::{Handle, Run, Thread, entropy, now};
 use crate::trace_daemon::{Receiving, TraceDaemon};
@@ -257,6 +258,10 @@ impl Server {
         let trace_thread = trace_thread(&options.data, &traces, &handle)?;
         let (metric_thread, alarms) = metric_thread(&options, &metrics, &instruments)?;
         runtime.spawn(alarms.clone().hand_over(handle.clone()));
+        let rates = Arc::new(match options.limits.aws_quotas {
+            true => Rates::of_region(&options.region),
+            false => Rates::none(),
+        });
         let emission_thread = emission_thread(
             emission,
             Surroundings {
@@ -264,6 +269,8 @@ impl Server {
                 metrics: Arc::clone(&metrics),
                 concurrency: Arc::clone(observers.concurrency()),
                 open_executions_max: options.limits.open_executions,
+                rates: Arc::clone(&rates),
+                is_observed: options.limits.is_observed,
             },
         )?;
         let integrations = integrations(&options, address);
@@ -320,7 +327,7 @@ impl Server {
             address,
             commits,
             options.limits,
-            &options.region,
+            rates,
             Arc::clone(&in_flight),
             Backups::new(&options.data),
             options.console,

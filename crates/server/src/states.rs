@@ -18,7 +18,7 @@ use crate::test_state::{self, Tests};
 pub(crate) async fn answer(
     functions: &Functions,
     tests: &Tests,
-    rates: Option<&Rates>,
+    rates: &Rates,
     target: &str,
     body: &[u8],
     trace_header: Option<String>,
@@ -28,14 +28,12 @@ pub(crate) async fn answer(
         Ok(operation) => operation,
         Err(error) => return error.reply(request_id),
     };
-    let is_throttled = rates.is_some_and(|rates| {
-        let is_express = operation == Operation::StartExecution && starts_express(functions, body);
-        !rates.take(operation, is_express)
-    });
-    if is_throttled {
-        return states::Error::throttling_exception(RATE_EXCEEDED).reply(request_id);
-    }
-    match dispatch(functions, tests, operation, body, trace_header).await {
+    let is_express = || operation == Operation::StartExecution && starts_express(functions, body);
+    let answered = match rates.take(operation, is_express) {
+        true => dispatch(functions, tests, operation, body, trace_header).await,
+        false => Err(states::Error::throttling_exception(RATE_EXCEEDED)),
+    };
+    match answered {
         Ok(body) => Reply {
             status: 200,
             headers: vec![
@@ -44,7 +42,12 @@ pub(crate) async fn answer(
             ],
             body,
         },
-        Err(error) => error.reply(request_id),
+        Err(error) => {
+            if error.code == states::ErrorCode::ThrottlingException {
+                rates.throttled(operation);
+            }
+            error.reply(request_id)
+        }
     }
 }
 

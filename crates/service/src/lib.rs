@@ -68,7 +68,9 @@ pub use gateway::{ApiDocument, GatewayAnswer, GatewayRefusal, GatewayRequest, Ne
 pub use history::type_of as event_type;
 pub use integration::ServiceCall;
 pub use quotas::Quotas;
-pub use reader::{KnownTexts, Read, Reader, ResourceCounts, Stack, StackResource, survey};
+pub use reader::{
+    KnownTexts, OpenMapRuns, Read, Reader, ResourceCounts, Stack, StackResource, survey,
+};
 pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
 pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow, StageRow};
 pub use rows::log_group::{LogFilter, LogFilterAction, LogGroup};

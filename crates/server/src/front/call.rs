@@ -28,7 +28,7 @@ pub(super) async fn perform(
                 let reply = states::answer(
                     &services.functions,
                     &services.tests,
-                    services.rates.as_ref(),
+                    &services.rates,
                     &target,
                     &body,
                     request.header("x-amzn-trace-id").map(str::to_string),

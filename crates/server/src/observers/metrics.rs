@@ -15,6 +15,7 @@ use super::{
     Commit, Concurrency, Incident, Interest, InvocationReport, Mailbox, Observer, Outcome,
 };
 use crate::metric_writer::MetricQueue;
+use crate::quotas::Rates;
 use crate::shard::{Handle, now};
 
 /// Commits and reports that may wait.
@@ -103,6 +104,9 @@ pub(crate) struct Surroundings {
     pub(crate) concurrency: Arc<Concurrency>,
     /// The most Standard executions that may be open.
     pub(crate) open_executions_max: u64,
+    pub(crate) rates: Arc<Rates>,
+    /// Whether anything is made of what happens.
+    pub(crate) is_observed: bool,
 }
 
 /// The thread.
@@ -149,6 +153,7 @@ struct Worker {
 
 impl Worker {
     fn run(&mut self) {
+        let is_observed = self.around.is_observed;
         let began = Instant::now();
         let mut hand_over_at = began + HAND_OVER;
         let mut gauges_at = began;
@@ -163,11 +168,11 @@ impl Worker {
             }
             self.pass_milestones();
             let instant = Instant::now();
-            if instant >= gauges_at {
+            if is_observed && instant >= gauges_at {
                 gauges_at = instant + GAUGES_EVERY;
                 self.gauges();
             }
-            if instant >= resources_at {
+            if is_observed && instant >= resources_at {
                 resources_at = instant + RESOURCES_EVERY;
                 self.count_resources();
             }
@@ -201,11 +206,18 @@ impl Worker {
     }
 
     fn hand_over(&mut self) {
+        if !self.around.is_observed {
+            return;
+        }
+        let now_ms = now().as_millis();
+        for asked in self.around.rates.asked() {
+            self.projection.asked(now_ms, &asked);
+        }
         let (functions, all) = self.around.concurrency.now();
         let functions = functions
             .iter()
             .map(|(name, count)| (name.as_str(), *count));
-        self.projection.running(now().as_millis(), functions, all);
+        self.projection.running(now_ms, functions, all);
         let samples = self.projection.take();
         if !samples.is_empty() {
             self.around.metrics.put(samples);
@@ -268,11 +280,25 @@ impl Worker {
                 self.gauge("AWS/States", name, &[], now_ms, value);
             }
         }
+        self.map_runs(now_ms);
         let dropped = self.observer.dropped();
         let by = [("Observer", "metrics")];
         self.gauge("Stepwell", "ObservedCommitsDropped", &by, now_ms, dropped);
         let forgotten = self.projection.forgotten_attempts();
         self.gauge("Stepwell", "AttemptsForgotten", &[], now_ms, forgotten);
+    }
+
+    fn map_runs(&mut self, now_ms: i64) {
+        // A store that cannot be read tells whoever asks it for something.
+        let Ok(open) = self.around.handle.reader().open_map_runs() else {
+            return;
+        };
+        let mut gauge = |name, value| self.gauge("AWS/States", name, &[], now_ms, value);
+        gauge("ApproximateOpenMapRunCount", open.begun);
+        // AWS: it has values only while map runs wait.
+        if open.backlogged > 0 {
+            gauge("ApproximateMapRunBacklogSize", open.backlogged);
+        }
     }
 
     /// AWS: counts of resources are published every few minutes.

@@ -27,7 +27,7 @@ mod versions;
 use std::sync::Arc;
 
 pub use live::KnownTexts;
-pub use resources::ResourceCounts;
+pub use resources::{OpenMapRuns, ResourceCounts};
 pub use stacks::{Stack, StackResource};
 
 use stepwell_api::arn::ExecutionArn;

@@ -1,10 +1,11 @@
-//! How many there are of what stays.
+//! How many there are of what stays, and of map runs that go on.
 
 use stepwell_store::{Direction, Error};
 
 use super::Reader;
 use crate::rows::machine::{Machine, machines};
-use crate::rows::{activity, after, decode_json, index};
+use crate::rows::map_run::{MapRun, MapRunStatus, runs_of};
+use crate::rows::{activity, after, decode, decode_json, index};
 use crate::staging::Rows;
 use crate::target;
 
@@ -19,6 +20,15 @@ pub struct ResourceCounts {
     /// By ARN of the state machine; one without any is left out.
     pub versions: Vec<(String, u64)>,
     pub aliases: Vec<(String, u64)>,
+}
+
+/// Map runs that have not ended.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct OpenMapRuns {
+    /// Those that have begun their children.
+    pub begun: u64,
+    /// Those that wait before their first child, or before the first one of their redrive.
+    pub backlogged: u64,
 }
 
 impl Reader {
@@ -42,6 +52,27 @@ impl Reader {
         self.every_row(&activity::activities(), &mut |_, _| {
             counts.activities += 1;
             Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    /// Counts map runs that have not ended: reads the rows of the executions that a crash would interrupt.
+    pub fn open_map_runs(&self) -> Result<OpenMapRuns, Error> {
+        let mut counts = OpenMapRuns::default();
+        // INVARIANT: an execution with an open map run is marked as in doubt; fsck checks it.
+        self.every_row(&index::doubts(), &mut |key, _| {
+            let Some(parent) = index::first_number(key) else {
+                return Err(Error::Corrupt { key: key.to_vec() });
+            };
+            self.every_row(&runs_of(parent), &mut |key, value| {
+                let run: MapRun = decode(key, value)?;
+                match run.status {
+                    MapRunStatus::Running if run.has_begun() => counts.begun += 1,
+                    MapRunStatus::Running => counts.backlogged += 1,
+                    _ => {}
+                }
+                Ok(())
+            })
         })?;
         Ok(counts)
     }

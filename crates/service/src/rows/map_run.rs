@@ -123,6 +123,14 @@ pub(crate) struct Child {
 }
 
 impl MapRun {
+    /// Whether a child was begun since the run was started, or looked at since it was redriven.
+    pub(crate) fn has_begun(&self) -> bool {
+        match self.to_redrive {
+            (_, 0) => self.next_child > 0,
+            (next, _) => next > 0,
+        }
+    }
+
     /// Whether a child ended without success and waits for its redrive.
     ///
     /// A child that was open when the run was redriven and has failed since then does not.

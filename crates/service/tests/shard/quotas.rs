@@ -108,14 +108,58 @@ fn what_is_due_at_once_is_spread_over_ticks() {
     assert_eq!(calls_of_a_tick(&mut world), 0);
 }
 
+/// A machine of one Distributed Map, whose children have one state.
+fn map_of(state: &str) -> String {
+    format!(
+        r#"{{"StartAt":"M","States":{{"M":{{"Type":"Map","Label":"l","End":true,"ItemProcessor":{{
+            "ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"}},"StartAt":"S","States":{{"S":{state}}}}}}}}}}}"#
+    )
+}
+
+/// Map runs that have begun, and those that wait before that.
+fn open_map_runs(world: &World) -> (u64, u64) {
+    let counted = world.reader().open_map_runs().expect("it is readable");
+    (counted.begun, counted.backlogged)
+}
+
+#[test]
+fn map_runs_are_counted_while_they_go_on_and_apart_while_they_wait() {
+    let mut world = World::new();
+    world.create(
+        "map",
+        "STANDARD",
+        &map_of(r#"{"Type":"Wait","Seconds":60,"End":true}"#),
+    );
+    assert_eq!(open_map_runs(&world), (0, 0));
+    world.shard.hold_back(true);
+    world.start("map", "first", "[1,2]");
+    world.start("map", "second", "[1]");
+    assert_eq!(open_map_runs(&world), (0, 2));
+    world.shard.hold_back(false);
+    world.tick();
+    assert_eq!(open_map_runs(&world), (2, 0));
+    world.crash();
+    assert_eq!(open_map_runs(&world), (2, 0));
+    let stop = json!({ "executionArn": execution_arn("map", "first") });
+    world.ask("StopExecution", &stop.to_string());
+    world.tick();
+    assert_eq!(open_map_runs(&world), (1, 0));
+
+    // A redriven one waits again before it looks at its children.
+    world.shard.hold_back(true);
+    world.ask("RedriveExecution", &stop.to_string());
+    assert_eq!(open_map_runs(&world), (1, 1));
+    world.shard.hold_back(false);
+    world.tick();
+    assert_eq!(open_map_runs(&world), (2, 0));
+}
+
 #[test]
 fn who_holds_back_begins_no_children_and_few_timers() {
-    let map = r#"{"StartAt":"M","States":{"M":{"Type":"Map","Label":"l","End":true,"ItemProcessor":{
-        "ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
-        "StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}}}}}}"#;
     let mut world = World::new();
     world.create("m", "STANDARD", WAIT_THEN_TASK);
-    world.create("map", "STANDARD", map);
+    let call = r#"{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}"#;
+    world.create("map", "STANDARD", &map_of(call));
     start_many(&mut world, 300);
     world.now_ms += 60_000;
     world.shard.hold_back(true);

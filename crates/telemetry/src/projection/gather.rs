@@ -8,7 +8,7 @@ use crate::metrics::{Distribution, Metric, Sample, Unit};
 /// State machines, functions and the like that are known at one time. With one more, all are looked up anew.
 pub const SUBJECTS_MAX: usize = 20_000;
 
-const MINUTE_MS: i64 = 60_000;
+pub(super) const MINUTE_MS: i64 = 60_000;
 
 /// A kind of thing that has metrics: the metrics are a table, and a thing has them under its own dimensions.
 pub(super) struct Table {
@@ -65,7 +65,21 @@ impl Gathered {
 
     /// Adds a value to a subject's metric, the `metric`th of its table.
     pub(super) fn add(&mut self, subject: Subject, metric: usize, timestamp_ms: i64, value: f64) {
-        self.add_to(subject.0 + metric, timestamp_ms, value);
+        self.add_to(subject.0 + metric, timestamp_ms, value, 1.0);
+    }
+
+    /// Adds a value as often as `count` says; not at all if that is 0.
+    pub(super) fn add_many(
+        &mut self,
+        subject: Subject,
+        metric: usize,
+        timestamp_ms: i64,
+        value: f64,
+        count: f64,
+    ) {
+        if count > 0.0 {
+            self.add_to(subject.0 + metric, timestamp_ms, value, count);
+        }
     }
 
     pub(super) fn gauge(&mut self, gauge: &Gauge<'_>, timestamp_ms: i64, value: f64) {
@@ -84,10 +98,10 @@ impl Gathered {
                 at
             }
         };
-        self.add_to(at, timestamp_ms, value);
+        self.add_to(at, timestamp_ms, value, 1.0);
     }
 
-    fn add_to(&mut self, at: usize, timestamp_ms: i64, value: f64) {
+    fn add_to(&mut self, at: usize, timestamp_ms: i64, value: f64, count: f64) {
         let series = &mut self.series[at];
         if series.minutes.is_empty() {
             self.touched.push(at);
@@ -100,8 +114,12 @@ impl Gathered {
             .rev()
             .find(|(first_ms, _)| first_ms.div_euclid(MINUTE_MS) == minute);
         match same {
-            Some((_, values)) => values.add(value, 1.0),
-            None => series.minutes.push((timestamp_ms, Distribution::of(value))),
+            Some((_, values)) => values.add(value, count),
+            None => {
+                let mut values = Distribution::default();
+                values.add(value, count);
+                series.minutes.push((timestamp_ms, values));
+            }
         }
     }
 

@@ -3,11 +3,13 @@
 //! Values are gathered by metric and minute: the store gets one [`Sample`] of each about once a second, however much
 //! happened. What is gathered and not yet given to the store is lost with the process.
 
+mod apis;
 mod attempts;
 mod gather;
 mod lambda;
 mod states;
 
+pub use apis::{Apis, Asked, Consumed};
 pub use attempts::{ATTEMPTS_MAX, Ancestor, History};
 pub use gather::{Gathered, SUBJECTS_MAX};
 pub use lambda::{EventOutcome, Invoked, Lambda};
@@ -24,6 +26,7 @@ pub struct Projection {
     gathered: Gathered,
     states: States,
     lambda: Lambda,
+    apis: Apis,
 }
 
 impl Projection {
@@ -72,6 +75,11 @@ impl Projection {
             .running(&mut self.gathered, timestamp_ms, functions, all);
     }
 
+    /// Requests of the API have come. A bucket is told of again and again, also if nothing was asked of it.
+    pub fn asked(&mut self, timestamp_ms: i64, asked: &Asked) {
+        self.apis.asked(&mut self.gathered, timestamp_ms, asked);
+    }
+
     /// A value of a metric that has one only now and then.
     pub fn gauge(&mut self, gauge: &Gauge<'_>, timestamp_ms: i64, value: f64) {
         self.gathered.gauge(gauge, timestamp_ms, value);
@@ -83,6 +91,7 @@ impl Projection {
         if self.gathered.forgot() {
             self.states.forget();
             self.lambda.forget();
+            self.apis.forget();
         }
         samples
     }

@@ -393,3 +393,56 @@ fn an_alias_also_counts_by_the_version_that_ran() {
         ]
     );
 }
+
+fn bucket(requests: u64) -> Option<Consumed> {
+    Some(Consumed {
+        requests,
+        size: 100,
+        per_second: 1,
+    })
+}
+
+fn asked(throttled: u64, bucket: Option<Consumed>) -> Asked {
+    Asked {
+        api: "CreateActivity",
+        throttled,
+        bucket,
+    }
+}
+
+#[test]
+fn a_bucket_says_what_it_holds_once_a_minute_and_what_was_taken_always() {
+    let mut projection = Projection::default();
+    projection.asked(60_000, &asked(0, bucket(98)));
+    projection.asked(61_000, &asked(3, bucket(2)));
+    projection.asked(62_000, &asked(0, bucket(0)));
+    check(
+        &mut projection,
+        expect![[r#"
+            ConsumedCapacity [APIName=CreateActivity] 1x100 Count
+            ProvisionedBucketSize [APIName=CreateActivity] 100x1 Count
+            ProvisionedRefillRate [APIName=CreateActivity] 1x1 Count
+            ThrottledEvents [APIName=CreateActivity] 1x3 Count"#]],
+    );
+    projection.asked(119_999, &asked(0, bucket(0)));
+    check(&mut projection, expect![[""]]);
+    // A minute in which nothing is asked has the size and the rate all the same.
+    projection.asked(120_000, &asked(0, bucket(0)));
+    check(
+        &mut projection,
+        expect![[r#"
+            ProvisionedBucketSize [APIName=CreateActivity] 100x1 Count
+            ProvisionedRefillRate [APIName=CreateActivity] 1x1 Count"#]],
+    );
+}
+
+#[test]
+fn what_no_bucket_holds_has_no_capacity_and_may_be_throttled() {
+    let mut projection = Projection::default();
+    projection.asked(60_000, &asked(2, None));
+    projection.asked(61_000, &asked(0, None));
+    check(
+        &mut projection,
+        expect![[r#"ThrottledEvents [APIName=CreateActivity] 1x2 Count"#]],
+    );
+}
