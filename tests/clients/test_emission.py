@@ -433,6 +433,24 @@ def test_what_rates_allow_and_throttle_is_told_by_operation(tmp_path, name):
         assert metrics.count("AWS/States", "ProvisionedBucketSize", ServiceMetric="StateTransition") == 0
 
 
+def test_starts_have_a_bucket_for_each_kind_and_tasks_of_executions_take_from_none(tmp_path, name):
+    with Server(tmp_path, "--aws-quotas") as server:
+        standard = server.create_machine(name("standard"), passing())
+        express = server.create_machine(name("express"), passing(), kind="EXPRESS")
+        task = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "Parameters": {"StateMachineArn": standard}}
+        starts = server.create_machine(name("starts"), {"StartAt": "T", "States": {"T": task | {"End": True}}})
+        for _ in range(2):
+            assert server.end(server.start(starts))["status"] == "SUCCEEDED"
+        server.states.start_execution(stateMachineArn=express)
+        server.states.start_sync_execution(stateMachineArn=express)
+        metrics, start = Metrics(server), {"APIName": "StartExecution"}
+        assert metrics.states("ConsumedCapacity", **start) == 3
+        sizes = {stat: metrics.data("AWS/States", "ProvisionedBucketSize", start, stat) for stat in ("Minimum", "Maximum")}
+        # AWS: the buckets of us-east-1 for Standard and for Express.
+        assert (min(sizes["Minimum"]), max(sizes["Maximum"])) == (1_300, 6_000)
+        assert metrics.count("AWS/States", "ConsumedCapacity", APIName="StartSyncExecution") == 0
+
+
 def test_without_rates_only_what_was_throttled_is_told(tmp_path, name):
     settings = tmp_path / "stepwell.toml"
     settings.write_text("[limits]\nrequests_waiting = 1\n")

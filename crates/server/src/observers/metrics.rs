@@ -280,25 +280,16 @@ impl Worker {
                 self.gauge("AWS/States", name, &[], now_ms, value);
             }
         }
-        self.map_runs(now_ms);
+        // A store that cannot be read tells whoever asks it for something.
+        if let Ok(open) = self.around.handle.reader().open_map_runs() {
+            self.projection
+                .map_runs(now_ms, open.begun, open.backlogged);
+        }
         let dropped = self.observer.dropped();
         let by = [("Observer", "metrics")];
         self.gauge("Stepwell", "ObservedCommitsDropped", &by, now_ms, dropped);
         let forgotten = self.projection.forgotten_attempts();
         self.gauge("Stepwell", "AttemptsForgotten", &[], now_ms, forgotten);
-    }
-
-    fn map_runs(&mut self, now_ms: i64) {
-        // A store that cannot be read tells whoever asks it for something.
-        let Ok(open) = self.around.handle.reader().open_map_runs() else {
-            return;
-        };
-        let mut gauge = |name, value| self.gauge("AWS/States", name, &[], now_ms, value);
-        gauge("ApproximateOpenMapRunCount", open.begun);
-        // AWS: it has values only while map runs wait.
-        if open.backlogged > 0 {
-            gauge("ApproximateMapRunBacklogSize", open.backlogged);
-        }
     }
 
     /// AWS: counts of resources are published every few minutes.

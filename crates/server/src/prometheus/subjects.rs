@@ -35,13 +35,12 @@ struct Runs {
 }
 
 /// Metrics of AWS/States that count, and how they are shown.
-const OF_MACHINES: [(&str, &str); 6] = [
+const OF_MACHINES: [(&str, &str); 5] = [
     ("ExecutionsStarted", "started"),
     ("ExecutionsSucceeded", "succeeded"),
     ("ExecutionsFailed", "failed"),
     ("ExecutionsTimedOut", "timed_out"),
     ("ExecutionsAborted", "aborted"),
-    ("ExecutionThrottled", "throttled"),
 ];
 
 /// Metrics of AWS/Lambda that count, and how they are shown.

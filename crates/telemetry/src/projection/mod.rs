@@ -18,7 +18,7 @@ pub use states::{Change, Ended, Machine, Milestone, Passed, States, Work, WorkEn
 #[cfg(test)]
 mod tests;
 
-use crate::metrics::Sample;
+use crate::metrics::{Sample, Unit};
 
 /// Everything that AWS's metrics are made of here.
 #[derive(Default)]
@@ -78,6 +78,24 @@ impl Projection {
     /// Requests of the API have come. A bucket is told of again and again, also if nothing was asked of it.
     pub fn asked(&mut self, timestamp_ms: i64, asked: &Asked) {
         self.apis.asked(&mut self.gathered, timestamp_ms, asked);
+    }
+
+    /// How many map runs go on just now, and how many wait before their first child.
+    pub fn map_runs(&mut self, timestamp_ms: i64, begun: u64, backlogged: u64) {
+        let mut gauge = |name, value: u64| {
+            let gauge = Gauge {
+                namespace: "AWS/States",
+                name,
+                dimensions: &[],
+                unit: Unit::Count,
+            };
+            self.gathered.gauge(&gauge, timestamp_ms, value as f64);
+        };
+        gauge("ApproximateOpenMapRunCount", begun);
+        // AWS: it has values only while map runs wait.
+        if backlogged > 0 {
+            gauge("ApproximateMapRunBacklogSize", backlogged);
+        }
     }
 
     /// A value of a metric that has one only now and then.

@@ -446,3 +446,20 @@ fn what_no_bucket_holds_has_no_capacity_and_may_be_throttled() {
         expect![[r#"ThrottledEvents [APIName=CreateActivity] 1x2 Count"#]],
     );
 }
+
+#[test]
+fn map_runs_that_wait_have_a_value_only_while_some_do() {
+    let mut projection = Projection::default();
+    projection.map_runs(60_000, 7, 0);
+    check(
+        &mut projection,
+        expect![[r#"ApproximateOpenMapRunCount [] 7x1 Count"#]],
+    );
+    projection.map_runs(120_000, 0, 2);
+    check(
+        &mut projection,
+        expect![[r#"
+            ApproximateMapRunBacklogSize [] 2x1 Count
+            ApproximateOpenMapRunCount [] 0x1 Count"#]],
+    );
+}
