@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import type { ReactNode } from "react";
 import { ApiError } from "../../api/call";
 import type { Logs } from "../../api/generated";
@@ -7,6 +7,7 @@ import { GROUPS_MAX, logGroupsQuery, logSearchQuery } from "../../api/logs";
 import { logsLine } from "../../model/commands";
 import { functionOfGroup } from "../../model/logLines";
 import { bytesText } from "../../model/numbers";
+import { cleared, NOTHING_HELD, paused, scrolled, seen } from "../../model/tailHold";
 import { rangeText } from "../../model/timeRange";
 import { FilterField } from "../../ui/FilterField";
 import { Icon } from "../../ui/Icon";
@@ -256,16 +257,17 @@ function NoLines({ groups, pattern, time }: { groups: readonly string[]; pattern
 
 function TailView({ groups, pattern }: { groups: readonly string[]; pattern: string }) {
   const [, set] = useQueryState();
-  const [isPaused, setPaused] = useState(false);
-  const [isAtTop, setAtTop] = useState(true);
+  const [hold, setHold] = useState(NOTHING_HELD);
   const tail = useLiveTail(groups, pattern, true);
-  // Who reads further down is not pushed away by what comes.
-  const holds = isPaused || !isAtTop;
-  const held = useRef(tail.lines);
-  if (!holds) held.current = tail.lines;
-  const shown = held.current;
-  const first = shown[0]?.id;
-  const waiting = holds ? Math.max(0, tail.lines.findIndex((line) => line.id === first)) : 0;
+  const asked = groups.join(",");
+  // Another tail begins without lines.
+  useEffect(() => setHold(cleared), [asked, pattern]);
+  const { isPaused } = hold;
+  const { shown, waiting } = seen(hold, tail.lines);
+  const clear = (): void => {
+    tail.clear();
+    setHold(cleared);
+  };
   const state = { off: "Off", connecting: "Connecting", live: "Live", lost: "The stream is away; trying again", hidden: "Quiet: the tab is not seen" }[tail.state];
   return (
     <>
@@ -275,10 +277,10 @@ function TailView({ groups, pattern }: { groups: readonly string[]; pattern: str
           <span className="live-dot" aria-hidden="true" />
           <span className="tail-state">{state}</span>
         </span>
-        <button type="button" className="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
+        <button type="button" className="button" aria-pressed={isPaused} onClick={() => setHold(paused(hold, !isPaused, tail.lines))}>
           <Icon name={isPaused ? "play" : "pause"} size={13} /> {isPaused ? "Go on" : "Pause"}
         </button>
-        <button type="button" className="button" onClick={tail.clear} disabled={tail.lines.length === 0}>
+        <button type="button" className="button" onClick={clear} disabled={tail.lines.length === 0}>
           Clear
         </button>
         <span className="quiet">
@@ -295,7 +297,7 @@ function TailView({ groups, pattern }: { groups: readonly string[]; pattern: str
           <CommandLine line={`stepwell logs ${functionOfGroup(groups[0] ?? "") ?? groups[0] ?? ""} --follow`} />
         </Empty>
       ) : (
-        <LogLines lines={shown} label="Lines as they come" showsGroup={groups.length > 1} onAtTop={setAtTop} />
+        <LogLines lines={shown} label="Lines as they come" showsGroup={groups.length > 1} onAtTop={(isAtTop) => setHold(scrolled(hold, isAtTop, tail.lines))} />
       )}
     </>
   );
