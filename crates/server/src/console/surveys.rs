@@ -181,7 +181,7 @@ fn look(
         Question::Failures => settle(reader.failures(&read::<Failures>(body)?, &shown, is_over)),
         Question::MapRun => settle(reader.map_run_statuses(&read::<MapRunAsk>(body)?, is_over)),
         Question::MapRunChildren => {
-            settle(reader.map_run_children(&read::<ChildrenAsk>(body)?, is_over))
+            settle(reader.map_run_children(&read::<ChildrenAsk>(body)?, &shown, is_over))
         }
     }
 }

@@ -429,6 +429,33 @@ fn groups_of_parts_of_the_time_add_up() {
     assert!(answers > 1);
 }
 
+#[test]
+fn a_cause_is_hidden_before_it_is_cut() {
+    // The whole is JSON; what is left of it would be none.
+    let hidden = "•".repeat(1_000);
+    let shown = |text: String| match text.as_str() {
+        "" => text,
+        text => format!("{hidden}{text}"),
+    };
+    let mut world = World::new();
+    world.create("t", "STANDARD", TASK);
+    world.start("t", "e", "{}");
+    world.fail("Bad", "secret");
+    let found = world.reader().search(&Search::default(), &shown, NEVER);
+    let found = found.expect("rows can be read").expect("a page");
+    let found = serde_json::to_value(found).expect("JSON");
+    assert_eq!(found["executions"][0]["cause"], hidden.as_str(), "{found}");
+    for kind in ["STANDARD", "EXPRESS"] {
+        let (world, arn) = map_run(kind);
+        let asked = json!({ "mapRunArn": arn, "status": ["FAILED"] });
+        let asked: ChildrenAsk = serde_json::from_value(asked).expect("a question");
+        let children = world.reader().map_run_children(&asked, &shown, NEVER);
+        let children = children.expect("rows can be read").expect("a page");
+        let children = serde_json::to_value(children).expect("JSON");
+        assert_eq!(children["children"][0]["cause"], hidden.as_str(), "{kind}");
+    }
+}
+
 /// A map run whose item 1 of three fails.
 fn map_run(kind: &str) -> (World, String) {
     let definition = format!(
@@ -466,7 +493,7 @@ fn children(world: &World, asked: Value) -> Value {
     let asked: ChildrenAsk = serde_json::from_value(asked).expect("a question");
     match world
         .reader()
-        .map_run_children(&asked, NEVER)
+        .map_run_children(&asked, &|text| text, NEVER)
         .expect("rows can be read")
     {
         Ok(children) => serde_json::to_value(children).expect("JSON"),

@@ -8,7 +8,7 @@ use stepwell_api::{EpochSeconds, states};
 use stepwell_engine::Status;
 use stepwell_store::{Direction, Error};
 
-use super::{CAUSE_CHARS_MAX, IsOver, PAGE_MAX, cut, invalid};
+use super::{IsOver, PAGE_MAX, Shown, invalid, listed_cause};
 use crate::execution_list::status_byte;
 use crate::listing::status_name;
 use crate::reader::executions::status_filter;
@@ -211,11 +211,23 @@ impl Reader {
     }
 
     /// The children of a run with certain statuses, in the order of their items.
-    pub fn map_run_children(&self, asked: &ChildrenAsk, is_over: IsOver) -> Read<Children> {
-        settle(self.listed_children(asked, is_over))
+    ///
+    /// - `shown`: what is shown of a cause.
+    pub fn map_run_children(
+        &self,
+        asked: &ChildrenAsk,
+        shown: Shown,
+        is_over: IsOver,
+    ) -> Read<Children> {
+        settle(self.listed_children(asked, shown, is_over))
     }
 
-    fn listed_children(&self, asked: &ChildrenAsk, is_over: IsOver) -> Done<Children> {
+    fn listed_children(
+        &self,
+        asked: &ChildrenAsk,
+        shown: Shown,
+        is_over: IsOver,
+    ) -> Done<Children> {
         let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
         if !(1..=PAGE_MAX).contains(&limit) {
             let text = format!("limit is {limit}, and must be 1 to {PAGE_MAX}");
@@ -246,7 +258,7 @@ impl Reader {
                     .is_none_or(|wanted| wanted.contains(&status))
                 {
                     page.children
-                        .push(self.listed_child(&run, index, child, status)?);
+                        .push(self.listed_child(&run, index, child, status, shown)?);
                 }
             }
             next = stop;
@@ -264,6 +276,7 @@ impl Reader {
         index: u32,
         child: Child,
         status: u8,
+        shown: Shown,
     ) -> Result<ListedChild, Error> {
         let listed = ListedChild {
             index,
@@ -276,7 +289,7 @@ impl Reader {
             ..ListedChild::default()
         };
         if run.is_express {
-            return Ok(of_record(listed, &child));
+            return Ok(of_record(listed, &child, shown));
         }
         let row = self.row(child.number)?;
         let execution = &row.execution;
@@ -286,14 +299,14 @@ impl Reader {
             start_date: Some(EpochSeconds::from_ms(execution.identity.started_ms)),
             stop_date: execution.stopped_ms().map(EpochSeconds::from_ms),
             error: execution.error().map(str::to_string),
-            cause: execution.cause().map(|cause| cut(cause, CAUSE_CHARS_MAX)),
+            cause: execution.cause().map(|cause| listed_cause(cause, shown)),
             ..listed
         })
     }
 }
 
 /// What the record of a child without success says, where the run has kept it.
-fn of_record(listed: ListedChild, child: &Child) -> ListedChild {
+fn of_record(listed: ListedChild, child: &Child, shown: Shown) -> ListedChild {
     if matches!(child.status, Status::Running | Status::Succeeded) {
         return listed;
     }
@@ -303,7 +316,7 @@ fn of_record(listed: ListedChild, child: &Child) -> ListedChild {
     ListedChild {
         name: text("Name"),
         error: text("Error"),
-        cause: text("Cause").map(|cause| cut(&cause, CAUSE_CHARS_MAX)),
+        cause: text("Cause").map(|cause| listed_cause(&cause, shown)),
         ..listed
     }
 }

@@ -66,6 +66,11 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// A cause in a list: what is shown of the whole, cut. What is cut is no JSON any more, in which more is known.
+fn listed_cause(cause: &str, shown: Shown) -> String {
+    cut(&shown(cause.to_string()), CAUSE_CHARS_MAX)
+}
+
 /// Milliseconds since 1970 of an instant in seconds.
 fn instant_ms(name: &str, seconds: Option<f64>) -> Result<Option<i64>, states::Error> {
     // The year 9999.

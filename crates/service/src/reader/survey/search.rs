@@ -10,8 +10,8 @@ use stepwell_store::{Direction, Error};
 use super::needle::Needle;
 use super::walk::{Listed, Place, Walk};
 use super::{
-    CAUSE_CHARS_MAX, IsOver, LOOKED_AT_ONCE_MAX, Looked, MACHINES_MAX, PAGE_MAX, Shown,
-    TEXT_CHARS_MAX, cause, cut, instant_ms, invalid,
+    IsOver, LOOKED_AT_ONCE_MAX, Looked, MACHINES_MAX, PAGE_MAX, Shown, TEXT_CHARS_MAX, cause,
+    instant_ms, invalid, listed_cause,
 };
 use crate::reader::executions::{StartedFrom, execution_item, status_filter};
 use crate::reader::{Read, Reader, settle};
@@ -149,7 +149,7 @@ impl Reader {
                 let Some(matched) = self.matched(&filter, &surveyed, row, shown)? else {
                     continue;
                 };
-                found.executions.push(listed_execution(row, matched));
+                found.executions.push(listed_execution(row, matched, shown));
                 if found.executions.len() == limit {
                     let is_last = gathered.is_end && position + 1 == gathered.taken.len();
                     found.go_on(place.filter(|_| !is_last), looked_at);
@@ -549,12 +549,16 @@ pub(super) fn statuses(names: &[String]) -> Result<Vec<u8>, states::Error> {
     names.iter().take(6).map(known).collect()
 }
 
-fn listed_execution(row: &OwnedExecutionRow, matched: Option<&'static str>) -> FoundExecution {
+fn listed_execution(
+    row: &OwnedExecutionRow,
+    matched: Option<&'static str>,
+    shown: Shown,
+) -> FoundExecution {
     let execution = &row.execution;
     FoundExecution {
         item: execution_item(row),
         error: execution.error().map(str::to_string),
-        cause: execution.cause().map(|cause| cut(cause, CAUSE_CHARS_MAX)),
+        cause: execution.cause().map(|cause| listed_cause(cause, shown)),
         matched,
     }
 }
