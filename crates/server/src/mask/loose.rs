@@ -5,11 +5,15 @@ use super::MARK;
 /// Quotation marks of JSON, JavaScript and Python.
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
+/// What may be between a name, its sign and its value on one line.
+const SPACES: [char; 2] = [' ', '\t'];
+
 /// The text without the values of `name`; `None`: it has none.
 ///
 /// - `"number": "4242"`, with as many backslashes before its quotation marks as JSON in texts in JSON has.
 /// - `'number': '4242'`, `number: '4242'`, `number=4242` and `number = 4242`, where the name is a word. A colon without
-///   a space is one of an ARN.
+///   a space is one of an ARN. `=` is also `==`, `===` and `=>`.
+/// - A value without quotation marks ends where [`after_unquoted`] says.
 /// - To the end of the text where a value's end is not to be seen.
 pub(super) fn loosely(text: &str, name: &str) -> Option<String> {
     let mut masked = String::new();
@@ -17,21 +21,21 @@ pub(super) fn loosely(text: &str, name: &str) -> Option<String> {
     let mut is_masked = false;
     while let Some(at) = rest.find(name) {
         let (before, after) = rest.split_at(at + name.len());
-        let last = before[..at].chars().next_back();
-        let last = last.or_else(|| masked.chars().next_back());
+        let before_name = &text[..text.len() - rest.len() + at];
         masked.push_str(before);
         rest = after;
-        let quote = last.filter(|last| QUOTES.contains(last));
+        if is_in_word(before_name) {
+            continue;
+        }
+        let quote = before_name.chars().next_back();
+        let quote = quote.filter(|last| QUOTES.contains(last));
         let quoted = quote.and_then(|quote| after_quoted_name(after, quote));
-        let value = match last {
-            Some(last) if last.is_alphanumeric() || last == '_' => None,
-            // Or the name of a pair that a text in quotation marks begins with.
-            _ => quoted.or_else(|| after_plain_name(after)),
-        };
-        let Some(value) = value else {
+        // Or the name of a pair that a text in quotation marks begins with.
+        let Some(value) = quoted.or_else(|| after_plain_name(after)) else {
             continue;
         };
-        masked.push_str(&after[..after.len() - value.len()]);
+        let sign = &after[..after.len() - value.len()];
+        masked.push_str(sign);
         let (open, close) = match quotes_of(value) {
             Some(quotes) => quotes,
             // In JSON always quotation marks, so that it is JSON again.
@@ -40,7 +44,8 @@ pub(super) fn loosely(text: &str, name: &str) -> Option<String> {
         };
         masked.push_str(open);
         masked.push_str(MARK);
-        let (left, is_closed) = after_value(value, open);
+        let is_spaced = sign.ends_with(char::is_whitespace);
+        let (left, is_closed) = after_value(value, open, is_spaced);
         if is_closed {
             masked.push_str(close);
         }
@@ -49,6 +54,19 @@ pub(super) fn loosely(text: &str, name: &str) -> Option<String> {
     }
     masked.push_str(rest);
     is_masked.then_some(masked)
+}
+
+/// Whether a text ends with a part of a word.
+fn is_in_word(before: &str) -> bool {
+    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '_';
+    // `\u000a`, which JSON may write for what is no letter.
+    let code = before.len().checked_sub(6).and_then(|at| before.get(at..));
+    let is_code = code.is_some_and(|code| {
+        code.starts_with("\\u") && code[2..].bytes().all(|digit| digit.is_ascii_hexdigit())
+    });
+    // `\n`, `\t`: how many backslashes there are before the letter depends on how many texts the text is in.
+    let ahead = before.strip_suffix(is_letter);
+    ahead.is_some_and(|ahead| !ahead.ends_with('\\')) && !is_code
 }
 
 /// The value after a name whose quotation mark ends here.
@@ -71,11 +89,12 @@ fn after_plain_name(after: &str) -> Option<&str> {
         .then(|| value.trim_start())
 }
 
-/// The value after `=` on the same line.
+/// The value after `=`, `==`, `===` or `=>` on the same line.
 fn after_equals(after: &str) -> Option<&str> {
-    let spaces = [' ', '\t'];
-    let value = after.trim_start_matches(spaces).strip_prefix('=')?;
-    Some(value.trim_start_matches(spaces))
+    let sign = after.trim_start_matches(SPACES).strip_prefix('=')?;
+    let sign = sign.trim_start_matches('=');
+    let value = sign.strip_prefix('>').unwrap_or(sign);
+    Some(value.trim_start_matches(SPACES))
 }
 
 /// The quotation marks that a value has. The first one of Python's bytes has a letter before it.
@@ -98,7 +117,8 @@ fn slashes_after(text: &str) -> usize {
 /// What follows a value, and whether its end was seen or it had no quotation marks of its own.
 ///
 /// - `open`: the quotation mark that it begins with, or would.
-fn after_value<'v>(value: &'v str, open: &str) -> (&'v str, bool) {
+/// - `is_spaced`: see [`after_unquoted`].
+fn after_value<'v>(value: &'v str, open: &str, is_spaced: bool) -> (&'v str, bool) {
     if let Some(text) = value.strip_prefix(open)
         && let Some(quote) = open.chars().next_back()
     {
@@ -107,33 +127,80 @@ fn after_value<'v>(value: &'v str, open: &str) -> (&'v str, bool) {
             None => ("", false),
         };
     }
-    let mut depth = 0_usize;
+    (after_unquoted(value, is_spaced), true)
+}
+
+/// What follows a value without quotation marks. It ends
+///
+/// - at a comma, a semicolon, a bracket that closes one before it, and a quotation mark that does so;
+/// - at the end of the line;
+/// - at a space, unless `is_spaced`: one is before the value, as in `name: Jane Doe`. A value that begins with a bracket
+///   ends at a space after its last one.
+///
+/// What is in brackets is of the value, and so are brackets after a space: `Card { number: '4242' }`,
+/// `[Object: null prototype] { .. }`, `Set(1) { .. }`, `<ref *1> { .. }`.
+fn after_unquoted(value: &str, is_spaced: bool) -> &str {
+    let value = after_reference(value);
+    let is_line = is_spaced && !opens(value);
+    // Spaces before what ends a value are not of it.
+    let ended = |at: usize| &value[value[..at].trim_end_matches(SPACES).len()..];
+    let (mut depth, mut angles) = (0_usize, 0_usize);
     let mut from = 0;
     while let Some(letter) = value[from..].chars().next() {
         let at = from;
         from += letter.len_utf8();
+        let (before, rest) = (&value[..at], &value[from..]);
+        let is_inside = depth + angles > 0;
         match letter {
             '{' | '[' | '(' => depth += 1,
-            '}' | ']' | ')' if depth > 0 => {
-                depth -= 1;
-                if depth == 0 {
-                    return (&value[from..], true);
+            '}' | ']' | ')' if depth > 0 => depth -= 1,
+            '<' if opens(&value[at..]) => angles += 1,
+            // `=>` closes nothing.
+            '>' if angles > 0 && !before.ends_with('=') => angles -= 1,
+            quote if QUOTES.contains(&quote) => {
+                if is_inside || (is_line && before.ends_with(SPACES)) {
+                    let Some(left) = after_string(rest, quote, slashes_after(before)) else {
+                        return "";
+                    };
+                    from = value.len() - left.len();
+                } else if quote != '`' && !is_apostrophe(before, rest) {
+                    return ended(at);
                 }
             }
-            quote if depth > 0 && QUOTES.contains(&quote) => {
-                let Some(left) = after_string(&value[from..], quote, slashes_after(&value[..at]))
-                else {
-                    return ("", true);
-                };
-                from = value.len() - left.len();
+            _ if is_inside => {}
+            space if SPACES.contains(&space) && is_line => {}
+            space if SPACES.contains(&space) && opens(rest.trim_start_matches(SPACES)) => {
+                from = value.len() - rest.trim_start_matches(SPACES).len();
             }
-            letter if depth == 0 && (letter.is_whitespace() || "}],;&)'\"".contains(letter)) => {
-                return (&value[at..], true);
-            }
+            '&' if is_line => {}
+            letter if letter.is_whitespace() || "}],;&)".contains(letter) => return ended(at),
             _ => {}
         }
     }
-    ("", true)
+    ""
+}
+
+/// A value without the `<ref *1> ` before an object that is in itself.
+fn after_reference(value: &str) -> &str {
+    let named = value.strip_prefix("<ref *");
+    let named = named.map(|number| number.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    named
+        .and_then(|named| named.strip_prefix("> "))
+        .unwrap_or(value)
+}
+
+/// Whether a text begins with a bracket that opens. `<` opens `<Buffer 34 32>`, and is less than in `1 < 2`.
+fn opens(text: &str) -> bool {
+    let tag = text.strip_prefix('<');
+    text.starts_with(['{', '[', '('])
+        || tag.is_some_and(|tag| {
+            tag.starts_with(|letter: char| letter.is_alphanumeric() || letter == '[')
+        })
+}
+
+/// Whether a quotation mark between these is one of a word: `it's`.
+fn is_apostrophe(before: &str, after: &str) -> bool {
+    before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric)
 }
 
 /// What follows a string; `None`: its end is not to be seen.

@@ -1,5 +1,7 @@
 use super::*;
 
+mod loose;
+
 fn mask(rules: &[&str]) -> Mask {
     let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
     Mask::parse(&rules).expect("rules")
@@ -62,135 +64,6 @@ fn a_rule_masks_what_its_path_means() {
             expected,
             "{rule} {payload}"
         );
-    }
-}
-
-#[test]
-fn text_that_is_no_json_is_looked_through() {
-    let mask = mask(&["$.card.number", "**.password"]);
-    for (text, expected) in [
-        (
-            "not found in the input '{\"card\":{\"number\":\"4242\"}}'",
-            "not found in the input '{\"card\":{\"number\":\"••••••\"}}'",
-        ),
-        (
-            "INFO {\"password\": 12, \"x\": 1}",
-            "INFO {\"password\": \"••••••\", \"x\": 1}",
-        ),
-        (
-            "{\\\"password\\\":\\\"a\\\\\\\"b\\\",\\\"x\\\":1}",
-            "{\\\"password\\\":\\\"••••••\\\",\\\"x\\\":1}",
-        ),
-        // Cut off.
-        (
-            "{\"card\":{\"number\":\"42",
-            "{\"card\":{\"number\":\"••••••",
-        ),
-        ("{\"password\":{\"a\":[1,{", "{\"password\":\"••••••\""),
-        (
-            "{\"password\":{\"a\":[1]},\"x\":",
-            "{\"password\":\"••••••\",\"x\":",
-        ),
-        // As `console.log` writes an object, and as logfmt and forms write pairs.
-        (
-            "Order { card: { number: '42\\'42', x: 1 }, password: [ 'a' ] }",
-            "Order { card: { number: '••••••', x: 1 }, password: •••••• }",
-        ),
-        (
-            "at=info password=hunter2 x=1",
-            "at=info password=•••••• x=1",
-        ),
-        ("a=1&password=hunter2&x=1", "a=1&password=••••••&x=1"),
-        ("the password: hunter2", "the password: ••••••"),
-        ("password: \"cut", "password: \"••••••"),
-        // As Python prints a dictionary, and as files and databases write pairs.
-        (
-            "event: {'password': 'hunter2', 'x': 1}",
-            "event: {'password': '••••••', 'x': 1}",
-        ),
-        (
-            "{'password': \"it's\", 'card': {'number': Decimal('4242')}}",
-            "{'password': \"••••••\", 'card': {'number': ••••••}}",
-        ),
-        (
-            "{'password': b'hunter2', 'number': 4242}",
-            "{'password': b'••••••', 'number': ••••••}",
-        ),
-        (
-            "'{\\'password\\': \\'hunter2\\', \\'x\\': 1}'",
-            "'{\\'password\\': \\'••••••\\', \\'x\\': 1}'",
-        ),
-        ("`password`: `hunter2`", "`password`: `••••••`"),
-        ("\"password\": 'hunter2'", "\"password\": '••••••'"),
-        (
-            "set `password` = 'hunter2', x",
-            "set `password` = '••••••', x",
-        ),
-        ("password = hunter2 x = 1", "password = •••••• x = 1"),
-        ("password\t=\t'hunter2'", "password\t=\t'••••••'"),
-        // At the beginning of a text in quotation marks.
-        ("\"password=hunter2\" x", "\"password=••••••\" x"),
-        ("'password: hunter2' x", "'password: ••••••' x"),
-        ("my_password=1, passwords=2", "my_password=1, passwords=2"),
-        (
-            "my_password = 1, 'passwords': 2",
-            "my_password = 1, 'passwords': 2",
-        ),
-        ("arn:aws:x:password:y", "arn:aws:x:password:y"),
-        ("password", "password"),
-        ("\"my password\": 1", "\"my password\": 1"),
-        ("'my password': 1", "'my password': 1"),
-    ] {
-        assert_eq!(mask.text(text), expected);
-        assert_eq!(
-            mask.text(expected),
-            expected,
-            "what is masked stays as it is"
-        );
-    }
-    let mask = self::mask(&["$['card-number']"]);
-    assert_eq!(
-        mask.text("{'card-number': '4242', 'x': 1}"),
-        "{'card-number': '••••••', 'x': 1}"
-    );
-}
-
-#[test]
-fn brackets_in_strings_end_no_value() {
-    let mask = mask(&["$.card"]);
-    for (text, expected) in [
-        (
-            r#"INFO {"card":{"note":"}","number":"4242"},"x":1}"#,
-            r#"INFO {"card":"••••••","x":1}"#,
-        ),
-        (
-            r#"INFO {"card":["\\",{"a":"\"]}","b":"4242"}],"x":1}"#,
-            r#"INFO {"card":"••••••","x":1}"#,
-        ),
-        (
-            r#"{\"card\":{\"note\":\"}\\\"}\\\\\",\"number\":\"4242\"},\"x\":1}"#,
-            r#"{\"card\":"••••••",\"x\":1}"#,
-        ),
-        (
-            "Order { card: { note: '}\\'}', `a`: `}`, number: '4242' }, x: 1 }",
-            "Order { card: ••••••, x: 1 }",
-        ),
-        (
-            "{'card': {'note': \"it's }\", 'number': '4242'}, 'x': 1}",
-            "{'card': ••••••, 'x': 1}",
-        ),
-        // The backslash is one of the text, not of its quotation mark.
-        (
-            r#"INFO {"card":"a\\","x":"y"}"#,
-            r#"INFO {"card":"••••••","x":"y"}"#,
-        ),
-        // Without the end of a string nobody knows what is in it.
-        (
-            r#"{"card":{"note":"}, "number":4242},"x":1}"#,
-            r#"{"card":"••••••""#,
-        ),
-    ] {
-        assert_eq!(mask.text(text), expected);
     }
 }
 
