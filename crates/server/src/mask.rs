@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{HeaderMap, ORIGIN, USER_AGENT};
 use serde_json::{Map, Value, json};
 use stepwell_api::Reply;
+use stepwell_functions::LOG_TAIL_BYTES_MAX;
 
 use loose::loosely;
 use rule::{Place, Step, come_to, last_name, stepped, steps};
@@ -30,11 +31,11 @@ const DEPTH_MAX: usize = 8;
 /// Members of answers whose texts are no payloads: masking a definition would destroy what is saved again.
 const NO_PAYLOADS: [&str; 4] = ["definition", "policy", "Policy", "PolicyDocument"];
 
+/// What text that has lists or objects has, even if it is cut.
+const BRACKETS: [char; 4] = ['{', '[', '}', ']'];
+
 /// Members whose own members are those of a payload.
 const PAYLOADS: [&str; 3] = ["assignedVariables", "variables", "Variables"];
-
-/// Members whose own members are fields as queries name them: of GetLogRecord and of GetTraceSummaries.
-const FIELDS: [&str; 2] = ["logRecord", "Annotations"];
 
 /// The rules of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,8 +100,8 @@ impl Mask {
             if *name == "x-amz-log-result"
                 && let Some(text) = STANDARD.decode(value.as_bytes()).ok()
             {
-                let text = String::from_utf8_lossy(&text).into_owned();
-                *value = STANDARD.encode(self.text(&text).as_bytes());
+                let tail = log_tail(&text);
+                *value = STANDARD.encode(self.text(&tail).as_bytes());
             }
         }
         let Ok(body) = std::str::from_utf8(&reply.body) else {
@@ -132,7 +133,7 @@ impl Mask {
                 is_masked
             }
             Value::Object(members) => {
-                let mut is_masked = self.named_value(members);
+                let mut is_masked = self.named_value(members, depth);
                 for (name, value) in members.iter_mut() {
                     if NO_PAYLOADS.contains(&name.as_str()) {
                         continue;
@@ -140,12 +141,19 @@ impl Mask {
                     if PAYLOADS.contains(&name.as_str()) && value.is_object() {
                         is_masked |= self.payload(value, depth);
                     }
-                    if FIELDS.contains(&name.as_str())
-                        && let Value::Object(fields) = value
-                    {
-                        for (name, value) in fields {
-                            is_masked |= self.field(name, value);
+                    match name.as_str() {
+                        "logRecord" => {
+                            for (name, value) in members_of(Some(value)) {
+                                is_masked |= self.field(name, value, depth);
+                            }
                         }
+                        "Annotations" => {
+                            for (name, values) in members_of(Some(value)) {
+                                is_masked |= self.annotation(name, values, depth);
+                            }
+                        }
+                        "Document" => is_masked |= self.document(value, depth),
+                        _ => {}
                     }
                     is_masked |= self.answer(value, depth);
                 }
@@ -156,39 +164,73 @@ impl Mask {
     }
 
     /// A row of a query of logs: `{"field": "card.number", "value": "4242"}`.
-    fn named_value(&self, members: &mut Map<String, Value>) -> bool {
+    fn named_value(&self, members: &mut Map<String, Value>, depth: usize) -> bool {
         let Some(field) = members.get("field").and_then(Value::as_str) else {
             return false;
         };
         let field = field.to_owned();
         let value = members.get_mut("value");
-        value.is_some_and(|value| self.field(&field, value))
+        value.is_some_and(|value| self.field(&field, value, depth))
     }
 
     /// Masks the value of a field, or what a rule means in it: `{"number": "4242"}` of the field `card`.
-    fn field(&self, name: &str, value: &mut Value) -> bool {
+    fn field(&self, name: &str, value: &mut Value, depth: usize) -> bool {
         let come = self.rules.iter().map(|rule| come_to(rule, name));
         let come: Vec<Place> = come.filter_map(Place::on_its_way).collect();
-        let is_meant = come.iter().any(|place| place.is_at_end());
-        match value {
-            // An annotation: the values that the parts of a trace have for it.
-            Value::Array(values) => {
-                let values = values.iter_mut().filter(|_| is_meant);
-                for value in values.filter_map(|value| value.get_mut("AnnotationValue")) {
-                    *value = json!({ "StringValue": MARK });
-                }
-                is_meant
+        self.below(value, &come, depth)
+    }
+
+    /// Masks an annotation of GetTraceSummaries: the values that the parts of a trace have for it.
+    fn annotation(&self, name: &str, values: &mut Value, depth: usize) -> bool {
+        let values = values.as_array_mut().into_iter().flatten();
+        let values = values.filter_map(|value| value.get_mut("AnnotationValue"));
+        let mut is_masked = false;
+        for value in values {
+            for (_, inner) in value.as_object_mut().into_iter().flatten() {
+                is_masked |= self.field(name, inner, depth);
             }
-            value if is_meant => {
-                *value = Value::String(MARK.to_string());
-                true
+            // Of whatever kind it was, the mark is a text.
+            if value
+                .as_object()
+                .is_some_and(|kinds| kinds.values().any(|value| value == MARK))
+            {
+                *value = json!({ "StringValue": MARK });
             }
-            Value::String(text) => {
-                let places = [self.begun(), come].concat();
-                replaced(text, |text| self.text_from(text, &places, 0))
-            }
-            _ => false,
         }
+        is_masked
+    }
+
+    /// Masks a document of BatchGetTraces: a segment as a text.
+    fn document(&self, value: &mut Value, depth: usize) -> bool {
+        let text = value.as_str().unwrap_or_default();
+        let Ok(mut segment) = serde_json::from_str(text) else {
+            return false;
+        };
+        let is_masked = self.segment(&mut segment, depth + 1);
+        if is_masked {
+            *value = Value::String(segment.to_string());
+        }
+        is_masked
+    }
+
+    /// Masks what a part of a trace says of itself, and what the parts in it say.
+    ///
+    /// - X-Ray: `annotations` by their names, and `metadata` by theirs in each namespace.
+    fn segment(&self, segment: &mut Value, depth: usize) -> bool {
+        let mut is_masked = false;
+        for (name, value) in members_of(segment.get_mut("annotations")) {
+            is_masked |= self.field(name, value, depth);
+        }
+        for (_, namespace) in members_of(segment.get_mut("metadata")) {
+            for (name, value) in members_of(Some(namespace)) {
+                is_masked |= self.field(name, value, depth);
+            }
+        }
+        let parts = segment.get_mut("subsegments").and_then(Value::as_array_mut);
+        for part in parts.into_iter().flatten() {
+            is_masked |= self.segment(part, depth);
+        }
+        is_masked
     }
 
     fn string(&self, text: &mut String, depth: usize) -> bool {
@@ -206,7 +248,7 @@ impl Mask {
 
     /// - `places`: where the payload is that the text may hold.
     fn text_from<'t>(&self, text: &'t str, places: &[Place], depth: usize) -> Cow<'t, str> {
-        if !self.is_on() || !text.contains([':', '=', '[', '{']) {
+        if !self.is_on() || !text.contains([':', '=', '[', ']', '{', '}']) {
             return Cow::Borrowed(text);
         }
         let is_json = text.trim_start().starts_with(['{', '[', '"']);
@@ -243,7 +285,11 @@ impl Mask {
             return is_new;
         }
         match value {
-            Value::String(text) => self.string(text, depth),
+            // A payload of its own, and a part of this one that is written as a text.
+            Value::String(text) => {
+                let places = [&self.begun(), places].concat();
+                replaced(text, |text| self.text_from(text, &places, depth))
+            }
             Value::Array(elements) => {
                 let mut is_masked = false;
                 for (index, element) in elements.iter_mut().enumerate() {
@@ -271,7 +317,13 @@ impl Mask {
     }
 
     /// Masks what follows the last name of a rule in text that is no JSON as a whole.
+    ///
+    /// - A rule without a name may mean whatever is in brackets: the text is masked whole.
     fn loose<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let is_nameless = self.rules.iter().any(|rule| last_name(rule).is_none());
+        if is_nameless && text.contains(BRACKETS) && !is_log_stream(text) {
+            return Cow::Owned(MARK.to_string());
+        }
         let mut masked = Cow::Borrowed(text);
         for name in self.rules.iter().filter_map(|rule| last_name(rule)) {
             if let Some(other) = loosely(&masked, name) {
@@ -280,6 +332,38 @@ impl Mask {
         }
         masked
     }
+}
+
+/// Whether a text is the name of a log stream of a function, which has brackets and is no payload:
+/// `2026/11/26/[$LATEST]0123456789abcdef`.
+fn is_log_stream(text: &str) -> bool {
+    let parts = text.split_once('[');
+    let parts = parts.and_then(|(before, after)| Some((before, after.split_once(']')?)));
+    parts.is_some_and(|(before, (version, id))| {
+        let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || "/-_".contains(letter);
+        before.starts_with(|digit: char| digit.is_ascii_digit())
+            && before.contains('/')
+            && before.chars().all(is_of_name)
+            && (version == "$LATEST" || version.chars().all(|digit| digit.is_ascii_digit()))
+            && id.chars().all(|digit| digit.is_ascii_hexdigit())
+    })
+}
+
+/// A log tail without what may be the end of a value whose name it does not have any more: what is before its first line
+/// begins, where it is the end of a longer log.
+fn log_tail(tail: &[u8]) -> String {
+    let text = String::from_utf8_lossy(tail);
+    if tail.len() < LOG_TAIL_BYTES_MAX {
+        return text.into_owned();
+    }
+    let left = text.find('\n').map_or("", |end| &text[end..]);
+    format!("{MARK}{left}")
+}
+
+/// The members of what is an object; of what is none, none.
+fn members_of(value: Option<&mut Value>) -> impl Iterator<Item = (&String, &mut Value)> {
+    let members = value.and_then(Value::as_object_mut);
+    members.into_iter().flatten()
 }
 
 /// Puts a masked text in the place of a text; whether anything was masked.

@@ -1,3 +1,5 @@
+use stepwell_functions::LOG_TAIL_BYTES_MAX;
+
 use super::*;
 
 mod loose;
@@ -227,4 +229,115 @@ fn a_rule_that_means_nothing_is_refused_with_its_reason() {
         assert!(error.contains(says), "{rule}: {error}");
     }
     assert!(Mask::parse(&vec!["$.a".to_string(); 101]).is_err());
+}
+
+fn answered(mask: &Mask, answer: &Value) -> Value {
+    let mut reply = Reply {
+        status: 200,
+        headers: Vec::new(),
+        body: answer.to_string().into_bytes(),
+    };
+    mask.reply(&mut reply, false);
+    serde_json::from_slice(&reply.body).expect("JSON")
+}
+
+#[test]
+fn a_text_of_a_variable_is_looked_into_where_the_variable_is() {
+    let mask = mask(&["$.card.number", "$.cards[1].pin"]);
+    let variables = |number: &str, pin: &str| {
+        json!({
+            "card": json!({ "number": number, "type": "v" }).to_string(),
+            "cards": json!([{ "pin": "1" }, { "pin": pin }]).to_string(),
+            "number": "4242",
+        })
+    };
+    let answer = |number: &str, pin: &str| {
+        json!({
+            "assignedVariables": variables(number, pin),
+            "Environment": { "Variables": variables(number, pin) },
+        })
+    };
+    assert_eq!(answered(&mask, &answer("4242", "2")), answer(MARK, MARK));
+    // What a payload has as a text too: a member is where it is, whether it is written as text or not.
+    assert_eq!(
+        mask.text(r#"{"card":"{\"number\":\"4242\"}"}"#),
+        format!(r#"{{"card":"{{\"number\":\"{MARK}\"}}"}}"#)
+    );
+}
+
+#[test]
+fn documents_of_traces_show_what_their_summaries_show() {
+    let mask = mask(&["$.card_number", "$.card.number", "**.password"]);
+    let segment = |secret: &dyn Fn(Value) -> Value| {
+        let named = json!({
+            "annotations": {
+                "card_number": secret(json!(4242)),
+                "card": json!({ "number": secret(json!("4242")) }).to_string(),
+                "kind": "visa",
+            },
+            "metadata": { "default": {
+                "card.number": secret(json!("4242")),
+                "card": { "number": secret(json!(4242)), "type": "v" },
+                "password": secret(json!(["a", "b"])),
+                "my.password": secret(json!("hunter2")),
+                "items": [{ "AnnotationValue": 1 }, 2],
+            } },
+        });
+        let mut inner = named.clone();
+        inner["id"] = json!("2");
+        let mut middle = named.clone();
+        middle["subsegments"] = json!([inner]);
+        let mut outer = named;
+        outer["id"] = json!("1");
+        outer["subsegments"] = json!([{ "id": "3" }, middle]);
+        json!({ "Traces": [{ "Segments": [{ "Id": "1", "Document": outer.to_string() }] }] })
+    };
+    let expected = segment(&|_| json!(MARK));
+    assert_eq!(answered(&mask, &segment(&|value| value)), expected);
+    let summary = |value: Value, text: Value| {
+        json!({ "TraceSummaries": [{ "Annotations": {
+            "card_number": [{ "AnnotationValue": value }],
+            "card": [{ "AnnotationValue": { "StringValue": json!({ "number": text }).to_string() } }],
+        } }] })
+    };
+    assert_eq!(
+        answered(
+            &mask,
+            &summary(json!({ "NumberValue": 4242 }), json!("4242"))
+        ),
+        summary(json!({ "StringValue": MARK }), json!(MARK))
+    );
+}
+
+#[test]
+fn a_full_log_tail_does_not_begin_in_the_middle_of_a_value() {
+    let mask = mask(&["$.card"]);
+    let shown = |tail: &str| {
+        let mut reply = Reply {
+            status: 200,
+            headers: vec![("x-amz-log-result", STANDARD.encode(tail))],
+            body: Vec::new(),
+        };
+        mask.reply(&mut reply, true);
+        let tail = STANDARD.decode(&reply.headers[0].1).expect("Base64");
+        String::from_utf8(tail).expect("text")
+    };
+    let full = |begin: &str, end: &str| {
+        let middle = LOG_TAIL_BYTES_MAX - begin.len() - end.len();
+        format!("{begin}{}{end}", "x".repeat(middle))
+    };
+    assert_eq!(
+        shown(&full("4242\",\"pin\":", "\nEND\nREPORT\n")),
+        format!("{MARK}\nEND\nREPORT\n")
+    );
+    assert_eq!(shown(&full("4242", "")), MARK);
+    assert_eq!(shown(&full("4242", "\n")), format!("{MARK}\n"));
+    // All of it is there.
+    let whole = "START\n4242\nEND\n";
+    assert_eq!(shown(whole), whole);
+    assert_eq!(
+        shown(&full("a", "\n")[1..]),
+        full("a", "\n")[1..],
+        "it is not full"
+    );
 }

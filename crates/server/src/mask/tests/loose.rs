@@ -253,3 +253,33 @@ fn a_value_with_spaces_goes_on_to_the_end_of_its_line() {
         assert_eq!(mask.text(expected), expected, "it stays as it is");
     }
 }
+
+#[test]
+fn a_rule_without_a_name_leaves_no_loose_text_with_brackets() {
+    for rule in ["$.*", "$[0]", "**.*", "$[*][1]"] {
+        let mask = mask(&[rule, "**.password"]);
+        for text in [
+            "not found in the input '{\"number\":\"4242\"}'",
+            "INFO [ '4242' ]",
+            "[\"4242\",",
+            "4242\"] is wrong: x",
+        ] {
+            assert_eq!(mask.text(text), MARK, "{rule} {text}");
+        }
+        for text in [
+            "Task timed out after 3.00 seconds: x",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:pay",
+            "2026/11/26/[$LATEST]0123456789abcdef0123456789abcdef",
+            "2026/11/26/pay[12]0123456789abcdef0123456789abcdef",
+        ] {
+            assert_eq!(mask.text(text), text, "{rule}");
+        }
+        assert_eq!(mask.text("password=hunter2 x"), "password=•••••• x");
+    }
+    // A rule with a name is looked for by it.
+    let mask = mask(&["$.card[0]", "$.card.*"]);
+    assert_eq!(
+        mask.text("INFO { card: [ 1 ], x: [ 2 ] }"),
+        "INFO { card: ••••••, x: [ 2 ] }"
+    );
+}
