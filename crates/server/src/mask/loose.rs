@@ -119,15 +119,47 @@ fn slashes_after(text: &str) -> usize {
 /// - `open`: the quotation mark that it begins with, or would.
 /// - `is_spaced`: see [`after_unquoted`].
 fn after_value<'v>(value: &'v str, open: &str, is_spaced: bool) -> (&'v str, bool) {
-    if let Some(text) = value.strip_prefix(open)
-        && let Some(quote) = open.chars().next_back()
+    if let Some(mut text) = value.strip_prefix(open)
+        && let Some(mut quote) = open.chars().next_back()
     {
-        return match after_string(text, quote, slashes_after(&open[..open.len() - 1])) {
-            Some(left) => (left, true),
-            None => ("", false),
-        };
+        let mut slashes = slashes_after(&open[..open.len() - 1]);
+        while let Some(left) = after_string(text, quote, slashes) {
+            let Some(next) = continued(left) else {
+                return (left, true);
+            };
+            (quote, slashes, text) = next;
+        }
+        return ("", false);
     }
     (after_unquoted(value, is_spaced), true)
+}
+
+/// The next part of a string that goes on: its quotation mark, the backslashes before that, and what follows it.
+///
+/// - Node.js writes a `+` between the lines of a string, Python's pprint the end of a line alone.
+fn continued(left: &str) -> Option<(char, usize, &str)> {
+    let (mut next, mut is_on) = (left, false);
+    loop {
+        let letter = next.chars().next()?;
+        let escaped = next.trim_start_matches('\\');
+        next = match letter {
+            '+' | '\n' => {
+                is_on = true;
+                &next[1..]
+            }
+            letter if letter.is_whitespace() => &next[letter.len_utf8()..],
+            // The end of a line in JSON that is not parsed.
+            '\\' if escaped.starts_with('n') => {
+                is_on = true;
+                &escaped[1..]
+            }
+            _ => break,
+        };
+    }
+    let (open, _) = quotes_of(next).filter(|_| is_on)?;
+    let quote = open.chars().next_back()?;
+    let slashes = slashes_after(&open[..open.len() - 1]);
+    Some((quote, slashes, &next[open.len()..]))
 }
 
 /// What follows a value without quotation marks. It ends

@@ -195,6 +195,34 @@ fn objects_as_node_prints_them_are_masked_to_their_end() {
 }
 
 #[test]
+fn a_string_over_several_lines_is_masked_to_its_last() {
+    let mask = mask(&["**.key"]);
+    for (text, expected) in [
+        // Node.js.
+        (
+            "{\n  key: 'BEGIN\\n' +\n    'MIIE\\n' +\n    \"it's\",\n  x: 1 }",
+            "{\n  key: '••••••',\n  x: 1 }",
+        ),
+        (
+            r#"ERROR {"m":"{ key: 'BEGIN\\n' +\n  'MIIE', x: 1 }","n"#,
+            r#"ERROR {"m":"{ key: '••••••', x: 1 }","n"#,
+        ),
+        // Python's pprint.
+        (
+            "{'key': 'BEGIN '\n        'MIIE',\n 'x': 1}",
+            "{'key': '••••••',\n 'x': 1}",
+        ),
+        ("{'key': 'BEGIN' + '", "{'key': '••••••"),
+        // Another one.
+        ("key='a' 'b'", "key='••••••' 'b'"),
+        ("key='a' + b", "key='••••••' + b"),
+    ] {
+        assert_eq!(mask.text(text), expected);
+        assert_eq!(mask.text(expected), expected, "it stays as it is");
+    }
+}
+
+#[test]
 fn a_name_after_an_escaped_line_end_is_one() {
     let mask = mask(&["**.password"]);
     for (text, expected) in [
