@@ -123,6 +123,26 @@ def test_history_logs_invoke_and_list_show_what_ran(server, orders):
     assert stepwell("invoke", "ValidatePayment", "--event", bad, endpoint=server.url).returncode == 1
 
 
+def test_a_runtime_that_cannot_run_here_is_told_before_anything_is_changed(server, name, tmp_path):
+    function, other = name("java"), name("node")
+    resources = {
+        logical: {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {"FunctionName": named, "Runtime": runtime, "Handler": "index.handler", "InlineCode": "exports.handler = async () => 1"},
+        }
+        for logical, named, runtime in [("Old", function, "java21"), ("New", other, "nodejs22.x")]
+    }
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}))
+    for command in ["validate", "deploy"]:
+        done = stepwell(command, template, endpoint=server.url)
+        assert done.returncode != 0, done.stdout
+        told = done.stdout + done.stderr
+        assert "function Old" in told and "runtime java21 cannot run here: nodejs*, python3.* and provided.* can" in told
+    listed = [found["FunctionName"] for found in server.functions.list_functions()["Functions"]]
+    assert function not in listed and other not in listed
+
+
 COMMANDS = ["demo", "dev", "serve", "deploy", "start", "history", "logs", "invoke", "validate", "list", "completions"]
 
 

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from harness import REPOSITORY, ROLE, package
 
@@ -161,6 +162,46 @@ def rust():
         entry.external_attr = 0o755 << 16
         archive.writestr(entry, (target / "debug" / "bootstrap").read_bytes(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def test_a_custom_runtime_without_a_bootstrap_is_a_failure_that_a_machine_catches(server, name):
+    function = name("empty")
+    arn = server.functions.create_function(
+        FunctionName=function, Runtime="provided.al2023", Role=ROLE, Handler="main", Code={"ZipFile": package({"main": "no program"})}
+    )["FunctionArn"]
+    reply = server.invoke(function, {}, LogType="Tail")
+    assert (reply["StatusCode"], reply["FunctionError"]) == (200, "Unhandled")
+    request = reply["ResponseMetadata"]["RequestId"]
+    text = f"RequestId: {request} Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+    assert reply["Payload"] == {"errorType": "Runtime.InvalidEntrypoint", "errorMessage": text}
+    tail = base64.b64decode(reply["LogResult"]).decode()
+    assert f"{text}\nRuntime.InvalidEntrypoint" in tail and "Error Type: Runtime.InvalidEntrypoint" in tail
+    catch = [{"ErrorEquals": ["Runtime.InvalidEntrypoint"], "Next": "Caught"}]
+    run = {"Type": "Task", "Resource": arn, "Catch": catch, "End": True}
+    machine = server.create_machine(name("m"), {"StartAt": "Run", "States": {"Run": run, "Caught": {"Type": "Pass", "End": True}}})
+    ended = server.end(server.start(machine))
+    assert ended["status"] == "SUCCEEDED"
+    assert json.loads(ended["output"])["Error"] == "Runtime.InvalidEntrypoint"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "code", "text"),
+    [
+        ("cobol", "InvalidParameterValueException", r"Value cobol at 'runtime' failed to satisfy constraint: .* or be a valid ARN"),
+        ("java21", "NotImplemented", r"Runtime java21: nodejsN.x, python3.N and provided.\* run here"),
+    ],
+)
+def test_a_runtime_that_cannot_run_is_refused_when_a_function_gets_it(server, name, runtime, code, text):
+    made = {"Role": ROLE, "Handler": "a.b", "Code": {"ZipFile": package({"a.js": ""})}}
+    with pytest.raises(ClientError, match=text) as refused:
+        server.functions.create_function(FunctionName=name("f"), Runtime=runtime, **made)
+    assert refused.value.response["Error"]["Code"] == code
+    function = name("g")
+    server.functions.create_function(FunctionName=function, Runtime="nodejs22.x", **made)
+    with pytest.raises(ClientError, match=text) as refused:
+        server.functions.update_function_configuration(FunctionName=function, Runtime=runtime)
+    assert refused.value.response["Error"]["Code"] == code
+    assert server.functions.get_function_configuration(FunctionName=function)["Runtime"] == "nodejs22.x"
 
 
 def test_a_rust_function_answers_fails_and_panics(server, rust, name):

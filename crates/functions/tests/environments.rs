@@ -471,12 +471,6 @@ while True:
         "{log:#?}"
     );
     assert!(log.contains(&"large: 413".to_owned()), "{log:#?}");
-    let mut without = world.code("1");
-    without.runtime = "provided".to_owned();
-    assert!(matches!(
-        world.invoke(&without, "{}").await,
-        Err(InvokeError::InvalidRuntime(_))
-    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

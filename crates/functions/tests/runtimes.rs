@@ -3,11 +3,14 @@
 
 mod harness;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use harness::World;
+use harness::{World, invocation, text};
 use serde_json::{Value, json};
-use stepwell_functions::{Configuration, LogFormat, LogLevel, Logging, package};
+use stepwell_functions::{
+    Configuration, Ending, FunctionError, LogFormat, LogLevel, Logging, package,
+};
 
 /// Adds a layer of these files.
 fn add_layer(world: &World, function: &mut Configuration, files: &[(&str, &str)]) {
@@ -112,6 +115,72 @@ async fn a_wrapper_starts_the_runtime() {
     wrapper(&mut function, "/opt/none");
     let error = world.invoke(&function, "{}").await.unwrap_err().to_string();
     assert!(error.contains("names /opt/none"), "{error}");
+}
+
+/// The log, the error and the type that its REPORT names, of an invocation of what cannot be executed.
+async fn fail_at_entrypoint(world: &World, function: &Configuration) -> String {
+    let mut call = invocation("{}", "r-1");
+    call.log_tail = true;
+    let reply = world
+        .pool
+        .invoke(&Arc::new(function.clone()), world.packages.clone(), call)
+        .await
+        .unwrap();
+    assert_eq!(reply.function_error, Some(FunctionError::Unhandled));
+    assert_eq!(
+        reply.figures.ending,
+        Ending::Error("Runtime.InvalidEntrypoint")
+    );
+    let answer: Value = serde_json::from_str(&text(&reply)).unwrap();
+    assert_eq!(answer["errorType"], "Runtime.InvalidEntrypoint");
+    let message = answer["errorMessage"].as_str().unwrap().to_owned();
+    let tail = reply.log_tail.unwrap();
+    let told = format!(
+        "START RequestId: r-1 Version: $LATEST\n{message}\nRuntime.InvalidEntrypoint\nEND RequestId: r-1\nREPORT "
+    );
+    assert!(tail.starts_with(&told), "{tail}");
+    message
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_custom_runtime_that_cannot_be_executed_is_a_failure_of_the_function() {
+    let world = World::new();
+    let provided = |mut function: Configuration| {
+        function.runtime = "provided.al2023".to_owned();
+        function
+    };
+    let none = provided(world.function(&[("main", "#!/bin/sh\n")]));
+    assert_eq!(
+        fail_at_entrypoint(&world, &none).await,
+        "RequestId: r-1 Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+    );
+    // A directory of the name is not looked at.
+    let directory = provided(world.function(&[("bootstrap/x", "#!/bin/sh\n")]));
+    assert!(
+        fail_at_entrypoint(&world, &directory)
+            .await
+            .contains("Couldn't find")
+    );
+    let unknown = provided(world.function(&[("bootstrap", "echo no interpreter\n")]));
+    assert_eq!(
+        fail_at_entrypoint(&world, &unknown).await,
+        "RequestId: r-1 Error: fork/exec /var/task/bootstrap: exec format error"
+    );
+    let lost = provided(world.function(&[("bootstrap", "#!/nowhere/sh\n")]));
+    assert_eq!(
+        fail_at_entrypoint(&world, &lost).await,
+        "RequestId: r-1 Error: fork/exec /var/task/bootstrap: no such file or directory"
+    );
+    let files = tempfile::tempdir().unwrap();
+    std::fs::write(files.path().join("bootstrap"), "#!/bin/sh\n").unwrap();
+    let zip = package::zip_directory(files.path()).unwrap();
+    let mut plain = provided(world.function_of_zip(zip));
+    // The one of a layer does not stand in for it.
+    add_layer(&world, &mut plain, &[("bootstrap", "#!/bin/sh\n")]);
+    assert_eq!(
+        fail_at_entrypoint(&world, &plain).await,
+        "RequestId: r-1 Error: fork/exec /var/task/bootstrap: permission denied"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

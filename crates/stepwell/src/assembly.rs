@@ -32,7 +32,7 @@ const TEMPLATE_NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.js
 /// Builds that run at the same time.
 const BUILDS_MAX: usize = 4;
 /// How the names of the runtimes that run here begin.
-const RUNTIMES: [&str; 3] = ["nodejs", "python3.", "provided."];
+const RUNTIMES: [&str; 3] = ["nodejs", "python3.", "provided"];
 const LAYER: &str = "AWS::Lambda::LayerVersion";
 /// Largest `manifest.json` or `*.assets.json` of a `cdk.out`.
 const MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -490,18 +490,19 @@ impl Builder {
     }
 }
 
-/// What of a stack Stepwell reads and does not do, in sentences.
-pub fn shortfalls(stack: &Stack) -> Vec<String> {
+/// What of a stack a server refuses: what it is of, and why.
+pub fn shortfalls(stack: &Stack) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for function in &stack.functions {
         if !RUNTIMES
             .iter()
             .any(|prefix| function.runtime.starts_with(prefix))
         {
-            found.push(format!(
-                "function {}: runtime {} cannot run here, its invocations will fail (nodejs*, python3.*, provided.* run here)",
-                function.logical_id, function.runtime
-            ));
+            let reason = format!(
+                "runtime {} cannot run here: nodejs*, python3.* and provided.* can",
+                function.runtime
+            );
+            found.push((format!("function {}", function.logical_id), reason));
         }
     }
     found

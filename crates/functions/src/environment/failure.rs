@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::entrypoint::INVALID_ENTRYPOINT;
 use super::process::Exit;
 use super::report::Status;
 use crate::invocation::RESPONSE_BYTES_MAX;
@@ -37,6 +38,14 @@ impl Failure {
         Failure::runtime(
             "Runtime.ExitError",
             format!("RequestId: {request_id} Error: {}", exit.describe()),
+        )
+    }
+
+    /// There is no process: what was to be executed is not there, or cannot be.
+    pub(crate) fn invalid_entrypoint(request_id: &str, problem: &str) -> Failure {
+        Failure::runtime(
+            INVALID_ENTRYPOINT,
+            format!("RequestId: {request_id} Error: {problem}"),
         )
     }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Environment;
 use super::cgroup::{Cgroup, MEMORY_MB_OF_ONE_CPU};
+use super::entrypoint::{self, NotStarted};
 use super::family::tasks_on_machine;
 use super::guard::Guard;
 use super::logs::{Capture, WriteEnds};
@@ -59,7 +60,7 @@ impl Host {
         configuration: &Arc<Configuration>,
         code: Code,
         serial: u64,
-    ) -> Result<Environment, InvokeError> {
+    ) -> Result<Environment, NotStarted> {
         let runtime =
             Runtime::parse(&configuration.runtime).ok_or_else(|| unknown_runtime(configuration))?;
         let log_stream = log_stream(configuration, serial);
@@ -78,7 +79,7 @@ impl Host {
                 self.node(configuration, &code, major, debugger.as_deref())?
             }
             Runtime::Python { minor } => self.python(configuration, &code, minor, &capture).await?,
-            Runtime::Provided => self.provided(configuration, &code).await?,
+            Runtime::Provided => self.provided(&code).await?,
         };
         let place = Place {
             configuration,
@@ -88,10 +89,15 @@ impl Host {
         };
         let bounds = bounds(configuration, &remains).map_err(service)?;
         let (launch, wire) = self.launch(&place, runner, ends, bounds)?;
-        let program = launch.program.display().to_string();
-        let process = self.spawner.start(launch).await;
-        let process = process
-            .map_err(|error| InvokeError::Service(format!("cannot start {program}: {error}")))?;
+        let program = launch.program.clone();
+        let is_bootstrap = runtime == Runtime::Provided && !launch.is_helped;
+        let process = self.spawner.start(launch).await.map_err(|error| {
+            let refusal = is_bootstrap.then(|| entrypoint::refusal(&code, &program, &error));
+            refusal.flatten().unwrap_or_else(|| {
+                let program = program.display();
+                InvokeError::Service(format!("cannot start {program}: {error}")).into()
+            })
+        })?;
         remains.started(process.group());
         // A helper that stands between computes nothing, and would make every invocation look short.
         let processor = ProcessorUse::of((!process.is_helped()).then(|| process.group()));
@@ -277,7 +283,7 @@ pub(super) fn all_on_path(name: &str) -> Vec<PathBuf> {
 
 /// AWS: `2024/01/31/[$LATEST]` and 32 hexadecimal digits; in a group that is not the function's own its name stands
 /// before the version.
-fn log_stream(configuration: &Configuration, serial: u64) -> Arc<str> {
+pub(super) fn log_stream(configuration: &Configuration, serial: u64) -> Arc<str> {
     let now_ms = timestamp::now_ms();
     let (year, month, day) = timestamp::date(now_ms);
     let seed = format!(

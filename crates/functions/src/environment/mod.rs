@@ -1,6 +1,7 @@
 //! One execution environment: a process, its Runtime API connection and its log, from init to end.
 
 pub(crate) mod cgroup;
+mod entrypoint;
 mod failure;
 mod family;
 mod guard;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use cgroup::{Cgroup, PROCESSES_MAX};
+pub(crate) use entrypoint::NotStarted;
 pub(crate) use failure::Failure;
 use family::tasks_on_machine;
 pub(crate) use host::Host;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixStream;
 
+use super::entrypoint::{self, NotStarted};
 use super::host::{Host, find_on_path, service};
 use super::process::{API_DESCRIPTOR, LOG_DESCRIPTOR};
 use crate::configuration::Configuration;
@@ -106,24 +107,8 @@ impl Host {
         })
     }
 
-    pub(super) async fn provided(
-        &self,
-        configuration: &Configuration,
-        code: &Code,
-    ) -> Result<Runner, InvokeError> {
-        // AWS: the package's own, else that of a layer.
-        let places = [Some(code.task_root()), code.opt()];
-        let program = places
-            .into_iter()
-            .flatten()
-            .map(|place| place.join("bootstrap"))
-            .find(|program| is_executable(program))
-            .ok_or_else(|| {
-                let runtime = &configuration.runtime;
-                InvokeError::InvalidRuntime(format!(
-                    "runtime {runtime} needs an executable file `bootstrap` at the root of the package or of a layer"
-                ))
-            })?;
+    pub(super) async fn provided(&self, code: &Code) -> Result<Runner, NotStarted> {
+        let program = entrypoint::bootstrap(code)?;
         let listener = Listener::bind().await.map_err(service)?;
         Ok(Runner {
             program,

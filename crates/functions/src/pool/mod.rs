@@ -29,7 +29,8 @@ use crate::environment::scratch::Scratch;
 use crate::environment::spawner::Spawner;
 use crate::environment::tag::Tags;
 use crate::environment::{
-    Environment, Failure, Host, INIT_MAX, Init, NotDelivered, Ran, SharedEnvironment, Uninitialised,
+    Environment, Failure, Host, INIT_MAX, Init, NotDelivered, NotStarted, Ran, SharedEnvironment,
+    Uninitialised,
 };
 use crate::inspector::{Debugger, Inspection, Inspectors, StartFunction};
 use crate::invocation::{Invocation, InvokeError, InvokeReply, LogSink, REQUEST_BYTES_MAX};
@@ -173,7 +174,7 @@ enum Grant {
     /// The place of one whose init took too long: the invocation starts another one.
     TimedOut(EnvironmentId),
     /// The place of one that could not be started.
-    Unstarted(EnvironmentId, InvokeError),
+    Unstarted(EnvironmentId, NotStarted),
     Closed,
 }
 
@@ -538,7 +539,7 @@ impl Pool {
                 self.finish(lease, environment, ran)
             }
             Grant::TimedOut(_) => self.run_again(lease, &blueprint, invocation).await,
-            Grant::Unstarted(_, error) => Err(error),
+            Grant::Unstarted(_, why) => self.not_started(lease, &blueprint, invocation, why),
             Grant::Closed => Err(InvokeError::ShuttingDown { started: false }),
         }
     }
@@ -568,7 +569,10 @@ impl Pool {
         blueprint: &Blueprint,
         invocation: &Invocation,
     ) -> Result<InvokeReply, InvokeError> {
-        let mut environment = self.start(&lease, blueprint).await?;
+        let mut environment = match self.start(&lease, blueprint).await {
+            Ok(environment) => environment,
+            Err(why) => return self.not_started(lease, blueprint, invocation, why),
+        };
         environment.begin(invocation);
         let started = Instant::now();
         let ran = match environment.first_init().await {
@@ -596,7 +600,10 @@ impl Pool {
         blueprint: &Blueprint,
         invocation: &Invocation,
     ) -> Result<InvokeReply, InvokeError> {
-        let mut environment = self.start(&lease, blueprint).await?;
+        let mut environment = match self.start(&lease, blueprint).await {
+            Ok(environment) => environment,
+            Err(why) => return self.not_started(lease, blueprint, invocation, why),
+        };
         environment.begin(invocation);
         let configuration = &blueprint.configuration;
         let ran = self
@@ -626,15 +633,11 @@ impl Pool {
         }
     }
 
-    async fn start(
-        &self,
-        lease: &Lease,
-        blueprint: &Blueprint,
-    ) -> Result<Environment, InvokeError> {
+    async fn start(&self, lease: &Lease, blueprint: &Blueprint) -> Result<Environment, NotStarted> {
         let environment = self.inner.start_environment(lease.id, blueprint).await?;
         let mut shared = self.inner.lock();
         if shared.is_killed {
-            return Err(InvokeError::ShuttingDown { started: false });
+            return Err(InvokeError::ShuttingDown { started: false }.into());
         }
         shared.running.insert(lease.id, environment.group());
         Ok(environment)

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::lease::Lease;
 use super::load::one;
 use super::plan::{EnvironmentId, Release, Start};
 use super::processors::Counted;
-use super::{Blueprint, Grant, Inner, Shared, lease};
+use super::{Blueprint, Grant, Inner, Pool, Shared, lease};
 use crate::configuration::{Configuration, Runtime};
-use crate::environment::{Environment, Init, SharedEnvironment, Uninitialised};
-use crate::invocation::InvokeError;
+use crate::environment::{Environment, Init, NotStarted, SharedEnvironment, Uninitialised};
+use crate::invocation::{Invocation, InvokeError, InvokeReply};
 
 /// How a start went.
 enum Started {
@@ -21,7 +22,7 @@ enum Started {
     Failed(Box<Environment>, Uninitialised, Duration),
     /// The init took too long; the process is killed.
     TimedOut,
-    Unstarted(InvokeError),
+    Unstarted(NotStarted),
 }
 
 impl Inner {
@@ -68,7 +69,7 @@ impl Inner {
         &self,
         id: EnvironmentId,
         blueprint: &Blueprint,
-    ) -> Result<Environment, InvokeError> {
+    ) -> Result<Environment, NotStarted> {
         let configuration = &blueprint.configuration;
         let package = Arc::clone(&blueprint.package);
         let code = self.packages.code(configuration, package).await?;
@@ -185,6 +186,25 @@ impl Inner {
     }
 }
 
+impl Pool {
+    /// Tells the caller, or fails the invocation where the function itself is why.
+    pub(super) fn not_started(
+        &self,
+        lease: Lease,
+        blueprint: &Blueprint,
+        invocation: &Invocation,
+        why: NotStarted,
+    ) -> Result<InvokeReply, InvokeError> {
+        let problem = match why {
+            NotStarted::Refused(error) => return Err(error),
+            NotStarted::InvalidEntrypoint(problem) => problem,
+        };
+        let configuration = &blueprint.configuration;
+        let host = &self.inner.host;
+        host.fail_without_process(configuration, lease.id.0, invocation, &problem)
+    }
+}
+
 /// Settles a start that broke off, so that nobody waits for it for ever.
 struct Settles {
     inner: Weak<Inner>,
@@ -199,7 +219,7 @@ impl Drop for Settles {
         if let Some(inner) = self.inner.upgrade() {
             inner.settle(
                 self.id,
-                started.unwrap_or_else(|| Started::Unstarted(broken())),
+                started.unwrap_or_else(|| Started::Unstarted(broken().into())),
             );
         }
     }

@@ -25,14 +25,27 @@ impl Call<'_> {
     /// The input, with every constraint of the model checked. Takes the body.
     pub(super) fn input<T: Input>(&mut self) -> Result<T, lambda::Error> {
         if let Some(members) = self.members.take() {
-            return lambda::decode_members(members);
+            return lambda::decode_members(members).map_err(of_runtime);
         }
         let body = std::mem::take(&mut self.body);
-        lambda::decode(self.routed, &|name| (self.header)(name), body)
+        lambda::decode(self.routed, &|name| (self.header)(name), body).map_err(of_runtime)
     }
 
     pub(super) fn reply(&self, output: &impl Output) -> Reply {
         lambda::reply(self.routed.operation, self.request_id, output)
+    }
+}
+
+/// AWS: a runtime that is none, and is all that is wrong, is refused in words of Lambda's own.
+fn of_runtime(error: lambda::Error) -> lambda::Error {
+    let rest = error
+        .message
+        .strip_prefix("1 validation error detected: Value '");
+    match rest.and_then(|rest| rest.split_once("' at 'runtime' failed to satisfy constraint: ")) {
+        Some((value, rule)) => lambda::Error::invalid_parameter_value_exception(format!(
+            "Value {value} at 'runtime' failed to satisfy constraint: {rule} or be a valid ARN"
+        )),
+        None => error,
     }
 }
 

@@ -98,6 +98,9 @@ impl Shard {
         let before = self.existing_function(&input.function_name)?;
         check_revision(&before.revision_id, input.revision_id.as_deref())?;
         check_updated(&input)?;
+        if let Some(runtime) = &input.runtime {
+            check_runtime(runtime)?;
+        }
         let layers = match &input.layers {
             Some(arns) => self.layers_named(arns)?,
             None => before.layers.clone(),
@@ -130,6 +133,7 @@ fn created(
         let text = "Runtime and Handler are mandatory parameters for functions created with deployment packages.";
         return Err(lambda::Error::invalid_parameter_value_exception(text));
     };
+    check_runtime(&runtime)?;
     Ok(FunctionRow {
         name,
         arn,
@@ -255,6 +259,19 @@ fn check_updated(input: &lambda::UpdateFunctionConfigurationRequest) -> Result<(
         ("RuntimeConfig", input.runtime_config.is_some()),
     ];
     refuse_named("UpdateFunctionConfiguration", &refused)
+}
+
+/// A runtime of AWS that cannot run here is refused when a function gets it, not at its first invocation.
+fn check_runtime(runtime: &str) -> Result<(), lambda::Error> {
+    let is_node = runtime.starts_with("nodejs") && runtime.ends_with(".x");
+    let is_python = runtime.starts_with("python3.");
+    let is_custom = runtime == "provided" || runtime.starts_with("provided.");
+    if is_node || is_python || is_custom {
+        return Ok(());
+    }
+    Err(lambda::Error::not_implemented(format!(
+        "Stepwell does not implement Runtime {runtime}: nodejsN.x, python3.N and provided.* run here"
+    )))
 }
 
 pub(super) fn refuse_named(operation: &str, members: &[(&str, bool)]) -> Result<(), lambda::Error> {

@@ -1151,6 +1151,8 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
         json!({ "DurableConfig": { "ExecutionTimeout": 1 } }),
         json!({ "CodeSigningConfigArn": "a" }),
         json!({ "PublishTo": "LATEST_PUBLISHED" }),
+        json!({ "Runtime": "java21" }),
+        json!({ "Runtime": "nodejs8.10" }),
         json!({ "LoggingConfig": { "LogFormat": "Text", "SystemLogLevel": "WARN" } }),
         json!({ "MemorySize": 10_241 }),
         json!({ "EphemeralStorage": { "Size": 10_241 } }),
@@ -1167,6 +1169,8 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
         ! NotImplemented: Stepwell does not implement DurableConfig of CreateFunction yet
         ! NotImplemented: Stepwell does not implement CodeSigningConfigArn of CreateFunction yet
         ! NotImplemented: Stepwell does not implement PublishTo of CreateFunction yet
+        ! NotImplemented: Stepwell does not implement Runtime java21: nodejsN.x, python3.N and provided.* run here
+        ! NotImplemented: Stepwell does not implement Runtime nodejs8.10: nodejsN.x, python3.N and provided.* run here
         ! InvalidParameterValueException: ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON
         ! InvalidParameterValueException: 'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240, not 10241
         ! InvalidParameterValueException: 'EphemeralStorage' value failed to satisfy constraint: Member must have value less than or equal to 10240, not 10241
@@ -1176,6 +1180,11 @@ fn what_nothing_here_would_heed_is_refused_by_name() {
     let credentials = json!({ "Environment": { "Variables": { "AWS_ACCESS_KEY_ID": "real" } } });
     let created = lambda.answer("CreateFunction one", &creation("f", credentials));
     assert!(created.contains("\"real\""), "{created}");
+    for (runtime, is_taken) in [("ruby3.4", false), ("provided.al2023", true)] {
+        let update = json!({ "FunctionName": "f", "Runtime": runtime });
+        let answer = lambda.answer("UpdateFunctionConfiguration", &update.to_string());
+        assert_eq!(answer.contains("NotImplemented"), !is_taken, "{answer}");
+    }
 }
 
 #[test]

@@ -186,19 +186,19 @@ pub fn build(source: &Source, report: Report, stop: Stop) -> anyhow::Result<Opti
         }
     };
     let stack = &resolved.stack;
-    for warning in stack
-        .warnings
-        .iter()
-        .map(ToString::to_string)
-        .chain(shortfalls(stack))
-    {
-        report.warning(&warning);
+    for warning in &stack.warnings {
+        report.warning(&warning.to_string());
+    }
+    let shortfalls = shortfalls(stack);
+    for (subject, reason) in &shortfalls {
+        report.failure(subject, reason);
     }
     let has_broken_definition = tell_definitions(stack, report);
+    let is_refused = has_broken_definition || !shortfalls.is_empty();
     let mut builder = Builder::new(source.directory(), stop);
     let built = builder.build(&stack.functions, &Changes::default());
     let has_failed = builder.tell(&built, report);
-    let has_failed = builder.build_layers(stack, report) || has_failed || has_broken_definition;
+    let has_failed = builder.build_layers(stack, report) || has_failed || is_refused;
     Ok((!has_failed).then(|| builder.application(source, stack)))
 }
 

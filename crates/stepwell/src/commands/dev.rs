@@ -290,7 +290,11 @@ impl Session {
             .warnings
             .iter()
             .map(ToString::to_string)
-            .chain(shortfalls(stack))
+            .chain(
+                shortfalls(stack)
+                    .into_iter()
+                    .map(|(subject, reason)| format!("{subject}: {reason}")),
+            )
             .collect();
         for warning in warnings
             .iter()

@@ -196,12 +196,14 @@ fn of_template(arguments: &Validate) -> anyhow::Result<Vec<Finding>> {
 }
 
 fn of_stack(stack: Stack) -> Vec<Finding> {
-    let shortfalls = shortfalls(&stack).into_iter().map(|message| Finding {
-        is_error: false,
-        code: None,
-        place: String::new(),
-        message,
-    });
+    let shortfalls = shortfalls(&stack)
+        .into_iter()
+        .map(|(subject, reason)| Finding {
+            is_error: true,
+            code: None,
+            place: String::new(),
+            message: format!("{subject}: {reason}"),
+        });
     let mut findings: Vec<Finding> = shortfalls.collect();
     for machine in &stack.state_machines {
         let place = match &machine.definition_source {
