@@ -1,12 +1,16 @@
 """The commands of the binary against a server of their own."""
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
+import threading
+import time
 
 import pytest
 
-from harness import REPOSITORY, check_history, details, stepwell, types
+from harness import REPOSITORY, Process, check_history, details, stepwell, types, wait_until
 
 TUTORIAL = REPOSITORY / "tests" / "tutorial-app"
 ORDERS = REPOSITORY / "examples" / "order-processing"
@@ -141,6 +145,107 @@ def test_a_runtime_that_cannot_run_here_is_told_before_anything_is_changed(serve
         assert "function Old" in told and "runtime java21 cannot run here: nodejs*, python3.* and provided.* can" in told
     listed = [found["FunctionName"] for found in server.functions.list_functions()["Functions"]]
     assert function not in listed and other not in listed
+
+
+class Relay:
+    """A server between clients and `url` that counts what passes, and may change a name on the way."""
+
+    def __init__(self, url, swap=None):
+        self.passed = b""
+        self._swap = swap
+        self._to = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._to)
+            for one, other, is_request in [(near, far, True), (far, near, False)]:
+                threading.Thread(target=self._pass, args=(one, other, is_request), daemon=True).start()
+
+    def _pass(self, one, other, is_request):
+        try:
+            while data := one.recv(65_536):
+                if is_request:
+                    self.passed += data
+                    if self._swap:
+                        data = data.replace(*self._swap)
+                other.sendall(data)
+        except OSError:
+            pass
+        finally:
+            with contextlib.suppress(OSError):
+                other.shutdown(socket.SHUT_RDWR)
+
+    def count(self, operation):
+        return self.passed.count(f"Logs_20140328.{operation}".encode())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+
+
+@pytest.fixture
+def log_group(server, name):
+    """Writes lines into a group that is there from the first one on."""
+    logs, group = server.client("logs"), "/" + name("group")
+
+    def write(*messages):
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=group)
+            logs.create_log_stream(logGroupName=group, logStreamName="s")
+        now = int(time.time() * 1_000)
+        events = [{"timestamp": now, "message": message} for message in messages]
+        logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+    write.group = group
+    return write
+
+
+def test_logs_follow_is_told_by_live_tail_and_does_not_ask_meanwhile(server, log_group):
+    log_group("before")
+    with Relay(server.url) as relay:
+        follower = Process("logs", log_group.group, "--follow", more_environment={"AWS_ENDPOINT_URL": relay.url})
+        try:
+            assert follower.next_line() == "before"
+            log_group("begun")
+            assert follower.next_line() == "begun"
+            wait_until(lambda: relay.count("StartLiveTail"), "the session")
+            settled = relay.count("FilterLogEvents")
+            # Longer than seven polls would take: nobody asks while there is nothing.
+            time.sleep(1.5)
+            assert relay.count("FilterLogEvents") <= settled + 1
+            asked = relay.count("FilterLogEvents")
+            log_group("after")
+            assert follower.next_line() == "after"
+            assert asked < relay.count("FilterLogEvents") <= asked + 2
+        finally:
+            follower.kill()
+
+
+@pytest.mark.parametrize("has_live_tail", [True, False])
+def test_logs_follow_shows_each_line_once_and_in_order(server, log_group, has_live_tail):
+    swap = None if has_live_tail else (b"StartLiveTail", b"StartDeadTail")
+    with Relay(server.url, swap) as relay:
+        follower = Process("logs", log_group.group, "--follow", more_environment={"AWS_ENDPOINT_URL": relay.url})
+        try:
+            # The group comes after the command, and lines come before, while and after the session begins.
+            wait_until(lambda: relay.count("FilterLogEvents"), "the first look")
+            expected = [f"line {number}" for number in range(600)]
+            for first in range(0, 600, 20):
+                log_group(*expected[first : first + 20])
+            assert [follower.next_line() for _ in expected] == expected
+            log_group("last")
+            assert follower.next_line() == "last", "and no line twice"
+        finally:
+            follower.kill()
 
 
 COMMANDS = ["demo", "dev", "serve", "deploy", "start", "history", "logs", "invoke", "validate", "list", "completions"]

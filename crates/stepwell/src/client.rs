@@ -7,6 +7,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 use ureq::{Agent, Body, http};
 
+use crate::live_tail::LiveTail;
+
 /// Longest wait for the answer of an ordinary operation.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest wait for an answer that includes a run: a function may take 900 s, an Express execution 300 s.
@@ -152,6 +154,18 @@ impl Client {
             input,
             CALL_TIMEOUT,
         )
+    }
+
+    /// What is logged from now on, for as long as it goes on (`StartLiveTail`).
+    pub fn live_tail(&self, input: &Value) -> Result<LiveTail, Error> {
+        let request =
+            self.json_request("Logs_20140328.StartLiveTail", "application/x-amz-json-1.1");
+        let body = input.to_string().into_bytes();
+        let mut response = self.respond("StartLiveTail", request, body, None)?;
+        if response.status().is_success() {
+            return Ok(LiveTail::of(response.into_body().into_reader()));
+        }
+        Err(self.refusal("StartLiveTail", &mut response))
     }
 
     /// One EventBridge operation (AWS JSON 1.1).
@@ -346,13 +360,17 @@ impl Client {
         input: &Value,
         timeout: Duration,
     ) -> Result<Value, Error> {
-        let request = http::Request::builder()
+        let request = self.json_request(target, content_type);
+        let answer = self.send(operation, request, input.to_string().into_bytes(), timeout)?;
+        parsed(operation, &answer.body)
+    }
+
+    fn json_request(&self, target: &str, content_type: &str) -> http::request::Builder {
+        http::Request::builder()
             .method(http::Method::POST)
             .uri(format!("{}/", self.endpoint))
             .header("Content-Type", content_type)
-            .header("X-Amz-Target", target);
-        let answer = self.send(operation, request, input.to_string().into_bytes(), timeout)?;
-        parsed(operation, &answer.body)
+            .header("X-Amz-Target", target)
     }
 
     /// One operation of a REST service.
@@ -383,13 +401,28 @@ impl Client {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Answer, Error> {
+        let mut response = self.respond(operation, request, body, Some(timeout))?;
+        if !response.status().is_success() {
+            return Err(self.refusal(operation, &mut response));
+        }
+        let body = self.body(&mut response)?;
+        let headers = response.headers().clone();
+        Ok(Answer { headers, body })
+    }
+
+    /// The head of an answer, whatever it says.
+    ///
+    /// - `timeout`: of the whole answer with its body; `None` if the body goes on.
+    fn respond(
+        &self,
+        operation: &str,
+        request: http::request::Builder,
+        body: Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Result<http::Response<Body>, Error> {
         let unreadable = |reason: String| Error::Protocol {
             operation: operation.to_owned(),
             reason,
-        };
-        let unreachable = |reason: ureq::Error| Error::Connection {
-            endpoint: self.endpoint.clone(),
-            reason: reason.to_string(),
         };
         // GET and DELETE carry no body, and ureq refuses to send one with them, even an empty one.
         let has_body = request
@@ -402,7 +435,7 @@ impl Client {
             let request = self
                 .agent
                 .configure_request(request)
-                .timeout_global(Some(timeout))
+                .timeout_global(timeout)
                 .build();
             self.agent.run(request)
         } else {
@@ -412,30 +445,43 @@ impl Client {
             let request = self
                 .agent
                 .configure_request(request)
-                .timeout_global(Some(timeout))
+                .timeout_global(timeout)
                 .build();
             self.agent.run(request)
         };
-        let mut response: http::Response<Body> = match response {
-            Ok(response) => response,
-            Err(ureq::Error::Protocol(reason)) => return Err(unreadable(reason.to_string())),
-            Err(reason) => return Err(unreachable(reason)),
-        };
-        let body = response
+        response.map_err(|error| match error {
+            ureq::Error::Protocol(reason) => unreadable(reason.to_string()),
+            reason => self.unreachable(&reason),
+        })
+    }
+
+    fn body(&self, response: &mut http::Response<Body>) -> Result<Vec<u8>, Error> {
+        response
             .body_mut()
             .with_config()
             .limit(RESPONSE_BYTES_MAX)
             .read_to_vec()
-            .map_err(unreachable)?;
+            .map_err(|reason| self.unreachable(&reason))
+    }
+
+    fn refusal(&self, operation: &str, response: &mut http::Response<Body>) -> Error {
+        let body = match self.body(response) {
+            Ok(body) => body,
+            Err(error) => return error,
+        };
         let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        if (200..300).contains(&status) {
-            return Ok(Answer { headers, body });
-        }
-        let header_code = headers
+        let header_code = response
+            .headers()
             .get("x-amzn-errortype")
             .and_then(|value| value.to_str().ok());
-        Err(service_error(operation, status, header_code, &body))
+        service_error(operation, status, header_code, &body)
+    }
+
+    fn unreachable(&self, reason: &ureq::Error) -> Error {
+        Error::Connection {
+            endpoint: self.endpoint.clone(),
+            reason: reason.to_string(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod follow;
 mod history;
 mod input;
 mod interrupt;
+mod live_tail;
 mod names;
 mod otlp;
 mod packaging;

@@ -18,10 +18,16 @@ use crate::{
     terminal::{self, Style},
 };
 
-/// How often `--follow` asks.
+/// How often `--follow` asks a server that does not tell by itself.
 const POLL: Duration = Duration::from_millis(200);
 /// How often a query is asked for its results.
 const QUERY_POLL: Duration = Duration::from_millis(100);
+/// Why Live Tail may be refused now and not later.
+const MAY_PASS: [&str; 3] = [
+    "ResourceNotFoundException",
+    "LimitExceededException",
+    "ThrottlingException",
+];
 /// AWS: FilterLogEvents gives at most 10,000 events a page.
 const PAGE_EVENTS: u32 = 1_000;
 /// How far back of the newest event `--follow` asks again: two streams may deliver out of order.
@@ -40,14 +46,51 @@ pub fn run(arguments: &Logs, is_json: bool) -> anyhow::Result<Verdict> {
         since_ms,
         ..Cursor::default()
     };
-    loop {
-        for event in fresh_events(&client, &group, arguments.filter.as_deref(), &mut cursor)? {
+    let filter = arguments.filter.as_deref();
+    let mut show = || -> anyhow::Result<()> {
+        for event in fresh_events(&client, &group, filter, &mut cursor)? {
             put_event(&event, is_json);
         }
-        if !arguments.follow {
-            return Ok(Verdict::Well);
+        Ok(())
+    };
+    show()?;
+    if arguments.follow {
+        follow(&client, &group, filter, show)?;
+    }
+    Ok(Verdict::Well)
+}
+
+/// Shows what comes, until somebody ends the command or the server goes.
+///
+/// Live Tail says when there is something, and leaves some of much out; what there is, is read: nothing is lost before
+/// the session begins or between two of them, and nothing comes twice.
+fn follow(
+    client: &Client,
+    group: &str,
+    filter: Option<&str>,
+    mut show: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut request = json!({ "logGroupIdentifiers": [group] });
+    if let Some(filter) = filter {
+        request["logEventFilterPattern"] = json!(filter);
+    }
+    let mut has_live_tail = true;
+    loop {
+        if has_live_tail {
+            match client.live_tail(&request) {
+                Ok(mut session) => {
+                    while session.wait() {
+                        show()?;
+                    }
+                }
+                // A group that is not there yet, or too many sessions: that can change.
+                Err(Error::Service { code, .. }) => has_live_tail = MAY_PASS.contains(&&*code),
+                Err(Error::Protocol { .. }) => has_live_tail = false,
+                Err(error @ Error::Connection { .. }) => return Err(error.into()),
+            }
         }
         thread::sleep(POLL);
+        show()?;
     }
 }
 
