@@ -91,7 +91,8 @@ def invoke_sampled(server, function, event):
 def documents(server, root):
     """Every segment document of a trace."""
     traces = server.client("xray").batch_get_traces(TraceIds=[root])["Traces"]
-    return [json.loads(segment["Document"]) for trace in traces for segment in trace["Segments"]]
+    found = [json.loads(segment["Document"]) for trace in traces for segment in trace["Segments"]]
+    return [document for document in found if not document.get("inferred")]
 
 
 def parts(document):

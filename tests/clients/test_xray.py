@@ -61,7 +61,12 @@ def put(xray, *documents):
 
 
 def documents(xray, trace):
-    """The documents of the segments of a trace."""
+    """The documents of the segments of a trace that were sent."""
+    return [document for document in all_documents(xray, trace) if not document.get("inferred")]
+
+
+def all_documents(xray, trace):
+    """The documents of all segments of a trace."""
     traces = xray.batch_get_traces(TraceIds=[trace])["Traces"]
     return [json.loads(segment["Document"]) for found in traces for segment in found["Segments"]]
 
@@ -113,6 +118,19 @@ def test_segments_are_kept_and_what_is_wrong_with_one_is_said(xray):
         xray.get_trace_summaries(StartTime=0, EndTime=1, FilterExpression="responstime > 1")
     with pytest.raises(ClientError, match="at most 5"):
         xray.batch_get_traces(TraceIds=[trace] * 6)
+
+
+def test_a_service_that_sends_no_segment_has_an_inferred_one(xray):
+    trace = trace_id()
+    call = {"id": f"{2:016x}", "name": "SNS", "start_time": time.time() - 1, "end_time": time.time() - 0.5, "namespace": "aws"}
+    assert put(xray, segment(trace, 1, subsegments=[call | {"aws": {"operation": "Publish"}}])) == []
+    sent, inferred = all_documents(xray, trace)
+    assert sent["subsegments"][0]["name"] == "SNS" and "inferred" not in sent
+    assert inferred["inferred"] is True
+    assert (inferred["origin"], inferred["parent_id"], inferred["trace_id"]) == ("AWS::SNS", call["id"], trace)
+    assert inferred["aws"] == {"operation": "Publish"}
+    assert put(xray, segment(trace, 3, parent_id=call["id"])) == []
+    assert len(all_documents(xray, trace)) == 2, "the service's own segment takes its place"
 
 
 def test_what_is_not_built_says_so_by_name(xray):

@@ -32,6 +32,11 @@ test("segments hang where their parent is, in the order of time", () => {
   expect([read.from, read.to, read.isOpen]).toEqual([100_000, 104_000, false]);
 });
 
+test("what is inferred of a call is not shown beside the call", () => {
+  const read = readTrace(trace(EXECUTION, { id: "i", parent_id: "d", name: "lambda", start_time: 100.6, end_time: 101.9, inferred: true, origin: "AWS::Lambda" }));
+  expect(read.nodes.map((node) => node.id)).toEqual(["a", "b", "d", "c"]);
+});
+
 test("a row is where its time is", () => {
   const read = readTrace(trace(EXECUTION, FUNCTION));
   const { rows, ticks } = waterfallOf(read, new Set(), 0);

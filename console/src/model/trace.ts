@@ -82,6 +82,8 @@ export function readTrace(found: XRay.Trace): Trace {
   for (const segment of found.Segments ?? []) {
     try {
       const document = members(JSON.parse(segment.Document ?? ""));
+      // What is inferred of a call stands in the call already.
+      if (document["inferred"] === true) continue;
       take(document, text(document["parent_id"]) || null, document["type"] !== "subsegment");
     } catch {
       unread += 1;

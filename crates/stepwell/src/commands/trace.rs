@@ -93,8 +93,12 @@ fn segments(client: &Client, id: &str) -> anyhow::Result<Vec<Value>> {
             .flatten();
         for segment in segments {
             let document = segment["Document"].as_str().unwrap_or_default();
-            let read = serde_json::from_str(document);
-            documents.push(read.with_context(|| format!("segment {} is not JSON", segment["Id"]))?);
+            let read: Value = serde_json::from_str(document)
+                .with_context(|| format!("segment {} is not JSON", segment["Id"]))?;
+            // What is inferred of a call stands in the call already.
+            if read["inferred"] != true {
+                documents.push(read);
+            }
         }
         match page["NextToken"].as_str() {
             Some(token) => input["NextToken"] = json!(token),

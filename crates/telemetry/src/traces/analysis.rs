@@ -275,11 +275,11 @@ fn service_of(
     let account_id = aws.and_then(|aws| text(aws, "account_id"));
     let said = |name: &str| aws.and_then(|aws| text(aws, name));
     let (name, kind) = match node.namespace.as_deref() {
-        Some("aws") => match (said("table_name"), said("queue_url")) {
-            (Some(table), _) => (table, Some("AWS::DynamoDB::Table".to_owned())),
-            (_, Some(queue)) => (queue, Some("AWS::SQS::Queue".to_owned())),
-            _ => (node.name.clone(), Some(format!("AWS::{}", node.name))),
-        },
+        Some("aws") => {
+            let resource = said("table_name").or_else(|| said("queue_url"));
+            let name = resource.unwrap_or_else(|| node.name.clone());
+            (name, Some(kind_of(&node.name, aws)))
+        }
         Some(_) => (node.name.clone(), Some("remote".to_owned())),
         None => (node.name.clone(), text(members, "origin")),
     };
@@ -288,6 +288,20 @@ fn service_of(
         kind,
         account_id,
     }
+}
+
+/// The type of a service of AWS that was called, from what its caller knows.
+///
+/// - `name`: of the subsegment, such as `DynamoDB`; `aws`: its member of that name.
+pub(super) fn kind_of(name: &str, aws: Option<&Map<String, Value>>) -> String {
+    let has = |member: &str| aws.is_some_and(|aws| aws.get(member).is_some_and(Value::is_string));
+    if has("table_name") {
+        return "AWS::DynamoDB::Table".to_owned();
+    }
+    if has("queue_url") {
+        return "AWS::SQS::Queue".to_owned();
+    }
+    format!("AWS::{name}")
 }
 
 fn http_of(members: &Map<String, Value>) -> Http {

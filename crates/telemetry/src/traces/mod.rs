@@ -8,6 +8,7 @@ mod emission;
 mod filter;
 mod graph;
 mod header;
+mod inferred;
 mod operations;
 mod rows;
 mod summary;

@@ -247,9 +247,12 @@ impl TracesReader {
                 unprocessed.push(text.clone());
                 continue;
             };
+            // AWS: inferred segments come after those that were sent.
+            let inferred = trace.inferred();
             let segments: Vec<xray::Segment> = trace
                 .segments
                 .into_iter()
+                .chain(inferred)
                 .map(|entry| xray::Segment {
                     id: Some(entry.id.to_string()),
                     document: Some(serde_json::Value::Object(entry.document).to_string()),

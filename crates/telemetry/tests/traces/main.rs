@@ -2,5 +2,6 @@
 
 mod emission;
 mod filters;
+mod inferred;
 mod kept;
 mod world;

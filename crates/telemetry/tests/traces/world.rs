@@ -80,8 +80,15 @@ impl World {
         read.expect("a store").expect("not refused")
     }
 
-    /// The documents of the segments of a trace.
+    /// The documents of the segments of a trace that were sent.
     pub fn documents(&self, trace: u32) -> Vec<Value> {
+        let mut documents = self.all_documents(trace);
+        documents.retain(|document| document["inferred"] != json!(true));
+        documents
+    }
+
+    /// The documents of all segments of a trace.
+    pub fn all_documents(&self, trace: u32) -> Vec<Value> {
         let result = self.get(&[trace_id(trace)]);
         let traces = result.traces.expect("a list");
         traces
