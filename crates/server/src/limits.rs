@@ -1,4 +1,6 @@
-//! The limits that whoever runs a server may set: `[limits]` of `stepwell.toml`.
+//! The limits that whoever runs a server may set: `[limits]` and `[telemetry]` of `stepwell.toml`.
+
+use stepwell_telemetry::TraceLimits;
 
 /// How much a server takes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Limits {
 pub struct TelemetryLimits {
     /// Bytes that the store of logs may take on the disk.
     pub logs_disk_bytes: u64,
+    /// Days that a trace is kept after its first document came.
+    pub traces_retention_days: u64,
 }
 
 /// Bytes of the store of logs: some tens of GB of lines, packed.
@@ -38,33 +42,73 @@ const LOGS_DISK_BYTES: u64 = 4 << 30;
 /// The least budget of a store: its journals take up to 192 MiB.
 const DISK_BYTES_MIN: u64 = 256 << 20;
 
+/// AWS: X-Ray keeps traces for 30 days.
+const TRACES_RETENTION_DAYS: u64 = 30;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// The longest time that traces are kept: ten years, as for events of logs.
+const TRACES_RETENTION_DAYS_MAX: u64 = 3_653;
+
 impl Default for TelemetryLimits {
     fn default() -> TelemetryLimits {
         TelemetryLimits {
             logs_disk_bytes: LOGS_DISK_BYTES,
+            traces_retention_days: TRACES_RETENTION_DAYS,
         }
     }
 }
 
 impl TelemetryLimits {
+    /// What the store of traces may hold.
+    pub(crate) fn traces(&self) -> TraceLimits {
+        // INVARIANT: `set` takes at most `TRACES_RETENTION_DAYS_MAX`.
+        let days = i64::try_from(self.traces_retention_days).unwrap_or(i64::MAX);
+        TraceLimits {
+            retention_ms: days.saturating_mul(DAY_MS),
+            ..TraceLimits::default()
+        }
+    }
+
     /// Sets the number with this name in a file of settings.
     ///
     /// - Errors: what is wrong with the name or the number.
     pub fn set(&mut self, name: &str, value: i64) -> Result<(), String> {
-        let mut numbers = [("logs_disk_bytes", &mut self.logs_disk_bytes, DISK_BYTES_MIN)];
+        let mut numbers = [
+            (
+                "logs_disk_bytes",
+                &mut self.logs_disk_bytes,
+                DISK_BYTES_MIN..=u64::MAX,
+            ),
+            (
+                "traces_retention_days",
+                &mut self.traces_retention_days,
+                1..=TRACES_RETENTION_DAYS_MAX,
+            ),
+        ];
         let known: Vec<&str> = numbers.iter().map(|(name, ..)| *name).collect();
-        let Some((_, number, least)) = numbers.iter_mut().find(|(known, ..)| *known == name) else {
+        let Some((_, number, allowed)) = numbers.iter_mut().find(|(known, ..)| *known == name)
+        else {
             return Err(format!(
-                "unknown key {name:?}: otlp and {} are known in [telemetry]",
+                "unknown key {name:?}: {} and otlp are known in [telemetry]",
                 known.join(", ")
             ));
         };
         match u64::try_from(value) {
-            Ok(value) if value >= *least => {
+            Ok(value) if allowed.contains(&value) => {
                 **number = value;
                 Ok(())
             }
-            _ => Err(format!("{name} is {value}, and must be at least {least}")),
+            _ => {
+                let (least, most) = (allowed.start(), allowed.end());
+                let and_most = match *most {
+                    u64::MAX => String::new(),
+                    most => format!(" and at most {most}"),
+                };
+                Err(format!(
+                    "{name} is {value}, and must be at least {least}{and_most}"
+                ))
+            }
         }
     }
 }
@@ -153,6 +197,23 @@ pub(crate) fn in_memory(limit: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn traces_are_kept_for_as_many_days_as_are_set() {
+        let mut limits = TelemetryLimits::default();
+        assert_eq!(
+            limits.traces().retention_ms,
+            TraceLimits::default().retention_ms
+        );
+        assert_eq!(limits.set("traces_retention_days", 7), Ok(()));
+        assert_eq!(limits.traces().retention_ms, 7 * DAY_MS);
+        for days in [-1, 0, 3_654] {
+            let says =
+                format!("traces_retention_days is {days}, and must be at least 1 and at most 3653");
+            assert_eq!(limits.set("traces_retention_days", days), Err(says));
+        }
+        assert_eq!(limits.traces().retention_ms, 7 * DAY_MS);
+    }
 
     #[test]
     fn limits_are_set_by_name_and_refused_with_the_rule() {

@@ -13,7 +13,7 @@ use stepwell_store::Embedded;
 use stepwell_telemetry::alarms::Owner;
 use stepwell_telemetry::metrics::{self, Metrics};
 use stepwell_telemetry::otlp::Origin;
-use stepwell_telemetry::{Logs, TraceLimits, Traces};
+use stepwell_telemetry::{Logs, Traces};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -255,7 +255,7 @@ impl Server {
         let disk = DiskSpace::new(options.data.clone(), options.limits.free_disk_bytes);
         disk.look(handle.standing());
         let log_thread = log_thread(&options, &logs, &handle, &metrics)?;
-        let trace_thread = trace_thread(&options.data, &traces, &handle)?;
+        let trace_thread = trace_thread(&options, &traces, &handle)?;
         let (metric_thread, alarms) = metric_thread(&options, &metrics, &instruments)?;
         runtime.spawn(alarms.clone().hand_over(handle.clone()));
         let rates = Arc::new(match options.limits.aws_quotas {
@@ -615,13 +615,13 @@ fn point_sink(queue: &Arc<MetricQueue>) -> PointSink {
 
 /// Opens the traces and starts to write.
 fn trace_thread(
-    data: &Path,
+    options: &Options,
     queue: &Arc<TraceQueue>,
     handle: &Handle,
 ) -> Result<TraceThread, Error> {
-    let store = open_store(&data.join("traces"))?;
+    let store = open_store(&options.data.join("traces"))?;
     handle.instruments().watch_store("traces", store.watch());
-    let traces = Traces::open(Box::new(store), TraceLimits::default())?;
+    let traces = Traces::open(Box::new(store), options.limits.telemetry.traces())?;
     TraceThread::start(Arc::clone(queue), traces, handle.clone()).map_err(|cause| Error::System {
         action: "start the thread that writes traces".to_string(),
         cause,

@@ -265,19 +265,24 @@ mod tests {
     #[test]
     fn budgets_of_telemetry_are_read_by_name() {
         let read = Configuration::parse(
-            "[telemetry]\nlogs_disk_bytes = 1_073_741_824\n[limits]\nactivities = 5\n",
+            "[telemetry]\nlogs_disk_bytes = 1_073_741_824\ntraces_retention_days = 3\n[limits]\nactivities = 5\n",
         );
         let limits = read.map(|read| read.limits).expect("it is right");
         assert_eq!(limits.telemetry.logs_disk_bytes, 1 << 30);
+        assert_eq!(limits.telemetry.traces_retention_days, 3);
         assert_eq!(limits.activities, 5);
         for (text, expected) in [
             (
                 "[telemetry]\nlogs = 1\n",
-                "2: unknown key \"logs\": otlp and logs_disk_bytes are known in [telemetry]",
+                "2: unknown key \"logs\": logs_disk_bytes, traces_retention_days and otlp are known in [telemetry]",
             ),
             (
                 "[telemetry]\nlogs_disk_bytes = 1\n",
                 "2: logs_disk_bytes is 1, and must be at least 268435456",
+            ),
+            (
+                "[telemetry]\nlogs_disk_bytes = 268435456\ntraces_retention_days = 0\n",
+                "3: traces_retention_days is 0, and must be at least 1 and at most 3653",
             ),
             (
                 "[telemetry]\nlogs_disk_bytes = \"1\"\n",

@@ -24,7 +24,7 @@ pub fn run(arguments: &Trace, is_json: bool) -> anyhow::Result<Verdict> {
     let segments = segments(&client, &id)?;
     if segments.is_empty() {
         bail!(
-            "there is no trace {id}\nnext: traces are kept for 30 days, and go earlier when the store is full"
+            "there is no trace {id}\nnext: traces are kept for 30 days, or as traces_retention_days in stepwell.toml says, and go earlier when the store is full"
         );
     }
     let roots = waterfall::tree(segments);
