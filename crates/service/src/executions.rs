@@ -206,13 +206,7 @@ impl Shard {
             started_ms,
             seed: drawn.draw(),
         };
-        let trace_header = self.trace_header(now, machine, start.trace_header, || {
-            let drawn = drawn.draw();
-            let [one, two, three, _] = *drawn.as_chunks::<8>().0 else {
-                unreachable!("32 bytes are four numbers");
-            };
-            [one, two, three].map(u64::from_be_bytes)
-        })?;
+        let trace_header = self.trace_header(now, machine, start.trace_header, &entropy)?;
         let execution = Execution::new(identity, definition, start.input, timeout);
         let row = ExecutionRow {
             revision_id: machine.revision_id.clone(),

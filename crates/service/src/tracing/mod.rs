@@ -42,6 +42,20 @@ fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// Bits for the decision and for the id of a trace. No secret: whoever is called sees the id.
+///
+/// - A hash would cost more than the rest of the header. What it tells of the entropy leaves 128 bits of it unknown, and
+///   secrets are hashes of all of it.
+fn trace_bits(entropy: &[u8; 32]) -> [u64; 3] {
+    let words = entropy.as_chunks::<8>().0;
+    let mut mixed = 0;
+    let mut next = |word: &[u8; 8]| {
+        mixed = mix(mixed ^ u64::from_be_bytes(*word));
+        mixed
+    };
+    [next(&words[0]), next(&words[1]), next(&words[2])]
+}
+
 /// Whether a header says that its trace is kept.
 pub(crate) fn is_sampled(header: &str) -> bool {
     parts(header).any(|part| part == "Sampled=1")
@@ -88,13 +102,13 @@ pub(crate) fn untraced(header: &str) -> String {
 impl Shard {
     /// The trace header of an execution that is opened: the caller's, or one of its own if its state machine is traced.
     ///
-    /// - `draw`: random bits, asked for at most once and only if they are needed.
+    /// - `entropy`: of the command.
     pub(crate) fn trace_header(
         &mut self,
         now: Timestamp,
         machine: &Machine,
         given: Option<String>,
-        draw: impl FnOnce() -> [u64; 3],
+        entropy: &[u8; 32],
     ) -> Result<Option<String>, Error> {
         // AWS: who has called decides, if he has decided.
         let is_decided = given.as_deref().is_some_and(|given| {
@@ -115,7 +129,7 @@ impl Shard {
             self.sampling_rules = Some(rules(&self.staging)?);
         }
         let rules = self.sampling_rules.as_deref().unwrap_or_default();
-        let [draw, high, low] = draw();
+        let [draw, high, low] = trace_bits(entropy);
         let is_sampled = self.sampler.samples(rules, now, &asked, draw);
         let given = given.unwrap_or_default();
         let mut header = String::with_capacity(HEADER_BYTES);
