@@ -31,7 +31,8 @@ Usage: cargo xtask COMMAND
 Commands:
   test [--rust-only] [--once-more]
                                 everything a change must pass; --rust-only leaves out real clients; --once-more runs a
-                                failed test again (of real clients, at most three) and names it in the summary
+                                failed test of real clients, of the browser or of functions' processes again (at
+                                most three of each) and names it in the summary
   screenshots                   pictures of every page of the console, in both themes, at three widths
   tidy                          the house rules: crate graph, crate heads, banned calls, file sizes
   codegen [--check|--refresh]   shapes and names that come from the models; --check only compares,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::runner::run_and_summarise;
+use super::runner::{ONCE_MORE_MAX, run, run_and_summarise};
 use super::{Patience, debian, plain, target_folder};
 use crate::{read, root};
 
@@ -48,8 +48,8 @@ pub fn require_tools() -> Result<()> {
     Ok(())
 }
 
-/// Failed tests that may be run once more. Where more fail, it is not the clock.
-const ONCE_MORE_MAX: usize = 3;
+/// The code of pytest if it has run all tests, and some failed.
+const SOME_FAILED: i32 = 1;
 
 /// `tests/clients` with pytest, in a virtual environment below the target folder.
 pub fn python(stepwell: &Path, patience: Patience) -> Result<Vec<String>> {
@@ -82,14 +82,17 @@ pub fn python(stepwell: &Path, patience: Patience) -> Result<Vec<String>> {
     // Of this run alone.
     let failed = cache.join("v/cache/lastfailed");
     remove(&failed)?;
-    let error = match run_and_summarise(pytest(&[])) {
-        Ok(summary) => return Ok(summary),
-        Err(error) => error,
-    };
-    let failed = failed_tests(&std::fs::read(&failed).unwrap_or_default());
-    if patience == Patience::None || failed.is_empty() || failed.len() > ONCE_MORE_MAX {
-        return Err(error);
+    let (status, summary) = run(pytest(&[]))?;
+    if status.success() {
+        return Ok(summary);
     }
+    let failed = failed_tests(&std::fs::read(&failed).unwrap_or_default());
+    let may_run_again = patience == Patience::OnceMore
+        && status.code() == Some(SOME_FAILED)
+        && (1..=ONCE_MORE_MAX).contains(&failed.len())
+        // Otherwise a file that could not be read.
+        && failed.iter().all(|test| test.contains("::"));
+    ensure!(may_run_again, "{}: {status}", python.display());
     println!("once more: {}", failed.join(", "));
     let mut summary = run_and_summarise(pytest(&[
         "--last-failed",

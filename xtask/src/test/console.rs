@@ -43,7 +43,8 @@ pub fn journeys(stepwell: &Path, patience: Patience) -> Result<Vec<String>> {
     let browser = browser()?;
     let mut npm = npm(&["run", "--silent", "e2e"]);
     if patience == Patience::OnceMore {
-        npm.args(["--", "--retry", "1"]);
+        // Verbose: it names what it has run again.
+        npm.args(["--", "--retry", "1", "--reporter", "verbose"]);
     }
     npm.env("STEPWELL_BIN", stepwell).env("CHROMIUM", browser);
     run_and_summarise(npm)

@@ -31,7 +31,8 @@ pub enum Scope {
 pub enum Patience {
     /// The step fails.
     None,
-    /// It runs once more and is named in the summary: real clients wait for a real clock on a machine that others use.
+    /// It runs once more and is named in the summary, if it is one of few that wait for processes and a real clock on a
+    /// machine that others use: real clients, browsers, environments of functions.
     OnceMore,
 }
 
@@ -92,7 +93,7 @@ fn rust_tests(patience: Patience) -> Result<Vec<String>> {
     if nextest.is_ok_and(|output| output.status.success()) {
         let mut nextest = cargo(&["nextest", "run", "--workspace"]);
         if patience == Patience::OnceMore {
-            nextest.args(["--retries", "1"]);
+            nextest.args(["--profile", "once-more"]);
         }
         run_and_summarise(nextest)
     } else {

@@ -1,15 +1,31 @@
 //! Runs a test runner, shows what it says, and keeps its summary.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+
+/// Failed tests that may be run once more. Where more fail, it is not the clock.
+pub const ONCE_MORE_MAX: usize = 3;
 
 /// Runs the command with its output passed on line by line.
 ///
 /// - Returns the lines in which the runner sums up.
-/// - Errors: it cannot be run, or ends with another code than 0.
-pub fn run_and_summarise(mut command: Command) -> Result<Vec<String>> {
+/// - Errors: it cannot be run, ends with another code than 0, or has run too many tests once more.
+pub fn run_and_summarise(command: Command) -> Result<Vec<String>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let (status, summary) = run(command)?;
+    ensure!(status.success(), "{program}: {status}");
+    let repeated = summary.iter().filter(|line| is_repetition(line)).count();
+    ensure!(
+        repeated <= ONCE_MORE_MAX,
+        "{repeated} tests passed only at the second time; at most {ONCE_MORE_MAX} may"
+    );
+    Ok(summary)
+}
+
+/// Runs the command with its output passed on line by line: how it ended, and the lines in which the runner sums up.
+pub fn run(mut command: Command) -> Result<(ExitStatus, Vec<String>)> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
         .stdout(Stdio::piped())
@@ -25,8 +41,7 @@ pub fn run_and_summarise(mut command: Command) -> Result<Vec<String>> {
     let status = child
         .wait()
         .with_context(|| format!("{program} did not end"))?;
-    ensure!(status.success(), "{program}: {status}");
-    Ok(summary)
+    Ok((status, summary))
 }
 
 fn pass_on(from: impl Read, to: impl Fn(&str)) -> Vec<String> {
@@ -34,11 +49,17 @@ fn pass_on(from: impl Read, to: impl Fn(&str)) -> Vec<String> {
     for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         to(&line);
-        if is_summary(&line) {
+        if is_summary(&line) || is_repetition(&line) {
             summary.push(line.trim().to_owned());
         }
     }
     summary
+}
+
+/// A test that nextest or vitest has run once more, and that passed then.
+fn is_repetition(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("FLAKY ") || line.contains("(retry x")
 }
 
 /// nextest, cargo test, pytest, vitest, and Node's test runner in both of its formats.
@@ -66,7 +87,23 @@ fn is_summary(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_summary;
+    use super::{is_repetition, is_summary};
+
+    #[test]
+    fn what_passed_at_the_second_time_is_known() {
+        for line in [
+            "  FLAKY 2/2 [   0.507s] (1/9) stepwell-functions::pool a_burst_is_served",
+            " \u{2713} execution > an order is watched 812ms (retry x1)",
+        ] {
+            assert!(is_repetition(line), "{line}");
+        }
+        assert!(!is_repetition(
+            "  TRY 1 FAIL [   0.507s] stepwell-functions::pool a_burst_is_served"
+        ));
+        assert!(!is_repetition(
+            "        PASS [   0.005s] (1/9) stepwell-telemetry flaky"
+        ));
+    }
 
     #[test]
     fn summaries_of_the_runners_are_known() {

@@ -67,9 +67,14 @@ impl MetricsObserver {
         self.mailbox.flush().await;
     }
 
-    /// Commits, reports and milestones that found no room.
+    /// Commits and reports that found no room.
     pub(crate) fn dropped(&self) -> u64 {
-        self.mailbox.dropped() + self.milestones.dropped()
+        self.mailbox.dropped()
+    }
+
+    /// Starts and ends of executions that found no room.
+    fn milestones_dropped(&self) -> u64 {
+        self.milestones.dropped()
     }
 }
 
@@ -288,6 +293,8 @@ impl Worker {
         let dropped = self.observer.dropped();
         let by = [("Observer", "metrics")];
         self.gauge("Stepwell", "ObservedCommitsDropped", &by, now_ms, dropped);
+        let dropped = self.observer.milestones_dropped();
+        self.gauge("Stepwell", "MilestonesDropped", &by, now_ms, dropped);
         let forgotten = self.projection.forgotten_attempts();
         self.gauge("Stepwell", "AttemptsForgotten", &[], now_ms, forgotten);
     }

@@ -93,9 +93,14 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Empty, and with the room it had.
+    /// Empty, and with the room it had if that is not too much.
     pub(super) fn clear(&mut self) {
-        if self.kinds.len() > KINDS_MAX {
+        let room: usize = self
+            .kinds
+            .iter()
+            .map(|kind| kind.milestones.capacity())
+            .sum();
+        if self.kinds.len() > KINDS_MAX || room > WAITING_MAX {
             *self = Waiting::default();
         }
         for kind in &mut self.kinds {
@@ -239,5 +244,8 @@ mod tests {
         queue.take(&mut waiting);
         // The room of the first time is used again.
         assert_eq!(taken(&waiting), [("a", 0), ("b", 1)]);
+        // That of the second time was too much.
+        queue.take(&mut waiting);
+        assert_eq!(taken(&waiting), []);
     }
 }
