@@ -54,6 +54,7 @@ mod streaming;
 mod test_state;
 mod trace_daemon;
 mod trace_emission;
+mod trace_notes;
 mod trace_writer;
 mod unserved;
 mod validation;

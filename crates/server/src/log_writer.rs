@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use stepwell_api::logs;
 use stepwell_functions::LogLine;
-use stepwell_service::{Details, ExecutionFacts, StateKind, event_type};
+use stepwell_service::{Details, LiveEvents, StateKind, event_type};
 use stepwell_telemetry::{Level, LogsReader};
 use tokio::sync::oneshot;
 
@@ -202,7 +202,8 @@ impl LogQueue {
 }
 
 impl Observer for LogQueue {
-    fn interest(&self, execution: &ExecutionFacts) -> Interest {
+    fn interest(&self, transition: &LiveEvents) -> Interest {
+        let execution = &*transition.execution;
         let Some(target) = &execution.machine.log else {
             return Interest::Nothing;
         };

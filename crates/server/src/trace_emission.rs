@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
-use stepwell_service::{Body, Details, Event, EventId, ExecutionFacts, StateKind, segment_id};
+use stepwell_service::{Body, Details, EventId, ExecutionFacts, StateKind, segment_id};
 use stepwell_telemetry::{
     Callee, ExecutionTrace, Failing, Happening, InvocationOutcome, Segment, SegmentId, TraceHeader,
     TracedExecution, TracedInvocation, What, invocation_segments,
 };
 
-use crate::observers::{Commit, InvocationReport, Outcome};
+use crate::observers::{InvocationReport, Outcome};
 use crate::shard::Handle;
+use crate::trace_notes::Notes;
 
 /// Executions that are open and traced, in memory. One more, and its trace is left out and counted.
 const OPEN_MAX: usize = 10_000;
@@ -92,33 +93,27 @@ impl Emission {
         std::mem::take(&mut self.left_out)
     }
 
-    /// Takes what has happened in traced executions.
-    pub(crate) fn commit(&mut self, commit: &Commit) {
-        for live in commit
-            .live
-            .iter()
-            .filter(|live| is_emitted(&live.execution))
+    /// Takes what has happened in a traced execution.
+    pub(crate) fn happened(&mut self, notes: &Notes) {
+        let number = notes.execution.identity.number;
+        let Some(first) = notes.first() else {
+            return;
+        };
+        if !self.open.contains_key(&number) && !self.begin(&notes.execution, first) {
+            return;
+        }
+        let Some(open) = self.open.get_mut(&number) else {
+            return;
+        };
+        for happening in notes.happenings() {
+            open.trace.happened(happening);
+        }
+        open.has_changed = true;
+        open.changed = Instant::now();
+        if open.trace.is_ended()
+            && let Some(open) = self.open.remove(&number)
         {
-            let number = live.execution.identity.number;
-            let Some(first) = live.events.first() else {
-                continue;
-            };
-            if !self.open.contains_key(&number) && !self.begin(&live.execution, first.id) {
-                continue;
-            }
-            let Some(open) = self.open.get_mut(&number) else {
-                continue;
-            };
-            for event in &live.events {
-                open.trace.happened(happening(&live.execution, event));
-            }
-            open.has_changed = true;
-            open.changed = Instant::now();
-            if open.trace.is_ended()
-                && let Some(open) = self.open.remove(&number)
-            {
-                self.ended.extend(open.trace.documents());
-            }
+            self.ended.extend(open.trace.documents());
         }
     }
 
@@ -140,7 +135,9 @@ impl Emission {
                 .stored_events(execution.identity.number, last);
             // A store that fails tells everybody; the trace begins here then.
             for event in read.unwrap_or_default() {
-                trace.happened(happening(execution, &event));
+                let (previous, at_ms) = (event.previous, event.timestamp_ms);
+                let what = what(&event.details);
+                trace.happened(happening(execution, event.id, previous, at_ms, what));
             }
         }
         let open = Open {
@@ -232,18 +229,24 @@ fn traced(execution: &ExecutionFacts, handle: &Handle) -> Option<TracedExecution
     })
 }
 
-fn happening(execution: &ExecutionFacts, event: &Event) -> Happening {
+pub(crate) fn happening(
+    execution: &ExecutionFacts,
+    event: EventId,
+    previous: EventId,
+    at_ms: i64,
+    what: What,
+) -> Happening {
     let identity = &execution.identity;
     Happening {
-        event: event.id.0,
-        previous: event.previous.0,
-        at_ms: event.timestamp_ms,
-        id: SegmentId(segment_id(identity.number, identity.started_ms, event.id.0)),
-        what: what(&event.details),
+        event: event.0,
+        previous: previous.0,
+        at_ms,
+        id: SegmentId(segment_id(identity.number, identity.started_ms, event.0)),
+        what,
     }
 }
 
-fn what(details: &Details) -> What {
+pub(crate) fn what(details: &Details) -> What {
     let failed = |error: &Option<String>, cause: &Option<String>| Failing {
         error: error.clone(),
         cause: cause.clone(),
@@ -334,7 +337,7 @@ fn called(parameters: &Body) -> Option<String> {
     .find_map(|name| parameters.get(name)?.as_str().map(str::to_owned))
 }
 
-fn type_of(kind: StateKind) -> &'static str {
+pub(crate) fn type_of(kind: StateKind) -> &'static str {
     match kind {
         StateKind::Task => "Task",
         StateKind::Choice => "Choice",

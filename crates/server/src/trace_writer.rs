@@ -13,12 +13,13 @@ use stepwell_store::Error;
 use stepwell_telemetry::{Added, Rejected, Segment, Traces, TracesReader};
 
 use crate::log_writer::lock;
-use crate::observers::{Commit, Interest, InvocationReport, Mailbox, Observer};
+use crate::observers::{Interest, InvocationReport, Mailbox, Observer};
 use crate::shard::{Handle, now};
 use crate::trace_emission::{Emission, is_emitted, is_segment_of};
-use stepwell_service::ExecutionFacts;
+use crate::trace_notes::Notes;
+use stepwell_service::LiveEvents;
 
-/// Documents, commits and reports that may wait.
+/// Documents, transitions and reports that may wait.
 const WAITING_MAX: usize = 100_000;
 
 /// Bytes of what may wait.
@@ -36,7 +37,7 @@ const REPORT_BYTES: usize = 512;
 /// Something to be written.
 enum Delivery {
     Segment(Segment),
-    Commit(Arc<Commit>),
+    Transition(Notes),
     Invocation(Arc<InvocationReport>),
 }
 
@@ -128,16 +129,13 @@ impl TraceQueue {
 }
 
 impl Observer for TraceQueue {
-    fn interest(&self, execution: &ExecutionFacts) -> Interest {
-        match is_emitted(execution) {
-            true => Interest::Everything,
-            false => Interest::Nothing,
+    fn interest(&self, transition: &LiveEvents) -> Interest {
+        if is_emitted(&transition.execution) {
+            let notes = Notes::of(transition);
+            let bytes = notes.bytes();
+            self.mailbox.put(Delivery::Transition(notes), bytes);
         }
-    }
-
-    fn committed(&self, commit: &Arc<Commit>) {
-        self.mailbox
-            .put(Delivery::Commit(Arc::clone(commit)), commit.bytes);
+        Interest::Nothing
     }
 
     fn invoked(&self, report: &Arc<InvocationReport>) {
@@ -221,9 +219,7 @@ impl Writer {
         for item in items {
             match item {
                 Delivery::Segment(segment) => self.add(segment, now_ms)?,
-                Delivery::Commit(commit) => {
-                    self.emission.commit(&commit);
-                }
+                Delivery::Transition(notes) => self.emission.happened(&notes),
                 Delivery::Invocation(report) => {
                     for segment in self.emission.invocation(&report) {
                         self.add(segment, now_ms)?;

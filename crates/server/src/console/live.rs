@@ -17,7 +17,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVa
 use hyper::{Response, StatusCode};
 use serde_json::json;
 use stepwell_functions::StreamPart;
-use stepwell_service::{Details, ExecutionFacts};
+use stepwell_service::{Details, LiveEvents};
 use tokio::sync::{mpsc, watch};
 
 use super::text;
@@ -124,8 +124,8 @@ impl Kept {
 }
 
 impl Observer for Live {
-    fn interest(&self, execution: &ExecutionFacts) -> Interest {
-        match execution.is_durable() && self.clients.load(Ordering::SeqCst) > 0 {
+    fn interest(&self, transition: &LiveEvents) -> Interest {
+        match transition.execution.is_durable() && self.clients.load(Ordering::SeqCst) > 0 {
             true => Interest::Everything,
             false => Interest::Nothing,
         }

@@ -79,7 +79,7 @@ impl MetricsObserver {
 }
 
 impl Observer for MetricsObserver {
-    fn interest(&self, _execution: &ExecutionFacts) -> Interest {
+    fn interest(&self, _transition: &LiveEvents) -> Interest {
         Interest::Those(|details| change_of(details).is_some())
     }
 

@@ -179,44 +179,16 @@ impl MilestoneQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
-
-    use stepwell_service::{Identity, MachineFacts};
-
     use super::*;
+    use crate::observers::facts;
 
     fn started(execution: u64, machine: &str) -> (Arc<ExecutionFacts>, Milestone) {
-        let identity = Identity {
-            number: execution,
-            arn: String::new(),
-            name: String::new(),
-            state_machine_arn: machine.to_string(),
-            state_machine_name: String::new(),
-            role_arn: String::new(),
-            mode: Mode::Standard,
-            started_ms: 1_000,
-            seed: [0; 32],
-        };
-        let facts = ExecutionFacts {
-            identity: Arc::new(identity),
-            machine: Arc::new(MachineFacts {
-                arn: machine.to_string(),
-                version_arn: None,
-                is_traced: false,
-                log: None,
-            }),
-            alias_arn: None,
-            map_run: None,
-            redrives: Default::default(),
-            trace_header: None,
-            stored_bytes: AtomicU64::new(0),
-        };
         let milestone = Milestone {
             execution,
             timestamp_ms: 1_000,
             what: Passed::Start,
         };
-        (Arc::new(facts), milestone)
+        (Arc::new(facts(execution, machine)), milestone)
     }
 
     fn taken(waiting: &Waiting) -> Vec<(&str, usize)> {

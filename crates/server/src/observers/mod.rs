@@ -24,10 +24,11 @@ const OBSERVERS_MAX: usize = 8;
 
 /// Somebody who is told what happens. Never waits, and never does more than some tens of nanoseconds an event.
 pub(crate) trait Observer: Send + Sync {
-    /// What it wants to be told of an execution. Asked on the shard's thread for each transition.
+    /// What it wants to be told of a durable transition. Asked on the shard's thread, in their order: it may as well take
+    /// at once what it needs, in few bytes.
     ///
     /// - What nobody wants is freed there at once: on a thread that did not make it, that costs several times as much.
-    fn interest(&self, _execution: &ExecutionFacts) -> Interest {
+    fn interest(&self, _transition: &LiveEvents) -> Interest {
         Interest::Nothing
     }
 
@@ -131,7 +132,7 @@ impl Observers {
         let mut some: [Option<(u32, Wants)>; OBSERVERS_MAX] = [None; OBSERVERS_MAX];
         let mut keeps_all = false;
         for (number, (observer, some)) in self.all.iter().zip(&mut some).enumerate() {
-            match observer.interest(&live.execution) {
+            match observer.interest(live) {
                 Interest::Nothing => {}
                 Interest::Those(wants) => *some = Some((1 << number, wants)),
                 Interest::Everything => {
@@ -195,5 +196,37 @@ impl Observers {
         for observer in &*self.all {
             observer.happened(incident);
         }
+    }
+}
+
+/// Facts of a Standard execution, for tests.
+#[cfg(test)]
+pub(crate) fn facts(number: u64, machine: &str) -> ExecutionFacts {
+    use stepwell_service::{Identity, MachineFacts, Mode};
+    let identity = Identity {
+        number,
+        arn: String::new(),
+        name: String::new(),
+        state_machine_arn: machine.to_string(),
+        state_machine_name: String::new(),
+        role_arn: String::new(),
+        mode: Mode::Standard,
+        started_ms: 1_000,
+        seed: [0; 32],
+    };
+    let machine = MachineFacts {
+        arn: machine.to_string(),
+        version_arn: None,
+        is_traced: false,
+        log: None,
+    };
+    ExecutionFacts {
+        identity: Arc::new(identity),
+        machine: Arc::new(machine),
+        alias_arn: None,
+        map_run: None,
+        redrives: Default::default(),
+        trace_header: None,
+        stored_bytes: Default::default(),
     }
 }
