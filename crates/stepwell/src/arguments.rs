@@ -150,6 +150,8 @@ pub enum Workload {
     Telemetry,
     /// The part of `telemetry` about logs: lines of functions and of PutLogEvents (--count: calls of 1,000 lines), FilterLogEvents
     Logs,
+    /// The part of `telemetry` about what seeing costs: the same load with telemetry and without, in turns
+    Overhead,
     /// Every workload, one after the other
     All,
 }
@@ -196,6 +198,7 @@ impl Workload {
             Workload::Functions => "functions",
             Workload::Telemetry => "telemetry",
             Workload::Logs => "logs",
+            Workload::Overhead => "overhead",
             Workload::All => "all",
         }
     }

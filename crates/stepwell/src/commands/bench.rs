@@ -81,6 +81,7 @@ fn measure(workload: Workload, plan: &Plan, table: &mut Table) -> anyhow::Result
         Workload::Functions => functions::run(plan, table),
         Workload::Telemetry => telemetry::run(plan, table),
         Workload::Logs => logs::run(plan, table),
+        Workload::Overhead => telemetry::overhead(plan, table),
         Workload::All => unreachable!("it has been taken apart"),
     }
 }

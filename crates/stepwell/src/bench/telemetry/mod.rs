@@ -19,3 +19,8 @@ pub fn run(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
     traces::run(plan, table)?;
     paired::run(plan, table)
 }
+
+/// Only what seeing costs.
+pub fn overhead(plan: &Plan, table: &mut Table) -> anyhow::Result<()> {
+    paired::run(plan, table)
+}

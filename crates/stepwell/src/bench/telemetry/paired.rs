@@ -18,7 +18,10 @@ use crate::client::Client;
 const PASSES: usize = 10;
 
 /// Pairs; the middle ratio counts.
-const PAIRS: usize = 3;
+const PAIRS: usize = 5;
+
+/// A turn takes this part of the time of a rate.
+const TURNS: u32 = 3;
 
 /// How often Prometheus scrapes.
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
@@ -129,7 +132,7 @@ fn side(plan: &Plan, load: Load, side: Side) -> anyhow::Result<Ran> {
     let server = plan.serve_with(name, arguments)?;
     let arn = create(server.endpoint(), load.kind, side)?;
     let requests = [(load.request)(server.endpoint(), &arn, r#"{"order": 1}"#)];
-    let warm = Until::Over(plan.time / (4 * PAIRS as u32));
+    let warm = Until::Over(plan.time / (4 * TURNS));
     load::closed(server.endpoint(), &requests, plan.clients, warm)?;
     let ran = measured(plan, &server, &requests, side)?;
     plan.end(server, name)?;
@@ -142,7 +145,7 @@ fn measured(plan: &Plan, server: &Server, requests: &[Vec<u8>], side: Side) -> a
         if side == Side::On {
             scope.spawn(|| scrape(server.endpoint(), &is_over, &scrapes));
         }
-        let until = Until::Over(plan.time / PAIRS as u32);
+        let until = Until::Over(plan.time / TURNS);
         let meter = server.meter();
         let done = load::closed(server.endpoint(), requests, plan.clients, until);
         let used = meter.used(server);
