@@ -40,6 +40,7 @@ mod metric_writer;
 mod observers;
 mod otlp;
 mod performer;
+mod priority;
 mod probes;
 mod prometheus;
 mod quotas;

@@ -14,6 +14,7 @@ use stepwell_telemetry::{Added, Rejected, Segment, Traces, TracesReader};
 
 use crate::log_writer::lock;
 use crate::observers::{Interest, InvocationReport, Mailbox, Observer};
+use crate::priority::come_last;
 use crate::shard::{Handle, now};
 use crate::trace_emission::{Emission, is_emitted, is_segment_of};
 use crate::trace_notes::Notes;
@@ -168,7 +169,10 @@ impl TraceThread {
         };
         let thread = std::thread::Builder::new()
             .name("traces".to_string())
-            .spawn(move || writer.run())?;
+            .spawn(move || {
+                come_last();
+                writer.run();
+            })?;
         Ok(TraceThread { queue, thread })
     }
 

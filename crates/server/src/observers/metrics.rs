@@ -15,6 +15,7 @@ use super::{
     Commit, Concurrency, Incident, Interest, InvocationReport, Mailbox, Observer, Outcome,
 };
 use crate::metric_writer::MetricQueue;
+use crate::priority::come_last;
 use crate::quotas::Rates;
 use crate::shard::{Handle, now};
 
@@ -134,7 +135,10 @@ impl MetricsObserverThread {
         };
         let thread = std::thread::Builder::new()
             .name("observers".to_string())
-            .spawn(move || worker.run())?;
+            .spawn(move || {
+                come_last();
+                worker.run();
+            })?;
         Ok(MetricsObserverThread { observer, thread })
     }
 
