@@ -171,6 +171,23 @@ async fn a_custom_runtime_that_cannot_be_executed_is_a_failure_of_the_function()
         fail_at_entrypoint(&world, &lost).await,
         "RequestId: r-1 Error: fork/exec /var/task/bootstrap: no such file or directory"
     );
+    // A program for the other architecture, where nothing emulates it.
+    let machine = if cfg!(target_arch = "x86_64") {
+        183
+    } else {
+        62
+    };
+    let mut elf = *b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\0\0";
+    elf[18] = machine;
+    let formats = std::fs::read_dir("/proc/sys/fs/binfmt_misc").map_or(0, Iterator::count);
+    if formats <= 2 {
+        let zip = package::zip_files(&[("bootstrap", &elf[..])]).unwrap();
+        let foreign = provided(world.function_of_zip(zip));
+        assert_eq!(
+            fail_at_entrypoint(&world, &foreign).await,
+            "RequestId: r-1 Error: fork/exec /var/task/bootstrap: exec format error"
+        );
+    }
     let files = tempfile::tempdir().unwrap();
     std::fs::write(files.path().join("bootstrap"), "#!/bin/sh\n").unwrap();
     let zip = package::zip_directory(files.path()).unwrap();

@@ -74,9 +74,36 @@ fn not_executed(seen: &str, text: &str) -> NotStarted {
 /// Whether Linux executes files that begin like this: programs, and scripts that name their interpreter.
 fn has_known_format(program: &Path) -> bool {
     let mut head = Vec::new();
-    let read = std::fs::File::open(program).and_then(|file| file.take(4).read_to_end(&mut head));
+    let read = std::fs::File::open(program)
+        .and_then(|file| file.take(ELF_HEAD_BYTES).read_to_end(&mut head));
     // One that can be executed and not read is a program.
-    read.is_err() || head.starts_with(b"#!") || head == b"\x7fELF"
+    if read.is_err() || head.starts_with(b"#!") {
+        return true;
+    }
+    head.starts_with(b"\x7fELF") && (!is_foreign(&head) || emulates_others())
+}
+
+/// Whether a program is of the other one of Lambda's two architectures.
+fn is_foreign(head: &[u8]) -> bool {
+    // Both are little-endian.
+    let machine = head
+        .get(18..20)
+        .map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
+    match machine {
+        Some(MACHINE_X86_64) => cfg!(target_arch = "aarch64"),
+        Some(MACHINE_AARCH64) => cfg!(target_arch = "x86_64"),
+        _ => false,
+    }
+}
+
+/// Whether the kernel was told of interpreters for other formats, an emulator for instance.
+fn emulates_others() -> bool {
+    let Ok(formats) = std::fs::read_dir("/proc/sys/fs/binfmt_misc") else {
+        return false;
+    };
+    formats
+        .flatten()
+        .any(|format| format.file_name() != "register" && format.file_name() != "status")
 }
 
 impl Host {
@@ -137,6 +164,11 @@ impl Host {
     }
 }
 
+/// Of a program: up to the number of its machine.
+const ELF_HEAD_BYTES: u64 = 20;
+/// Numbers of machines (System V ABI, `e_machine`).
+const MACHINE_X86_64: u16 = 62;
+const MACHINE_AARCH64: u16 = 183;
 /// AWS: the type of the error.
 pub(super) const INVALID_ENTRYPOINT: &str = "Runtime.InvalidEntrypoint";
 /// The names that the two places have on Lambda.
