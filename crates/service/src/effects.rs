@@ -35,7 +35,7 @@ impl Shard {
             EngineEffect::StopMapRun(ticket) => self.stop_map_run(now, number, ticket)?,
             EngineEffect::Call(call) => {
                 // An earlier call of the same transition may have ended the execution.
-                let is_open = self.residents.get(&number).is_some_and(|resident| {
+                let is_open = self.residents.get(number).is_some_and(|resident| {
                     resident.row.execution.scheduled_at(call.ticket).is_some()
                 });
                 if is_open {

@@ -234,7 +234,7 @@ impl Shard {
         if !resident.is_durable() {
             self.open_express += 1;
         }
-        self.residents.insert(number, resident);
+        self.residents.insert(number, Box::new(resident));
         self.advance(now, number, Input::Start)?;
         Ok((arn, started_ms))
     }
@@ -266,7 +266,7 @@ impl Shard {
         let mut resident = Resident::unstored(row, None);
         resident.child_of = child_of;
         self.open_express += 1;
-        self.residents.insert(number, resident);
+        self.residents.insert(number, Box::new(resident));
         self.advance(now, number, Input::Start)
     }
 
@@ -349,7 +349,7 @@ impl Shard {
     }
 
     fn stage(&mut self, now: Timestamp, number: u64, transition: Transition) -> Done<()> {
-        let Some(mut resident) = self.residents.remove(&number) else {
+        let Some(mut resident) = self.residents.remove(number) else {
             return Ok(());
         };
         let due_ms = resident

@@ -160,7 +160,7 @@ impl Shard {
             });
         };
         let has_succeeded = resident.row.execution.status() == Status::Succeeded;
-        let row = &self.residents[&child].row;
+        let row = &self.residents[child].row;
         let description = describe(&self.staging, row, true, now)?;
         let reply = serde_json::to_value(&description).expect("a generated shape has text keys");
         let naming = Naming::Optimized;

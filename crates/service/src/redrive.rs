@@ -55,7 +55,7 @@ impl Shard {
         }
         let started_ms = row.execution.identity.started_ms;
         let timeout = row.execution.definition().timeout_seconds();
-        if let Some(obstacle) = obstacle(&self.staging, &self.residents[&number].row, now)? {
+        if let Some(obstacle) = obstacle(&self.staging, &self.residents[number].row, now)? {
             let text = format!("Execution Not Redrivable: '{obstacle}'");
             return Err(states::Error::execution_not_redrivable(text).into());
         }

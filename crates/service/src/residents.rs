@@ -1,6 +1,7 @@
 //! Executions in memory, and how they come there from their rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Index;
 use std::sync::Arc;
 
 use stepwell_engine::{
@@ -42,6 +43,75 @@ pub(crate) struct Resident {
     pub(crate) unreadable: Option<String>,
 }
 
+/// The executions in memory, by their numbers.
+#[derive(Default)]
+pub(crate) struct Residents {
+    /// Boxed: they come and go, and are too large to be moved each time a neighbour does.
+    all: BTreeMap<u64, Box<Resident>>,
+    /// What has come or was changed since [`Residents::let_go`]; some of it more than once, and some of it gone.
+    touched: Vec<u64>,
+}
+
+impl Residents {
+    pub(crate) fn get(&self, number: u64) -> Option<&Resident> {
+        self.all.get(&number).map(|resident| &**resident)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Resident> {
+        let resident = self.all.get_mut(&number)?;
+        self.touched.push(number);
+        Some(resident)
+    }
+
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        self.all.contains_key(&number)
+    }
+
+    pub(crate) fn insert(&mut self, number: u64, resident: Box<Resident>) {
+        self.touched.push(number);
+        self.all.insert(number, resident);
+    }
+
+    pub(crate) fn remove(&mut self, number: u64) -> Option<Box<Resident>> {
+        self.all.remove(&number)
+    }
+
+    /// Those that are idle leave memory; those with a call in flight stay, up to `most` that have rows.
+    ///
+    /// - Looks at those that were touched: the others were not idle, and nothing has happened to them.
+    pub(crate) fn let_go(&mut self, most: usize) {
+        for number in self.touched.drain(..) {
+            let is_idle = self.all.get(&number).is_some_and(|resident| {
+                let stays = !resident.is_durable() && !resident.is_over();
+                !stays && !resident.has_call_in_flight()
+            });
+            if is_idle {
+                self.all.remove(&number);
+            }
+        }
+        let excess = self.all.len().saturating_sub(most);
+        if excess == 0 {
+            return;
+        }
+        let durable = self
+            .all
+            .iter()
+            .filter(|(_, resident)| resident.is_durable());
+        let numbers: Vec<u64> = durable.map(|(number, _)| *number).take(excess).collect();
+        for number in numbers {
+            self.all.remove(&number);
+        }
+    }
+}
+
+impl Index<u64> for Residents {
+    type Output = Resident;
+
+    fn index(&self, number: u64) -> &Resident {
+        &self.all[&number]
+    }
+}
+
 impl Resident {
     /// An execution that has no rows yet.
     pub(crate) fn unstored(row: OwnedExecutionRow, waiter: Option<RequestId>) -> Resident {
@@ -81,13 +151,13 @@ impl Resident {
 impl Shard {
     /// The execution in memory, read from its rows if need be; `None` if there is none.
     pub(crate) fn resident(&mut self, number: u64) -> Result<Option<&mut Resident>, Error> {
-        if !self.residents.contains_key(&number) {
+        if !self.residents.contains(number) {
             let Some(loaded) = self.load(number)? else {
                 return Ok(None);
             };
-            self.residents.insert(number, loaded);
+            self.residents.insert(number, Box::new(loaded));
         }
-        Ok(self.residents.get_mut(&number))
+        Ok(self.residents.get_mut(number))
     }
 
     fn load(&mut self, number: u64) -> Result<Option<Resident>, Error> {

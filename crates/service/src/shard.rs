@@ -18,7 +18,7 @@ use crate::facts::KnownFacts;
 use crate::map_runs::MapRuns;
 use crate::polls::Polls;
 use crate::quotas::Counts;
-use crate::residents::Resident;
+use crate::residents::Residents;
 use crate::retention::Retention;
 use crate::rows::machine::Machine;
 use crate::rows::meta::{Meta, meta_key};
@@ -63,7 +63,7 @@ pub struct Shard {
     /// INVARIANT: no number that was given out reaches the durable one, so a restart gives out none again.
     meta: Meta,
     next_execution: u64,
-    pub(crate) residents: BTreeMap<u64, Resident>,
+    pub(crate) residents: Residents,
     /// Residents that are Express and have not ended.
     pub(crate) open_express: usize,
     definitions: BTreeMap<String, (u64, Arc<Definition>)>,
@@ -141,7 +141,7 @@ impl Shard {
             settings,
             next_execution: meta.next_execution,
             meta,
-            residents: BTreeMap::new(),
+            residents: Residents::default(),
             open_express: 0,
             definitions: BTreeMap::new(),
             definition_use: 0,
@@ -408,7 +408,7 @@ impl Shard {
             // What moved its timer has put the new one in already.
             if let Some(resident) = self
                 .residents
-                .get(&number)
+                .get(number)
                 .filter(|resident| resident.due_ms == Some(due_ms))
             {
                 due_again.push(((due_ms, number), resident.is_durable()));
@@ -486,26 +486,10 @@ impl Shard {
             }
             self.staging.rebase(self.store.snapshot());
         }
-        self.let_idle_executions_go();
+        self.residents.let_go(RESIDENTS_MAX);
         self.released.events_bytes = std::mem::take(&mut self.released_bytes);
         self.released.open_executions = self.counts.open_executions();
         Ok(std::mem::take(&mut self.released))
-    }
-
-    /// Idle executions leave memory; those with a call in flight stay, up to a limit.
-    fn let_idle_executions_go(&mut self) {
-        self.residents.retain(|_, resident| {
-            !resident.is_durable() && !resident.is_over() || resident.has_call_in_flight()
-        });
-        let excess = self.residents.len().saturating_sub(RESIDENTS_MAX);
-        let durable = self
-            .residents
-            .iter()
-            .filter(|(_, resident)| resident.is_durable());
-        let numbers: Vec<u64> = durable.map(|(number, _)| *number).take(excess).collect();
-        for number in numbers {
-            self.residents.remove(&number);
-        }
     }
 
     pub(crate) fn next_execution_number(&mut self) -> u64 {

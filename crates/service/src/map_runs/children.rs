@@ -129,7 +129,7 @@ impl Shard {
         let row = ExecutionRow::fresh(execution, run.definition.clone(), trace_header);
         let mut resident = Resident::unstored(row, None);
         resident.child_of = Some(place);
-        self.residents.insert(number, resident);
+        self.residents.insert(number, Box::new(resident));
         self.advance(now, number, Input::Start)
     }
 

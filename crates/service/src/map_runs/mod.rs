@@ -288,7 +288,7 @@ impl Shard {
             // A restart must find them, even when the parent has nothing else in doubt.
             self.staging
                 .put(index::doubt_key(run.parent), vec![VERSION]);
-            if let Some(resident) = self.residents.get_mut(&run.parent) {
+            if let Some(resident) = self.residents.get_mut(run.parent) {
                 resident.is_in_doubt = true;
             }
         }

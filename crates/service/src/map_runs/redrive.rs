@@ -114,7 +114,7 @@ impl Shard {
         if self.resident(number)?.is_none() {
             return Ok(());
         }
-        let row = &self.residents[&number].row;
+        let row = &self.residents[number].row;
         if obstacle(&self.staging, row, now)?.is_some() {
             let counts = [
                 (&mut run.executions, 1),
@@ -140,7 +140,7 @@ impl Shard {
         self.staging
             .put(map_run::child_key(run.number, index), encode(&child));
         let deadline = Some(Timestamp::from_millis(deadline));
-        if let Some(resident) = self.residents.remove(&number) {
+        if let Some(resident) = self.residents.remove(number) {
             let pending = StatusChange::PendingRedrive(Timestamp::from_millis(pending_since));
             let published = self.publish_status(now, &resident, pending);
             self.residents.insert(number, resident);

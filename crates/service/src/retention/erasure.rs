@@ -84,7 +84,7 @@ impl Shard {
             self.staging.delete(name);
             budget.delete();
         }
-        self.residents.remove(&number);
+        self.residents.remove(number);
         let listed = index::list_key(&identity.state_machine_name, listed_ms(&row), number);
         self.erase_one(listed, budget)?;
         self.staging.delete(key);

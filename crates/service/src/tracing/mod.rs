@@ -162,7 +162,7 @@ impl Shard {
     pub(crate) fn call_header(&self, number: u64, ticket: Ticket, header: &str) -> String {
         let event = self
             .residents
-            .get(&number)
+            .get(number)
             .filter(|_| is_sampled(header))
             .and_then(|resident| {
                 let execution = &resident.row.execution;
