@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 use stepwell_service::{Body, Details, EventId, ExecutionFacts, StateKind, segment_id};
 use stepwell_telemetry::{
-    Callee, ExecutionTrace, Failing, Happening, InvocationOutcome, Segment, SegmentId, TraceHeader,
+    Callee, ExecutionTrace, Failing, InvocationOutcome, Segment, SegmentId, TraceHeader,
     TracedExecution, TracedInvocation, What, invocation_segments,
 };
 
 use crate::observers::{InvocationReport, Outcome};
 use crate::shard::Handle;
-use crate::trace_notes::Notes;
+use crate::trace_notes::Transition;
 
 /// Executions that are open and traced, in memory. One more, and its trace is left out and counted.
 const OPEN_MAX: usize = 10_000;
@@ -94,18 +94,18 @@ impl Emission {
     }
 
     /// Takes what has happened in a traced execution.
-    pub(crate) fn happened(&mut self, notes: &Notes) {
-        let number = notes.execution.identity.number;
-        let Some(first) = notes.first() else {
+    pub(crate) fn happened(&mut self, transition: &Transition<'_>) {
+        let number = transition.number;
+        let Some(first) = transition.first() else {
             return;
         };
-        if !self.open.contains_key(&number) && !self.begin(&notes.execution, first) {
+        if !self.open.contains_key(&number) && !self.begin(transition, first) {
             return;
         }
         let Some(open) = self.open.get_mut(&number) else {
             return;
         };
-        for happening in notes.happenings() {
+        for happening in transition.happenings() {
             open.trace.happened(happening);
         }
         open.has_changed = true;
@@ -118,36 +118,33 @@ impl Emission {
     }
 
     /// Begins a trace, with what happened before it came here; `false` if it is left out.
-    fn begin(&mut self, execution: &ExecutionFacts, first: EventId) -> bool {
+    fn begin(&mut self, transition: &Transition<'_>, first: EventId) -> bool {
         if self.open.len() >= OPEN_MAX {
             self.left_out += 1;
             return false;
         }
-        let Some(about) = traced(execution, &self.handle) else {
+        let Some(about) = traced(transition, &self.handle) else {
             return false;
         };
         let mut trace = ExecutionTrace::new(about);
-        if first.0 > 1 && execution.is_durable() {
+        if first.0 > 1 && transition.is_durable {
             let last = EventId(first.0 - 1);
-            let read = self
-                .handle
-                .reader()
-                .stored_events(execution.identity.number, last);
+            let read = self.handle.reader().stored_events(transition.number, last);
             // A store that fails tells everybody; the trace begins here then.
             for event in read.unwrap_or_default() {
                 let (previous, at_ms) = (event.previous, event.timestamp_ms);
                 let what = what(&event.details);
-                trace.happened(happening(execution, event.id, previous, at_ms, what));
+                trace.happened(transition.happening(event.id, previous, at_ms, what));
             }
         }
         let open = Open {
             trace,
-            is_durable: execution.is_durable(),
+            is_durable: transition.is_durable,
             has_changed: true,
             changed: Instant::now(),
             written: None,
         };
-        self.open.insert(execution.identity.number, open);
+        self.open.insert(transition.number, open);
         true
     }
 
@@ -212,38 +209,20 @@ impl Emission {
     }
 }
 
-fn traced(execution: &ExecutionFacts, handle: &Handle) -> Option<TracedExecution> {
-    let header = TraceHeader::parse(execution.trace_header.as_deref()?)?;
-    let identity = &execution.identity;
+fn traced(transition: &Transition<'_>, handle: &Handle) -> Option<TracedExecution> {
+    let header = TraceHeader::parse(transition.trace_header)?;
     let settings = handle.settings();
     Some(TracedExecution {
         trace_id: header.root,
-        id: SegmentId(segment_id(identity.number, identity.started_ms, 0)),
+        id: SegmentId(segment_id(transition.number, transition.started_ms, 0)),
         parent: header.parent,
-        name: identity.state_machine_name.clone(),
-        execution_arn: identity.arn.clone(),
-        state_machine_arn: execution.machine.arn.clone(),
+        name: transition.state_machine_name.to_owned(),
+        execution_arn: transition.execution_arn.to_owned(),
+        state_machine_arn: transition.state_machine_arn.to_owned(),
         region: settings.region.clone(),
         account_id: settings.account.clone(),
-        start_ms: identity.started_ms,
+        start_ms: transition.started_ms,
     })
-}
-
-pub(crate) fn happening(
-    execution: &ExecutionFacts,
-    event: EventId,
-    previous: EventId,
-    at_ms: i64,
-    what: What,
-) -> Happening {
-    let identity = &execution.identity;
-    Happening {
-        event: event.0,
-        previous: previous.0,
-        at_ms,
-        id: SegmentId(segment_id(identity.number, identity.started_ms, event.0)),
-        what,
-    }
 }
 
 pub(crate) fn what(details: &Details) -> What {

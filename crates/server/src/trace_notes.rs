@@ -1,22 +1,41 @@
-//! What the shard's thread notes of a traced execution for the thread of traces.
+//! What the shard's thread notes of traced executions for the thread of traces.
 //!
-//! The events themselves stay where they were made: freed by another thread, with the names that all executions of a state
-//! machine share, those of one execution in twenty cost the shard as much as noting them all.
+//! The events themselves stay where they were made, and nothing is made for each of them here: freed by another thread,
+//! with the names that all executions of a state machine share, those of one execution in twenty cost the shard as much
+//! as noting them all. The two threads change books, and use them again.
 
-use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use stepwell_service::{Details, EventId, ExecutionFacts, LiveEvents, StateKind, event_bytes};
-use stepwell_telemetry::{Happening, What};
+use stepwell_service::{Details, EventId, LiveEvents, StateKind, event_bytes, segment_id};
+use stepwell_telemetry::{Happening, SegmentId, What};
 
-use crate::trace_emission::{happening, type_of, what};
+use crate::trace_emission::{type_of, what};
 
-/// A transition of an execution in few bytes.
+/// Bytes of a book that are kept for the next time.
+const KEPT_BYTES_MAX: usize = 8 << 20;
+
+/// Transitions of executions, in their order.
+#[derive(Default)]
 pub(crate) struct Notes {
-    pub(crate) execution: Arc<ExecutionFacts>,
+    transitions: Vec<Head>,
     events: Vec<Note>,
-    /// Names of states that were entered, one after the other.
-    names: String,
-    bytes: usize,
+    /// Everything that is text.
+    text: String,
+    /// Bytes that are held beside these.
+    others: usize,
+}
+
+/// A transition.
+struct Head {
+    /// Number of the execution.
+    number: u64,
+    started_ms: i64,
+    is_durable: bool,
+    /// Where in the text end: the header of the trace, the name of the state machine, the execution's ARN, the state
+    /// machine's ARN.
+    ends: [usize; 4],
+    /// Where its events end.
+    events_end: usize,
 }
 
 /// An event.
@@ -29,7 +48,7 @@ struct Note {
 
 /// What most events are, and everything about the others.
 enum Noted {
-    /// A state was entered, whose name ends here in the names.
+    /// A state was entered, whose name ends here in the text.
     Entered(usize, StateKind),
     Exited,
     Returned,
@@ -39,35 +58,107 @@ enum Noted {
     Other(Box<Details>),
 }
 
+/// A transition as it is read.
+pub(crate) struct Transition<'n> {
+    pub(crate) number: u64,
+    pub(crate) started_ms: i64,
+    pub(crate) is_durable: bool,
+    pub(crate) trace_header: &'n str,
+    pub(crate) state_machine_name: &'n str,
+    pub(crate) execution_arn: &'n str,
+    pub(crate) state_machine_arn: &'n str,
+    events: &'n [Note],
+    /// The text, and where the names of its states begin.
+    text: (&'n str, usize),
+}
+
 impl Notes {
-    pub(crate) fn of(transition: &LiveEvents) -> Notes {
-        let mut notes = Notes {
-            execution: Arc::clone(&transition.execution),
-            events: Vec::with_capacity(transition.events.len()),
-            names: String::new(),
-            bytes: 0,
-        };
+    fn bytes(&self) -> usize {
+        self.transitions.len() * size_of::<Head>()
+            + self.events.len() * size_of::<Note>()
+            + self.text.len()
+            + self.others
+    }
+
+    fn add(&mut self, transition: &LiveEvents) {
+        let execution = &*transition.execution;
+        let identity = &*execution.identity;
+        let texts = [
+            execution.trace_header.as_deref().unwrap_or_default(),
+            &identity.state_machine_name,
+            &identity.arn,
+            &execution.machine.arn,
+        ];
+        let ends = texts.map(|text| {
+            self.text.push_str(text);
+            self.text.len()
+        });
         for event in &transition.events {
-            let what = noted(&event.details, &mut notes.names);
+            let what = noted(&event.details, &mut self.text);
             if matches!(what, Noted::Other(_)) {
-                notes.bytes += event_bytes(event);
+                self.others += event_bytes(event);
             }
-            notes.events.push(Note {
+            self.events.push(Note {
                 id: event.id,
                 previous: event.previous,
                 timestamp_ms: event.timestamp_ms,
                 what,
             });
         }
-        notes.bytes += notes.events.len() * size_of::<Note>() + notes.names.len();
-        notes
+        self.transitions.push(Head {
+            number: identity.number,
+            started_ms: identity.started_ms,
+            is_durable: execution.is_durable(),
+            ends,
+            events_end: self.events.len(),
+        });
     }
 
-    /// About how much memory they hold.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Forgets everything, and keeps the room if it is not much.
+    fn clear(&mut self) {
+        if self.bytes() > KEPT_BYTES_MAX {
+            *self = Notes::default();
+        }
+        self.transitions.clear();
+        self.events.clear();
+        self.text.clear();
+        self.others = 0;
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.transitions.len()
+    }
+
+    /// What was noted, in its order.
+    pub(crate) fn transitions(&self) -> impl Iterator<Item = Transition<'_>> {
+        let (mut text_from, mut events_from) = (0, 0);
+        self.transitions.iter().map(move |head| {
+            let mut text = |end: usize| &self.text[std::mem::replace(&mut text_from, end)..end];
+            let [header, name, execution, machine] = head.ends.map(&mut text);
+            let events = &self.events[events_from..head.events_end];
+            events_from = head.events_end;
+            let states_from = text_from;
+            let entered = events.iter().rev().find_map(|note| match note.what {
+                Noted::Entered(end, _) => Some(end),
+                _ => None,
+            });
+            text_from = entered.unwrap_or(states_from);
+            Transition {
+                number: head.number,
+                started_ms: head.started_ms,
+                is_durable: head.is_durable,
+                trace_header: header,
+                state_machine_name: name,
+                execution_arn: execution,
+                state_machine_arn: machine,
+                events,
+                text: (&self.text, states_from),
+            }
+        })
+    }
+}
+
+impl Transition<'_> {
     /// The first event.
     pub(crate) fn first(&self) -> Option<EventId> {
         self.events.first().map(|note| note.id)
@@ -75,12 +166,11 @@ impl Notes {
 
     /// What happened, in its order.
     pub(crate) fn happenings(&self) -> impl Iterator<Item = Happening> {
-        let mut from = 0;
+        let (text, mut from) = self.text;
         self.events.iter().map(move |note| {
             let what = match &note.what {
                 Noted::Entered(to, kind) => {
-                    let name = &self.names[from..*to];
-                    from = *to;
+                    let name = &text[std::mem::replace(&mut from, *to)..*to];
                     What::Entered(name.into(), type_of(*kind))
                 }
                 Noted::Exited => What::Exited,
@@ -89,22 +179,92 @@ impl Notes {
                 Noted::Passing => What::Other,
                 Noted::Other(details) => what(details),
             };
-            happening(
-                &self.execution,
-                note.id,
-                note.previous,
-                note.timestamp_ms,
-                what,
-            )
+            self.happening(note.id, note.previous, note.timestamp_ms, what)
         })
+    }
+
+    pub(crate) fn happening(
+        &self,
+        event: EventId,
+        previous: EventId,
+        at_ms: i64,
+        what: What,
+    ) -> Happening {
+        Happening {
+            event: event.0,
+            previous: previous.0,
+            at_ms,
+            id: SegmentId(segment_id(self.number, self.started_ms, event.0)),
+            what,
+        }
     }
 }
 
-fn noted(details: &Details, names: &mut String) -> Noted {
+/// Notes on their way. Nobody waits for room: what finds none is counted and dropped.
+pub(crate) struct NoteQueue {
+    waiting: Mutex<(Notes, u64)>,
+    bytes_max: usize,
+}
+
+/// What became of a note.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Kept,
+    /// Kept, and a quarter of the room is in use since: somebody should take what waits.
+    Filling,
+    Dropped,
+}
+
+impl NoteQueue {
+    pub(crate) fn new(bytes_max: usize) -> NoteQueue {
+        NoteQueue {
+            waiting: Mutex::default(),
+            bytes_max,
+        }
+    }
+
+    pub(crate) fn put(&self, transition: &LiveEvents) -> Put {
+        let (notes, dropped) = &mut *self.lock();
+        let before = notes.bytes();
+        if before > self.bytes_max {
+            *dropped += 1;
+            return Put::Dropped;
+        }
+        notes.add(transition);
+        let quarter = self.bytes_max / 4;
+        match before <= quarter && notes.bytes() > quarter {
+            true => Put::Filling,
+            false => Put::Kept,
+        }
+    }
+
+    /// Takes all that waits, and leaves the room of what was taken before.
+    pub(crate) fn take(&self, emptied: &mut Notes) {
+        emptied.clear();
+        std::mem::swap(&mut self.lock().0, emptied);
+    }
+
+    /// Transitions that found no room since the start.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().1
+    }
+
+    /// How many transitions wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let waiting = self.lock();
+        (waiting.0.len(), waiting.0.bytes())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Notes, u64)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn noted(details: &Details, text: &mut String) -> Noted {
     match details {
         Details::StateEntered { kind, name, .. } => {
-            names.push_str(name);
-            Noted::Entered(names.len(), *kind)
+            text.push_str(name);
+            Noted::Entered(text.len(), *kind)
         }
         Details::StateExited { .. } => Noted::Exited,
         Details::FunctionSucceeded { .. }
@@ -118,6 +278,8 @@ fn noted(details: &Details, names: &mut String) -> Noted {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use stepwell_service::{Body, Event};
 
     use super::*;
@@ -164,23 +326,50 @@ mod tests {
             execution: Arc::new(facts(7, "m")),
             events: events.collect(),
         };
-        let notes = Notes::of(&transition);
-        let said: Vec<Happening> = notes.happenings().collect();
-        let meant: Vec<Happening> = transition
-            .events
-            .iter()
-            .map(|event| {
-                let (id, previous, at_ms) = (event.id, event.previous, event.timestamp_ms);
-                happening(
-                    &transition.execution,
-                    id,
-                    previous,
-                    at_ms,
-                    what(&event.details),
-                )
-            })
-            .collect();
-        assert_eq!(said, meant);
+        let queue = NoteQueue::new(1 << 20);
+        for _ in 0..2 {
+            assert_eq!(queue.put(&transition), Put::Kept);
+        }
+        let mut notes = Notes::default();
+        queue.take(&mut notes);
+        assert_eq!(queue.waiting(), (0, 0));
+        assert_eq!(notes.transitions().count(), 2);
+        for noted in notes.transitions() {
+            let meant: Vec<Happening> = transition
+                .events
+                .iter()
+                .map(|event| {
+                    let (id, previous, at_ms) = (event.id, event.previous, event.timestamp_ms);
+                    noted.happening(id, previous, at_ms, what(&event.details))
+                })
+                .collect();
+            assert_eq!(noted.happenings().collect::<Vec<Happening>>(), meant);
+            assert_eq!((noted.number, noted.state_machine_arn), (7, "m"));
+        }
         assert!(notes.bytes() > "Each itemPay".len() + size_of::<Event>());
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_a_quarter_of_it_is_told() {
+        let event = Event {
+            id: EventId(1),
+            previous: EventId(0),
+            timestamp_ms: 1_000,
+            details: Details::ParallelStateStarted,
+        };
+        let transition = LiveEvents {
+            execution: Arc::new(facts(7, "m")),
+            events: vec![event],
+        };
+        let queue = NoteQueue::new(4_000);
+        let puts: Vec<Put> = (0..40).map(|_| queue.put(&transition)).collect();
+        assert_eq!(puts.iter().filter(|put| **put == Put::Filling).count(), 1);
+        let dropped = puts.iter().filter(|put| **put == Put::Dropped).count();
+        assert!((1..39).contains(&dropped), "{dropped}");
+        assert_eq!(queue.dropped(), dropped as u64);
+        let mut notes = Notes::default();
+        queue.take(&mut notes);
+        assert_eq!(notes.len(), 40 - dropped);
+        assert_eq!(queue.put(&transition), Put::Kept, "there is room again");
     }
 }

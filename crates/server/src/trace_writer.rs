@@ -17,7 +17,7 @@ use crate::observers::{Interest, InvocationReport, Mailbox, Observer};
 use crate::priority::come_last;
 use crate::shard::{Handle, now};
 use crate::trace_emission::{Emission, is_emitted, is_segment_of};
-use crate::trace_notes::Notes;
+use crate::trace_notes::{NoteQueue, Notes, Put};
 use stepwell_service::LiveEvents;
 
 /// Documents, transitions and reports that may wait.
@@ -25,6 +25,9 @@ const WAITING_MAX: usize = 100_000;
 
 /// Bytes of what may wait.
 const WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of notes of executions that may wait.
+const NOTES_BYTES_MAX: usize = 64 << 20;
 
 /// What waits, waits for others this long, so that many share one commit; a reader of traces ends the wait.
 const GATHER: Duration = Duration::from_millis(500);
@@ -38,13 +41,14 @@ const REPORT_BYTES: usize = 512;
 /// Something to be written.
 enum Delivery {
     Segment(Segment),
-    Transition(Notes),
     Invocation(Arc<InvocationReport>),
 }
 
 /// The way to the thread. Cheap to share.
 pub(crate) struct TraceQueue {
     mailbox: Mailbox<Delivery>,
+    /// What has happened in executions. The thread looks here whenever it has woken.
+    notes: NoteQueue,
     /// What is committed; `None` before the thread has started.
     reader: Mutex<Option<Arc<TracesReader>>>,
     received: AtomicU64,
@@ -56,6 +60,7 @@ impl Default for TraceQueue {
     fn default() -> TraceQueue {
         TraceQueue {
             mailbox: Mailbox::new("segments of X-Ray", WAITING_MAX, WAITING_BYTES_MAX, GATHER),
+            notes: NoteQueue::new(NOTES_BYTES_MAX),
             reader: Mutex::default(),
             received: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
@@ -105,9 +110,10 @@ impl TraceQueue {
         self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How many documents wait, and their bytes.
+    /// How many documents and transitions wait, and their bytes.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        self.mailbox.waiting()
+        let (documents, transitions) = (self.mailbox.waiting(), self.notes.waiting());
+        (documents.0 + transitions.0, documents.1 + transitions.1)
     }
 
     /// What has become of documents since the start.
@@ -115,7 +121,9 @@ impl TraceQueue {
         TraceCounts {
             received: self.received.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
-            dropped: self.lost.load(Ordering::Relaxed) + self.mailbox.dropped(),
+            dropped: self.lost.load(Ordering::Relaxed)
+                + self.mailbox.dropped()
+                + self.notes.dropped(),
         }
     }
 
@@ -131,10 +139,8 @@ impl TraceQueue {
 
 impl Observer for TraceQueue {
     fn interest(&self, transition: &LiveEvents) -> Interest {
-        if is_emitted(&transition.execution) {
-            let notes = Notes::of(transition);
-            let bytes = notes.bytes();
-            self.mailbox.put(Delivery::Transition(notes), bytes);
+        if is_emitted(&transition.execution) && self.notes.put(transition) == Put::Filling {
+            self.mailbox.hurry();
         }
         Interest::Nothing
     }
@@ -165,6 +171,7 @@ impl TraceThread {
             queue: Arc::clone(&queue),
             traces,
             emission: Emission::new(handle.clone()),
+            notes: Notes::default(),
             handle,
         };
         let thread = std::thread::Builder::new()
@@ -188,6 +195,8 @@ struct Writer {
     queue: Arc<TraceQueue>,
     traces: Traces,
     emission: Emission,
+    /// The room of those that were taken last.
+    notes: Notes,
     handle: Handle,
 }
 
@@ -196,7 +205,8 @@ impl Writer {
     fn run(&mut self) {
         let mut has_failed = false;
         while let Some(taken) = self.queue.mailbox.take(LOOK_EVERY) {
-            let count = taken.items.len() as u64;
+            self.queue.notes.take(&mut self.notes);
+            let count = (taken.items.len() + self.notes.len()) as u64;
             if has_failed {
                 self.queue.lose(count);
             } else if let Err(error) = self.write(taken.items, !taken.asked.is_empty()) {
@@ -208,6 +218,7 @@ impl Writer {
             }
         }
         // What is open is shown as far as it has come.
+        self.queue.notes.take(&mut self.notes);
         if !has_failed && let Err(error) = self.write([], true) {
             tracing::error!(%error, "the store of traces has failed");
         }
@@ -223,13 +234,15 @@ impl Writer {
         for item in items {
             match item {
                 Delivery::Segment(segment) => self.add(segment, now_ms)?,
-                Delivery::Transition(notes) => self.emission.happened(&notes),
                 Delivery::Invocation(report) => {
                     for segment in self.emission.invocation(&report) {
                         self.add(segment, now_ms)?;
                     }
                 }
             }
+        }
+        for transition in self.notes.transitions() {
+            self.emission.happened(&transition);
         }
         for segment in self.emission.due(is_asked) {
             self.add(segment, now_ms)?;

@@ -26,6 +26,8 @@ struct Waiting<T, A> {
     bytes: usize,
     asked: Vec<A>,
     dropped: u64,
+    /// Something else should be looked at.
+    is_hurried: bool,
     is_stopping: bool,
 }
 
@@ -63,6 +65,7 @@ impl<T, A> Mailbox<T, A> {
                 bytes: 0,
                 asked: Vec::new(),
                 dropped: 0,
+                is_hurried: false,
                 is_stopping: false,
             }),
             has_changed: Condvar::new(),
@@ -124,6 +127,12 @@ impl<T, A> Mailbox<T, A> {
         }
     }
 
+    /// Lets the thread take what waits at once, though it be nothing.
+    pub(crate) fn hurry(&self) {
+        self.lock().is_hurried = true;
+        self.has_changed.notify_one();
+    }
+
     /// How many items wait, and their bytes.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let waiting = self.lock();
@@ -141,7 +150,12 @@ impl<T, A> Mailbox<T, A> {
         let mut by = Instant::now() + patience;
         let mut gathers = false;
         loop {
-            if !waiting.asked.is_empty() || waiting.is_stopping || self.is_filling(&waiting) {
+            let is_hurried = std::mem::take(&mut waiting.is_hurried);
+            if !waiting.asked.is_empty()
+                || is_hurried
+                || waiting.is_stopping
+                || self.is_filling(&waiting)
+            {
                 break;
             }
             if !waiting.items.is_empty() && !gathers {
