@@ -24,6 +24,9 @@ const EMIT_EVERY: Duration = Duration::from_secs(1);
 /// A Standard execution in which nothing happened for this long leaves memory; its history brings it back.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// An Express execution has ended by then. AWS: it takes at most five minutes; its end may have found no room.
+const EXPRESS_IDLE: Duration = Duration::from_secs(6 * 60);
+
 /// Parameters of a task that are longer are not searched for what is called.
 const PARAMETERS_BYTES_MAX: usize = 16 << 10;
 
@@ -99,12 +102,13 @@ impl Emission {
         let Some(first) = transition.first() else {
             return;
         };
-        if !self.open.contains_key(&number) && !self.begin(transition, first) {
+        if !self.open.contains_key(&number) && !self.begin(transition) {
             return;
         }
         let Some(open) = self.open.get_mut(&number) else {
             return;
         };
+        catch_up(&mut open.trace, transition, first, &self.handle);
         for happening in transition.happenings() {
             open.trace.happened(happening);
         }
@@ -117,8 +121,8 @@ impl Emission {
         }
     }
 
-    /// Begins a trace, with what happened before it came here; `false` if it is left out.
-    fn begin(&mut self, transition: &Transition<'_>, first: EventId) -> bool {
+    /// Begins a trace; `false` if it is left out.
+    fn begin(&mut self, transition: &Transition<'_>) -> bool {
         if self.open.len() >= OPEN_MAX {
             self.left_out += 1;
             return false;
@@ -126,19 +130,8 @@ impl Emission {
         let Some(about) = traced(transition, &self.handle) else {
             return false;
         };
-        let mut trace = ExecutionTrace::new(about);
-        if first.0 > 1 && transition.is_durable {
-            let last = EventId(first.0 - 1);
-            let read = self.handle.reader().stored_events(transition.number, last);
-            // A store that fails tells everybody; the trace begins here then.
-            for event in read.unwrap_or_default() {
-                let (previous, at_ms) = (event.previous, event.timestamp_ms);
-                let what = what(&event.details);
-                trace.happened(transition.happening(event.id, previous, at_ms, what));
-            }
-        }
         let open = Open {
-            trace,
+            trace: ExecutionTrace::new(about),
             is_durable: transition.is_durable,
             has_changed: true,
             changed: Instant::now(),
@@ -161,7 +154,8 @@ impl Emission {
                 open.has_changed = false;
                 open.written = Some(now);
             }
-            open.has_changed || !open.is_durable || now.duration_since(open.changed) < IDLE
+            let stays = if open.is_durable { IDLE } else { EXPRESS_IDLE };
+            open.has_changed || now.duration_since(open.changed) < stays
         });
         documents
     }
@@ -206,6 +200,27 @@ impl Emission {
             attempt,
             outcome,
         })
+    }
+}
+
+/// Reads what happened before `first` and did not come here: before the process began, or when there was no room.
+fn catch_up(
+    trace: &mut ExecutionTrace,
+    transition: &Transition<'_>,
+    first: EventId,
+    handle: &Handle,
+) {
+    let is_next = trace.last_event() + 1 >= first.0;
+    if is_next || !transition.is_durable {
+        return;
+    }
+    let last = EventId(first.0 - 1);
+    let read = handle.reader().stored_events(transition.number, last);
+    // A store that fails tells everybody; the trace lacks this then. What it has seen changes nothing.
+    for event in read.unwrap_or_default() {
+        let (previous, at_ms) = (event.previous, event.timestamp_ms);
+        let what = what(&event.details);
+        trace.happened(transition.happening(event.id, previous, at_ms, what));
     }
 }
 

@@ -96,7 +96,7 @@ impl Notes {
         for event in &transition.events {
             let what = noted(&event.details, &mut self.text);
             if matches!(what, Noted::Other(_)) {
-                self.others += event_bytes(event);
+                self.others += event_bytes(event) + failure_bytes(&event.details);
             }
             self.events.push(Note {
                 id: event.id,
@@ -224,10 +224,20 @@ impl NoteQueue {
     }
 
     pub(crate) fn put(&self, transition: &LiveEvents) -> Put {
-        let (notes, dropped) = &mut *self.lock();
+        let mut waiting = self.lock();
+        let (notes, dropped) = &mut *waiting;
         let before = notes.bytes();
         if before > self.bytes_max {
             *dropped += 1;
+            let dropped = *dropped;
+            drop(waiting);
+            // Now and then: each time they have become twice as many.
+            if dropped.is_power_of_two() {
+                tracing::warn!(
+                    dropped,
+                    "traced executions go on faster than they can be written; some traces lack parts"
+                );
+            }
             return Put::Dropped;
         }
         notes.add(transition);
@@ -258,6 +268,26 @@ impl NoteQueue {
     fn lock(&self) -> MutexGuard<'_, (Notes, u64)> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Bytes of the texts of a failure, which no payload has.
+fn failure_bytes(details: &Details) -> usize {
+    let (error, cause) = match details {
+        Details::FunctionFailed { error, cause }
+        | Details::FunctionTimedOut { error, cause }
+        | Details::TaskFailed { error, cause, .. }
+        | Details::TaskTimedOut { error, cause, .. }
+        | Details::ActivityFailed { error, cause }
+        | Details::ActivityTimedOut { error, cause }
+        | Details::ExecutionFailed { error, cause }
+        | Details::ExecutionTimedOut { error, cause }
+        | Details::ExecutionAborted { error, cause }
+        | Details::MapRunFailed { error, cause } => (error, cause),
+        Details::EvaluationFailed { error, cause, .. } => return error.len() + cause.len(),
+        _ => return 0,
+    };
+    let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    bytes(error) + bytes(cause)
 }
 
 fn noted(details: &Details, text: &mut String) -> Noted {
@@ -347,6 +377,26 @@ mod tests {
             assert_eq!((noted.number, noted.state_machine_arn), (7, "m"));
         }
         assert!(notes.bytes() > "Each itemPay".len() + size_of::<Event>());
+    }
+
+    #[test]
+    fn the_texts_of_failures_take_room() {
+        let event = Event {
+            id: EventId(1),
+            previous: EventId(0),
+            timestamp_ms: 1_000,
+            details: Details::ExecutionFailed {
+                error: Some("Boom".to_string()),
+                cause: Some("c".repeat(32_000)),
+            },
+        };
+        let transition = LiveEvents {
+            execution: Arc::new(facts(7, "m")),
+            events: vec![event],
+        };
+        let queue = NoteQueue::new(64_000);
+        let kept = (0..10).filter(|_| queue.put(&transition) != Put::Dropped);
+        assert_eq!(kept.count(), 2);
     }
 
     #[test]

@@ -12,6 +12,10 @@ const PRELUDE_BYTES: usize = 12;
 /// The checksum behind the payload.
 const CHECKSUM_BYTES: usize = 4;
 
+/// Messages of a session that tell of nothing, one a second, after which somebody should look all the same: it does not
+/// tell of a group that was deleted and made again.
+const SILENT_MESSAGES_MAX: usize = 15;
+
 /// An open session; dropping it ends it.
 pub struct LiveTail<R = BodyReader<'static>> {
     reader: R,
@@ -22,11 +26,15 @@ impl<R: Read> LiveTail<R> {
         Self { reader }
     }
 
-    /// Waits until the session has begun, or something was logged since the last time.
+    /// Waits until the session has begun, or something was logged since the last time, or it has told of nothing for some
+    /// seconds.
     ///
     /// - `false`: the session is over.
     pub fn wait(&mut self) -> bool {
-        while let Ok(payload) = self.message() {
+        for _ in 0..SILENT_MESSAGES_MAX {
+            let Ok(payload) = self.message() else {
+                return false;
+            };
             let told: Value = serde_json::from_slice(&payload).unwrap_or_default();
             let has_begun = told.get("sessionId").is_some();
             let events = told["sessionResults"].as_array();
@@ -35,7 +43,7 @@ impl<R: Read> LiveTail<R> {
                 return true;
             }
         }
-        false
+        true
     }
 
     /// The payload of the next message.
@@ -97,6 +105,14 @@ mod tests {
         let stream: Vec<u8> = stream.into_iter().flat_map(message).collect();
         let mut tail = LiveTail::of(stream.as_slice());
         assert_eq!([tail.wait(), tail.wait(), tail.wait()], [true, true, false]);
+    }
+
+    #[test]
+    fn a_long_silence_ends_the_wait_and_not_the_session() {
+        let silence = message(r#"{"sessionMetadata":{"sampled":false},"sessionResults":[]}"#);
+        let stream = silence.repeat(SILENT_MESSAGES_MAX + 1);
+        let mut tail = LiveTail::of(stream.as_slice());
+        assert_eq!([tail.wait(), tail.wait()], [true, false]);
     }
 
     #[test]

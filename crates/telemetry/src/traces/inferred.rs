@@ -41,6 +41,10 @@ impl Trace {
             inferring.take_ids(&entry.document);
         }
         for entry in &self.segments {
+            // One that was sent alone, and whose parent has not come.
+            if entry.document.get("type").and_then(Value::as_str) == Some("subsegment") {
+                inferring.infer(&entry.document);
+            }
             inferring.look_below(&entry.document);
         }
         inferring.found

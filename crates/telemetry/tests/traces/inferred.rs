@@ -71,6 +71,18 @@ fn a_call_of_a_service_that_sends_no_segment_has_an_inferred_one() {
 }
 
 #[test]
+fn a_call_that_was_sent_alone_has_one_too() {
+    let mut world = world();
+    let alone = json!({
+        "namespace": "aws", "type": "subsegment", "trace_id": trace_id(1), "parent_id": segment_id(9),
+    });
+    world.put(&[call(3, "DynamoDB", alone)]);
+    let found = inferred(&world);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["parent_id"], segment_id(3).to_string());
+}
+
+#[test]
 fn a_segment_that_has_come_and_code_of_ones_own_have_no_inferred_one() {
     let mut world = world();
     let queue = json!({ "namespace": "aws", "aws": { "queue_url": "http://q/1/jobs" } });
