@@ -45,7 +45,7 @@ test("pictures of every page", async () => {
         await page.getByRole("heading").first().waitFor();
         await settled(page);
         // The live stream has told where it stands, and the graph has found its place.
-        await page.getByText("Live", { exact: true }).waitFor({ state: "attached" });
+        await page.getByRole("status", { name: "Changes are shown as they are" }).waitFor({ state: "attached" });
         await page.waitForTimeout(250);
         await page.screenshot({ path: join(folder, `${name}-${viewport.width}-${colorScheme}.png`) });
         await close();
