@@ -1,13 +1,12 @@
 /** What a newcomer does first: `stepwell demo`, with the console open beside it. */
 
-import { execFileSync, spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, test } from "vitest";
+import { Command } from "./command";
 import { journeys } from "./journey";
-import { binary } from "./server";
 
 const above = mkdtempSync(join(tmpdir(), "stepwell-demo-"));
 const directory = join(above, "order-processing");
@@ -22,29 +21,14 @@ beforeAll(() => {
 
 class Demo {
   url = "";
-  private child: ChildProcess | null = null;
+  private readonly command = new Command();
 
   async begin(): Promise<void> {
-    const child = spawn(binary(), ["demo", "--keep", "--dir", directory], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } });
-    this.child = child;
-    this.url = await new Promise((resolve, reject) => {
-      let said = "";
-      child.stdout.on("data", (chunk: Buffer) => {
-        said += chunk.toString();
-        const found = / at (http:\/\/127\.0\.0\.1:\d+)/.exec(said);
-        if (found?.[1]) resolve(found[1]);
-      });
-      child.on("exit", (code) => reject(new Error(`stepwell demo ended with ${code}: ${said}`)));
-    });
+    this.url = await this.command.begin(["demo", "--keep", "--dir", directory], (said) => / at (http:\/\/127\.0\.0\.1:\d+)/.exec(said)?.[1]);
   }
 
   async stop(): Promise<void> {
-    const child = this.child;
-    if (child !== null && child.exitCode === null) {
-      const gone = new Promise((resolve) => child.on("exit", resolve));
-      child.kill("SIGINT");
-      await gone;
-    }
+    await this.command.end("SIGINT");
     rmSync(above, { recursive: true, force: true });
   }
 }

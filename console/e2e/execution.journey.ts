@@ -9,7 +9,8 @@ import { executionPath, withQuery } from "../src/model/arn";
 import { expectAccessible, settled } from "./browser";
 import { journeys } from "./journey";
 import { approval, assigning, charge, CHARGE_SOURCE, flow, loop, nested, parent, REQUEST_SOURCE, someFail } from "./machines";
-import { binary, PATIENCE_MS, ROLE, Server } from "./server";
+import { binary } from "./command";
+import { PATIENCE_MS, ROLE, Server } from "./server";
 
 const server = new Server();
 const visit = journeys(server);

@@ -1,28 +1,19 @@
 /** A real server with its console, on a port and a directory of its own. */
 
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Lambda, States } from "../src/api/generated";
 import type { HistoryEvent } from "../src/model/history";
+import { Command } from "./command";
 
 export const ROLE = "arn:aws:iam::123456789012:role/console";
-const root = join(import.meta.dirname, "../..");
 /** Nothing in a journey takes as long: who waits longer hangs. */
 export const PATIENCE_MS = 60_000;
 
-/** The binary to test: the given one, else the debug build. */
-export function binary(): string {
-  const found = [process.env["STEPWELL_BIN"], join(root, "target/debug/stepwell")].find((path) => path && existsSync(path));
-  if (found === undefined) throw new Error("no stepwell binary: `cargo build -p stepwell`, or set STEPWELL_BIN");
-  return found;
-}
-
 export class Server {
-  private process: ChildProcess | null = null;
+  private readonly command = new Command();
   url = "";
   readonly data = mkdtempSync(join(tmpdir(), "stepwell-console-"));
 
@@ -40,39 +31,19 @@ export class Server {
   }
 
   private async run(listen: string): Promise<void> {
-    const child = spawn(binary(), ["serve", "--listen", listen, "--data", join(this.data, "data"), ...this.settings], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, NO_COLOR: "1" },
-    });
-    this.process = child;
-    this.url = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      child.stdout?.on("data", (chunk: Buffer) => {
-        said += chunk.toString();
-        const found = /listening on (http:\/\/\S+?:\d+)/.exec(said);
-        if (found?.[1]) resolve(found[1]);
-      });
-      child.on("exit", (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
-    });
+    const args = ["serve", "--listen", listen, "--data", join(this.data, "data"), ...this.settings];
+    this.url = await this.command.begin(args, (said) => /listening on (http:\/\/\S+?:\d+)/.exec(said)?.[1]);
   }
 
   /** Ends the process as a crash would, and starts it again on the same port. */
   async restart(): Promise<void> {
     const { host } = new URL(this.url);
-    await this.end("SIGKILL");
+    await this.command.end("SIGKILL");
     await this.run(host);
   }
 
-  private async end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.process;
-    if (child === null || child.exitCode !== null) return;
-    const gone = new Promise((resolve) => child.on("exit", resolve));
-    child.kill(signal);
-    await gone;
-  }
-
   async stop(): Promise<void> {
-    await this.end("SIGKILL");
+    await this.command.end("SIGKILL");
     rmSync(this.data, { recursive: true, force: true });
   }
 

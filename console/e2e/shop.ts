@@ -1,11 +1,9 @@
 /** A small application, served by `stepwell dev` on a port and a directory of its own. */
 
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { binary } from "./server";
+import { Command } from "./command";
 
 const TEMPLATE = `AWSTemplateFormatVersion: "2010-09-09"
 Transform: AWS::Serverless-2016-10-31
@@ -36,7 +34,7 @@ Resources:
 export class Shop {
   url = "";
   private readonly above = mkdtempSync(join(tmpdir(), "stepwell-start-"));
-  private child: ChildProcess | null = null;
+  private readonly command = new Command();
 
   constructor() {
     mkdirSync(join(this.above, "shop/events"), { recursive: true });
@@ -52,29 +50,15 @@ export class Shop {
   }
 
   async begin(): Promise<void> {
-    const child = spawn(binary(), ["--json", "dev", join(this.above, "shop"), "--port", "0"], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, NO_COLOR: "1" },
-    });
-    this.child = child;
-    this.url = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      child.stdout?.on("data", (chunk: Buffer) => {
-        said += chunk.toString();
-        const ready = said.split("\n").slice(0, -1).find((line) => line.includes('"ready"'));
-        if (ready !== undefined) resolve((JSON.parse(ready) as { endpoint: string }).endpoint);
-      });
-      child.on("exit", (code) => reject(new Error(`stepwell dev ended with ${code}: ${said}`)));
-    });
+    const ready = (said: string): string | undefined => {
+      const line = said.split("\n").slice(0, -1).find((one) => one.includes('"ready"'));
+      return line === undefined ? undefined : (JSON.parse(line) as { endpoint: string }).endpoint;
+    };
+    this.url = await this.command.begin(["--json", "dev", join(this.above, "shop"), "--port", "0"], ready);
   }
 
   async stop(): Promise<void> {
-    const child = this.child;
-    if (child !== null && child.exitCode === null) {
-      const gone = new Promise((resolve) => child.on("exit", resolve));
-      child.kill("SIGINT");
-      await gone;
-    }
+    await this.command.end("SIGINT");
     rmSync(this.above, { recursive: true, force: true });
   }
 }
