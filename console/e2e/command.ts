@@ -19,16 +19,17 @@ export class Command {
   /**
    * Starts it, and gives the address that it says.
    *
-   * - `address`: of what it has said so far; nothing before it is all there.
+   * - `address`: of a line, if that is the one.
    */
-  begin(args: readonly string[], address: (said: string) => string | undefined): Promise<string> {
+  begin(args: readonly string[], address: (line: string) => string | undefined): Promise<string> {
     const child = spawn(binary(), args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } });
     this.child = child;
     return new Promise((resolve, reject) => {
       let said = "";
       child.stdout.on("data", (chunk: Buffer) => {
         said += chunk.toString();
-        const found = address(said);
+        // The last one may go on.
+        const found = said.split("\n").slice(0, -1).map(address).find((one) => one !== undefined);
         if (found !== undefined) resolve(found);
       });
       child.on("exit", (code) => reject(new Error(`stepwell ${args.join(" ")} ended with ${code}: ${said}`)));
@@ -38,7 +39,7 @@ export class Command {
   /** Ends it, if it has not ended. */
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.child;
-    if (child === null || child.exitCode !== null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.on("exit", resolve));
     child.kill(signal);
     await gone;

@@ -24,7 +24,7 @@ class Demo {
   private readonly command = new Command();
 
   async begin(): Promise<void> {
-    this.url = await this.command.begin(["demo", "--keep", "--dir", directory], (said) => / at (http:\/\/127\.0\.0\.1:\d+)/.exec(said)?.[1]);
+    this.url = await this.command.begin(["demo", "--keep", "--dir", directory], (line) => / at (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1]);
   }
 
   async stop(): Promise<void> {

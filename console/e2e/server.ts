@@ -32,7 +32,7 @@ export class Server {
 
   private async run(listen: string): Promise<void> {
     const args = ["serve", "--listen", listen, "--data", join(this.data, "data"), ...this.settings];
-    this.url = await this.command.begin(args, (said) => /listening on (http:\/\/\S+?:\d+)/.exec(said)?.[1]);
+    this.url = await this.command.begin(args, (line) => /listening on (http:\/\/\S+?:\d+)/.exec(line)?.[1]);
   }
 
   /** Ends the process as a crash would, and starts it again on the same port. */

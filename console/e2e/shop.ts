@@ -50,10 +50,7 @@ export class Shop {
   }
 
   async begin(): Promise<void> {
-    const ready = (said: string): string | undefined => {
-      const line = said.split("\n").slice(0, -1).find((one) => one.includes('"ready"'));
-      return line === undefined ? undefined : (JSON.parse(line) as { endpoint: string }).endpoint;
-    };
+    const ready = (line: string): string | undefined => (line.includes('"ready"') ? (JSON.parse(line) as { endpoint: string }).endpoint : undefined);
     this.url = await this.command.begin(["--json", "dev", join(this.above, "shop"), "--port", "0"], ready);
   }
 

@@ -1,5 +1,7 @@
 /** The body of a dashboard: which widgets it has, where they stand, and which of them are shown. */
 
+import { fieldsOf } from "./json";
+import type { Fields } from "./json";
 import { readMetrics, writeMetrics } from "./metrics";
 import type { Graphed } from "./metrics";
 
@@ -51,8 +53,6 @@ const SIZE = 6;
 /** AWS: widgets of a dashboard. */
 const WIDGETS_MAX = 500;
 
-type Members = Readonly<Record<string, unknown>>;
-const members = (value: unknown): Members => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {});
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const number = (value: unknown): number | undefined => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
@@ -64,15 +64,15 @@ export function readDashboard(body: string): Dashboard {
   } catch (error) {
     return { widgets: [], range: null, problem: `The body is no JSON: ${error instanceof Error ? error.message : ""}` };
   }
-  const dashboard = members(parsed);
+  const dashboard = fieldsOf(parsed);
   if (!Array.isArray(dashboard["widgets"])) return { widgets: [], range: null, problem: "The body has no list of widgets." };
   let bottom = 0;
   const widgets = dashboard["widgets"].slice(0, WIDGETS_MAX).map((one, id) => {
-    const widget = members(one);
+    const widget = fieldsOf(one);
     const [width, height] = [Math.min(COLUMNS, Math.max(1, number(widget["width"]) ?? SIZE)), Math.max(1, number(widget["height"]) ?? SIZE)];
     const place = { x: Math.min(COLUMNS - width, Math.max(0, number(widget["x"]) ?? 0)), y: Math.max(0, number(widget["y"]) ?? bottom), width, height };
     bottom = Math.max(bottom, place.y + height);
-    const properties = members(widget["properties"]);
+    const properties = fieldsOf(widget["properties"]);
     return readWidget(text(widget["type"]), properties, { ...place, id, title: text(properties["title"]) });
   });
   return { widgets, range: rangeOf(text(dashboard["start"])), problem: null };
@@ -86,7 +86,7 @@ function rangeOf(start: string): string | null {
   return days ? `${days}d` : weeks ? `${weeks}w` : hours ? `${hours}h` : `${minutes}m`;
 }
 
-function readWidget(type: string, properties: Members, common: Common): Widget {
+function readWidget(type: string, properties: Fields, common: Common): Widget {
   switch (type) {
     case "text":
       return { ...common, kind: "text", markdown: text(properties["markdown"]) };
@@ -101,16 +101,16 @@ function readWidget(type: string, properties: Members, common: Common): Widget {
   }
 }
 
-function readMetric(properties: Members, common: Common): Widget {
+function readMetric(properties: Fields, common: Common): Widget {
   const view = text(properties["view"]) || "timeSeries";
-  const annotations = members(properties["annotations"]);
+  const annotations = fieldsOf(properties["annotations"]);
   const alarms = list(annotations["alarms"]).map((arn) => text(arn).split(":").slice(6).join(":"));
   // A widget of one alarm, as the page of an alarm makes them.
   if (properties["metrics"] === undefined && alarms.length > 0) return { ...common, kind: "alarm", names: alarms };
   if (view !== "timeSeries" && view !== "singleValue") return { ...common, kind: "unknown", what: `metrics in the view ${view}` };
   const { graphed, problems } = readMetrics(properties["metrics"]);
-  const axes = members(properties["yAxis"]);
-  const limitsOf = (axis: string): { min?: number | undefined; max?: number | undefined } => ({ min: number(members(axes[axis])["min"]), max: number(members(axes[axis])["max"]) });
+  const axes = fieldsOf(properties["yAxis"]);
+  const limitsOf = (axis: string): { min?: number | undefined; max?: number | undefined } => ({ min: number(fieldsOf(axes[axis])["min"]), max: number(fieldsOf(axes[axis])["max"]) });
   return {
     ...common,
     kind: "metric",
@@ -121,14 +121,14 @@ function readMetric(properties: Members, common: Common): Widget {
     isStacked: properties["stacked"] === true,
     annotations: list(annotations["horizontal"]).flatMap((one) => {
       // A band is two lines.
-      const lines = Array.isArray(one) ? one.map(members) : [members(one)];
+      const lines = Array.isArray(one) ? one.map(fieldsOf) : [fieldsOf(one)];
       return lines.flatMap((line) => {
         const value = number(line["value"]);
         return value === undefined ? [] : [{ value, label: text(line["label"]) || String(value), axis: line["yAxis"] === "right" ? ("right" as const) : ("left" as const) }];
       });
     }),
     verticals: list(annotations["vertical"]).flatMap((one) => {
-      const lines = Array.isArray(one) ? one.map(members) : [members(one)];
+      const lines = Array.isArray(one) ? one.map(fieldsOf) : [fieldsOf(one)];
       return lines.flatMap((line) => {
         const at = Date.parse(text(line["value"]));
         return Number.isNaN(at) ? [] : [{ at, label: text(line["label"]) }];
@@ -140,7 +140,7 @@ function readMetric(properties: Members, common: Common): Widget {
 }
 
 /** AWS: `SOURCE '/one' | SOURCE '/two' | fields ...`. */
-function readLog(properties: Members, common: Common): Widget {
+function readLog(properties: Fields, common: Common): Widget {
   const whole = text(properties["query"]);
   const groups: string[] = [];
   let rest = whole;
@@ -158,7 +158,7 @@ const SOURCE = /^\s*SOURCE\s+((?:'[^']+'|"[^"]+")(?:\s*,\s*(?:'[^']+'|"[^"]+"))*
 export function withGraph(body: string, graph: { readonly title: string; readonly graphed: readonly Graphed[]; readonly stat: string; readonly period: number; readonly isStacked: boolean }): string {
   const before = readDashboard(body);
   if (before.problem !== null) throw new Error(before.problem);
-  const dashboard = members(JSON.parse(body));
+  const dashboard = fieldsOf(JSON.parse(body));
   const bottom = before.widgets.reduce((most, widget) => Math.max(most, widget.y + widget.height), 0);
   // Beside the last one, if that has left room.
   const last = before.widgets.at(-1);

@@ -2,6 +2,7 @@
 
 import type { Edge, Graph, StateNode } from "./definition";
 import { isFields } from "./json";
+import { isSame } from "./pointerEdits";
 
 export type Change = "added" | "removed" | "changed" | "same";
 
@@ -40,7 +41,7 @@ export function diffDefinitions(before: Graph, after: Graph, beforeValue: unknow
   for (const state of after.states) {
     if (old.has(state.name)) continue;
     // The same fields under another name: a state was renamed, if there is no doubt about which.
-    const like = gone.filter((one) => sameText(one.fields, state.fields) && ![...renamed.values()].includes(one));
+    const like = gone.filter((one) => isSame(one.fields, state.fields) && ![...renamed.values()].includes(one));
     if (like.length === 1 && like[0] && Object.keys(state.fields).length > 2) renamed.set(state.name, like[0]);
   }
   for (const state of after.states) {
@@ -100,18 +101,9 @@ function fieldChanges(before: Readonly<Record<string, unknown>>, after: Readonly
   const names = [...new Set([...Object.keys(after), ...Object.keys(before)])];
   return names.flatMap((name): FieldChange[] => {
     const [old, now] = [before[name], after[name]];
-    if (sameText(old, now)) return [];
+    if (isSame(old, now)) return [];
     return [{ name, change: old === undefined ? "added" : now === undefined ? "removed" : "changed", before: old, after: now }];
   });
-}
-
-/** Whether two values are equal; the order of members does not count. */
-function sameText(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((inner, index) => sameText(inner, b[index]));
-  if (!isFields(a) || !isFields(b)) return false;
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && sameText(a[name], b[name]));
 }
 
 /** How many states were added, removed and changed. */

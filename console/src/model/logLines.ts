@@ -1,6 +1,7 @@
 /** Lines of logs: how bad they are, what they are about, and how they read. */
 
 import type { Logs } from "../api/generated";
+import { isFields } from "./json";
 
 export interface LogLine {
   /** Unique among the lines that are shown. */
@@ -120,7 +121,7 @@ function headlineOf(json: Readonly<Record<string, unknown>>, message: string): s
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : null;
+  return isFields(value) ? value : null;
 }
 
 function jsonOf(text: string): Readonly<Record<string, unknown>> | null {

@@ -3,7 +3,7 @@
 import type { CloudWatch } from "../api/generated";
 import type { ChartSeries } from "./chart";
 import { quoted } from "./commands";
-import { isFields } from "./json";
+import { fieldsOf } from "./json";
 
 export interface Graphed {
   readonly id: string;
@@ -44,7 +44,7 @@ export function readMetrics(rows: unknown): { readonly graphed: Graphed[]; reado
       problems.push(`metrics[${index}] is no array`);
       continue;
     }
-    const options = isFields(row.at(-1)) ? (row.at(-1) as Readonly<Record<string, unknown>>) : {};
+    const options = fieldsOf(row.at(-1));
     const text = (name: string): string | null => (typeof options[name] === "string" && options[name] !== "" ? options[name] : null);
     const common = {
       label: text("label"),

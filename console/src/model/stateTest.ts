@@ -9,6 +9,7 @@ import type { Pane, PaneName } from "./dataFlow";
 import { machineOf, nameOf } from "./arn";
 import { detailsOf } from "./history";
 import type { HistoryEvent, Run, Visit } from "./history";
+import { isFields, notJson } from "./json";
 import { allNames, freeName, leaving, levelsOf, locate } from "./levels";
 import type { Located } from "./levels";
 import type { Language } from "./newStates";
@@ -51,12 +52,9 @@ export interface Asked {
 export function jsonProblem(text: string, wants: "any" | "object" = "any"): string | null {
   if (text.trim() === "") return null;
   if (text.length > INPUT_MAX) return `Longer than ${INPUT_MAX.toLocaleString("en")} characters`;
-  try {
-    const value: unknown = JSON.parse(text);
-    return wants === "object" && !isObj(value) ? "Not an object" : null;
-  } catch (reason) {
-    return reason instanceof Error ? `Not JSON: ${reason.message}` : "Not JSON";
-  }
+  const problem = notJson(text);
+  if (problem !== null || wants === "any") return problem;
+  return isFields(JSON.parse(text)) ? null : "Not an object";
 }
 
 const given = (name: string, text: string): Record<string, string> => (text.trim() === "" ? {} : { [name]: text });

@@ -1,6 +1,8 @@
 /** A trace: its segments and subsegments as one tree over time. Source: X-Ray, "Segment documents". */
 
 import type { XRay } from "../api/generated";
+import { fieldsOf } from "./json";
+import type { Fields } from "./json";
 import { tickStep } from "./timeline";
 
 export type TraceOutcome = "ok" | "error" | "throttle" | "fault" | "running";
@@ -20,7 +22,6 @@ export interface TraceException {
   readonly truncated: number;
 }
 
-type Members = Readonly<Record<string, unknown>>;
 
 export interface TraceNode {
   readonly id: string;
@@ -36,12 +37,12 @@ export interface TraceNode {
   readonly to: number | null;
   readonly outcome: TraceOutcome;
   readonly http: { readonly method: string; readonly url: string; readonly status: number | null } | null;
-  readonly annotations: Members;
-  readonly metadata: Members;
-  readonly aws: Members;
+  readonly annotations: Fields;
+  readonly metadata: Fields;
+  readonly aws: Fields;
   readonly exceptions: readonly TraceException[];
   /** The document without what is below it. */
-  readonly document: Members;
+  readonly document: Fields;
   readonly hasInside: boolean;
 }
 
@@ -59,13 +60,12 @@ export interface Trace {
   readonly isCut: boolean;
 }
 
-const members = (value: unknown): Members => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {});
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const ms = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value * 1_000 : null);
 
 interface Draft {
-  readonly document: Members;
+  readonly document: Fields;
   readonly parent: string | null;
   readonly isSegment: boolean;
 }
@@ -73,15 +73,15 @@ interface Draft {
 export function readTrace(found: XRay.Trace): Trace {
   const drafts = new Map<string, Draft>();
   let unread = 0;
-  const take = (document: Members, parent: string | null, isSegment: boolean): void => {
+  const take = (document: Fields, parent: string | null, isSegment: boolean): void => {
     const id = text(document["id"]) || `unnamed-${drafts.size}`;
     // A document that comes again is newer: a segment in progress is sent until it is complete.
     drafts.set(id, { document, parent, isSegment });
-    for (const inner of list(document["subsegments"])) take(members(inner), id, false);
+    for (const inner of list(document["subsegments"])) take(fieldsOf(inner), id, false);
   };
   for (const segment of found.Segments ?? []) {
     try {
-      const document = members(JSON.parse(segment.Document ?? ""));
+      const document = fieldsOf(JSON.parse(segment.Document ?? ""));
       // What is inferred of a call stands in the call already.
       if (document["inferred"] === true) continue;
       take(document, text(document["parent_id"]) || null, document["type"] !== "subsegment");
@@ -133,12 +133,12 @@ export function readTrace(found: XRay.Trace): Trace {
   };
 }
 
-function nodeOf(id: string, draft: Draft, parent: string | null, depth: number, hasInside: boolean, known: ReadonlyMap<string, Members>): TraceNode {
+function nodeOf(id: string, draft: Draft, parent: string | null, depth: number, hasInside: boolean, known: ReadonlyMap<string, Fields>): TraceNode {
   const { subsegments: _, ...document } = draft.document;
   const from = ms(document["start_time"]) ?? 0;
   const to = document["in_progress"] === true ? null : (ms(document["end_time"]) ?? null);
-  const request = members(members(document["http"])["request"]);
-  const status = members(members(document["http"])["response"])["status"];
+  const request = fieldsOf(fieldsOf(document["http"])["request"]);
+  const status = fieldsOf(fieldsOf(document["http"])["response"])["status"];
   const hasHttp = Object.keys(request).length > 0 || typeof status === "number";
   return {
     id,
@@ -146,14 +146,14 @@ function nodeOf(id: string, draft: Draft, parent: string | null, depth: number, 
     depth,
     name: text(document["name"]) || "unnamed",
     isSegment: draft.isSegment,
-    kind: text(document["origin"]) || text(document["namespace"]) || text(members(document["aws"])["state_type"]),
+    kind: text(document["origin"]) || text(document["namespace"]) || text(fieldsOf(document["aws"])["state_type"]),
     from,
     to: to === null ? null : Math.max(from, to),
     outcome: outcomeOf(document, to),
     http: hasHttp ? { method: text(request["method"]), url: text(request["url"]), status: typeof status === "number" ? status : null } : null,
-    annotations: members(document["annotations"]),
-    metadata: members(document["metadata"]),
-    aws: members(document["aws"]),
+    annotations: fieldsOf(document["annotations"]),
+    metadata: fieldsOf(document["metadata"]),
+    aws: fieldsOf(document["aws"]),
     exceptions: causeOf(document["cause"], known),
     document,
     hasInside,
@@ -161,7 +161,7 @@ function nodeOf(id: string, draft: Draft, parent: string | null, depth: number, 
 }
 
 /** AWS: a throttle is an error too, and a fault is what the callee did wrong. */
-function outcomeOf(document: Members, to: number | null): TraceOutcome {
+function outcomeOf(document: Fields, to: number | null): TraceOutcome {
   if (document["fault"] === true) return "fault";
   if (document["throttle"] === true) return "throttle";
   if (document["error"] === true) return "error";
@@ -169,12 +169,12 @@ function outcomeOf(document: Members, to: number | null): TraceOutcome {
 }
 
 /** Exceptions by their id: a cause may be one of another segment. */
-function exceptionsOf(drafts: ReadonlyMap<string, Draft>): ReadonlyMap<string, Members> {
-  const known = new Map<string, Members>();
+function exceptionsOf(drafts: ReadonlyMap<string, Draft>): ReadonlyMap<string, Fields> {
+  const known = new Map<string, Fields>();
   for (const { document } of drafts.values()) {
-    for (const exception of list(members(document["cause"])["exceptions"])) {
-      const id = text(members(exception)["id"]);
-      if (id) known.set(id, members(exception));
+    for (const exception of list(fieldsOf(document["cause"])["exceptions"])) {
+      const id = text(fieldsOf(exception)["id"]);
+      if (id) known.set(id, fieldsOf(exception));
     }
   }
   return known;
@@ -182,10 +182,10 @@ function exceptionsOf(drafts: ReadonlyMap<string, Draft>): ReadonlyMap<string, M
 
 const EXCEPTIONS_MAX = 20;
 
-function causeOf(cause: unknown, known: ReadonlyMap<string, Members>): TraceException[] {
-  const waiting = typeof cause === "string" ? [known.get(cause)] : list(members(cause)["exceptions"]).map(members);
+function causeOf(cause: unknown, known: ReadonlyMap<string, Fields>): TraceException[] {
+  const waiting = typeof cause === "string" ? [known.get(cause)] : list(fieldsOf(cause)["exceptions"]).map(fieldsOf);
   const found: TraceException[] = [];
-  const seen = new Set<Members>();
+  const seen = new Set<Fields>();
   while (waiting.length > 0 && found.length < EXCEPTIONS_MAX) {
     const exception = waiting.shift();
     if (exception === undefined || seen.has(exception)) continue;
@@ -195,7 +195,7 @@ function causeOf(cause: unknown, known: ReadonlyMap<string, Members>): TraceExce
       message: text(exception["message"]),
       isRemote: exception["remote"] === true,
       stack: list(exception["stack"]).map((frame) => {
-        const { path, line, label } = members(frame);
+        const { path, line, label } = fieldsOf(frame);
         return { path: text(path), line: typeof line === "number" ? line : null, label: text(label) };
       }),
       truncated: typeof exception["truncated"] === "number" ? exception["truncated"] : 0,

@@ -10,6 +10,7 @@ import { Icon } from "../ui/Icon";
 import { Loaded, LoadedPage } from "../ui/Loaded";
 import { Arn, Duration, Empty, Fact, StatusPill, Time, useTitle, Waiting } from "../ui/parts";
 import { useQueryState } from "../ui/useQueryState";
+import { useReadOn } from "../ui/useReadOn";
 
 const ChildGrid = lazy(() => import("./execution/ChildGrid"));
 
@@ -73,6 +74,7 @@ function Children({ arn }: { arn: string }) {
   const status = get("status") as States.ExecutionStatus | null;
   const list = useInfiniteQuery({ ...childrenQuery(arn, status), refetchInterval: usePolling(true) });
   const children = useMemo(() => list.data?.pages.flatMap((page) => page.executions) ?? [], [list.data]);
+  const { onEnd } = useReadOn(list, children.length, 0);
   return (
     <section>
       <Filters />
@@ -81,7 +83,7 @@ function Children({ arn }: { arn: string }) {
           <Found
             executions={children}
             none={<Empty title={status ? "No child passes the filters" : "No child executions"} icon="list" />}
-            onEnd={list.hasNextPage && !list.isFetchingNextPage && !list.isError ? () => void list.fetchNextPage() : undefined}
+            onEnd={onEnd}
             isWhole={!list.hasNextPage}
             showsMachine={false}
           />

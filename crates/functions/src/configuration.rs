@@ -155,6 +155,11 @@ pub(crate) enum Runtime {
     Provided,
 }
 
+/// Whether functions of a runtime can run here, by its identifier such as `nodejs20.x`.
+pub fn runs_here(runtime: &str) -> bool {
+    Runtime::parse(runtime).is_some()
+}
+
 impl Runtime {
     pub(crate) fn parse(identifier: &str) -> Option<Runtime> {
         if identifier == "provided" || identifier.starts_with("provided.") {

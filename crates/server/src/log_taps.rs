@@ -19,6 +19,7 @@ use stepwell_telemetry::FilterPattern;
 use stepwell_telemetry::metrics::{Distribution, Metric, Sample, Unit, VALUE_MAX};
 
 use crate::metric_writer::MetricQueue;
+use crate::observers::is_worth_saying;
 use crate::shard::{self, Handle};
 
 /// Events of a stream wait for others this long, so that many make one invocation.
@@ -348,8 +349,9 @@ impl Taps {
     }
 
     fn drop_one(&self, what: &str) {
-        let dropped = 1 + self.dropped.fetch_add(1, Ordering::Relaxed);
-        if dropped.is_power_of_two() {
+        let before = self.dropped.fetch_add(1, Ordering::Relaxed);
+        let dropped = before + 1;
+        if is_worth_saying(before, dropped) {
             tracing::warn!(dropped, "{what} find no room; some are dropped");
         }
     }

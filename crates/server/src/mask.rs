@@ -243,14 +243,20 @@ impl Mask {
     }
 
     fn text_at<'t>(&self, text: &'t str, depth: usize) -> Cow<'t, str> {
-        self.text_from(text, &self.begun(), depth)
+        match self.may_hold(text) {
+            true => self.text_from(text, &self.begun(), depth),
+            false => Cow::Borrowed(text),
+        }
     }
 
-    /// - `places`: where the payload is that the text may hold.
+    /// Whether a text may hold something that a rule means.
+    fn may_hold(&self, text: &str) -> bool {
+        self.is_on() && text.contains([':', '=', '[', ']', '{', '}'])
+    }
+
+    /// - `text`: one that may hold a payload.
+    /// - `places`: where that payload is.
     fn text_from<'t>(&self, text: &'t str, places: &[Place], depth: usize) -> Cow<'t, str> {
-        if !self.is_on() || !text.contains([':', '=', '[', ']', '{', '}']) {
-            return Cow::Borrowed(text);
-        }
         let is_json = text.trim_start().starts_with(['{', '[', '"']);
         let parsed = is_json
             .then(|| serde_json::from_str::<Value>(text).ok())
@@ -285,6 +291,7 @@ impl Mask {
             return is_new;
         }
         match value {
+            Value::String(text) if !self.may_hold(text) => false,
             // A payload of its own, and a part of this one that is written as a text.
             Value::String(text) => {
                 let places = [&self.begun(), places].concat();

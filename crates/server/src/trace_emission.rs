@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
-use stepwell_service::{Body, Details, EventId, ExecutionFacts, StateKind, segment_id};
+use stepwell_service::{Body, Details, EventId, ExecutionFacts, StateKind, is_sampled, segment_id};
 use stepwell_telemetry::{
     Callee, ExecutionTrace, Failing, InvocationOutcome, Segment, SegmentId, TraceHeader,
     TracedExecution, TracedInvocation, What, invocation_segments,
@@ -35,11 +35,6 @@ const PARAMETERS_BYTES_MAX: usize = 16 << 10;
 /// AWS: children of a Distributed Map have none.
 pub(crate) fn is_emitted(execution: &ExecutionFacts) -> bool {
     execution.map_run.is_none() && execution.trace_header.as_deref().is_some_and(is_sampled)
-}
-
-/// Whether a header says that its trace is kept. Asked of everything that happens, and mostly the last word says it.
-fn is_sampled(header: &str) -> bool {
-    header.ends_with("Sampled=1") || !header.ends_with("Sampled=0") && header.contains("Sampled=1")
 }
 
 /// Whether an invocation has segments.

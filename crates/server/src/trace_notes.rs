@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use stepwell_service::{Details, EventId, LiveEvents, StateKind, event_bytes, segment_id};
 use stepwell_telemetry::{Happening, SegmentId, What};
 
+use crate::observers::is_worth_saying;
 use crate::trace_emission::{type_of, what};
 
 /// Bytes of a book that are kept for the next time.
@@ -34,6 +35,8 @@ struct Head {
     /// Where in the text end: the header of the trace, the name of the state machine, the execution's ARN, the state
     /// machine's ARN.
     ends: [usize; 4],
+    /// Where its text ends: behind the names of its states.
+    text_end: usize,
     /// Where its events end.
     events_end: usize,
 }
@@ -110,6 +113,7 @@ impl Notes {
             started_ms: identity.started_ms,
             is_durable: execution.is_durable(),
             ends,
+            text_end: self.text.len(),
             events_end: self.events.len(),
         });
     }
@@ -137,12 +141,7 @@ impl Notes {
             let [header, name, execution, machine] = head.ends.map(&mut text);
             let events = &self.events[events_from..head.events_end];
             events_from = head.events_end;
-            let states_from = text_from;
-            let entered = events.iter().rev().find_map(|note| match note.what {
-                Noted::Entered(end, _) => Some(end),
-                _ => None,
-            });
-            text_from = entered.unwrap_or(states_from);
+            let states_from = std::mem::replace(&mut text_from, head.text_end);
             Transition {
                 number: head.number,
                 started_ms: head.started_ms,
@@ -231,8 +230,7 @@ impl NoteQueue {
             *dropped += 1;
             let dropped = *dropped;
             drop(waiting);
-            // Now and then: each time they have become twice as many.
-            if dropped.is_power_of_two() {
+            if is_worth_saying(dropped - 1, dropped) {
                 tracing::warn!(
                     dropped,
                     "traced executions go on faster than they can be written; some traces lack parts"

@@ -81,7 +81,7 @@ pub use stepwell_engine::{
     Severity, StateKind, Ticket, Timestamp,
 };
 pub use test_state::{OpenTest, Tested, test_state};
-pub use tracing::{Asked, DEFAULT_RULE, Sampler, default_rule, segment_id};
+pub use tracing::{Asked, DEFAULT_RULE, Sampler, default_rule, is_sampled, segment_id};
 pub use validation::validate_definition;
 
 /// A random (version 4) UUID from 32 bytes of entropy.

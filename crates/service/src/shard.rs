@@ -614,7 +614,7 @@ fn spent() -> Error {
 
 /// Names a definition: SHA-256 of its text.
 pub(crate) fn definition_hash(definition: &Definition) -> String {
-    hex(&Sha256::digest(definition.text().as_bytes()))
+    crate::rows::pack::hex_text(&Sha256::digest(definition.text().as_bytes()))
 }
 
 /// Express and Standard validate differently, so their rows differ.
@@ -627,11 +627,6 @@ fn kind_mark(kind: MachineKind) -> &'static str {
         MachineKind::Standard => "",
         MachineKind::Express => "-express",
     }
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The body of an answer.

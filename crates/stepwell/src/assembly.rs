@@ -31,8 +31,6 @@ use crate::{
 const TEMPLATE_NAMES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 /// Builds that run at the same time.
 const BUILDS_MAX: usize = 4;
-/// How the names of the runtimes that run here begin.
-const RUNTIMES: [&str; 3] = ["nodejs", "python3.", "provided"];
 const LAYER: &str = "AWS::Lambda::LayerVersion";
 /// Largest `manifest.json` or `*.assets.json` of a `cdk.out`.
 const MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -494,12 +492,9 @@ impl Builder {
 pub fn shortfalls(stack: &Stack) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for function in &stack.functions {
-        if !RUNTIMES
-            .iter()
-            .any(|prefix| function.runtime.starts_with(prefix))
-        {
+        if !stepwell_functions::runs_here(&function.runtime) {
             let reason = format!(
-                "runtime {} cannot run here: nodejs*, python3.* and provided.* can",
+                "runtime {} cannot run here: nodejsN.x, python3.N and provided.* can",
                 function.runtime
             );
             found.push((format!("function {}", function.logical_id), reason));

@@ -10,6 +10,7 @@ import { Fact, Time } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { useQueryState } from "../../ui/useQueryState";
+import { useReadOn } from "../../ui/useReadOn";
 import { AlarmPill } from "./parts";
 
 const TYPES: readonly (readonly [type: CloudWatch.HistoryItemType, text: string])[] = [
@@ -30,6 +31,7 @@ export function AlarmHistory({ name }: { name: string }) {
   const [opened, setOpened] = useState<CloudWatch.AlarmHistoryItem | null>(null);
   const found = useInfiniteQuery(alarmHistoryQuery(name, type));
   const items = useMemo(() => found.data?.pages.flatMap((page) => page.AlarmHistoryItems ?? []).map((item, index) => ({ item, index })) ?? [], [found.data]);
+  const { onEnd } = useReadOn(found, items.length, 0);
   return (
     <section className="log-search" aria-label="History">
       <div className="page-head">
@@ -57,7 +59,7 @@ export function AlarmHistory({ name }: { name: string }) {
               rowHeight={32}
               keyOf={({ item, index }) => `${item.Timestamp} ${items.length - index}`}
               onOpen={({ item }) => setOpened(item)}
-              onEnd={found.hasNextPage && !found.isFetchingNextPage && !found.isError ? () => void found.fetchNextPage() : undefined}
+              onEnd={onEnd}
             />
           )
         }

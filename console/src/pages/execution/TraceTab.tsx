@@ -22,7 +22,7 @@ function Found({ id, cursor }: { id: string; cursor: number | null }) {
       {(trace) =>
         trace === null ? (
           <Empty title="The trace is not there" icon="trace">
-            <p>The execution was sampled, but of its trace {id} nothing is kept: traces go after 30 days, and the oldest when there are too many.</p>
+            <p>The execution was sampled, but of its trace {id} nothing is kept: traces go after 30 days, unless the server is told otherwise, and the oldest when there are too many.</p>
           </Empty>
         ) : (
           <>

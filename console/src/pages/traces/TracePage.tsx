@@ -45,7 +45,7 @@ function Missing({ id }: { id: string }) {
         <p>
           {began === null
             ? "A trace id is 1-, eight digits and 24 digits in hexadecimal."
-            : "It was not sampled, or it is gone: traces are kept 30 days, and less when there are more than 200,000."}
+            : "It was not sampled, or it is gone: traces are kept 30 days, unless the server is told otherwise, and less when there are more than 200,000."}
         </p>
         {began !== null && (
           <p>

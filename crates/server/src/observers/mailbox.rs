@@ -31,6 +31,11 @@ struct Waiting<T, A> {
     is_stopping: bool,
 }
 
+/// Whether a count is said that has grown: now and then, each time it has become twice as much.
+pub(crate) fn is_worth_saying(before: u64, now: u64) -> bool {
+    before.checked_ilog2() != now.checked_ilog2()
+}
+
 /// What a mailbox gave.
 pub(crate) struct Taken<T, A = oneshot::Sender<()>> {
     pub(crate) items: VecDeque<T>,
@@ -108,7 +113,7 @@ impl<T, A> Mailbox<T, A> {
 
     /// Says now and then that something was dropped: each time it has become twice as much.
     fn say_dropped(&self, before: u64, dropped: u64, is_stopping: bool) {
-        if before.checked_ilog2() == dropped.checked_ilog2() {
+        if !is_worth_saying(before, dropped) {
             return;
         }
         let why = match is_stopping {

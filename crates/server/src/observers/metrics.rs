@@ -72,11 +72,6 @@ impl MetricsObserver {
     pub(crate) fn dropped(&self) -> u64 {
         self.mailbox.dropped()
     }
-
-    /// Starts and ends of executions that found no room.
-    fn milestones_dropped(&self) -> u64 {
-        self.milestones.dropped()
-    }
 }
 
 impl Observer for MetricsObserver {
@@ -87,6 +82,10 @@ impl Observer for MetricsObserver {
     fn committed(&self, commit: &Arc<Commit>) {
         self.mailbox
             .put(Item::Commit(Arc::clone(commit)), commit.bytes);
+    }
+
+    fn counts_executions(&self) -> bool {
+        true
     }
 
     fn passed(&self, passed: &[(Arc<ExecutionFacts>, Milestone)], open_executions: u64) {
@@ -297,7 +296,7 @@ impl Worker {
         let dropped = self.observer.dropped();
         let by = [("Observer", "metrics")];
         self.gauge("Stepwell", "ObservedCommitsDropped", &by, now_ms, dropped);
-        let dropped = self.observer.milestones_dropped();
+        let dropped = self.observer.milestones.dropped();
         self.gauge("Stepwell", "MilestonesDropped", &by, now_ms, dropped);
         let forgotten = self.projection.forgotten_attempts();
         self.gauge("Stepwell", "AttemptsForgotten", &[], now_ms, forgotten);

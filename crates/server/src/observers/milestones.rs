@@ -7,8 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stepwell_service::{Details, Event, ExecutionFacts, Mode};
 use stepwell_telemetry::projection::{Ended, Machine, Milestone, Passed};
 
-/// Milestones that may wait: 28 MB of them.
+use super::is_worth_saying;
+
+/// Milestones that may wait: 20 MB of them.
 const WAITING_MAX: usize = 500_000;
+
+const _: () = assert!(size_of::<Milestone>() <= 40, "the bound is one of memory");
 
 /// Kinds of executions that are known at one time. With one more, all are made known anew.
 const KINDS_MAX: usize = 10_000;
@@ -153,9 +157,12 @@ impl MilestoneQueue {
             waiting.kind(execution).milestones.push(*milestone);
         }
         drop(waiting);
-        let dropped = (passed.len() - room) as u64;
-        if dropped > 0 && self.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
+        let lost = (passed.len() - room) as u64;
+        let before = self.dropped.fetch_add(lost, Ordering::Relaxed);
+        let dropped = before + lost;
+        if is_worth_saying(before, dropped) {
             tracing::warn!(
+                dropped,
                 "executions begin and end faster than they can be counted; metrics lack some"
             );
         }

@@ -15,7 +15,7 @@ use stepwell_service::{Details, ExecutionFacts, GivenUp, LiveEvents, event_bytes
 use stepwell_telemetry::projection::Milestone;
 
 pub(crate) use concurrency::Concurrency;
-pub(crate) use mailbox::Mailbox;
+pub(crate) use mailbox::{Mailbox, is_worth_saying};
 pub(crate) use metrics::{MetricsObserver, MetricsObserverThread, Surroundings};
 pub(crate) use report::{Asynchronous, Incident, InvocationReport, Outcome};
 
@@ -36,6 +36,11 @@ pub(crate) trait Observer: Send + Sync {
     ///
     /// - Some of its events may be there because another observer wants them.
     fn committed(&self, _commit: &Arc<Commit>) {}
+
+    /// Whether it is told of executions that begin and end.
+    fn counts_executions(&self) -> bool {
+        false
+    }
 
     /// Executions have begun and ended in a commit, of whose other events it was told before.
     ///
@@ -73,6 +78,8 @@ pub(crate) struct Commit {
 #[derive(Clone, Default)]
 pub(crate) struct Observers {
     all: Arc<[Arc<dyn Observer>]>,
+    /// Whether one of them is told of executions that begin and end.
+    counts_executions: bool,
     concurrency: Arc<Concurrency>,
 }
 
@@ -80,6 +87,7 @@ impl Observers {
     pub(crate) fn new(all: Vec<Arc<dyn Observer>>) -> Observers {
         assert!(all.len() <= OBSERVERS_MAX, "{} observers", all.len());
         Observers {
+            counts_executions: all.iter().any(|observer| observer.counts_executions()),
             all: all.into(),
             concurrency: Arc::default(),
         }
@@ -95,17 +103,16 @@ impl Observers {
     /// - `bytes`: about how much memory they hold.
     /// - `open_executions`: Standard ones that have not ended after it.
     pub(crate) fn committed(&self, mut live: Vec<LiveEvents>, bytes: usize, open_executions: u64) {
-        if self.all.is_empty() {
-            return;
-        }
         let mut passed = Vec::new();
         let (mut told, mut left_out) = (0, 0);
         live.retain_mut(|live| {
-            let milestones = live
-                .events
-                .iter()
-                .filter_map(|event| milestones::milestone_of(&live.execution, event));
-            passed.extend(milestones.map(|milestone| (Arc::clone(&live.execution), milestone)));
+            if self.counts_executions {
+                let milestones = live
+                    .events
+                    .iter()
+                    .filter_map(|event| milestones::milestone_of(&live.execution, event));
+                passed.extend(milestones.map(|milestone| (Arc::clone(&live.execution), milestone)));
+            }
             left_out += self.leave_out(live, &mut told);
             !live.events.is_empty()
         });
@@ -120,8 +127,10 @@ impl Observers {
                 }
             }
         }
-        for observer in &*self.all {
-            observer.passed(&passed, open_executions);
+        if self.counts_executions {
+            for observer in &*self.all {
+                observer.passed(&passed, open_executions);
+            }
         }
     }
 

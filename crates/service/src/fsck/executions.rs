@@ -19,8 +19,9 @@ use crate::rows::history::{decode_events, history_key};
 use crate::rows::index;
 use crate::rows::machine::definition_key;
 use crate::rows::map_run::{MapRun, MapRunStatus};
+use crate::rows::pack::hex_text as hex;
 use crate::rows::{Kind, VERSION, decode, encode};
-use crate::shard::{hash_kind, hex};
+use crate::shard::hash_kind;
 use crate::staging::Row;
 
 /// What a history says, event by event.

@@ -33,6 +33,7 @@ use crate::rows::log_group::{
 use crate::rows::machine::{Machine, machine_key};
 use crate::rows::map_run::{ChildOf, child_of_key};
 use crate::rows::meta::{Meta, meta_key};
+use crate::rows::pack::hex_text as hex;
 use crate::rows::role::{Policy, Role, policy_key, role_key};
 use crate::rows::schedule::{
     ScheduleGroupRow, ScheduleRow, Ticking, due_key, due_parts, schedule_group_key, schedule_key,
@@ -41,7 +42,6 @@ use crate::rows::tracing::{SamplingRuleRow, TraceGroupRow, group_key, is_rule_ke
 use crate::rows::version::{Alias, Numbering, Version, alias_key, numbering_key, version_key};
 use crate::rows::webhook::{ApiDestinationRow, ConnectionRow, api_destination_key, connection_key};
 use crate::rows::{Kind, index};
-use crate::shard::hex;
 
 /// What is added up over rows.
 #[derive(Debug, Default)]

@@ -262,6 +262,8 @@ fn check_updated(input: &lambda::UpdateFunctionConfigurationRequest) -> Result<(
 }
 
 /// A runtime of AWS that cannot run here is refused when a function gets it, not at its first invocation.
+///
+/// - Says what `stepwell_functions::runs_here` says, which this floor does not see.
 fn check_runtime(runtime: &str) -> Result<(), lambda::Error> {
     let is_node = runtime.starts_with("nodejs") && runtime.ends_with(".x");
     let is_python = runtime.starts_with("python3.");

@@ -14,8 +14,9 @@ use crate::rows::function::{
     FunctionAlias, FunctionRow, LATEST, Published, aliases_of, policy_key, published_key,
     version_key, versions_of,
 };
+use crate::rows::pack::hex_text as hex;
 use crate::rows::{after, decode_json, encode_json};
-use crate::shard::{Done, Shard, hex};
+use crate::shard::{Done, Shard};
 use crate::staging::Rows;
 
 /// Versions of a function, and of a layer. AWS bounds the bytes of all code together instead.

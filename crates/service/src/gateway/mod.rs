@@ -13,8 +13,9 @@ use crate::rows::gateway::{
     ApiFacts, ApiKind, ApiRow, DeploymentRow, StageRow, api_key, apis, deployment_key,
     deployments_of, document_key, parts_of, stage_key, stages_of,
 };
+use crate::rows::pack::hex_text as hex;
 use crate::rows::{after, decode_json, encode_json};
-use crate::shard::{Done, Shard, hex};
+use crate::shard::{Done, Shard};
 use crate::staging::Rows;
 
 /// APIs of a server. AWS: 600 of each kind in an account and region.

@@ -148,18 +148,21 @@ mod tests {
                      0780a0abfef962d0afabfef9620201\
                      03016f0001016701017301640101720001\
                      0163";
-        assert_eq!(crate::shard::hex(&encode(&row)), bytes);
+        assert_eq!(crate::rows::pack::hex_text(&encode(&row)), bytes);
         let read: DeliveryRow = decode(&[], &encode(&row)).expect("a row");
         assert_eq!(read, row);
         let invoke = Stage::Invoke {
             request_id: "i".to_string(),
         };
-        assert_eq!(crate::shard::hex(&encode(&invoke)), "01010169");
+        assert_eq!(crate::rows::pack::hex_text(&encode(&invoke)), "01010169");
         let counters = Counters {
             next: 300,
             open: 2,
             payload_bytes: 1,
         };
-        assert_eq!(crate::shard::hex(&encode(&counters)), "01ac020201");
+        assert_eq!(
+            crate::rows::pack::hex_text(&encode(&counters)),
+            "01ac020201"
+        );
     }
 }

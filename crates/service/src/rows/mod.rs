@@ -17,7 +17,7 @@ pub(crate) mod log_group;
 pub(crate) mod machine;
 pub(crate) mod map_run;
 pub(crate) mod meta;
-mod pack;
+pub(crate) mod pack;
 pub(crate) mod role;
 pub(crate) mod schedule;
 mod snapshot;

@@ -57,8 +57,14 @@ fn trace_bits(entropy: &[u8; 32]) -> [u64; 3] {
 }
 
 /// Whether a header says that its trace is kept.
-pub(crate) fn is_sampled(header: &str) -> bool {
-    parts(header).any(|part| part == "Sampled=1")
+///
+/// - Asked of everything that happens, and mostly the last part says it.
+pub fn is_sampled(header: &str) -> bool {
+    match header.rsplit_once(';') {
+        Some((_, "Sampled=1")) => true,
+        Some((_, "Sampled=0")) => false,
+        _ => parts(header).any(|part| part == "Sampled=1"),
+    }
 }
 
 fn parts(header: &str) -> impl Iterator<Item = &str> {
