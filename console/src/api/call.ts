@@ -181,7 +181,7 @@ export async function xray<O extends keyof XRay.Operations>(
 }
 
 /** What came of an invocation. */
-export interface Invoked {
+interface Invoked {
   /** As the function gave it; the error's object where `error` is there. */
   readonly payload: string;
   /** `Unhandled` where the function failed. */

@@ -12,13 +12,13 @@ import { machineQuery } from "./queries";
 /** Lines of all functions together that are looked through. */
 const LINES_MAX = 20_000;
 /** Functions whose logs are read; a definition with more has the rest left out, and the page says so. */
-export const FUNCTIONS_MAX = 20;
+const FUNCTIONS_MAX = 20;
 /** How long it is taken for known where functions and the state machine log to. */
 const WHERE_MS = 10_000;
 /** Requests for one function: pages of FilterLogEvents in all of its windows. */
 const PAGES_MAX = 40;
 
-export interface ExecutionLines {
+interface ExecutionLines {
   readonly invocations: readonly Invocation[];
   /** Lines that the execution itself logged, where its state machine says so. */
   readonly own: readonly Line[];
@@ -29,7 +29,7 @@ export interface ExecutionLines {
   readonly isCut: boolean;
 }
 
-export interface LinesOf {
+interface LinesOf {
   readonly executionArn: string;
   readonly stateMachineArn: string;
   readonly startedAt: number;
@@ -158,7 +158,7 @@ export const cellsQuery = (mapRunArn: string, page: number) =>
     },
   });
 
-export interface MapChild {
+interface MapChild {
   readonly index: number;
   readonly firstItem: number;
   readonly items: number;

@@ -22,12 +22,12 @@ const ACTIVITY_PERIOD_SECONDS = 300;
 const REPORT_PAGES_MAX = 10;
 
 /** Points of metrics of one thing over a span of time, by the ids that they were asked under. */
-export interface Series {
+interface Series {
   readonly span: Span;
   readonly points: Readonly<Record<string, readonly (number | null)[]>>;
 }
 
-export async function readSeries(namespace: string, wanted: readonly Wanted[], span: Span, signal: AbortSignal): Promise<Series> {
+async function readSeries(namespace: string, wanted: readonly Wanted[], span: Span, signal: AbortSignal): Promise<Series> {
   const reply = await cloudwatch(
     "GetMetricData",
     { MetricDataQueries: queriesOf(namespace, wanted, span.period), StartTime: span.from, EndTime: span.to, ScanBy: "TimestampAscending" },
@@ -131,7 +131,7 @@ export const capacityQuery = (FunctionName: string) =>
     refetchInterval: UNTOLD_MS,
   });
 
-export interface FunctionVersions {
+interface FunctionVersions {
   readonly versions: readonly Lambda.FunctionConfiguration[];
   readonly aliases: readonly Lambda.AliasConfiguration[];
   readonly isCut: boolean;

@@ -20,7 +20,7 @@ const EVENTS_MAX = 10_000;
 /** FilterLogEvents of one window and group: pages of 1 MB. */
 const WINDOW_PAGES_MAX = 12;
 
-export interface Groups {
+interface Groups {
   readonly groups: readonly Logs.LogGroup[];
   readonly isCut: boolean;
 }
@@ -37,7 +37,7 @@ export const logGroupsQuery = queryOptions({
   staleTime: 10_000,
 });
 
-export interface Search {
+interface Search {
   readonly groups: readonly string[];
   /** A filter pattern; empty for every line. */
   readonly pattern: string;

@@ -19,7 +19,7 @@ const DASHBOARD_PAGES_MAX = 10;
 /** A metric is not older than a minute, and alarms are evaluated every ten seconds at most. */
 const POLL_MS = 5_000;
 
-export interface Metrics {
+interface Metrics {
   readonly metrics: readonly CloudWatch.Metric[];
   readonly isCut: boolean;
 }
@@ -81,7 +81,7 @@ export const seriesQuery = (asked: {
     refetchOnWindowFocus: false,
   });
 
-export interface Alarms {
+interface Alarms {
   readonly alarms: readonly Alarm[];
   readonly isCut: boolean;
 }

@@ -17,7 +17,7 @@ const PAGES_MAX = 20;
 /** Events that one request of a history brings. AWS: at most 1,000. */
 const EVENTS_A_PAGE = 1_000;
 /** Events of a history. AWS: 25,000. */
-export const HISTORY_EVENTS_MAX = 25_000;
+const HISTORY_EVENTS_MAX = 25_000;
 
 export const machinesQuery = queryOptions({
   queryKey: ["machines"],

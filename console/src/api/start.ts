@@ -7,7 +7,7 @@ import type { States } from "./generated";
 /** How often to ask: a save deploys, and nothing tells of it. */
 const PROJECT_MS = 4_000;
 /** Executions that are shown. */
-export const LATEST_MAX = 8;
+const LATEST_MAX = 8;
 
 /** One resource of a stack. */
 export interface StackResource {

@@ -34,7 +34,7 @@ export const traceQuery = (id: string) =>
     refetchInterval: (query) => (query.state.data?.isOpen ? 2_000 : false),
   });
 
-export interface TraceSearch {
+interface TraceSearch {
   /** A filter expression; empty for every trace. */
   readonly filter: string;
   /** Milliseconds since 1970, inclusive both. */

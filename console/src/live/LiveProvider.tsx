@@ -6,7 +6,7 @@ import type { ExecutionChange, Mark } from "../model/live";
 import { readAgain } from "./again";
 
 /** `live`: changes come as they are committed; `lost`: the server is away, and pages ask now and then. */
-export type LiveState = "connecting" | "live" | "lost";
+type LiveState = "connecting" | "live" | "lost";
 
 const STREAM = "/console/live";
 /** Changes of one instant are read once. */
@@ -14,7 +14,7 @@ const GATHERED_MS = 150;
 const RECONNECT_MS = [500, 1_000, 2_000, 5_000] as const;
 
 /** Told what has changed, by the ARN of the execution; `null` where anything may have. */
-export type ChangesListener = (changes: ReadonlyMap<string, ExecutionChange> | null) => void;
+type ChangesListener = (changes: ReadonlyMap<string, ExecutionChange> | null) => void;
 
 const Live = createContext<LiveState>("connecting");
 const Listeners = createContext<Set<ChangesListener>>(new Set());

@@ -26,7 +26,7 @@ export interface SearchState {
   readonly error: Error | null;
 }
 
-export type Read = (ask: Ask & { limit: number; next?: string }, signal: AbortSignal) => Promise<SearchPage>;
+type Read = (ask: Ask & { limit: number; next?: string }, signal: AbortSignal) => Promise<SearchPage>;
 
 export class ExecutionSearch {
   private state: SearchState = { listing: NOTHING_READ, isReading: false, isStopped: false, error: null };

@@ -7,7 +7,7 @@ export interface Window {
 }
 
 /** What was read of a window: all of it, or only its oldest part. */
-export interface Read<Item> {
+interface Read<Item> {
   readonly items: readonly Item[];
   readonly isWhole: boolean;
 }

@@ -57,7 +57,7 @@ export function targetOf(execution: States.ExecutionListItem | States.DescribeEx
 }
 
 /** How one piece of work ended. */
-export type Result<Item, Value> =
+type Result<Item, Value> =
   | { readonly item: Item; readonly value: Value }
   | { readonly item: Item; readonly error: unknown };
 

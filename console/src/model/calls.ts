@@ -19,7 +19,7 @@ export interface Call {
 }
 
 /** Calls that are looked for in logs. */
-export const CALLS_MAX = 2_000;
+const CALLS_MAX = 2_000;
 
 export function callsOf(run: Run, events: readonly HistoryEvent[]): Call[] {
   const calls: Call[] = [];

@@ -3,7 +3,7 @@
 import { clockText } from "./time";
 import { tickStep } from "./timeline";
 
-export interface ChartPoint {
+interface ChartPoint {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly value: number;

@@ -19,7 +19,7 @@ export interface CellsAnswer {
   readonly next: number | null;
 }
 
-export type ChildStatus = "NONE" | "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED" | "PENDING_REDRIVE";
+type ChildStatus = "NONE" | "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED" | "PENDING_REDRIVE";
 
 const STATUSES: readonly ChildStatus[] = ["NONE", "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"];
 const OUTCOMES: Readonly<Record<ChildStatus, Outcome | "none">> = {
@@ -44,7 +44,7 @@ const WORDS: Readonly<Record<ChildStatus, string>> = {
 const UNKNOWN = 0xffff_ffff;
 
 /** All children of a run, by index. */
-export interface ChildCells {
+interface ChildCells {
   readonly statuses: Uint8Array;
   /** Milliseconds. */
   readonly durations: Uint32Array;
@@ -72,7 +72,7 @@ function bytes(base64: string): Uint8Array<ArrayBuffer> {
   return all;
 }
 
-export const statusAt = (cells: ChildCells, index: number): ChildStatus => STATUSES[cells.statuses[index] ?? 0] ?? "NONE";
+const statusAt = (cells: ChildCells, index: number): ChildStatus => STATUSES[cells.statuses[index] ?? 0] ?? "NONE";
 export const outcomeAt = (cells: ChildCells, index: number): Outcome | "none" => OUTCOMES[statusAt(cells, index)];
 /** `null` where it is not known. */
 export const durationAt = (cells: ChildCells, index: number): number | null => {

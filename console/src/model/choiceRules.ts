@@ -3,7 +3,7 @@
 import { isObj } from "./pointerEdits";
 import type { Obj } from "./pointerEdits";
 
-export type Joint = "And" | "Or";
+type Joint = "And" | "Or";
 
 export interface Comparison {
   readonly isNegated: boolean;
@@ -20,7 +20,7 @@ export interface RuleShape {
 
 type Comparand = "text" | "number" | "boolean" | "instant" | "path" | "flag";
 
-export interface Operator {
+interface Operator {
   readonly name: string;
   readonly text: string;
   readonly comparand: Comparand;

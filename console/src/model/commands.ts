@@ -56,7 +56,7 @@ export function describeSdkText(endpoint: string, executionArn: string): string 
   ].join("\n");
 }
 
-export interface TestOf {
+interface TestOf {
   readonly endpoint: string;
   readonly machineArn: string;
   readonly name: string;
@@ -109,7 +109,7 @@ export function testText(of: TestOf): string {
   return lines.join("\n");
 }
 
-export interface StateTestOf {
+interface StateTestOf {
   readonly endpoint: string;
   readonly name: string;
   readonly definition: string;

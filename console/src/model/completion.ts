@@ -26,7 +26,7 @@ export interface Offer {
   readonly kind: "field" | "value" | "state" | "function" | "snippet" | "error" | "resource";
 }
 
-export interface Offers extends Range {
+interface Offers extends Range {
   readonly offers: readonly Offer[];
 }
 
@@ -70,7 +70,7 @@ interface Where {
 const MACHINE: Shape = "machine";
 
 /** What kind of object is at a path. */
-export function whereOf(document: Document, path: readonly string[]): Where {
+function whereOf(document: Document, path: readonly string[]): Where {
   let shape: Where["shape"] = MACHINE;
   let language: QueryLanguage = languageAt(document, [], "JSONPath");
   let fields: readonly Field[] = fieldsOfShape(MACHINE, language);

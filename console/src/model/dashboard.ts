@@ -39,7 +39,7 @@ export type Widget =
   | (Common & { readonly kind: "log"; readonly groups: readonly string[]; readonly query: string })
   | (Common & { readonly kind: "unknown"; readonly what: string });
 
-export interface Dashboard {
+interface Dashboard {
   readonly widgets: readonly Widget[];
   /** `-PT3H`: how much it shows unless something else is chosen; as `3h`. */
   readonly range: string | null;
@@ -48,7 +48,7 @@ export interface Dashboard {
 }
 
 /** AWS: 24 columns; a widget without a size has six of them. */
-export const COLUMNS = 24;
+const COLUMNS = 24;
 const SIZE = 6;
 /** AWS: widgets of a dashboard. */
 const WIDGETS_MAX = 500;

@@ -13,7 +13,7 @@ export interface FieldChange {
   readonly after: unknown;
 }
 
-export interface StateChange {
+interface StateChange {
   readonly name: string;
   readonly type: string;
   readonly change: Change;

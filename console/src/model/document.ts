@@ -18,12 +18,12 @@ export interface Range {
 }
 
 /** A change of a text; the form is CodeMirror's. */
-export interface TextChange extends Range {
+interface TextChange extends Range {
   readonly insert: string;
 }
 
 /** Where a text stops to be JSON, and why. */
-export interface Problem extends Range {
+interface Problem extends Range {
   readonly message: string;
 }
 
@@ -37,7 +37,7 @@ export interface Document {
   readonly good: Good | null;
 }
 
-export interface Good {
+interface Good {
   readonly text: string;
   readonly value: unknown;
 }
@@ -88,7 +88,7 @@ export function tokensOf(pointer: string): string[] {
 }
 
 /** The JSON pointer with these tokens. */
-export function pointerOf(tokens: readonly (string | number)[]): string {
+function pointerOf(tokens: readonly (string | number)[]): string {
   return tokens.map((one) => `/${token(String(one))}`).join("");
 }
 
@@ -129,16 +129,6 @@ function memberOf(object: Node, name: string): Node | null {
   if (object.type !== "object") return null;
   // Of a name that is there twice, the last one counts, as for the browser.
   return object.children?.findLast((property) => property.children?.[0]?.value === name) ?? null;
-}
-
-/** The value that a JSON pointer leads to, of the latest good text. */
-export function valueAt(document: Document, pointer: string): unknown {
-  let value = document.good?.value;
-  for (const one of tokensOf(pointer)) {
-    if (typeof value !== "object" || value === null) return undefined;
-    value = Object.hasOwn(value, one) ? (value as Record<string, unknown>)[one] : undefined;
-  }
-  return value;
 }
 
 /** The JSON pointer of the innermost thing at a position. */
@@ -202,7 +192,7 @@ export type Edit =
   | { readonly kind: "move"; readonly pointer: string; readonly to: string; readonly after?: string };
 
 /** Several edits as one: the changes of text, each on what the ones before it have made. */
-export interface Step {
+interface Step {
   readonly document: Document;
   readonly changes: readonly TextChange[];
 }

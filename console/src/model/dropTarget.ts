@@ -4,7 +4,7 @@ import type { Edge, Graph } from "./definition";
 import type { Place } from "./edits";
 import type { Layout } from "./layout";
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
 }

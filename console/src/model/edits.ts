@@ -41,7 +41,7 @@ export type Place =
   | { readonly kind: "alone" };
 
 /** How one state leads to another. `index` of a rule or catcher that there is; without it a new one is made. */
-export interface Connection {
+interface Connection {
   readonly kind: EdgeKind;
   readonly index?: number;
 }
@@ -203,7 +203,7 @@ function follow(copy: Work, level: Level, name: string, state: Obj, to: string |
 }
 
 /** Where the way goes on after a state. */
-export function successor(state: Obj): string | null {
+function successor(state: Obj): string | null {
   if (!isChoice(state)) return textOf(state["Next"]);
   const rule = listOf(state["Choices"]).find(isObj);
   return textOf(state["Default"]) ?? (rule === undefined ? null : textOf(rule["Next"]));

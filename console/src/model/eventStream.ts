@@ -4,7 +4,7 @@
  * Source: Smithy, "Amazon Event Stream Specification".
  */
 
-export interface StreamMessage {
+interface StreamMessage {
   readonly headers: Readonly<Record<string, string>>;
   readonly payload: Uint8Array;
 }
@@ -93,7 +93,7 @@ export function crc32(bytes: Uint8Array): number {
 }
 
 /** What a message of a stream of JSON events is. */
-export type StreamEvent =
+type StreamEvent =
   | { readonly kind: "event"; readonly type: string; readonly data: unknown }
   | { readonly kind: "error"; readonly code: string; readonly message: string };
 

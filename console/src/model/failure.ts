@@ -3,7 +3,7 @@
 import type { Visit } from "./history";
 import { durationText } from "./time";
 
-export interface Cause {
+interface Cause {
   readonly message: string;
   /** Lines of a stack trace, of the handler's own code first where it says so; `null` where the cause has none. */
   readonly stack: readonly string[] | null;

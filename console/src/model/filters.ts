@@ -12,7 +12,7 @@ export const WITHIN: Readonly<Record<string, { readonly text: string; readonly m
   "7d": { text: "7 days", ms: 604_800_000 },
 };
 
-export interface Filter {
+interface Filter {
   /** Part of the name, whatever its case. */
   readonly text: string;
   /** A key of [`WITHIN`]: started since. */

@@ -19,7 +19,7 @@ export type FixtureName =
   | "redriven-task"
   | "retried-parallel";
 
-export interface Fixture {
+interface Fixture {
   readonly status: string;
   readonly definition: Readonly<Record<string, unknown>>;
   readonly events: readonly HistoryEvent[];

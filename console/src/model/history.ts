@@ -9,7 +9,7 @@ export type HistoryEvent = States.HistoryEvent;
 
 export type Outcome = "running" | "succeeded" | "caught" | "failed" | "aborted";
 
-export interface Failure {
+interface Failure {
   readonly error: string;
   readonly cause: string;
 }
@@ -56,7 +56,7 @@ export interface Visit {
   readonly enteredAfter: number;
 }
 
-export type Ending = "SUCCEEDED" | "FAILED" | "ABORTED" | "TIMED_OUT";
+type Ending = "SUCCEEDED" | "FAILED" | "ABORTED" | "TIMED_OUT";
 
 /** What a history says so far. */
 export interface Run {

@@ -2,7 +2,7 @@
 
 import type { Logs } from "../api/generated";
 
-export interface InsightsField {
+interface InsightsField {
   readonly name: string;
   /** Whether every value of it is a number. */
   readonly isNumber: boolean;
@@ -14,7 +14,7 @@ export interface InsightsRow {
   readonly values: readonly string[];
 }
 
-export interface InsightsTable {
+interface InsightsTable {
   readonly fields: readonly InsightsField[];
   readonly rows: readonly InsightsRow[];
 }

@@ -109,7 +109,7 @@ function isOf(run: Run, event: HistoryEvent, map: Visit): boolean {
 }
 
 /** Bounds of the heat: durations at which it grows, so that as many cells have each. */
-export const HEATS = 5;
+const HEATS = 5;
 
 /** The shortest duration of each heat, of sorted durations. */
 export function heatBounds(sorted: readonly number[] | Float64Array | Uint32Array): number[] {

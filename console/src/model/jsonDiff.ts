@@ -22,7 +22,7 @@ export interface DiffRow {
   readonly movedFrom: string | null;
 }
 
-export interface Diff {
+interface Diff {
   readonly rows: readonly DiffRow[];
   readonly added: number;
   readonly removed: number;
@@ -32,7 +32,7 @@ export interface Diff {
 }
 
 /** Longer texts are not compared. AWS: a payload has at most 256 KiB. */
-export const TEXT_MAX = 1024 * 1024;
+const TEXT_MAX = 1024 * 1024;
 /** Rows of a comparison; nobody reads more of it. */
 export const ROWS_MAX = 2_000;
 /** Pairs of items that are looked at to align a piece of an array; longer ones are compared place by place. */

@@ -6,7 +6,7 @@
  */
 
 export type QueryLanguage = "JSONPath" | "JSONata";
-export type StateType = "Task" | "Choice" | "Parallel" | "Map" | "Wait" | "Pass" | "Succeed" | "Fail";
+type StateType = "Task" | "Choice" | "Parallel" | "Map" | "Wait" | "Pass" | "Succeed" | "Fail";
 
 /** The types of states, the most usual first. */
 export const STATE_TYPES: readonly { readonly name: StateType; readonly doc: string }[] = [
@@ -214,7 +214,7 @@ const RELATIONS = [
 ] as const;
 
 /** What a rule of JSONPath compares. */
-export const COMPARISONS: readonly Field[] = [
+const COMPARISONS: readonly Field[] = [
   ...FAMILIES.flatMap(([family, kind, what]) =>
     RELATIONS.flatMap(([relation, words]) => [
       path(`${family}${relation}`, kind === "template" ? "text" : kind, `Holds if the variable is ${what} that ${words} this one.`),
@@ -489,7 +489,7 @@ interface Integration {
 const action = (name: string, ...patterns: Integration["patterns"]): Integration => ({ action: name, patterns });
 
 /** Actions that have an integration of their own, the most usual first. Others are `aws-sdk:SERVICE:ACTION`. */
-export const INTEGRATIONS: readonly Integration[] = [
+const INTEGRATIONS: readonly Integration[] = [
   action("lambda:invoke", ".waitForTaskToken"),
   action("states:startExecution", ".sync:2", ".sync", ".waitForTaskToken"),
   action("sqs:sendMessage", ".waitForTaskToken"),

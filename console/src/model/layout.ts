@@ -43,7 +43,7 @@ export function shapeOf(graph: Graph): string {
 }
 
 /** What of a layout is seen at first: all of it, or its beginning where all of it would be too small to read. */
-export interface View {
+interface View {
   readonly x: number;
   readonly y: number;
   readonly zoom: number;

@@ -10,7 +10,7 @@ export interface ExecutionChange {
   readonly lastEventId: number;
 }
 
-export type Message =
+type Message =
   | { readonly kind: "changes"; readonly changes: readonly ExecutionChange[] }
   /** Something was missed: what is shown must be read again. */
   | { readonly kind: "reset" };

@@ -11,7 +11,7 @@ export interface Wanted {
 }
 
 /** A query of GetMetricData. */
-export interface MetricQuery {
+interface MetricQuery {
   readonly Id: string;
   readonly MetricStat: {
     readonly Metric: { readonly Namespace: string; readonly MetricName: string; readonly Dimensions: { Name: string; Value: string }[] };
@@ -48,7 +48,7 @@ export function lastSpan(nowMs: number, seconds: number, period: number): Span {
   return { from: to - Math.ceil(seconds / period) * period, to, period };
 }
 
-export interface Result {
+interface Result {
   readonly Id?: string;
   readonly Timestamps?: readonly number[];
   readonly Values?: readonly number[];

@@ -26,7 +26,7 @@ export const PERIODS = [1, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400] as co
 /** Points of one series that are worth drawing. */
 const POINTS_WANTED = 300;
 /** AWS: queries of a GetMetricData. */
-export const QUERIES_MAX = 500;
+const QUERIES_MAX = 500;
 
 /**
  * Reads the `metrics` of a widget: rows of namespace, name, dimensions and options, where `.` stands for what the row
@@ -222,7 +222,7 @@ export function metricLine(endpoint: string, queries: readonly CloudWatch.Metric
 }
 
 /** Metrics by namespace, then by the names of their dimensions. */
-export interface Branch {
+interface Branch {
   readonly namespace: string;
   readonly groups: readonly { readonly dimensions: string; readonly metrics: readonly CloudWatch.Metric[] }[];
   readonly count: number;

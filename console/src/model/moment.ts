@@ -30,7 +30,7 @@ export function eventAt(events: readonly HistoryEvent[], instant: number): numbe
 }
 
 /** A step of what is played: how many events, and how long until the next. */
-export interface Step {
+interface Step {
   readonly events: number;
   readonly ms: number;
 }
@@ -47,7 +47,7 @@ export function playStep(events: number): Step {
 }
 
 /** Places on the slider that are worth going to, as fractions of it; at most so many. */
-export interface Landmark {
+interface Landmark {
   readonly event: number;
   readonly at: number;
   readonly kind: "failure" | "redrive";

@@ -20,7 +20,7 @@ export function matching<E extends Entry>(entries: readonly E[], query: string, 
 }
 
 /** 0 for no match; more for letters that are together, at the beginning of a word, or early. */
-export function score(text: string, wanted: string): number {
+function score(text: string, wanted: string): number {
   const at = text.indexOf(wanted);
   if (at >= 0) return 1_000 - Math.min(at, 500) + (at === 0 || /\W/.test(text[at - 1] ?? "") ? 200 : 0);
   let from = 0;

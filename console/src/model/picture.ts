@@ -6,7 +6,7 @@ import type { Box } from "./layout";
 import { layOut } from "./layout";
 
 /** Colours of a picture; `LIGHT` are those of the light theme. */
-export interface Colours {
+interface Colours {
   readonly ground: string;
   readonly surface: string;
   readonly raised: string;
@@ -16,7 +16,7 @@ export interface Colours {
   readonly edge: string;
 }
 
-export const LIGHT: Colours = {
+const LIGHT: Colours = {
   ground: "#ffffff",
   surface: "#ffffff",
   raised: "#f0f2f4",
@@ -26,7 +26,7 @@ export const LIGHT: Colours = {
   edge: "#93a0ac",
 };
 
-export interface Picture {
+interface Picture {
   readonly svg: string;
   readonly width: number;
   readonly height: number;

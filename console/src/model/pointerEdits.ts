@@ -64,17 +64,6 @@ export const namesOf = (pointer: string): string[] =>
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 
-/** What a pointer leads to; `undefined` where it leads nowhere. */
-export function valueAt(value: unknown, pointer: string): unknown {
-  let at = value;
-  for (const name of namesOf(pointer)) {
-    if (Array.isArray(at)) at = at[Number(name)];
-    else if (isObj(at) && Object.hasOwn(at, name)) at = at[name];
-    else return undefined;
-  }
-  return at;
-}
-
 /** The value with the edits done; what it was made of stays as it is. */
 export function withEdits(value: unknown, edits: readonly OwnEdit[]): unknown {
   return edits.reduce((edited, edit) => edited1(edited, namesOf(edit.pointer), edit), value);

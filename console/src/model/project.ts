@@ -3,7 +3,7 @@
 import type { Sample, Stack, StackResource } from "../api/start";
 
 /** Resources of one sort. */
-export interface ResourceGroup {
+interface ResourceGroup {
   readonly title: string;
   readonly resources: readonly StackResource[];
 }

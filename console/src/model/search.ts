@@ -6,7 +6,7 @@ import type { ExecutionChange } from "./live";
 import { EXECUTION_STATUSES } from "./status";
 
 /** The failures of one group: they have these in common. */
-export interface OfFailure {
+interface OfFailure {
   readonly state?: string;
   readonly error?: string;
   readonly cause?: string;
@@ -132,7 +132,7 @@ export interface Listing {
 export const NOTHING_READ: Listing = { rows: [], next: undefined, looked: 0, until: null, oldest: null, machinesLeftOut: 0 };
 
 /** AWS: lists are ordered by the end, and by the start of what runs. Seconds. */
-export const placeInTime = (one: States.ExecutionListItem): number => one.stopDate ?? one.startDate;
+const placeInTime = (one: States.ExecutionListItem): number => one.stopDate ?? one.startDate;
 
 function ordered(rows: readonly FoundExecution[]): FoundExecution[] {
   return rows.toSorted((a, b) => placeInTime(b) - placeInTime(a) || (a.executionArn < b.executionArn ? 1 : -1));

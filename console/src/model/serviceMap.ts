@@ -27,7 +27,7 @@ export interface MapService {
   readonly numbers: CallNumbers;
 }
 
-export interface MapEdge {
+interface MapEdge {
   readonly id: string;
   readonly from: number;
   readonly to: number;
@@ -109,7 +109,7 @@ export function typeText(type: string): string {
   return type.replace(/^AWS::/, "").replaceAll("::", " ") || "Service";
 }
 
-export interface MapBox {
+interface MapBox {
   readonly id: number;
   readonly x: number;
   readonly y: number;

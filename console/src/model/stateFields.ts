@@ -48,7 +48,7 @@ export function strangersOf(state: Readonly<Obj>, language: Language): string[] 
   return Object.keys(state).filter((name) => !known.has(name));
 }
 
-export function isDistributed(state: Readonly<Obj>): boolean {
+function isDistributed(state: Readonly<Obj>): boolean {
   const processor = state["ItemProcessor"];
   const config = isObj(processor) ? processor["ProcessorConfig"] : undefined;
   return isObj(config) && config["Mode"] === "DISTRIBUTED";
@@ -56,7 +56,7 @@ export function isDistributed(state: Readonly<Obj>): boolean {
 
 export const retries = (type: string): boolean => type === "Task" || type === "Parallel" || type === "Map";
 
-export type Read = { readonly value: unknown } | { readonly problem: string };
+type Read = { readonly value: unknown } | { readonly problem: string };
 
 /** What was written into an input, as a value; `undefined` where the field is to be left out. */
 export function readInput(input: FieldInput, text: string): Read {

@@ -19,7 +19,7 @@ import type { Obj } from "./pointerEdits";
 /** Characters of an expression that are sent by themselves, while somebody types. */
 export const EXPRESSION_MAX = 20_000;
 /** AWS: payloads are at most 256 KiB. */
-export const INPUT_MAX = 262_144;
+const INPUT_MAX = 262_144;
 
 /** What a state is given. JSON texts; an empty one is left out. */
 export interface Given {
@@ -43,7 +43,7 @@ export interface MockGiven {
 
 export const NO_MOCK: MockGiven = { kind: "none", result: "", error: "", cause: "", validation: "STRICT", retries: 0, failedItems: 0, itemsRead: "" };
 
-export interface Asked {
+interface Asked {
   readonly roleArn: string;
   readonly level: States.InspectionLevel;
 }
@@ -135,14 +135,14 @@ export function mockExample(state: Readonly<Obj>): string {
 }
 
 /** What an expression is tried on, and where. */
-export interface Trial extends Given {
+interface Trial extends Given {
   /** What a Task gave; empty without. */
   readonly result: string;
   /** The input is an item of a Map. */
   readonly isItem: boolean;
 }
 
-export interface ExpressionTest {
+interface ExpressionTest {
   readonly request: States.TestStateInput;
   /** What the expression came to, as a JSON text. */
   readonly read: (answer: States.TestStateOutput) => string | null;

@@ -2,8 +2,8 @@
 
 import type { Outcome } from "./history";
 
-export type Tone = "good" | "bad" | "busy" | "quiet" | "warn";
-export type Sign = "check" | "cross" | "running" | "stop" | "clock" | "catch" | "pause" | "plus" | "minus" | "pencil" | "warning" | "alarm";
+type Tone = "good" | "bad" | "busy" | "quiet" | "warn";
+type Sign = "check" | "cross" | "running" | "stop" | "clock" | "catch" | "pause" | "plus" | "minus" | "pencil" | "warning" | "alarm";
 
 export interface Look {
   readonly text: string;

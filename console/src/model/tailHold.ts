@@ -2,7 +2,7 @@
 
 import type { LogLine } from "./logLines";
 
-export interface TailHold {
+interface TailHold {
   readonly isPaused: boolean;
   /** Who reads further down holds the lines too. */
   readonly isAtTop: boolean;

@@ -28,7 +28,7 @@ export interface Bar {
   readonly hasInside: boolean;
 }
 
-export interface Timeline {
+interface Timeline {
   readonly from: number;
   readonly to: number;
   /** In the order of a tree: what is inside a state follows it. */

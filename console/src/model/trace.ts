@@ -7,7 +7,7 @@ import { tickStep } from "./timeline";
 
 export type TraceOutcome = "ok" | "error" | "throttle" | "fault" | "running";
 
-export interface StackFrame {
+interface StackFrame {
   readonly path: string;
   readonly line: number | null;
   readonly label: string;
@@ -216,7 +216,7 @@ export interface WaterfallRow {
   readonly hidden: number;
 }
 
-export interface WaterfallShape {
+interface WaterfallShape {
   readonly rows: readonly WaterfallRow[];
   readonly ticks: readonly { readonly at: number; readonly offset: number }[];
   readonly from: number;

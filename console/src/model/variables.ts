@@ -4,7 +4,7 @@ import type { Graph } from "./definition";
 import type { Run, Visit } from "./history";
 
 /** JSON texts by name. */
-export type Variables = ReadonlyMap<string, string>;
+type Variables = ReadonlyMap<string, string>;
 
 export interface Around {
   /** What the state saw. */

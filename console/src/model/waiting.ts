@@ -22,7 +22,7 @@ export type Waiting =
   | { readonly kind: "unknown"; readonly visit: Visit; readonly why: string };
 
 /** States that are looked at: a Map may wait for more people than a page lists. */
-export const WAITING_MAX = 200;
+const WAITING_MAX = 200;
 
 /** The states of a run that wait for a token or a worker, in the order of their entry. */
 export function waitingOf(run: Run, events: readonly HistoryEvent[], graph: Graph | null): Waiting[] {

@@ -14,7 +14,7 @@ export interface Cell {
 
 const CELL = 24;
 /** What a sign says in a cell; colour never says it alone. */
-export const CELL_SIGNS: Readonly<Record<Cell["outcome"], string>> = {
+const CELL_SIGNS: Readonly<Record<Cell["outcome"], string>> = {
   succeeded: "✓",
   caught: "↩",
   failed: "✕",

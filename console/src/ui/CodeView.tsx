@@ -121,7 +121,7 @@ export function pointerAt(state: EditorState, at: number): string {
 }
 
 /** Where in the text a JSON pointer leads to. */
-export function rangeOf(state: EditorState, pointer: string): Range | null {
+function rangeOf(state: EditorState, pointer: string): Range | null {
   let node: Node | null = syntaxTree(state).topNode.firstChild;
   let whole: Range | null = null;
   for (const token of pointer.split("/").slice(1)) {

@@ -4,13 +4,13 @@ import type { ChartSeries, Scale } from "../model/chart";
 import { absoluteText } from "../model/time";
 import "../styles/metrics.css";
 
-export interface Annotation {
+interface Annotation {
   readonly value: number;
   readonly label: string;
   readonly axis?: "left" | "right";
 }
 
-export interface VerticalAnnotation {
+interface VerticalAnnotation {
   readonly at: number;
   readonly label: string;
 }
@@ -23,7 +23,7 @@ const MARGIN = { top: 10, bottom: 22, side: 54 };
 const TABLE_ROWS_MAX = 500;
 const NO_ANNOTATIONS: readonly Annotation[] = [];
 
-export const seriesClass = (index: number): string => `series-${(index % COLOURS) + 1}`;
+const seriesClass = (index: number): string => `series-${(index % COLOURS) + 1}`;
 const dashOf = (index: number): string => DASHES[Math.floor(index / 2) % DASHES.length] ?? "";
 
 /**

@@ -6,7 +6,7 @@ import type { Box } from "../model/layout";
 export const ALL_DRAWN_MAX = 80;
 
 /** What the drawing library would measure of a state: told to it, it draws edges at once and no state to measure it. */
-export interface Measured {
+interface Measured {
   readonly measured: { readonly width: number; readonly height: number };
   readonly handles: NodeHandle[];
 }

@@ -4,7 +4,7 @@ import { memo } from "react";
 import type { StateNode } from "../../model/definition";
 import { retries } from "../../model/stateFields";
 
-export interface EditedData extends Record<string, unknown> {
+interface EditedData extends Record<string, unknown> {
   readonly state: StateNode;
   readonly isContainer: boolean;
   readonly errors: number;

@@ -23,7 +23,7 @@ import { RenameDialog } from "./RenameDialog";
 import { DRAGGED, StatePalette } from "./StatePalette";
 import type { Finding } from "./validation";
 
-export interface GraphEditorProps {
+interface GraphEditorProps {
   /** The definition as it is parsed; the latest that was JSON. */
   readonly definition: Readonly<Record<string, unknown>>;
   readonly graph: Graph;

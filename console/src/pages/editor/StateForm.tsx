@@ -27,7 +27,7 @@ import { ObjectFields } from "./ObjectFields";
 import { StateTester } from "./StateTester";
 import type { Finding } from "./validation";
 
-export interface StateFormProps {
+interface StateFormProps {
   readonly definition: Readonly<Record<string, unknown>>;
   readonly graph: Graph;
   /** The state that is chosen. */

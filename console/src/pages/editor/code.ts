@@ -19,7 +19,7 @@ import type { Editing } from "./editing";
 import type { Finding } from "./validation";
 
 /** What keys of the editor do, besides those that every editor has. */
-export interface Commands {
+interface Commands {
   readonly save: () => void;
   readonly format: () => void;
 }

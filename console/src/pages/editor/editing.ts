@@ -10,7 +10,7 @@ import type { Graph, StateNode } from "../../model/definition";
 import { edited, placeOf, pointerAt, readDocument } from "../../model/document";
 import type { Document, Edit, Range } from "../../model/document";
 
-export interface Snapshot {
+interface Snapshot {
   readonly document: Document;
   /** Of the latest text that is JSON; `null` where none was an object. */
   readonly graph: Graph | null;

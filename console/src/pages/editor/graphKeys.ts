@@ -5,7 +5,7 @@ import type { Direction } from "../../model/dropTarget";
 import { isTyping } from "../../ui/keys";
 
 /** What keys do; `name` is the state that has the focus, else the one that is chosen. */
-export interface KeyCommands {
+interface KeyCommands {
   /** Of a name, whether it is a state's. */
   readonly known: (name: string | null) => name is string;
   /** A state that is about to have the focus. */

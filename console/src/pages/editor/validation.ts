@@ -80,7 +80,7 @@ export function useValidation(document: Document, type: States.StateMachineType)
   return answer.text === text && answer.type === type ? answer.validation : { ...answer.validation, isCurrent: false };
 }
 
-export function findingsOf(document: Document, diagnostics: readonly States.ValidateStateMachineDefinitionDiagnostic[]): Finding[] {
+function findingsOf(document: Document, diagnostics: readonly States.ValidateStateMachineDefinitionDiagnostic[]): Finding[] {
   return diagnostics.map(({ severity, code, message, location }) => ({
     pointer: pointerOfLocation(document, location ?? ""),
     severity: severity === "WARNING" ? "warning" : "error",

@@ -10,7 +10,7 @@ export const TAIL_LINES_MAX = 5_000;
 const DRAWN_MS = 150;
 const RECONNECT_MS = [500, 1_000, 2_000, 5_000] as const;
 
-export interface Tail {
+interface Tail {
   readonly state: "off" | "connecting" | "live" | "lost" | "hidden";
   /** Newest first. */
   readonly lines: readonly LogLine[];
