@@ -11,8 +11,9 @@ import type { Graph } from "../model/definition";
 import { culprit, instantOf, readHistory, standings } from "../model/history";
 import type { HistoryEvent, Run } from "../model/history";
 import { cursorOf, eventAt } from "../model/moment";
-import { ErrorNote, Tabs, useTitle, Waiting } from "../ui/parts";
 import { LoadedPage } from "../ui/Loaded";
+import { ErrorNote, useTitle, Waiting } from "../ui/parts";
+import { TabbedView } from "../ui/TabbedView";
 import { useQueryState } from "../ui/useQueryState";
 import { ErrorFirst } from "./execution/ErrorFirst";
 import { EventTable } from "./execution/EventTable";
@@ -28,7 +29,7 @@ const LogsTab = lazy(() => import("./execution/LogsTab"));
 const TraceTab = lazy(() => import("./execution/TraceTab"));
 
 export function ExecutionPage({ arn }: { arn: string }) {
-  const [get, set] = useQueryState();
+  const [, set] = useQueryState();
   const client = useQueryClient();
   const asks = usePolling(true);
   const polling = (status: string | undefined): number | false => (status === undefined || status === "RUNNING" ? asks : false);
@@ -45,7 +46,6 @@ export function ExecutionPage({ arn }: { arn: string }) {
   const graph = useMemo(() => (definition.data ? readDefinition(definition.data.definition) : null), [definition.data]);
   const name = execution.data?.name ?? nameOf(arn);
   useTitle(status ? `${name} ${status.toLowerCase()}` : name);
-  const view = get("view") ?? "graph";
   const { cursor, move } = useCursor(events.length);
   // The slider does not wait for what it changes.
   const seen = useDeferredValue(cursor);
@@ -54,6 +54,17 @@ export function ExecutionPage({ arn }: { arn: string }) {
   const current = seen === null ? undefined : events[seen - 1];
   const instant = current === undefined ? null : instantOf(current);
   const moment: Moment = { run, events, then, past: past ?? events, cursor: seen, move };
+  const stateViews = (view: View): ReactNode => (
+    <Views
+      view={view}
+      moment={moment}
+      graph={graph}
+      executionArn={arn}
+      roleArn={definition.data?.roleArn ?? ""}
+      isPending={history.isPending}
+      error={history.error ?? definition.error}
+    />
+  );
   return (
     <LoadedPage query={execution} title={nameOf(arn)} what="the execution" missing={gone}>
       {(shown) => (
@@ -63,43 +74,18 @@ export function ExecutionPage({ arn }: { arn: string }) {
             <ErrorFirst run={run} culprit={culprit(run)} onChoose={(visit) => set({ visit: String(visit.index), state: null })} />
           )}
           {status === "RUNNING" && <WaitingBanner executionArn={arn} run={run} events={events} graph={graph} />}
-          <Tabs
+          <TabbedView
             label="Views of the execution"
-            items={[
-              { id: "graph", label: "Graph" },
-              { id: "timeline", label: "Timeline" },
-              { id: "events", label: "Events", count: events.length },
-              { id: "data", label: "Input and output" },
-              { id: "logs", label: "Logs" },
-              { id: "trace", label: "Trace" },
+            above={<Scrubber events={events} run={run} cursor={cursor} onMove={move} />}
+            tabs={[
+              { id: "graph", label: "Graph", view: () => stateViews("graph") },
+              { id: "timeline", label: "Timeline", view: () => stateViews("timeline") },
+              { id: "events", label: "Events", count: events.length, view: () => stateViews("events") },
+              { id: "data", label: "Input and output", view: () => <MomentData execution={shown} run={then} isNow={seen === null} /> },
+              { id: "logs", label: "Logs", view: () => <LogsTab execution={shown} run={run} events={events} cursor={instant} /> },
+              { id: "trace", label: "Trace", view: () => <TraceTab header={shown.traceHeader} cursor={instant} /> },
             ]}
-            chosen={view}
-            onChoose={(next) => set({ view: next === "graph" ? null : next })}
           />
-          <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
-            <Scrubber events={events} run={run} cursor={cursor} onMove={move} />
-            {view === "data" ? (
-              <MomentData execution={shown} run={then} isNow={seen === null} />
-            ) : view === "logs" ? (
-              <Suspense fallback={<Waiting what="the logs" />}>
-                <LogsTab execution={shown} run={run} events={events} cursor={instant} />
-              </Suspense>
-            ) : view === "trace" ? (
-              <Suspense fallback={<Waiting what="the trace" />}>
-                <TraceTab header={shown.traceHeader} cursor={instant} />
-              </Suspense>
-            ) : (
-              <Views
-                view={view}
-                moment={moment}
-                graph={graph}
-                executionArn={arn}
-                roleArn={definition.data?.roleArn ?? ""}
-                isPending={history.isPending}
-                error={history.error ?? definition.error}
-              />
-            )}
-          </div>
         </>
       )}
     </LoadedPage>
@@ -146,9 +132,11 @@ interface Moment {
   readonly move: (event: number | null) => void;
 }
 
+type View = "graph" | "timeline" | "events";
+
 /** Graph, timeline or events, and beside it the state that is chosen there. */
 function Views(props: {
-  view: string;
+  view: View;
   moment: Moment;
   graph: Graph | null;
   executionArn: string;

@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { lazy } from "react";
 import { Link } from "wouter";
 import { machinesQuery } from "../api/queries";
 import { nameOf } from "../model/arn";
-import { ErrorNote, CommandLine, CutNote, Empty, Tabs, useTitle, Waiting } from "../ui/parts";
+import { CommandLine, CutNote, Empty, ErrorNote, useTitle } from "../ui/parts";
+import { TabbedView } from "../ui/TabbedView";
 import { useQueryState } from "../ui/useQueryState";
 import { SearchList } from "./executions/SearchList";
 
@@ -16,7 +17,6 @@ export function ExecutionsPage() {
   const found = useQuery(machinesQuery);
   const machine = get("machine");
   const machines = found.data?.items.filter((one) => one.type === "STANDARD") ?? [];
-  const view = get("view") ?? "list";
   return (
     <main className="page">
       <div className="page-head">
@@ -33,34 +33,22 @@ export function ExecutionsPage() {
       </div>
       {found.error && <ErrorNote error={found.error} onRetry={() => void found.refetch()} />}
       {found.data?.isCut && <CutNote count={found.data.items.length} what="state machines are to choose from" />}
-      <Tabs
+      <TabbedView
         label="Views of executions"
-        items={[
-          { id: "list", label: "List" },
-          { id: "failures", label: "Failures by cause" },
+        tabs={[
+          { id: "list", label: "List", view: () => <SearchList machineArn={machine} none={NONE} /> },
+          { id: "failures", label: "Failures by cause", view: () => <FailureGroups machineArn={machine} /> },
         ]}
-        chosen={view}
-        onChoose={(next) => set({ view: next === "list" ? null : next })}
       />
-      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
-        {view === "failures" ? (
-          <Suspense fallback={<Waiting what="failures" />}>
-            <FailureGroups machineArn={machine} />
-          </Suspense>
-        ) : (
-          <SearchList
-            machineArn={machine}
-            none={
-              <Empty title="No executions yet" icon="list">
-                <p>
-                  Start one on the page of a <Link href="/machines">state machine</Link>, or in a terminal:
-                </p>
-                <CommandLine line="stepwell start NAME --input '{}' --follow" />
-              </Empty>
-            }
-          />
-        )}
-      </div>
     </main>
   );
 }
+
+const NONE = (
+  <Empty title="No executions yet" icon="list">
+    <p>
+      Start one on the page of a <Link href="/machines">state machine</Link>, or in a terminal:
+    </p>
+    <CommandLine line="stepwell start NAME --input '{}' --follow" />
+  </Empty>
+);

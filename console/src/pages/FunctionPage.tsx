@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
-import { Link } from "wouter";
+import { lazy } from "react";
 import { capacityQuery } from "../api/functions";
 import type { Lambda } from "../api/generated";
 import { functionQuery } from "../api/queries";
@@ -8,8 +7,8 @@ import { bytesText } from "../model/numbers";
 import { modifiedAt } from "../model/time";
 import { Icon } from "../ui/Icon";
 import { LoadedPage } from "../ui/Loaded";
-import { Arn, CopyButton, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
-import { useQueryState } from "../ui/useQueryState";
+import { Arn, CopyButton, Crumbs, Fact, Time, useTitle } from "../ui/parts";
+import { TabbedView } from "../ui/TabbedView";
 import { Configuration } from "./functions/Configuration";
 import { FunctionMetrics } from "./functions/FunctionMetrics";
 import { Invoke } from "./functions/Invoke";
@@ -31,18 +30,12 @@ export function FunctionPage({ name }: { name: string }) {
 const HASH_SHOWN = 12;
 
 function Shown({ name, configuration }: { name: string; configuration: Lambda.FunctionConfiguration }) {
-  const [get, set] = useQueryState();
-  const view = get("view") ?? "invoke";
   const capacity = useQuery(capacityQuery(name));
   const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason, CodeSha256 } = configuration;
   const group = configuration.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`;
   return (
     <>
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/functions">Functions</Link>
-        <Icon name="right" size={12} />
-        <span aria-current="page">{name}</span>
-      </nav>
+      <Crumbs above={[["/functions", "Functions"]]} here={name} />
       <div className="page-head">
         <h1>{name}</h1>
       </div>
@@ -83,27 +76,15 @@ function Shown({ name, configuration }: { name: string; configuration: Lambda.Fu
         <Fact name="Reserved">{capacity.data ? (capacity.data.reserved ?? "none") : capacity.error ? "not known" : "…"}</Fact>
         <Fact name="ARN"><Arn arn={configuration.FunctionArn ?? ""} /></Fact>
       </dl>
-      <Tabs
+      <TabbedView
         label="Views of the function"
-        items={[
-          { id: "invoke", label: "Invoke" },
-          { id: "logs", label: "Logs" },
-          { id: "metrics", label: "Metrics" },
-          { id: "configuration", label: "Configuration" },
+        tabs={[
+          { id: "invoke", label: "Invoke", view: () => <Invoke name={name} arn={configuration.FunctionArn ?? ""} /> },
+          { id: "logs", label: "Logs", view: () => <FunctionLogs group={group} /> },
+          { id: "metrics", label: "Metrics", view: () => <FunctionMetrics name={name} group={group} isJson={configuration.LoggingConfig?.LogFormat === "JSON"} /> },
+          { id: "configuration", label: "Configuration", view: () => <Configuration name={name} configuration={configuration} capacity={capacity} /> },
         ]}
-        chosen={view}
-        onChoose={(next) => set({ view: next === "invoke" ? null : next })}
       />
-      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
-        {view === "invoke" && <Invoke name={name} arn={configuration.FunctionArn ?? ""} />}
-        {view === "logs" && (
-          <Suspense fallback={<Waiting what="the log" />}>
-            <FunctionLogs group={group} />
-          </Suspense>
-        )}
-        {view === "metrics" && <FunctionMetrics name={name} group={group} isJson={configuration.LoggingConfig?.LogFormat === "JSON"} />}
-        {view === "configuration" && <Configuration name={name} configuration={configuration} capacity={capacity} />}
-      </div>
     </>
   );
 }

@@ -10,8 +10,9 @@ import { ExportMenu } from "../ui/ExportMenu";
 import { Icon } from "../ui/Icon";
 import { Json, pretty } from "../ui/Json";
 import { Loaded, LoadedPage } from "../ui/Loaded";
-import { Arn, CommandLine, Empty, Fact, Tabs, Time, useTitle, Waiting } from "../ui/parts";
+import { Arn, CommandLine, Crumbs, Empty, Fact, Time, useTitle, Waiting } from "../ui/parts";
 import { StartDialog } from "../ui/StartDialog";
+import { TabbedView } from "../ui/TabbedView";
 import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
 import { SearchList } from "./executions/SearchList";
@@ -36,21 +37,15 @@ export function MachinePage({ arn }: { arn: string }) {
 function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
   const arn = machine.stateMachineArn;
   const name = nameOf(arn);
-  const [get, set] = useQueryState();
   const versions = useQuery(versionsQuery(arn));
   const [isStarting, setStarting] = useState(false);
   useKey("n", () => setStarting(true));
   const graph = useMemo(() => readDefinition(machine.definition), [machine.definition]);
   const isExpress = machine.type === "EXPRESS";
-  const tab = get("view") ?? "executions";
   const count = versions.data ? versions.data.versions.length + versions.data.aliases.length : undefined;
   return (
     <>
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/machines">State machines</Link>
-        <Icon name="right" size={12} />
-        <span aria-current="page">{name}</span>
-      </nav>
+      <Crumbs above={[["/machines", "State machines"]]} here={name} />
       <div className="page-head">
         <h1>{name}</h1>
         <div className="actions">
@@ -70,39 +65,17 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
         <Fact name="Tracing">{machine.tracingConfiguration?.enabled ? "on" : "off"}</Fact>
         <Fact name="ARN"><Arn arn={arn} /></Fact>
       </dl>
-      <Tabs
+      <TabbedView
         label="Views of the state machine"
-        items={[
-          { id: "executions", label: "Executions" },
-          ...(isExpress ? [] : [{ id: "failures", label: "Failures by cause" }]),
-          { id: "definition", label: "Definition" },
-          { id: "metrics", label: "Metrics" },
-          { id: "versions", label: "Versions and aliases", count },
-          { id: "compare", label: "Compare" },
+        tabs={[
+          { id: "executions", label: "Executions", view: () => <Executions arn={arn} isExpress={isExpress} /> },
+          ...(isExpress ? [] : [{ id: "failures", label: "Failures by cause", view: () => <FailureGroups machineArn={arn} /> }]),
+          { id: "definition", label: "Definition", view: () => <Definition text={machine.definition} /> },
+          { id: "metrics", label: "Metrics", view: () => <MachineMetrics arn={arn} /> },
+          { id: "versions", label: "Versions and aliases", count, view: () => <Versions arn={arn} /> },
+          { id: "compare", label: "Compare", view: () => <CompareView arn={arn} /> },
         ]}
-        chosen={tab}
-        onChoose={(view) => set({ view: view === "executions" ? null : view })}
       />
-      <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "executions" && <Executions arn={arn} isExpress={isExpress} />}
-        {tab === "failures" && (
-          <Suspense fallback={<Waiting what="failures" />}>
-            <FailureGroups machineArn={arn} />
-          </Suspense>
-        )}
-        {tab === "metrics" && (
-          <Suspense fallback={<Waiting what="metrics" />}>
-            <MachineMetrics arn={arn} />
-          </Suspense>
-        )}
-        {tab === "definition" && <Definition text={machine.definition} />}
-        {tab === "versions" && <Versions arn={arn} />}
-        {tab === "compare" && (
-          <Suspense fallback={<Waiting what="both definitions" />}>
-            <CompareView arn={arn} />
-          </Suspense>
-        )}
-      </div>
       {isStarting && <StartDialog machineArn={arn} isExpress={isExpress} input="{}" onClose={() => setStarting(false)} />}
     </>
   );

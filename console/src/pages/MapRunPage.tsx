@@ -1,14 +1,12 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
-import { Link } from "wouter";
 import type { States } from "../api/generated";
 import { childrenQuery, mapRunQuery } from "../api/queries";
 import { usePolling } from "../live/LiveProvider";
 import { executionPath, machineOfRun, machinePath, nameOf } from "../model/arn";
 import { Filters, Found } from "../ui/ExecutionList";
-import { Icon } from "../ui/Icon";
 import { Loaded, LoadedPage } from "../ui/Loaded";
-import { Arn, Duration, Empty, Fact, StatusPill, Time, useTitle, Waiting } from "../ui/parts";
+import { Arn, Crumbs, Duration, Empty, Fact, StatusPill, Time, useTitle, Waiting } from "../ui/parts";
 import { useQueryState } from "../ui/useQueryState";
 import { useReadOn } from "../ui/useReadOn";
 
@@ -36,13 +34,13 @@ function Shown({ run }: { run: States.DescribeMapRunOutput }) {
   const machine = machineOfRun(arn);
   return (
     <>
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/machines">State machines</Link>
-        <Icon name="right" size={12} />
-        <Link href={machinePath(machine)}>{nameOf(machine)}</Link>
-        <Icon name="right" size={12} />
-        <Link href={executionPath(run.executionArn)}>{nameOf(run.executionArn)}</Link>
-      </nav>
+      <Crumbs
+        above={[
+          ["/machines", "State machines"],
+          [machinePath(machine), nameOf(machine)],
+          [executionPath(run.executionArn), nameOf(run.executionArn)],
+        ]}
+      />
       <div className="page-head">
         <h1 className="with-status">
           Map run

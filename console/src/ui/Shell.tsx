@@ -10,6 +10,7 @@ import { Palette } from "./Palette";
 import { Waiting } from "./parts";
 import { applyTheme, chosenTheme, THEMES } from "./theme";
 import type { Theme } from "./theme";
+import { useCentred } from "./useCentred";
 
 interface Place {
   readonly path: string;
@@ -57,11 +58,7 @@ export function Shell({ children }: { children: ReactNode }) {
   };
   const isObserving = OBSERVE.some((place) => location.startsWith(place.path));
   const below = useRef<HTMLElement>(null);
-  // On a phone the bar is wider than the page: where one is comes in sight.
-  useEffect(() => {
-    const here = below.current?.querySelector<HTMLElement>("[aria-current]");
-    if (here && below.current) below.current.scrollLeft = here.offsetLeft - (below.current.clientWidth - here.offsetWidth) / 2;
-  }, [location]);
+  useCentred(below, "[aria-current]", location);
   const onKey = useRef<(event: KeyboardEvent) => void>(() => {});
   const sequence = useRef(-Infinity);
   onKey.current = (event) => {

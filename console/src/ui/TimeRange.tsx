@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { fieldText } from "../model/time";
 import { bounds, rangeQuery, RANGES, rangeText, readRange, relativeWords } from "../model/timeRange";
 import type { TimeRange } from "../model/timeRange";
@@ -31,6 +31,19 @@ export function useTimeRange(fallback = "1h"): ChosenTime {
     refresh: () => setAnchor({ range, now: Date.now() }),
     set: (next) => setQuery(rangeQuery(next, fallback)),
   };
+}
+
+/** Moves the end of a range on while somebody looks. */
+export function useLiveRange(refresh: () => void, isOn: boolean, everyMs: number): void {
+  const latest = useRef(refresh);
+  latest.current = refresh;
+  useEffect(() => {
+    if (!isOn) return;
+    const timer = setInterval(() => {
+      if (!document.hidden) latest.current();
+    }, everyMs);
+    return () => clearInterval(timer);
+  }, [isOn, everyMs]);
 }
 
 /** Chooses a range of time: the last so long, or from one instant to another. */

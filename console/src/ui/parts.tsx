@@ -1,7 +1,8 @@
 /** Small parts that every page is made of. */
 
-import { useEffect, useState } from "react";
+import { Fragment, useEffect, useState } from "react";
 import type { ReactNode } from "react";
+import { Link } from "wouter";
 import { ApiError } from "../api/call";
 import { outcomeLook, statusLook } from "../model/status";
 import type { Look } from "../model/status";
@@ -151,43 +152,23 @@ export function Waiting({ what }: { what: string }) {
   );
 }
 
-export interface TabItem {
-  readonly id: string;
-  readonly label: string;
-  readonly count?: number | undefined;
-}
-
-/** Views of one thing; arrow keys move between them. */
-export function Tabs({ items, chosen, onChoose, label }: { items: readonly TabItem[]; chosen: string; onChoose: (id: string) => void; label: string }) {
-  const move = (by: number): void => {
-    const at = items.findIndex((item) => item.id === chosen);
-    const next = items[(at + by + items.length) % items.length];
-    if (next === undefined) return;
-    onChoose(next.id);
-    document.getElementById(`tab-${next.id}`)?.focus();
-  };
+/** Where a page is: the pages above it, outermost first, and its own name. */
+export function Crumbs({ above, here }: { above: readonly (readonly [path: string, title: string])[]; here?: ReactNode }) {
   return (
-    <div className="tabs" role="tablist" aria-label={label}>
-      {items.map((item) => (
-        <button
-          key={item.id}
-          id={`tab-${item.id}`}
-          type="button"
-          role="tab"
-          aria-selected={item.id === chosen}
-          aria-controls="tab-panel"
-          tabIndex={item.id === chosen ? 0 : -1}
-          onClick={() => onChoose(item.id)}
-          onKeyDown={(event) => {
-            if (event.key === "ArrowRight") move(1);
-            else if (event.key === "ArrowLeft") move(-1);
-          }}
-        >
-          {item.label}{" "}
-          {item.count === undefined ? null : <span className="count">{item.count.toLocaleString("en")}</span>}
-        </button>
+    <nav className="crumbs" aria-label="Where this is">
+      {above.map(([path, title], index) => (
+        <Fragment key={path}>
+          {index > 0 && <Icon name="right" size={12} />}
+          <Link href={path}>{title}</Link>
+        </Fragment>
       ))}
-    </div>
+      {here !== undefined && (
+        <>
+          <Icon name="right" size={12} />
+          <span aria-current="page">{here}</span>
+        </>
+      )}
+    </nav>
   );
 }
 
@@ -195,6 +176,16 @@ export function Tabs({ items, chosen, onChoose, label }: { items: readonly TabIt
 export function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div className="fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** A name and its value, a line of a list with the class `pairs`. */
+export function Pair({ name, children }: { name: ReactNode; children: ReactNode }) {
+  return (
+    <div>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>

@@ -1,6 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
-import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { cloudwatch } from "../../api/call";
 import type { CloudWatch } from "../../api/generated";
@@ -15,11 +14,11 @@ import { groupNumber } from "../../model/numbers";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { MetricChart } from "../../ui/MetricChart";
-import { Arn, CommandLine, CopyButton, Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
-import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
+import { Arn, CommandLine, CopyButton, Crumbs, Empty, ErrorNote, Pair, Time, useTitle, Waiting } from "../../ui/parts";
+import { TimeRangePicker, useLiveRange, useTimeRange } from "../../ui/TimeRange";
 import { AlarmHistory } from "./AlarmHistory";
 import { CompositeRule } from "./CompositeRule";
-import { AlarmPill, useLiveRange } from "./parts";
+import { AlarmPill } from "./parts";
 
 /** One alarm: what it watches, how that went, and what happened to it. */
 export default function AlarmPage({ name }: { name: string }) {
@@ -28,11 +27,7 @@ export default function AlarmPage({ name }: { name: string }) {
   useTitle(alarm ? `${name} ${ALARM_LOOKS[alarm.state].text.toLowerCase()}` : name);
   return (
     <main className="page">
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/alarms">Alarms</Link>
-        <Icon name="right" size={12} />
-        <span aria-current="page">{name}</span>
-      </nav>
+      <Crumbs above={[["/alarms", "Alarms"]]} here={name} />
       {!alarm && <h1>{name}</h1>}
       {found.error && <ErrorNote error={found.error} onRetry={() => void found.refetch()} />}
       {alarm ? (
@@ -194,15 +189,6 @@ function Settings({ alarm }: { alarm: Alarm }) {
   );
 }
 
-function Pair({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 function Actions({ alarm }: { alarm: Alarm }) {
   const of = alarm.metric ?? alarm.composite;
   const kinds: readonly (readonly [AlarmState, readonly string[]])[] = [
@@ -217,12 +203,9 @@ function Actions({ alarm }: { alarm: Alarm }) {
         <dl className="pairs">
           {kinds.flatMap(([state, actions]) =>
             actions.map((arn) => (
-              <div key={`${state} ${arn}`}>
-                <dt>{ALARM_LOOKS[state].text}</dt>
-                <dd>
-                  {actionText(arn)} <ActionTarget arn={arn} />
-                </dd>
-              </div>
+              <Pair key={`${state} ${arn}`} name={ALARM_LOOKS[state].text}>
+                {actionText(arn)} <ActionTarget arn={arn} />
+              </Pair>
             )),
           )}
         </dl>

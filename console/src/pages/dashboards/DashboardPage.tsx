@@ -9,10 +9,9 @@ import type { Widget } from "../../model/dashboard";
 import { notJson } from "../../model/json";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
-import { CopyButton, Empty, ErrorNote, useTitle, Waiting } from "../../ui/parts";
-import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
+import { CopyButton, Crumbs, Empty, ErrorNote, useTitle, Waiting } from "../../ui/parts";
+import { TimeRangePicker, useLiveRange, useTimeRange } from "../../ui/TimeRange";
 import type { ChosenTime } from "../../ui/TimeRange";
-import { useLiveRange } from "../alarms/parts";
 import { WidgetView } from "./WidgetView";
 import "../../styles/dashboards.css";
 
@@ -25,11 +24,7 @@ export default function DashboardPage({ name }: { name: string }) {
   const found = useQuery(dashboardQuery(name));
   return (
     <main className="page">
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/dashboards">Dashboards</Link>
-        <Icon name="right" size={12} />
-        <span aria-current="page">{name}</span>
-      </nav>
+      <Crumbs above={[["/dashboards", "Dashboards"]]} here={name} />
       {found.data === undefined ? (
         <>
           <h1>{name}</h1>

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { Link, Redirect, useLocation } from "wouter";
+import { Redirect, useLocation } from "wouter";
 import { functionsQuery, machineQuery, machinesQuery } from "../../api/queries";
 import { states } from "../../api/call";
 import type { States } from "../../api/generated";
@@ -17,7 +17,7 @@ import { keptStorage } from "../../ui/kept";
 import { isTyping } from "../../ui/keys";
 import { useLeaving } from "../../ui/leaving";
 import { ALL_DRAWN_MAX } from "../../ui/measured";
-import { Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
+import { Crumbs, Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
 import { StartDialog } from "../../ui/StartDialog";
 import { useQueryState } from "../../ui/useQueryState";
 import { codeExtensions, rangeOfFinding, showFindings } from "./code";
@@ -200,17 +200,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
   const name = arn === null ? "New state machine" : nameOf(arn);
   return (
     <main className="page editor">
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/machines">State machines</Link>
-        <Icon name="right" size={12} />
-        {arn !== null && (
-          <>
-            <Link href={machinePath(arn)}>{name}</Link>
-            <Icon name="right" size={12} />
-          </>
-        )}
-        <span aria-current="page">{arn === null ? "New" : "Edit"}</span>
-      </nav>
+      <Crumbs above={[["/machines", "State machines"], ...(arn === null ? [] : [[machinePath(arn), name] as const])]} here={arn === null ? "New" : "Edit"} />
       <div className="page-head">
         <div className="with-status">
           <h1>{name}</h1>

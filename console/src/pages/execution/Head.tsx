@@ -10,7 +10,7 @@ import type { Run } from "../../model/history";
 import { childrenOf, originOf } from "../../model/kin";
 import { isRedrivable } from "../../model/status";
 import { Icon } from "../../ui/Icon";
-import { Arn, Duration, ErrorNote, Fact, StatusPill, Time } from "../../ui/parts";
+import { Arn, Crumbs, Duration, ErrorNote, Fact, StatusPill, Time } from "../../ui/parts";
 import { StartDialog } from "../../ui/StartDialog";
 import { useKey } from "../../ui/useKey";
 import { CopyDialog } from "./CopyDialog";
@@ -38,13 +38,13 @@ export function Head({ execution, run }: { execution: States.DescribeExecutionOu
   useKey("n", () => setShows("start"), !isChild);
   return (
     <>
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/machines">State machines</Link>
-        <Icon name="right" size={12} />
-        <Link href={machinePath(machineOf(arn))}>{nameOf(machineArn)}</Link>
-        <Icon name="right" size={12} />
-        <Link href={withQuery("/executions", { machine: machineOf(arn) })}>Executions</Link>
-      </nav>
+      <Crumbs
+        above={[
+          ["/machines", "State machines"],
+          [machinePath(machineOf(arn)), nameOf(machineArn)],
+          [withQuery("/executions", { machine: machineOf(arn) }), "Executions"],
+        ]}
+      />
       <div className="page-head">
         <h1 className="with-status">
           <span className="mono">{execution.name ?? nameOf(arn)}</span>

@@ -6,7 +6,7 @@ import type { Lambda } from "../../api/generated";
 import { modifiedAt } from "../../model/time";
 import { Loaded } from "../../ui/Loaded";
 import type { Loading } from "../../ui/Loaded";
-import { Time } from "../../ui/parts";
+import { Pair, Time } from "../../ui/parts";
 
 /** Environment, concurrency, versions and aliases of a function. */
 export function Configuration({ name, configuration, capacity }: { name: string; configuration: Lambda.FunctionConfiguration; capacity: Loading<Capacity> }) {
@@ -94,10 +94,9 @@ function Pairs({ of }: { of: readonly (readonly [string, ReactNode])[] }) {
   return (
     <dl className="pairs">
       {of.map(([key, value]) => (
-        <div key={key}>
-          <dt>{key}</dt>
-          <dd>{value}</dd>
-        </div>
+        <Pair key={key} name={key}>
+          {value}
+        </Pair>
       ))}
     </dl>
   );

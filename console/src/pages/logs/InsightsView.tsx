@@ -8,7 +8,7 @@ import { readAnswer } from "../../model/insights";
 import type { InsightsRow } from "../../model/insights";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
-import { CopyButton, Empty, ErrorNote } from "../../ui/parts";
+import { CopyButton, Empty, ErrorNote, Pair } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import type { ChosenTime } from "../../ui/TimeRange";
@@ -163,10 +163,9 @@ function Result({ answer, isPending }: { answer: InsightsAnswer; isPending: bool
         <Dialog title="Row" onClose={() => setOpened(null)}>
           <dl className="pairs">
             {table.fields.map((field, index) => (
-              <div key={field.name}>
-                <dt><code>{field.name}</code></dt>
-                <dd className="mono">{opened.values[index]}</dd>
-              </div>
+              <Pair key={field.name} name={<code>{field.name}</code>}>
+                <span className="mono">{opened.values[index]}</span>
+              </Pair>
             ))}
           </dl>
         </Dialog>

@@ -13,10 +13,11 @@ import { FilterField } from "../../ui/FilterField";
 import { Icon } from "../../ui/Icon";
 import { Loaded } from "../../ui/Loaded";
 import { LogLines } from "../../ui/LogLines";
-import { CommandLine, CopyButton, Empty, ErrorNote, Tabs, Time, useTitle, Waiting } from "../../ui/parts";
+import { CommandLine, CopyButton, Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { SearchField } from "../../ui/SearchField";
+import { TabbedView } from "../../ui/TabbedView";
 import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
 import type { ChosenTime } from "../../ui/TimeRange";
 import { useQueryState } from "../../ui/useQueryState";
@@ -32,13 +33,12 @@ export default function LogsPage() {
   const chosen = get("groups") ?? "";
   const groups = useMemo(() => (chosen === "" ? [] : chosen.split(",").slice(0, GROUPS_MAX)), [chosen]);
   const found = useQuery(logGroupsQuery);
-  const view = get("view") ?? "search";
   const choose = (next: readonly string[]): void => set({ groups: next.join(",") });
   return (
     <main className="page">
       <div className="page-head">
         <h1>Logs</h1>
-        {view !== "tail" && groups.length > 0 && <TimeRangePicker time={time} />}
+        {get("view") !== "tail" && groups.length > 0 && <TimeRangePicker time={time} />}
       </div>
       <Loaded query={found} what="log groups">
         {(all) =>
@@ -47,25 +47,14 @@ export default function LogsPage() {
           ) : (
             <>
               <GroupPicker groups={all.groups} chosen={groups} onChoose={choose} />
-              <Tabs
+              <TabbedView
                 label="Ways to look at the logs"
-                items={[
-                  { id: "search", label: "Search" },
-                  { id: "tail", label: "Live tail" },
-                  { id: "insights", label: "Insights query" },
+                tabs={[
+                  { id: "search", label: "Search", view: () => <SearchView groups={groups} pattern={get("q") ?? ""} time={time} /> },
+                  { id: "tail", label: "Live tail", view: () => <TailView groups={groups} pattern={get("q") ?? ""} /> },
+                  { id: "insights", label: "Insights query", view: () => <InsightsView groups={groups} time={time} /> },
                 ]}
-                chosen={view}
-                onChoose={(next) => set({ view: next === "search" ? null : next })}
               />
-              <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${view}`}>
-                {view === "tail" ? (
-                  <TailView groups={groups} pattern={get("q") ?? ""} />
-                ) : view === "insights" ? (
-                  <InsightsView groups={groups} time={time} />
-                ) : (
-                  <SearchView groups={groups} pattern={get("q") ?? ""} time={time} />
-                )}
-              </div>
             </>
           )
         }

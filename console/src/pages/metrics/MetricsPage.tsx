@@ -7,9 +7,8 @@ import { periodText } from "../../model/alarms";
 import { Icon } from "../../ui/Icon";
 import { Key, MetricChart } from "../../ui/MetricChart";
 import { CopyButton, Empty, ErrorNote, useTitle } from "../../ui/parts";
-import { TimeRangePicker, useTimeRange } from "../../ui/TimeRange";
+import { TimeRangePicker, useLiveRange, useTimeRange } from "../../ui/TimeRange";
 import { useQueryState } from "../../ui/useQueryState";
-import { useLiveRange } from "../alarms/parts";
 import { AddToDashboard } from "./AddToDashboard";
 import { Browse } from "./Browse";
 

@@ -11,7 +11,7 @@ import type { Trace, TraceException, TraceNode } from "../../model/trace";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
 import { Loaded } from "../../ui/Loaded";
-import { CopyButton, Empty, Fact, Time, useTitle } from "../../ui/parts";
+import { CopyButton, Crumbs, Empty, Fact, Pair, Time, useTitle } from "../../ui/parts";
 import { useQueryState } from "../../ui/useQueryState";
 import { Waterfall } from "../../ui/Waterfall";
 import { TracePill } from "./parts";
@@ -23,11 +23,7 @@ export default function TracePage({ id }: { id: string }) {
   useTitle(root ? `Trace of ${root.name}` : "Trace");
   return (
     <main className="page">
-      <nav className="crumbs" aria-label="Where this is">
-        <Link href="/traces">Traces</Link>
-        <Icon name="right" size={12} />
-        <span aria-current="page" className="mono">{id}</span>
-      </nav>
+      <Crumbs above={[["/traces", "Traces"]]} here={<code>{id}</code>} />
       {found.error !== null && found.data === undefined && <h1>Trace</h1>}
       <Loaded query={found} what="the trace">
         {(trace) => (trace === null || root === undefined ? <Missing id={id} /> : <Found trace={trace} root={root} />)}
@@ -193,10 +189,9 @@ function Members({ title, members }: { title: string; members: Readonly<Record<s
       <h3>{title}</h3>
       <dl className="pairs">
         {entries.map(([name, value]) => (
-          <div key={name}>
-            <dt><code>{name}</code></dt>
-            <dd>{typeof value === "object" && value !== null ? <Json text={JSON.stringify(value)} label={name} /> : <code>{String(value)}</code>}</dd>
-          </div>
+          <Pair key={name} name={<code>{name}</code>}>
+            {typeof value === "object" && value !== null ? <Json text={JSON.stringify(value)} label={name} /> : <code>{String(value)}</code>}
+          </Pair>
         ))}
       </dl>
     </section>
