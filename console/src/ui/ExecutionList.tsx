@@ -4,6 +4,8 @@ import { executionPath, machineOf, machinePath, nameOf } from "../model/arn";
 import { filtered, WITHIN } from "../model/filters";
 import type { Execution } from "../model/filters";
 import { EXECUTION_STATUSES, statusLook } from "../model/status";
+import { Choice } from "./Choice";
+import type { Option } from "./Choice";
 import { Icon } from "./Icon";
 import { Duration, Empty, StatusPill, Time, useNow } from "./parts";
 import { Rows } from "./Rows";
@@ -11,25 +13,20 @@ import type { Column } from "./Rows";
 import { SearchField } from "./SearchField";
 import { useQueryState } from "./useQueryState";
 
+const STATUSES: readonly Option<string | null>[] = [
+  [null, "All"],
+  ...EXECUTION_STATUSES.map((status): Option<string> => {
+    const { sign, text } = statusLook(status);
+    return [status, <><Icon name={sign} size={12} /> {text}</>];
+  }),
+];
+
 /** Status, time and name. */
 export function Filters() {
   const [get, set] = useQueryState();
-  const status = get("status");
   return (
     <div className="filters" role="search">
-      <div className="choice" role="group" aria-label="Status">
-        {[null, ...EXECUTION_STATUSES].map((one) => (
-          <button key={one ?? "all"} type="button" aria-pressed={status === one} onClick={() => set({ status: one })}>
-            {one === null ? (
-              "All"
-            ) : (
-              <>
-                <Icon name={statusLook(one).sign} size={12} /> {statusLook(one).text}
-              </>
-            )}
-          </button>
-        ))}
-      </div>
+      <Choice<string | null> label="Status" options={STATUSES} chosen={get("status")} onChoose={(status) => set({ status })} />
       <select aria-label="Started within" value={get("within") ?? ""} onChange={(event) => set({ within: event.target.value })}>
         <option value="">Any time</option>
         {Object.entries(WITHIN).map(([key, { text }]) => (

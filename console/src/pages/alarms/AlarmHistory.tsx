@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import type { CloudWatch } from "../../api/generated";
 import { alarmHistoryQuery } from "../../api/metrics";
 import { stateChange } from "../../model/alarms";
+import { Choice } from "../../ui/Choice";
 import { Dialog } from "../../ui/Dialog";
 import { Json } from "../../ui/Json";
 import { Loaded } from "../../ui/Loaded";
@@ -36,16 +37,7 @@ export function AlarmHistory({ name }: { name: string }) {
     <section className="log-search" aria-label="History">
       <div className="page-head">
         <h2>History</h2>
-        <div className="choice" role="group" aria-label="Kind of items">
-          <button type="button" aria-pressed={type === null} onClick={() => set({ history: null })}>
-            All
-          </button>
-          {TYPES.map(([one, text]) => (
-            <button key={one} type="button" aria-pressed={type === one} onClick={() => set({ history: one })}>
-              {text}
-            </button>
-          ))}
-        </div>
+        <Choice label="Kind of items" options={[[null, "All"], ...TYPES]} chosen={type} onChoose={(history) => set({ history })} />
       </div>
       <Loaded query={found} what="the history">
         {() =>

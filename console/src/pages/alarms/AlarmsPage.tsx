@@ -5,9 +5,11 @@ import { alarmsQuery } from "../../api/metrics";
 import { ALARM_LOOKS, ALARM_STATES } from "../../model/alarms";
 import type { Alarm } from "../../model/alarms";
 import { alarmPath } from "../../model/arn";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { Icon } from "../../ui/Icon";
 import { Loaded } from "../../ui/Loaded";
-import { CommandLine, Empty, Time, useTitle } from "../../ui/parts";
+import { CommandLine, Count, Empty, Time, useTitle } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { SearchField } from "../../ui/SearchField";
@@ -42,20 +44,20 @@ function List({ alarms, isCut }: { alarms: readonly Alarm[]; isCut: boolean }) {
   return (
     <>
       <div className="filters" role="search">
-        <div className="choice" role="group" aria-label="State">
-          {[null, ...ALARM_STATES].map((one) => (
-            <button key={one ?? "all"} type="button" aria-pressed={state === one} onClick={() => set({ state: one })}>
-              {one === null ? (
-                "All"
-              ) : (
-                <>
-                  <Icon name={ALARM_LOOKS[one].sign} size={12} /> {ALARM_LOOKS[one].text}{" "}
-                  <span className="count">{alarms.filter((alarm) => alarm.state === one).length.toLocaleString("en")}</span>
-                </>
-              )}
-            </button>
-          ))}
-        </div>
+        <Choice<string | null>
+          label="State"
+          options={[
+            [null, "All"],
+            ...ALARM_STATES.map((one): Option<string> => [
+              one,
+              <>
+                <Icon name={ALARM_LOOKS[one].sign} size={12} /> {ALARM_LOOKS[one].text} <Count of={alarms.filter((alarm) => alarm.state === one).length} />
+              </>,
+            ]),
+          ]}
+          chosen={state}
+          onChoose={(one) => set({ state: one })}
+        />
         <SearchField label="Search alarms" placeholder="Name, metric, text" />
       </div>
       {shown.length === 0 ? (

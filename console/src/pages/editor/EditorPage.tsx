@@ -10,6 +10,8 @@ import type { Draft } from "../../model/drafts";
 import { formatted, openedText } from "../../model/document";
 import type { Edit } from "../../model/document";
 import { isFields } from "../../model/json";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { Dialog } from "../../ui/Dialog";
 import { ExportMenu } from "../../ui/ExportMenu";
 import { Icon } from "../../ui/Icon";
@@ -59,6 +61,8 @@ interface Base {
   readonly text: string;
   readonly revisionId: string | null;
 }
+
+const SHOWS: readonly Option<string>[] = [["both", "Both"], ["code", "Code"], ["graph", "Graph"]];
 
 /** A draft is written after this much quiet. */
 const DRAFT_QUIET_MS = 400;
@@ -210,13 +214,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
           </span>
         </div>
         <div className="actions">
-          <span className="choice" role="group" aria-label="What is shown">
-            {(["both", "code", "graph"] as const).map((one) => (
-              <button key={one} type="button" aria-pressed={shows === one} onClick={() => set({ show: one === "both" ? null : one })}>
-                {one === "both" ? "Both" : one === "code" ? "Code" : "Graph"}
-              </button>
-            ))}
-          </span>
+          <Choice label="What is shown" options={SHOWS} chosen={shows} onChoose={(show) => set({ show: show === "both" ? null : show })} />
           <button type="button" className="icon-button" onClick={editing.undo} disabled={!canUndo} aria-label="Undo" title="Undo (Ctrl Z)">
             <Icon name="undo" />
           </button>

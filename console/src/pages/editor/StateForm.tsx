@@ -16,6 +16,8 @@ import type { Holder, Section } from "../../model/stateFields";
 import { isInMap } from "../../model/stateTest";
 import type { Given } from "../../model/stateTest";
 import "../../styles/state-form.css";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { Empty } from "../../ui/parts";
 import { useQueryState } from "../../ui/useQueryState";
 import { ChoiceRules } from "./ChoiceRules";
@@ -40,6 +42,7 @@ interface StateFormProps {
   readonly machineArn: string | null;
 }
 
+const VIEWS: readonly Option<string>[] = [["fields", "Fields"], ["test", "Test state"], ["expression", "Expression"]];
 const NOTHING: Given = { input: "{}", variables: "", context: "" };
 
 /** The fields of the state that is chosen, and what it does with data: tests of it, and of expressions. */
@@ -77,7 +80,6 @@ export default function StateForm(props: StateFormProps) {
   };
   const own = given[name] ?? NOTHING;
   const setOwn = (next: Given): void => setGiven({ ...given, [name]: next });
-  const views = [["fields", "Fields"], ["test", "Test state"], ["expression", "Expression"]] as const;
   return (
     <FormProvider value={form}>
       <div className="state-form">
@@ -88,13 +90,7 @@ export default function StateForm(props: StateFormProps) {
           </div>
           <button type="button" className="icon-button" aria-label="Close the form" onClick={() => onChoose(null)}>×</button>
         </header>
-        <div className="choice" role="group" aria-label="What to do with the state">
-          {views.map(([one, text]) => (
-            <button key={one} type="button" aria-pressed={view === one} onClick={() => set({ form: one === "fields" ? null : one })}>
-              {text}
-            </button>
-          ))}
-        </div>
+        <Choice label="What to do with the state" options={VIEWS} chosen={view} onChoose={(form) => set({ form: form === "fields" ? null : form })} />
         {problem !== null && <p className="tone-warn" role="alert">{problem}</p>}
         {view === "fields" && <Fields key={name} located={located} definition={definition} onChoose={onChoose} />}
         {view === "test" && <StateTester key={name} located={located} definition={definition} machineArn={machineArn} given={own} onGiven={setOwn} onChoose={onChoose} />}
@@ -272,7 +268,7 @@ function WaitKind({ id, fields, chosen, holder, onWant }: { id: string; fields: 
 /** The function that an invocation names; it is among what is sent. */
 function FunctionField({ holder }: { holder: Holder }) {
   const form = useForm();
-    // Where a path or an expression says it, that is among what is sent.
+  // Where a path or an expression says it, that is among what is sent.
   if (holder.value === null || "FunctionName.$" in holder.value) return null;
   const value = holder.value["FunctionName"];
   return (

@@ -7,6 +7,8 @@ import type { Located } from "../../model/levels";
 import { isObj } from "../../model/pointerEdits";
 import { jsonProblem, mockExample, mockNeed, moreOf, NO_MOCK, panesOf, readsContext, stateTest } from "../../model/stateTest";
 import type { Given, MockGiven } from "../../model/stateTest";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
 import { ErrorNote, Fact, Pill } from "../../ui/parts";
@@ -23,6 +25,8 @@ const NEEDS = {
   possible: "Without a mock the state calls what it calls in an execution.",
   impossible: "A state of this type calls nothing: there is nothing to mock.",
 } as const;
+
+const MOCKS: readonly Option<MockGiven["kind"]>[] = [["none", "None"], ["result", "A result"], ["error", "An error"]];
 
 interface StateTesterProps {
   readonly located: Located;
@@ -71,15 +75,7 @@ export function StateTester({ located, definition, machineArn, given, onGiven, o
         <h3>Mock</h3>
         <p className="quiet">{NEEDS[need]}</p>
         {need !== "impossible" && (
-          <div className="choice" role="group" aria-label="Mock">
-            {([["none", "None"], ["result", "A result"], ["error", "An error"]] as const)
-              .filter(([kind]) => kind !== "none" || need !== "needed")
-              .map(([kind, text]) => (
-                <button key={kind} type="button" aria-pressed={mock.kind === kind} onClick={() => setMock({ ...mock, kind })}>
-                  {text}
-                </button>
-              ))}
-          </div>
+          <Choice label="Mock" options={MOCKS.filter(([kind]) => kind !== "none" || need !== "needed")} chosen={mock.kind} onChoose={(kind) => setMock({ ...mock, kind })} />
         )}
         {mock.kind === "result" && (
           <>

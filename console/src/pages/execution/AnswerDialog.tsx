@@ -5,9 +5,16 @@ import { readAgain } from "../../live/again";
 import { activityLine, sendLine } from "../../model/commands";
 import { notJson } from "../../model/json";
 import type { Waiting } from "../../model/waiting";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { CommandLine, CopyButton, ErrorNote } from "../../ui/parts";
+
+const ENDS: readonly Option<"success" | "failure">[] = [
+  ["success", <><Icon name="check" size={13} /> Success</>],
+  ["failure", <><Icon name="cross" size={13} /> Failure</>],
+];
 
 /** Answers for whoever a state waits for: with an output, an error, or a sign of life. */
 export function AnswerDialog({ waiting, suggested, executionArn, onClose }: {
@@ -50,14 +57,7 @@ export function AnswerDialog({ waiting, suggested, executionArn, onClose }: {
         <p className="quiet">
           It waits for its task token, which was sent as <code>{waiting.at}</code>. Whoever has the token may still answer; the first answer counts.
         </p>
-        <div className="choice" role="group" aria-label="How it ends">
-          <button type="button" aria-pressed={kind === "success"} onClick={() => setKind("success")}>
-            <Icon name="check" size={13} /> Success
-          </button>
-          <button type="button" aria-pressed={kind === "failure"} onClick={() => setKind("failure")}>
-            <Icon name="cross" size={13} /> Failure
-          </button>
-        </div>
+        <Choice label="How it ends" options={ENDS} chosen={kind} onChoose={setKind} />
         {kind === "success" ? (
           <>
             <label>

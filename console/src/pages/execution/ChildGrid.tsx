@@ -1,5 +1,6 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { CELL_PAGES_MAX, CELLS_A_PAGE, cellsQuery, mapChildQuery } from "../../api/executions";
 import { executionPath } from "../../model/arn";
@@ -9,6 +10,8 @@ import { heatBounds, heatOf } from "../../model/iterations";
 import { durationText } from "../../model/time";
 import { CellGrid, CellLegend } from "../../ui/CellGrid";
 import type { Cell } from "../../ui/CellGrid";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { CutNote, Duration, ErrorNote, Fact, StatusPill, Waiting } from "../../ui/parts";
 import { useQueryState } from "../../ui/useQueryState";
 
@@ -57,16 +60,15 @@ export default function ChildGrid({ mapRunArn, isRunning }: { mapRunArn: string;
     <section aria-label="Children as cells" className="child-grid">
       {error && <ErrorNote error={error} />}
       <div className="filters">
-        <div className="choice" role="group" aria-label="Which children">
-          <button type="button" aria-pressed={filter === null} onClick={() => set({ cells: null })}>
-            All <span className="number">{cells.statuses.length.toLocaleString("en")}</span>
-          </button>
-          {FILTERS.filter(([id]) => counts.has(id)).map(([id, text]) => (
-            <button key={id} type="button" aria-pressed={filter === id} onClick={() => set({ cells: id })}>
-              {text} <span className="number">{(counts.get(id) ?? 0).toLocaleString("en")}</span>
-            </button>
-          ))}
-        </div>
+        <Choice<Outcome | "none" | null>
+          label="Which children"
+          options={[
+            [null, counted("All", cells.statuses.length)],
+            ...FILTERS.flatMap(([id, text]): Option<Outcome | "none">[] => (counts.has(id) ? [[id, counted(text, counts.get(id) ?? 0)]] : [])),
+          ]}
+          chosen={filter}
+          onChoose={(cells) => set({ cells })}
+        />
         <form
           className="go-to"
           onSubmit={(event) => {
@@ -97,6 +99,12 @@ export default function ChildGrid({ mapRunArn, isRunning }: { mapRunArn: string;
     </section>
   );
 }
+
+const counted = (text: string, count: number): ReactNode => (
+  <>
+    {text} <span className="number">{count.toLocaleString("en")}</span>
+  </>
+);
 
 /** The child that a cell stands for. */
 function Child({ mapRunArn, index, isOne, isRunning, onClose }: { mapRunArn: string; index: number; isOne: boolean; isRunning: boolean; onClose: () => void }) {

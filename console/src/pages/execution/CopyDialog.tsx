@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { Choice } from "../../ui/Choice";
 import { Dialog } from "../../ui/Dialog";
 import { CopyButton } from "../../ui/parts";
 
@@ -14,13 +15,7 @@ export function CopyDialog({ texts, onClose }: { texts: readonly Copied[]; onClo
   const shown = texts.find((one) => one.id === chosen) ?? texts[0];
   return (
     <Dialog title="Copy as" onClose={onClose} className="is-wide">
-      <div className="choice" role="group" aria-label="As what">
-        {texts.map((one) => (
-          <button key={one.id} type="button" aria-pressed={one === shown} onClick={() => setChosen(one.id)}>
-            {one.title}
-          </button>
-        ))}
-      </div>
+      <Choice label="As what" options={texts.map((one) => [one.id, one.title])} chosen={shown?.id ?? ""} onChoose={setChosen} />
       {shown && (
         <>
           <pre className="log copied" tabIndex={0} aria-label={shown.title}>

@@ -3,6 +3,8 @@ import type { Pane } from "../../model/dataFlow";
 import { diffJson, diffSummary } from "../../model/jsonDiff";
 import { variablesJson } from "../../model/variables";
 import type { Around } from "../../model/variables";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
 import { JsonDiff } from "../../ui/JsonDiff";
@@ -57,16 +59,13 @@ function Step({ pane, others, isOver, isWide }: { pane: Pane; others: readonly P
         <>
           {pane.field !== null && <code className="pane-field">{pane.field}</code>}
           {isCompared && (
-            <div className="choice pane-choice" role="group" aria-label={`How ${pane.title} is shown`}>
-              <button type="button" aria-pressed={other === undefined} onClick={() => setShown("value")}>
-                Value
-              </button>
-              {others.map((one) => (
-                <button key={one.name} type="button" aria-pressed={one === other} onClick={() => setShown(one.name)}>
-                  Changes to {one.title}
-                </button>
-              ))}
-            </div>
+            <Choice<Pane["name"] | "value">
+              label={`How ${pane.title} is shown`}
+              className="pane-choice"
+              options={[["value", "Value"], ...others.map((one): Option<Pane["name"]> => [one.name, `Changes to ${one.title}`])]}
+              chosen={other?.name ?? "value"}
+              onChoose={setShown}
+            />
           )}
           {pane.json !== null &&
             (isCompared && other !== undefined && other.json !== null ? (

@@ -7,6 +7,8 @@ import { outcomeLook } from "../../model/status";
 import { durationText } from "../../model/time";
 import { CellGrid, CellLegend } from "../../ui/CellGrid";
 import type { Cell } from "../../ui/CellGrid";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { useQueryState } from "../../ui/useQueryState";
 
 const FILTERS: readonly (readonly [CellFilter, string])[] = [
@@ -53,13 +55,17 @@ export function ItemGrid({ visit, run, events, graph, now, chosen, onChoose }: {
         {what} <span className="count">{items.length.toLocaleString("en")}</span>
       </h3>
       {counts.size > 1 && (
-        <div className="choice" role="group" aria-label={`Which ${what.toLowerCase()}`}>
-          {FILTERS.filter(([id]) => id === "all" || counts.has(id)).map(([id, text]) => (
-            <button key={id} type="button" aria-pressed={filter === id} onClick={() => set({ items: id === "all" ? null : id })}>
+        <Choice
+          label={`Which ${what.toLowerCase()}`}
+          options={FILTERS.filter(([id]) => id === "all" || counts.has(id)).map(([id, text]): Option<CellFilter> => [
+            id,
+            <>
               {text} {id !== "all" && <span className="number">{counts.get(id)?.toLocaleString("en")}</span>}
-            </button>
-          ))}
-        </div>
+            </>,
+          ])}
+          chosen={filter}
+          onChoose={(id) => set({ items: id === "all" ? null : id })}
+        />
       )}
       <CellGrid
         label={`${what} of ${visit.name}`}

@@ -5,6 +5,8 @@ import type { CloudWatch } from "../../api/generated";
 import { metricsQuery } from "../../api/metrics";
 import { browse, metricKey, metricOf, nextId } from "../../model/metrics";
 import type { Graphed } from "../../model/metrics";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { Loaded } from "../../ui/Loaded";
 import { CommandLine, Empty } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
@@ -91,16 +93,12 @@ function Found({ metrics, isCut, graphed, isFull, onChange, empty }: Props & { m
       <div className="browse-found">
         <div className="filters">
           {branch && branch.groups.length > 1 && (
-            <div className="choice" role="group" aria-label="Dimensions">
-              <button type="button" aria-pressed={group === null} onClick={() => set({ by: null })}>
-                All
-              </button>
-              {branch.groups.map((one) => (
-                <button key={one.dimensions} type="button" aria-pressed={group === (one.dimensions || "-")} onClick={() => set({ by: one.dimensions || "-" })}>
-                  {one.dimensions ? `By ${one.dimensions}` : "Without dimensions"}
-                </button>
-              ))}
-            </div>
+            <Choice<string | null>
+              label="Dimensions"
+              options={[[null, "All"], ...branch.groups.map(({ dimensions }): Option<string> => (dimensions ? [dimensions, `By ${dimensions}`] : ["-", "Without dimensions"]))]}
+              chosen={group}
+              onChoose={(by) => set({ by })}
+            />
           )}
           <SearchField label="Search metrics" placeholder="Name or dimension" />
         </div>

@@ -7,6 +7,8 @@ import { traceSearchQuery } from "../../api/traces";
 import { durationText } from "../../model/time";
 import { rangeText } from "../../model/timeRange";
 import { summaryOutcome } from "../../model/trace";
+import { Choice } from "../../ui/Choice";
+import type { Option } from "../../ui/Choice";
 import { FilterField } from "../../ui/FilterField";
 import { CommandLine, Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
@@ -17,12 +19,12 @@ import { useQueryState } from "../../ui/useQueryState";
 import { useReadOn } from "../../ui/useReadOn";
 import { TracePill } from "./parts";
 
-const QUICK: readonly (readonly [label: string, filter: string])[] = [
-  ["All", ""],
-  ["Faults", "fault = true"],
-  ["Errors", "error = true"],
-  ["Throttles", "throttle = true"],
-  ["Over 1 s", "duration > 1"],
+const QUICK: readonly Option<string>[] = [
+  ["", "All"],
+  ["fault = true", "Faults"],
+  ["error = true", "Errors"],
+  ["throttle = true", "Throttles"],
+  ["duration > 1", "Over 1 s"],
 ];
 
 /** Traces that are enough to begin with. */
@@ -54,15 +56,7 @@ export default function TracesPage() {
         filter={filter}
         error={isRefused ? (found.error?.message ?? "") : null}
         onChange={choose}
-        before={
-          <div className="choice" role="group" aria-label="Filters">
-            {QUICK.map(([label, quick]) => (
-              <button key={label} type="button" aria-pressed={filter === quick} onClick={() => choose(quick)}>
-                {label}
-              </button>
-            ))}
-          </div>
-        }
+        before={<Choice label="Filters" options={QUICK} chosen={filter} onChoose={choose} />}
       />
       {found.error && !isRefused ? (
         <ErrorNote error={found.error} onRetry={() => void found.refetch()} />
