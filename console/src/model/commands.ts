@@ -173,9 +173,32 @@ export function logsLine(endpoint: string, group: string, pattern: string, from:
     .join(" ");
 }
 
-/** The terminal runs a query of Logs Insights; its range ends now. */
-export function queryLine(query: string, groups: readonly string[], from: number, to: number): string {
+/** From now on every request is traced, not one a second and 5 % of the others. */
+export function sampleAllLine(endpoint: string): string {
+  return ["aws", "--endpoint-url", endpoint, "xray", "update-sampling-rule", "--sampling-rule-update", "RuleName=Default,FixedRate=1,ReservoirSize=1"].map(quoted).join(" ");
+}
+
+/** Where `stepwell` looks for a server that nobody tells it. */
+const USUAL_ENDPOINTS: readonly string[] = ["http://127.0.0.1:8333", "http://localhost:8333"];
+
+/** Stepwell's own command, with the server where it would not find it. */
+function stepwell(endpoint: string, words: readonly string[]): string {
+  return ["stepwell", ...words, ...(USUAL_ENDPOINTS.includes(endpoint) ? [] : ["--endpoint", endpoint])].map(quoted).join(" ");
+}
+
+/** Follows the log of a function or a state machine. */
+export const followLine = (endpoint: string, name: string): string => stepwell(endpoint, ["logs", name, "--follow"]);
+
+/** Starts a state machine, and follows the execution. */
+export const startAndFollowLine = (endpoint: string, name: string): string => stepwell(endpoint, ["start", name, "--input", "{}", "--follow"]);
+
+/** Shows a trace, or that of the latest execution of a state machine. */
+export const traceLine = (endpoint: string, of: string): string => stepwell(endpoint, ["trace", of]);
+
+export const alarmsLine = (endpoint: string): string => stepwell(endpoint, ["alarms"]);
+
+/** Runs a query of Logs Insights; its range ends now. */
+export function queryLine(endpoint: string, query: string, groups: readonly string[], from: number, to: number): string {
   const minutes = Math.max(1, Math.ceil((to - from) / 60_000));
-  const words = ["stepwell", "logs", "query", query.replace(/\s*\n\s*/g, " "), ...groups.flatMap((group) => ["--group", group]), "--since", `${minutes}m`];
-  return words.map(quoted).join(" ");
+  return stepwell(endpoint, ["logs", "query", query.replace(/\s*\n\s*/g, " "), ...groups.flatMap((group) => ["--group", group]), "--since", `${minutes}m`]);
 }

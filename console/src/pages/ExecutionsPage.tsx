@@ -3,6 +3,7 @@ import { lazy } from "react";
 import { Link } from "wouter";
 import { machinesQuery } from "../api/queries";
 import { nameOf } from "../model/arn";
+import { startAndFollowLine } from "../model/commands";
 import { CommandLine, CutNote, Empty, ErrorNote, useTitle } from "../ui/parts";
 import { TabbedView } from "../ui/TabbedView";
 import { useQueryState } from "../ui/useQueryState";
@@ -49,6 +50,6 @@ const NONE = (
     <p>
       Start one on the page of a <Link href="/machines">state machine</Link>, or in a terminal:
     </p>
-    <CommandLine line="stepwell start NAME --input '{}' --follow" />
+    <CommandLine line={startAndFollowLine(window.location.origin, "NAME")} />
   </Empty>
 );

@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import type { States } from "../api/generated";
 import { machineQuery, versionsQuery } from "../api/queries";
 import { editorPath, machinePath, nameOf, withQuery } from "../model/arn";
+import { followLine, startAndFollowLine } from "../model/commands";
 import { readDefinition } from "../model/definition";
 import type { StateNode } from "../model/definition";
 import { ExportMenu } from "../ui/ExportMenu";
@@ -86,7 +87,7 @@ function Executions({ arn, isExpress }: { arn: string; isExpress: boolean }) {
     return (
       <Empty title="Express executions are in the logs">
         <p>AWS lists Standard executions only. With logging on, what an Express execution did is in its log group:</p>
-        <CommandLine line={`stepwell logs ${nameOf(arn)} --follow`} />
+        <CommandLine line={followLine(window.location.origin, nameOf(arn))} />
       </Empty>
     );
   }
@@ -96,7 +97,7 @@ function Executions({ arn, isExpress }: { arn: string; isExpress: boolean }) {
       none={
         <Empty title="No executions yet" icon="list">
           <p>Start one with the button above, or in a terminal:</p>
-          <CommandLine line={`stepwell start ${nameOf(arn)} --input '{}' --follow`} />
+          <CommandLine line={startAndFollowLine(window.location.origin, nameOf(arn))} />
         </Empty>
       }
     />

@@ -4,7 +4,7 @@ import { useLocation } from "wouter";
 import { states } from "../api/call";
 import type { States } from "../api/generated";
 import { executionPath, nameOf } from "../model/arn";
-import { sdkText, startLine } from "../model/commands";
+import { followLine, sdkText, startLine } from "../model/commands";
 import { notJson } from "../model/json";
 import { durationText } from "../model/time";
 import { Dialog } from "./Dialog";
@@ -108,7 +108,7 @@ export function StartDialog(props: { machineArn: string; isExpress: boolean; inp
         <section className="form" role="status" aria-label="Started">
           <Arn arn={start.data.executionArn} />
           <p className="quiet">AWS lists no Express executions. With logging on, what this one does is in the log group of its state machine:</p>
-          <CommandLine line={`stepwell logs ${nameOf(machineArn)} --follow`} />
+          <CommandLine line={followLine(endpoint, nameOf(machineArn))} />
         </section>
       )}
     </Dialog>

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { traceQuery } from "../../api/traces";
+import { sampleAllLine } from "../../model/commands";
 import { traceIdOf } from "../../model/calls";
 import { CommandLine, Empty } from "../../ui/parts";
 import { Loaded } from "../../ui/Loaded";
@@ -47,7 +48,7 @@ function Untraced({ isLeftOut }: { isLeftOut: boolean }) {
           : "A state machine is traced with a tracingConfiguration; in SAM:"}
       </p>
       <CommandLine
-        line={isLeftOut ? "aws xray update-sampling-rule --sampling-rule-update RuleName=Default,FixedRate=1,ReservoirSize=1" : "Tracing: {Enabled: true}"}
+        line={isLeftOut ? sampleAllLine(window.location.origin) : "Tracing: {Enabled: true}"}
       />
     </Empty>
   );

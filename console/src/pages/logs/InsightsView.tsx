@@ -92,7 +92,7 @@ export function InsightsView({ groups, time }: { groups: readonly string[]; time
               </option>
             ))}
           </select>
-          <CopyButton text={queryLine(text, groups, time.from, time.to)} label="Copy as a line for the terminal">
+          <CopyButton text={queryLine(window.location.origin, text, groups, time.from, time.to)} label="Copy as a line for the terminal">
             CLI
           </CopyButton>
           {answer && (

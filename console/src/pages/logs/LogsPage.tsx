@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { ApiError } from "../../api/call";
 import type { Logs } from "../../api/generated";
 import { GROUPS_MAX, logGroupsQuery, logSearchQuery } from "../../api/logs";
-import { logsLine } from "../../model/commands";
+import { followLine, logsLine } from "../../model/commands";
 import { functionOfGroup } from "../../model/logLines";
 import { bytesText } from "../../model/numbers";
 import { cleared, NOTHING_HELD, paused, scrolled, seen } from "../../model/tailHold";
@@ -91,7 +91,7 @@ function GroupTable({ groups, isCut, onChoose }: { groups: readonly Logs.LogGrou
     return (
       <Empty title="No log groups yet" icon="log">
         <p>What a function writes with console.log or print is in /aws/lambda/NAME from its first line on. A state machine logs where its loggingConfiguration says.</p>
-        <CommandLine line="stepwell logs MyFunction --follow" />
+        <CommandLine line={followLine(window.location.origin, "MyFunction")} />
       </Empty>
     );
   }
@@ -239,7 +239,7 @@ function NoLines({ groups, pattern, time }: { groups: readonly string[]; pattern
           </button>
         )}
       </div>
-      {!pattern && <CommandLine line={`stepwell logs ${name} --follow`} />}
+      {!pattern && <CommandLine line={followLine(window.location.origin, name)} />}
     </Empty>
   );
 }
@@ -283,7 +283,7 @@ function TailView({ groups, pattern }: { groups: readonly string[]; pattern: str
       {tail.lines.length === 0 && !tail.error ? (
         <Empty title={tail.state === "live" ? "Listening" : "Not listening yet"} icon="log">
           <p>What {groups.length === 1 ? groups[0] : `these ${groups.length} groups`} log from now on comes here{pattern ? ", if it passes the pattern" : ""}. The same in a terminal:</p>
-          <CommandLine line={`stepwell logs ${functionOfGroup(groups[0] ?? "") ?? groups[0] ?? ""} --follow`} />
+          <CommandLine line={followLine(window.location.origin, functionOfGroup(groups[0] ?? "") ?? groups[0] ?? "")} />
         </Empty>
       ) : (
         <LogLines lines={shown} label="Lines as they come" showsGroup={groups.length > 1} onAtTop={(isAtTop) => setHold(scrolled(hold, isAtTop, tail.lines))} />

@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { traceQuery } from "../../api/traces";
 import { executionPath, functionPath, machinePath, nameOf, withQuery } from "../../model/arn";
 import { nameIn } from "../../model/calls";
+import { traceLine } from "../../model/commands";
 import { patternTerm } from "../../model/logLines";
 import { durationText } from "../../model/time";
 import { traceStart } from "../../model/trace";
@@ -73,7 +74,7 @@ function Found({ trace, root }: { trace: Trace; root: TraceNode }) {
               <Icon name="list" size={13} /> The execution
             </Link>
           )}
-          <CopyButton text={`stepwell trace ${trace.id}`} label="Copy as a line for the terminal">
+          <CopyButton text={traceLine(window.location.origin, trace.id)} label="Copy as a line for the terminal">
             CLI
           </CopyButton>
         </div>

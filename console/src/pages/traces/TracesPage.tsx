@@ -4,6 +4,7 @@ import { Link, useLocation } from "wouter";
 import { ApiError } from "../../api/call";
 import type { XRay } from "../../api/generated";
 import { traceSearchQuery } from "../../api/traces";
+import { sampleAllLine, traceLine } from "../../model/commands";
 import { durationText } from "../../model/time";
 import { rangeText } from "../../model/timeRange";
 import { summaryOutcome } from "../../model/trace";
@@ -124,9 +125,9 @@ function NoTraces({ filter, time }: { filter: string; time: ChosenTime }) {
   return (
     <Empty title={`No traces in ${rangeText(time.range)}`} icon="trace">
       <p>An execution is traced if its state machine says so (SAM: Tracing: Enabled: true) and it is sampled: one a second and 5 % of the others. To trace all of them:</p>
-      <CommandLine line={`aws --endpoint-url ${window.location.origin} xray update-sampling-rule --sampling-rule-update RuleName=Default,FixedRate=1,ReservoirSize=1`} />
+      <CommandLine line={sampleAllLine(window.location.origin)} />
       <p>Then start an execution, and see its trace here or in a terminal:</p>
-      <CommandLine line="stepwell trace MyStateMachine" />
+      <CommandLine line={traceLine(window.location.origin, "MyStateMachine")} />
       {time.range.kind === "relative" && time.range.ms < 7 * 86_400_000 && (
         <button type="button" className="button" onClick={() => time.set({ kind: "relative", key: "7d", ms: 7 * 86_400_000 })}>
           Look at the last 7 days
