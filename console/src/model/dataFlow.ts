@@ -7,6 +7,7 @@
 
 import { detail, detailsOf } from "./history";
 import type { Attempt, HistoryEvent, Visit } from "./history";
+import { readExactly, writeExactly } from "./json";
 
 export type PaneName = "input" | "afterInputPath" | "arguments" | "result" | "afterResultSelector" | "output";
 
@@ -109,7 +110,7 @@ export function along(json: string | null, path: unknown): string | null {
   if (typeof path !== "string" || !/^\$(\.[A-Za-z_][\w-]*|\[\d+\]|\['[^'\]]+'\])+$/.test(path)) return null;
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = readExactly(json);
   } catch {
     return null;
   }
@@ -118,7 +119,7 @@ export function along(json: string | null, path: unknown): string | null {
     value = (value as Record<string, unknown>)[name ?? index ?? quoted ?? ""];
     if (value === undefined) return null;
   }
-  return JSON.stringify(value);
+  return writeExactly(value);
 }
 
 /** One line that says what an event is about. */

@@ -8,7 +8,7 @@
 import { parseTree, printParseErrorCode } from "jsonc-parser";
 import type { Node, ParseError } from "jsonc-parser";
 import { token } from "./definition";
-import { isFields } from "./json";
+import { isFields, laidOut } from "./json";
 
 export type { Node } from "jsonc-parser";
 
@@ -395,17 +395,8 @@ function onOneLine(value: unknown, isSpaced: boolean): string {
   return `{${members.map(([name, inner]) => `${JSON.stringify(name)}:${gap}${onOneLine(inner, isSpaced)}`).join(`,${gap}`)}}`;
 }
 
-/** The text with lines and indentation as they are usual; as it is if it is no JSON. */
-export function formatted(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 /** A stored definition as it is edited: one that somebody laid out stays so, one line is laid out. */
 export function openedText(definition: string): string {
   const text = definition.replaceAll("\r\n", "\n");
-  return text.trim().includes("\n") ? text : formatted(text);
+  return text.trim().includes("\n") ? text : laidOut(text);
 }

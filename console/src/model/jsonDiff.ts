@@ -4,7 +4,7 @@
  * Linear in the size of the texts but for arrays, whose items are aligned within [`ALIGNED_MAX`].
  */
 
-import { isFields } from "./json";
+import { DIGITS, isFields, readExactly } from "./json";
 import type { Fields } from "./json";
 
 export type Mark = "same" | "added" | "removed" | "changed";
@@ -40,9 +40,6 @@ const ALIGNED_MAX = 250_000;
 /** Values of which is told that they were elsewhere before: a short one is everywhere by chance. */
 const MOVED_CHARACTERS_MIN = 12;
 
-/** Stands before a number that a double would not hold: it is compared as it is written. */
-const DIGITS = "\uE000";
-
 /** Compares two JSON texts; `null` where one of them is no JSON or too long. */
 export function diffJson(before: string, after: string, rowsMax: number = ROWS_MAX): Diff | null {
   if (before.length > TEXT_MAX || after.length > TEXT_MAX) return null;
@@ -62,15 +59,11 @@ export function diffSummary(diff: Diff): string {
 
 function parsed(text: string): { value: unknown } | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    // Other texts have no number that is long enough to lose a digit.
-    return { value: /\d{16}|\d\.\d{14}/.test(text) ? JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, exactly)) : value };
+    return { value: readExactly(text) };
   } catch {
     return undefined;
   }
 }
-
-const exactly = (token: string): string => (token.startsWith('"') || String(Number(token)) === token ? token : JSON.stringify(`${DIGITS}${token}`));
 
 class Differ {
   readonly rows: DiffRow[] = [];

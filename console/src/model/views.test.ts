@@ -89,6 +89,7 @@ describe("data flow", () => {
   });
 
   test("follows plain paths and no others", () => {
+    expect(along(`{"a":{"id":9007199254740993}}`, "$.a.id")).toBe("9007199254740993");
     expect(along('{"a":{"b":[1,2]}}', "$.a.b[1]")).toBe("2");
     expect(along('{"a b":1}', "$['a b']")).toBe("1");
     expect(along('{"a":1}', undefined)).toBe('{"a":1}');

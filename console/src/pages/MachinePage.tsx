@@ -7,9 +7,10 @@ import { editorPath, machinePath, nameOf, withQuery } from "../model/arn";
 import { followLine, startAndFollowLine } from "../model/commands";
 import { readDefinition } from "../model/definition";
 import type { StateNode } from "../model/definition";
+import { laidOut } from "../model/json";
 import { ExportMenu } from "../ui/ExportMenu";
 import { Icon } from "../ui/Icon";
-import { Json, pretty } from "../ui/Json";
+import { Json } from "../ui/Json";
 import { Loaded, LoadedPage } from "../ui/Loaded";
 import { Arn, CommandLine, Crumbs, Empty, Fact, Time, useTitle, Waiting } from "../ui/parts";
 import { StartDialog } from "../ui/StartDialog";
@@ -107,7 +108,7 @@ function Executions({ arn, isExpress }: { arn: string; isExpress: boolean }) {
 /** Graph and text side by side; what is chosen in one is shown in the other. */
 function Definition({ text }: { text: string }) {
   const [get, set] = useQueryState();
-  const laidOut = useMemo(() => pretty(text), [text]);
+  const lines = useMemo(() => laidOut(text), [text]);
   const graph = useMemo(() => readDefinition(text), [text]);
   const chosen = get("state");
   const state = graph?.states.find((state) => state.name === chosen);
@@ -124,7 +125,7 @@ function Definition({ text }: { text: string }) {
       </Suspense>
       <Suspense fallback={<Waiting what="the definition" />}>
         <CodeView
-          text={laidOut}
+          text={lines}
           label="Definition"
           chosen={state?.pointer ?? null}
           onChoose={(pointer) => set({ state: at(pointer)?.name ?? null })}

@@ -1,8 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import type { Graph } from "../model/definition";
+import { laidOut } from "../model/json";
 import { Icon } from "./Icon";
-import { pretty } from "./Json";
 import { ErrorNote } from "./parts";
 
 /** Canvases of browsers end somewhere; a picture that is larger is made coarser. */
@@ -33,7 +33,7 @@ export function ExportMenu({ name, text, graph }: { name: string; text: string; 
   }, [isOpen]);
   const save = useMutation({
     mutationFn: async (format: "svg" | "png" | "asl" | "mermaid"): Promise<void> => {
-      if (format === "asl") return download(`${name}.asl.json`, new Blob([`${pretty(text)}\n`], { type: "application/json" }));
+      if (format === "asl") return download(`${name}.asl.json`, new Blob([`${laidOut(text)}\n`], { type: "application/json" }));
       if (graph === null) throw new Error("there is no graph: the text is no definition");
       if (format === "mermaid") {
         const { mermaid } = await import("../model/mermaid");

@@ -1,33 +1,25 @@
 import { useMemo, useState } from "react";
+import { laidOut } from "../model/json";
 import { CopyButton } from "./parts";
 
 /** Longer texts are shown cut, until somebody asks for all of it. */
 const SHOWN_MAX = 20_000;
 
-/** The text laid out, if it is JSON; as it is otherwise. */
-export function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 /** A JSON text with its parts in colour, as text: nothing in it is ever HTML. */
 export function Json({ text, label }: { text: string; label: string }) {
   const [isWhole, setWhole] = useState(false);
-  const laidOut = useMemo(() => pretty(text), [text]);
-  const isCut = !isWhole && laidOut.length > SHOWN_MAX;
-  const shown = isCut ? laidOut.slice(0, SHOWN_MAX) : laidOut;
+  const whole = useMemo(() => laidOut(text), [text]);
+  const isCut = !isWhole && whole.length > SHOWN_MAX;
+  const shown = isCut ? whole.slice(0, SHOWN_MAX) : whole;
   return (
     <div className="json">
-      <CopyButton text={laidOut} label={`Copy ${label}`} />
+      <CopyButton text={whole} label={`Copy ${label}`} />
       <pre tabIndex={0} aria-label={label}>
         <code>{coloured(shown)}</code>
       </pre>
       {isCut && (
         <button type="button" className="button" onClick={() => setWhole(true)}>
-          Show all {laidOut.length.toLocaleString("en")} characters
+          Show all {whole.length.toLocaleString("en")} characters
         </button>
       )}
     </div>

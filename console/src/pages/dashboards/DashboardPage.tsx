@@ -6,7 +6,7 @@ import { ApiError, cloudwatch } from "../../api/call";
 import { dashboardQuery } from "../../api/metrics";
 import { readDashboard } from "../../model/dashboard";
 import type { Widget } from "../../model/dashboard";
-import { notJson } from "../../model/json";
+import { laidOut, notJson } from "../../model/json";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { CopyButton, Crumbs, Empty, ErrorNote, useTitle, Waiting } from "../../ui/parts";
@@ -151,14 +151,6 @@ function Source({ name, body, onClose }: { name: string; body: string; onClose: 
       </form>
     </Dialog>
   );
-}
-
-function laidOut(body: string): string {
-  try {
-    return JSON.stringify(JSON.parse(body), null, 2);
-  } catch {
-    return body;
-  }
 }
 
 function Delete({ name, onClose }: { name: string; onClose: () => void }) {

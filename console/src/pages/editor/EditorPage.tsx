@@ -7,9 +7,9 @@ import type { States } from "../../api/generated";
 import { editorPath, machinePath, nameOf } from "../../model/arn";
 import { draftOf, dropDraft, keepDraft } from "../../model/drafts";
 import type { Draft } from "../../model/drafts";
-import { formatted, openedText } from "../../model/document";
+import { openedText } from "../../model/document";
 import type { Edit } from "../../model/document";
-import { isFields } from "../../model/json";
+import { isFields, laidOut } from "../../model/json";
 import { Choice } from "../../ui/Choice";
 import type { Option } from "../../ui/Choice";
 import { Dialog } from "../../ui/Dialog";
@@ -129,7 +129,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
     save: () => {
       if (dialog === null && (isUnsaved || arn === null)) setDialog("save");
     },
-    format: () => editing.replace(formatted(text.text)),
+    format: () => editing.replace(laidOut(text.text)),
   };
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {

@@ -3,11 +3,11 @@ import { useMemo, useState } from "react";
 import { historyQuery, latestQuery } from "../../api/queries";
 import { nameOf } from "../../model/arn";
 import { readHistory } from "../../model/history";
+import { laidOut } from "../../model/json";
 import { statusLook } from "../../model/status";
 import { jsonProblem, realInputs, REAL_INPUTS_MAX } from "../../model/stateTest";
 import type { Given, RealInput } from "../../model/stateTest";
 import { absoluteText } from "../../model/time";
-import { pretty } from "../../ui/Json";
 import { ErrorNote, Waiting } from "../../ui/parts";
 import { Labelled } from "./formParts";
 
@@ -27,7 +27,7 @@ interface GivenFieldsProps {
 export function GivenFields({ name, machineArn, given, onGiven, noContext, takesContext, onReal }: GivenFieldsProps) {
   const [isTaking, setTaking] = useState(false);
   const take = (real: RealInput): void => {
-    onGiven({ input: pretty(real.input), variables: real.variables, context: takesContext ? real.context : given.context });
+    onGiven({ input: laidOut(real.input), variables: real.variables, context: takesContext ? real.context : given.context });
     onReal?.(real);
   };
   return (

@@ -7,6 +7,7 @@ import { readAgain } from "../../live/again";
 import { machineOf, machinePath, mapRunPath, nameOf, withQuery } from "../../model/arn";
 import { describeLine, describeSdkText, historyLine, sdkText, startLine, testText } from "../../model/commands";
 import type { Run } from "../../model/history";
+import { laidOut } from "../../model/json";
 import { childrenOf, originOf } from "../../model/kin";
 import { isRedrivable } from "../../model/status";
 import { Icon } from "../../ui/Icon";
@@ -107,7 +108,7 @@ export function Head({ execution, run }: { execution: States.DescribeExecutionOu
         {execution.stateMachineAliasArn && <Fact name="Alias">{execution.stateMachineAliasArn.split(":").pop()}</Fact>}
         <Fact name="ARN"><Arn arn={arn} /></Fact>
       </dl>
-      {shows === "start" && <StartDialog machineArn={machineOf(arn)} isExpress={false} input={prettyInput(execution.input)} onClose={close} />}
+      {shows === "start" && <StartDialog machineArn={machineOf(arn)} isExpress={false} input={laidOut(execution.input ?? "{}")} onClose={close} />}
       {shows === "stop" && <StopDialog executionArn={arn} onClose={close} />}
       {shows === "copy" && <CopyDialog texts={copies(execution)} onClose={close} />}
     </>
@@ -149,12 +150,4 @@ function copies(execution: States.DescribeExecutionOutput): Copied[] {
         ]
       : []),
   ];
-}
-
-function prettyInput(input: string | undefined): string {
-  try {
-    return JSON.stringify(JSON.parse(input ?? "{}"), null, 2);
-  } catch {
-    return input ?? "{}";
-  }
 }
