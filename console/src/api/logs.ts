@@ -6,7 +6,7 @@ import type { Page, Window } from "../model/backward";
 import { filteredLine, newestFirst } from "../model/logLines";
 import type { LogLine } from "../model/logLines";
 import { logs } from "./call";
-import type { Logs } from "./generated";
+import type { CloudWatch, Logs } from "./generated";
 import { whole } from "./pages";
 
 /** Log groups that are listed. AWS: 50 a page. */
@@ -36,6 +36,23 @@ export const logGroupsQuery = queryOptions({
   },
   staleTime: 10_000,
 });
+
+/** Metrics whose filters are looked for. */
+const FILTERED_METRICS_MAX = 10;
+
+/** The metric filters that make these metrics out of lines of logs; AWS's own metrics are made by none. */
+export const metricFiltersQuery = (metrics: readonly CloudWatch.Metric[]) => {
+  const own = metrics.filter(({ Namespace, MetricName }) => Namespace && MetricName && !Namespace.startsWith("AWS/")).slice(0, FILTERED_METRICS_MAX);
+  return queryOptions({
+    queryKey: ["metricFilters", own.map(({ Namespace, MetricName }) => [Namespace, MetricName])],
+    queryFn: async ({ signal }): Promise<readonly Logs.MetricFilter[]> => {
+      const replies = await Promise.all(own.map(({ Namespace, MetricName }) => logs("DescribeMetricFilters", { metricNamespace: Namespace ?? "", metricName: MetricName ?? "" }, signal)));
+      return replies.flatMap((reply) => reply.metricFilters ?? []);
+    },
+    enabled: own.length > 0,
+    staleTime: 30_000,
+  });
+};
 
 interface Search {
   readonly groups: readonly string[];

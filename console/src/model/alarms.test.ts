@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CloudWatch } from "../api/generated";
-import { alarmQueries, conditionText, holds, namesOf, readAlarms, readRule, sortedAlarms, stateChange } from "./alarms";
+import { alarmQueries, conditionText, holds, leadsOf, namesOf, readAlarms, readRule, sortedAlarms, stateChange } from "./alarms";
 import type { AlarmState } from "./alarms";
 
 const ERRORS: CloudWatch.MetricAlarm = {
@@ -30,6 +30,30 @@ test("a condition reads as a sentence", () => {
   expect(conditionText(math)).toBe("m1 * 2 > 1 for 2 periods of 5 min");
   expect(alarmQueries(math).map((query) => query.Id)).toEqual(["e1", "m1"]);
   expect(alarmQueries(ERRORS)[0]?.MetricStat).toMatchObject({ Period: 60, Stat: "Sum" });
+});
+
+test("an alarm leads to what tells more of what it watches", () => {
+  const [alarm] = readAlarms({
+    MetricAlarms: [
+      {
+        AlarmName: "share",
+        StateTransitionedTimestamp: 1_700_000_000,
+        Metrics: [
+          { Id: "e1", Expression: "100 * m1 / m2" },
+          ...["ExecutionsFailed", "ExecutionsStarted"].map((MetricName, index) => ({
+            Id: `m${index + 1}`,
+            ReturnData: false,
+            MetricStat: { Metric: { Namespace: "AWS/States", MetricName, Dimensions: [{ Name: "StateMachineArn", Value: "arn:aws:states:us-east-1:123456789012:stateMachine:Orders" }] }, Period: 60, Stat: "Sum" },
+          })),
+        ],
+      },
+    ],
+  });
+  const paths = (of: typeof alarm, filters: Parameters<typeof leadsOf>[1] = []): string[] => (of === undefined ? [] : leadsOf(of, filters).map((lead) => lead.path));
+  expect(paths(alarm)).toEqual(["/machines/arn:aws:states:us-east-1:123456789012:stateMachine:Orders?view=failures"]);
+  const [errors] = readAlarms({ MetricAlarms: [{ ...ERRORS, Dimensions: [{ Name: "FunctionName", Value: "Charge" }] }] });
+  expect(paths(errors)).toEqual(["/functions/Charge?view=logs"]);
+  expect(paths(alarm, [{ logGroupName: "/shop", filterPattern: "ERROR" }])[1]).toBe("/logs?groups=%2Fshop&q=ERROR&from=2023-11-14T21%3A58%3A20.000Z&to=2023-11-14T22%3A28%3A20.000Z");
 });
 
 test("what is in alarm comes first", () => {

@@ -1,6 +1,7 @@
 /** Alarms: what they watch in words, how they look, and the rules of composite ones as a tree. */
 
-import type { CloudWatch } from "../api/generated";
+import type { CloudWatch, Logs } from "../api/generated";
+import { functionPath, machinePath, nameOf, withQuery } from "./arn";
 import { groupNumber } from "./numbers";
 import type { Look } from "./status";
 
@@ -110,6 +111,35 @@ export function alarmQueries(alarm: CloudWatch.MetricAlarm): CloudWatch.MetricDa
         ...(alarm.Unit ? { Unit: alarm.Unit } : {}),
       },
     },
+  ];
+}
+
+/** The metrics that it reads; one of metric math has several. */
+export function alarmMetrics(alarm: CloudWatch.MetricAlarm): CloudWatch.Metric[] {
+  return alarmQueries(alarm).flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric] : []));
+}
+
+/** How long before and after a change of state lines of logs are looked for. */
+const AROUND_MS = 15 * 60_000;
+
+/**
+ * Where more is told of what an alarm watches: failures of a state machine, the log of a function, the lines that a metric is counted from.
+ *
+ * - `filters`: metric filters that make one of its metrics.
+ */
+export function leadsOf(alarm: Alarm, filters: readonly Logs.MetricFilter[]): { readonly title: string; readonly path: string }[] {
+  if (alarm.metric === null) return [];
+  const dimensions = alarmMetrics(alarm.metric).flatMap((metric) => metric.Dimensions ?? []);
+  const valuesOf = (name: string): string[] => [...new Set(dimensions.filter(({ Name }) => Name === name).map(({ Value }) => Value))];
+  const { since } = alarm;
+  const [from, to] = since === null ? [] : [since - AROUND_MS, since + AROUND_MS].map((at) => new Date(at).toISOString());
+  return [
+    ...valuesOf("StateMachineArn").map((arn) => ({ title: `Failures of ${nameOf(arn)}`, path: withQuery(machinePath(arn), { view: "failures" }) })),
+    ...valuesOf("FunctionName").map((name) => ({ title: `Log of ${name}`, path: withQuery(functionPath(name), { view: "logs" }) })),
+    ...filters.map(({ logGroupName = "", filterPattern = "" }) => ({
+      title: `Lines of ${logGroupName} that count`,
+      path: withQuery("/logs", { groups: logGroupName, q: filterPattern, from, to }),
+    })),
   ];
 }
 

@@ -3,12 +3,13 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 import { cloudwatch } from "../../api/call";
 import type { CloudWatch } from "../../api/generated";
+import { metricFiltersQuery } from "../../api/logs";
 import { alarmQuery, parentsQuery, seriesQuery } from "../../api/metrics";
-import { actionText, alarmPeriod, alarmQueries, ALARM_LOOKS, ALARM_STATES, comparisonSign, periodText } from "../../model/alarms";
+import { actionText, alarmMetrics, alarmPeriod, alarmQueries, ALARM_LOOKS, ALARM_STATES, comparisonSign, leadsOf, periodText } from "../../model/alarms";
 import type { Alarm, AlarmState } from "../../model/alarms";
 import { alarmPath, functionPath, machinePath, nameOf, withQuery } from "../../model/arn";
 import { nameIn } from "../../model/calls";
-import { quoted } from "../../model/commands";
+import { alarmsLine, quoted } from "../../model/commands";
 import { graphedOf, writeMetrics } from "../../model/metrics";
 import { groupNumber } from "../../model/numbers";
 import { Dialog } from "../../ui/Dialog";
@@ -19,6 +20,7 @@ import { TimeRangePicker, useLiveRange, useTimeRange } from "../../ui/TimeRange"
 import { AlarmHistory } from "./AlarmHistory";
 import { CompositeRule } from "./CompositeRule";
 import { AlarmPill } from "./parts";
+import "../../styles/alarms.css";
 
 /** One alarm: what it watches, how that went, and what happened to it. */
 export default function AlarmPage({ name }: { name: string }) {
@@ -36,7 +38,7 @@ export default function AlarmPage({ name }: { name: string }) {
         <Waiting what="the alarm" />
       ) : found.error ? null : (
         <Empty title="There is no alarm of this name" icon="alarm">
-          <CommandLine line="stepwell alarms" />
+          <CommandLine line={alarmsLine(window.location.origin)} />
         </Empty>
       )}
     </main>
@@ -94,6 +96,7 @@ function Found({ alarm }: { alarm: Alarm }) {
             </>
           )}
           <p>{alarm.reason || "It was not evaluated yet."}</p>
+          <Leads alarm={alarm} />
         </div>
       </div>
       {alarm.metric && <Watched alarm={alarm.metric} />}
@@ -114,6 +117,23 @@ function Found({ alarm }: { alarm: Alarm }) {
         />
       )}
     </>
+  );
+}
+
+/** Where to look next. */
+function Leads({ alarm }: { alarm: Alarm }) {
+  const filters = useQuery(metricFiltersQuery(alarm.metric ? alarmMetrics(alarm.metric) : []));
+  const leads = leadsOf(alarm, filters.data ?? []);
+  if (filters.error) return <ErrorNote error={filters.error} />;
+  if (leads.length === 0) return null;
+  return (
+    <p className="leads">
+      {leads.map(({ title, path }) => (
+        <Link key={path} href={path}>
+          {title}
+        </Link>
+      ))}
+    </p>
   );
 }
 
