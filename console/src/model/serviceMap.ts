@@ -39,6 +39,9 @@ export interface ServiceMap {
   readonly edges: readonly MapEdge[];
 }
 
+/** What tells a service from others in every range: its number is another one where more is known. */
+export const serviceKey = ({ type, name }: MapService): string => `${type}:${name}`;
+
 /** - `minutes`: length of the range. */
 export function readServiceMap(found: readonly XRay.Service[], minutes: number): ServiceMap {
   const services = found.map((service, index) => ({

@@ -3,7 +3,8 @@ import { lazy, Suspense, useMemo } from "react";
 import { Link } from "wouter";
 import { serviceGraphQuery } from "../../api/traces";
 import { withQuery } from "../../model/arn";
-import { rateText, readServiceMap, shareText, typeText } from "../../model/serviceMap";
+import { sampleAllLine } from "../../model/commands";
+import { rateText, readServiceMap, serviceKey, shareText, typeText } from "../../model/serviceMap";
 import type { CallNumbers, MapService, ServiceMap } from "../../model/serviceMap";
 import { durationText } from "../../model/time";
 import { rangeQuery, rangeText } from "../../model/timeRange";
@@ -24,9 +25,12 @@ export default function ServiceMapPage() {
   const time = useTimeRange();
   const found = useQuery(serviceGraphQuery(time.from, time.to));
   const map = useMemo(() => (found.data ? readServiceMap(found.data, (time.to - time.from) / 60_000) : null), [found.data, time.from, time.to]);
-  const name = get("service");
-  const chosen = map?.services.find((service) => String(service.id) === name) ?? null;
-  const choose = (id: number | null): void => set({ service: id === null ? null : String(id) });
+  const key = get("service");
+  const chosen = map?.services.find((service) => serviceKey(service) === key) ?? null;
+  const choose = (id: number | null): void => {
+    const service = map?.services.find((one) => one.id === id);
+    set({ service: service === undefined ? null : serviceKey(service) });
+  };
   return (
     <main className="page">
       <div className="page-head">
@@ -40,7 +44,7 @@ export default function ServiceMapPage() {
       ) : map.services.length === 0 ? (
         <Empty title={`No traces in ${rangeText(time.range)}`} icon="map">
           <p>The map is counted from traces. State machines and functions that have tracing on are on it with their first trace:</p>
-          <CommandLine line={`aws --endpoint-url ${window.location.origin} xray update-sampling-rule --sampling-rule-update RuleName=Default,FixedRate=1,ReservoirSize=1`} />
+          <CommandLine line={sampleAllLine(window.location.origin)} />
         </Empty>
       ) : (
         <div className="map-layout">
