@@ -2,9 +2,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { functionsQuery, machinesQuery } from "../api/queries";
-import { functionPath, machinePath, nameOf, pageOf } from "../model/arn";
+import { functionPath, machinePath, nameOf, pageOf, withQuery } from "../model/arn";
 import { matching } from "../model/palette";
 import type { Entry } from "../model/palette";
+import { TEXT_LENGTH_MAX } from "../model/search";
 import { Dialog } from "./Dialog";
 
 const SHOWN_MAX = 12;
@@ -42,7 +43,11 @@ export function Palette({ commands, onClose }: { commands: readonly Command[]; o
   const page = pageOf(asked);
   const named: Command[] =
     page === null ? [] : [{ id: asked, title: nameOf(asked), kind: `Open the ${page.kind}`, run: () => navigate(page.path) }];
-  const found = [...named, ...matching(entries, query, SHOWN_MAX)];
+  const matched = matching(entries, query, SHOWN_MAX);
+  const search = (title: string, name: string): Command => ({ id: name, title, kind: "Search", run: () => navigate(withQuery("/executions", { [name]: asked.slice(0, TEXT_LENGTH_MAX) })) });
+  // What has no entry of its own may be somebody's order.
+  const searches = asked === "" || asked.startsWith("arn:") ? [] : [search(`Executions with “${asked}” in input or output`, "text"), search(`Executions called “${asked}”`, "q")];
+  const found = [...named, ...matched, ...searches];
   const at = Math.min(active, found.length - 1);
   const run = (command: Command | undefined): void => {
     if (command === undefined) return;

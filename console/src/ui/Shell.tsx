@@ -148,6 +148,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Palette
           onClose={() => setShows(null)}
           commands={[
+            { id: "/start", title: "Start", kind: "Page", run: () => navigate("/start") },
             ...ALL_PLACES.map((place) => ({ id: place.path, title: place.label, kind: "Page", run: () => navigate(place.path) })),
             { id: "theme", title: "Change the theme", kind: "Command", run: nextTheme },
             { id: "keys", title: "Show all keys", kind: "Command", run: () => setShows("keys") },
