@@ -3,7 +3,7 @@ import { executionPath, withQuery } from "../src/model/arn";
 import { expectAccessible, settled } from "./browser";
 import { journeys } from "./journey";
 import { flow } from "./machines";
-import { chargeLines, cloudwatch, createGroup, orderDashboard, putAlarms, putLines, putOrders, putRefused, putTrace } from "./observed";
+import { chargeLines, cloudwatch, createGroup, logs, orderDashboard, putAlarms, putLines, putOrders, putRefused, putTrace } from "./observed";
 import { PATIENCE_MS, Server } from "./server";
 
 const server = new Server();
@@ -79,6 +79,14 @@ describe("logs", () => {
     await page.getByRole("checkbox", { name: OTHER }).check();
     await page.getByRole("button", { name: /AUDIT order o-7/ }).waitFor();
     await page.keyboard.press("Escape");
+    await page.getByLabel("Filter pattern").fill("{ $.level = ");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText(/must end with '}'/).waitFor();
+    // A pattern with percent signs stays what it is.
+    await page.getByLabel("Filter pattern").fill("%5A[0-9]Q%");
+    await page.keyboard.press("Enter");
+    await page.getByText("No line passes the pattern").waitFor();
+    expect(await page.getByLabel("Filter pattern").inputValue()).toBe("%5A[0-9]Q%");
     await page.getByLabel("Filter pattern").fill("{ $.level = ");
     await page.keyboard.press("Enter");
     await page.getByRole("alert").getByText(/must end with '}'/).waitFor();
@@ -259,6 +267,14 @@ describe("alarms and metrics", () => {
 
   test("an alarm says why, what it watches and what happened, and is set by hand", async () => {
     const page = await visit("/alarms");
+    // What the metric is counted from.
+    await createGroup(server, "/orders/refusals");
+    await logs(server, "PutMetricFilter", {
+      logGroupName: "/orders/refusals",
+      filterName: "refused",
+      filterPattern: '"refused"',
+      metricTransformations: [{ metricNamespace: "Orders", metricName: "RefusedNow", metricValue: "1" }],
+    });
     await page.getByRole("row", { name: /In alarm refused-orders/ }).waitFor();
     await page.getByRole("button", { name: /^In alarm/ }).click();
     await page.getByRole("link", { name: "refused-orders" }).click();
@@ -281,6 +297,20 @@ describe("alarms and metrics", () => {
     await rule.getByText("Any of these").waitFor();
     await rule.getByRole("link", { name: "bank-is-slow" }).first().click();
     await page.getByRole("heading", { level: 1, name: "bank-is-slow" }).waitFor();
+    await page.goBack();
+    await rule.getByRole("link", { name: "refused-orders" }).click();
+    await page.getByRole("link", { name: "Lines of /orders/refusals that count" }).click();
+    await page.getByLabel("Filter pattern").waitFor();
+    expect(await page.getByLabel("Filter pattern").inputValue()).toBe('"refused"');
+    // A name may have what an address writes otherwise.
+    await cloudwatch(server, "PutCompositeAlarm", { AlarmName: "a/b: errors > 5%", AlarmRule: "FALSE" });
+    await page.goto(`${server.url}/console/alarms`);
+    await page.getByRole("link", { name: "a/b: errors > 5%" }).click();
+    await page.getByRole("heading", { level: 1, name: "a/b: errors > 5%" }).waitFor();
+    await page.getByRole("button", { name: "Configuration", exact: true }).click();
+    await page.getByRole("row", { name: /Configuration/ }).first().waitFor();
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "a/b: errors > 5%" }).waitFor();
   });
 });
 

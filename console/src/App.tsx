@@ -1,6 +1,7 @@
 import { lazy, Suspense } from "react";
 import { Route, Router, Switch } from "wouter";
 import { LiveProvider } from "./live/LiveProvider";
+import { fromPath } from "./model/arn";
 import { ExecutionPage } from "./pages/ExecutionPage";
 import { ExecutionsPage } from "./pages/ExecutionsPage";
 import { FunctionPage } from "./pages/FunctionPage";
@@ -46,29 +47,29 @@ export function App() {
               <Route path="/machines/:arn/edit">
                 {({ arn }) => (
                   <Suspense fallback={<Waiting what="the editor" />}>
-                    <EditorPage key={arn} arn={decodeURIComponent(arn)} />
+                    <EditorPage key={arn} arn={fromPath(arn)} />
                   </Suspense>
                 )}
               </Route>
-              <Route path="/machines/:arn">{({ arn }) => <MachinePage key={arn} arn={decodeURIComponent(arn)} />}</Route>
+              <Route path="/machines/:arn">{({ arn }) => <MachinePage key={arn} arn={fromPath(arn)} />}</Route>
               <Route path="/executions" component={ExecutionsPage} />
               <Route path="/executions/:arn">
-                {({ arn }) => <ExecutionPage key={arn} arn={decodeURIComponent(arn)} />}
+                {({ arn }) => <ExecutionPage key={arn} arn={fromPath(arn)} />}
               </Route>
-              <Route path="/map-runs/:arn">{({ arn }) => <MapRunPage key={arn} arn={decodeURIComponent(arn)} />}</Route>
+              <Route path="/map-runs/:arn">{({ arn }) => <MapRunPage key={arn} arn={fromPath(arn)} />}</Route>
               <Route path="/functions" component={FunctionsPage} />
               <Route path="/functions/:name">
-                {({ name }) => <FunctionPage key={name} name={decodeURIComponent(name)} />}
+                {({ name }) => <FunctionPage key={name} name={fromPath(name)} />}
               </Route>
               <Route path="/logs" component={LogsPage} />
               <Route path="/traces" component={TracesPage} />
-              <Route path="/traces/:id">{({ id }) => <TracePage key={id} id={decodeURIComponent(id)} />}</Route>
+              <Route path="/traces/:id">{({ id }) => <TracePage key={id} id={fromPath(id)} />}</Route>
               <Route path="/service-map" component={ServiceMapPage} />
               <Route path="/metrics" component={MetricsPage} />
               <Route path="/dashboards" component={DashboardsPage} />
-              <Route path="/dashboards/:name">{({ name }) => <DashboardPage key={name} name={decodeURIComponent(name)} />}</Route>
+              <Route path="/dashboards/:name">{({ name }) => <DashboardPage key={name} name={fromPath(name)} />}</Route>
               <Route path="/alarms" component={AlarmsPage} />
-              <Route path="/alarms/:name">{({ name }) => <AlarmPage key={name} name={decodeURIComponent(name)} />}</Route>
+              <Route path="/alarms/:name">{({ name }) => <AlarmPage key={name} name={fromPath(name)} />}</Route>
               <Route component={NotFoundPage} />
             </Switch>
           </ErrorBorder>

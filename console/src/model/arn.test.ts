@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pageOf } from "./arn";
+import { alarmPath, fromPath, pageOf } from "./arn";
 
 const states = (rest: string): string => `arn:aws:states:us-east-1:123456789012:${rest}`;
 
@@ -14,7 +14,7 @@ test("what an ARN names has a page, or is said to have none", () => {
     [states("mapRun:Orders/each:one")]: `/map-runs/${states("mapRun:Orders%2Feach:one")}`,
     "arn:aws:lambda:us-east-1:123456789012:function:Charge": "/functions/Charge",
     "arn:aws:lambda:us-east-1:123456789012:function:Charge:live": "/functions/Charge",
-    "arn:aws:cloudwatch:us-east-1:123456789012:alarm:orders: refused": "/alarms/orders%3A%20refused",
+    "arn:aws:cloudwatch:us-east-1:123456789012:alarm:orders: refused": "/alarms/orders:%20refused",
     "arn:aws:cloudwatch::123456789012:dashboard/orders": "/dashboards/orders",
     "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/Charge:*": "/logs?groups=%2Faws%2Flambda%2FCharge",
     "1-6553f100-0123456789abcdef01234567": "/traces/1-6553f100-0123456789abcdef01234567",
@@ -25,4 +25,9 @@ test("what an ARN names has a page, or is said to have none", () => {
     Orders: null,
   };
   for (const [arn, path] of Object.entries(cases)) expect(pageOf(arn)?.path ?? null, arn).toBe(path);
+});
+
+test("a name comes out of its path as it was", () => {
+  for (const name of ["errors > 5%", "a/b: 50%41", "100%25", "ünï #?&+", "plain"]) expect(fromPath(decodeURI(alarmPath(name)).slice("/alarms/".length)), name).toBe(name);
+  expect(fromPath("5%")).toBe("5%");
 });

@@ -18,16 +18,30 @@ export function machineOfRun(mapRunArn: string): string {
   return machineOf(mapRunArn);
 }
 
-/** An ARN in a path: colons stay readable. */
-const inPath = (arn: string): string => encodeURIComponent(arn).replaceAll("%3A", ":");
+/**
+ * A name in a path; colons stay readable.
+ *
+ * A percent sign is written twice: the router has decoded a path once, but for `/` and its like, before a page sees it.
+ */
+const inPath = (name: string): string => encodeURIComponent(name.replaceAll("%", "%25")).replaceAll("%3A", ":");
+
+/** The name that a part of a path is of, as the router gives it. */
+export function fromPath(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // Somebody wrote it by hand, with a percent sign of its own.
+    return part;
+  }
+}
 
 export const machinePath = (arn: string): string => `/machines/${inPath(arn)}`;
 export const editorPath = (arn: string): string => `${machinePath(arn)}/edit`;
 export const executionPath = (arn: string): string => `/executions/${inPath(arn)}`;
 export const mapRunPath = (arn: string): string => `/map-runs/${inPath(arn)}`;
 export const functionPath = (name: string): string => `/functions/${inPath(name)}`;
-export const alarmPath = (name: string): string => `/alarms/${encodeURIComponent(name)}`;
-export const dashboardPath = (name: string): string => `/dashboards/${encodeURIComponent(name)}`;
+export const alarmPath = (name: string): string => `/alarms/${inPath(name)}`;
+export const dashboardPath = (name: string): string => `/dashboards/${inPath(name)}`;
 
 /** The page of what an ARN names, and what that is; `null` where the console has no page for it. */
 export function pageOf(arn: string): { readonly path: string; readonly kind: string } | null {

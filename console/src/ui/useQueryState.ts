@@ -6,20 +6,22 @@ export function useQueryState(): readonly [
   get: (name: string) => string | null,
   set: (changes: Readonly<Record<string, string | null>>) => void,
 ] {
+  // The router tells that it has changed. What it gives is decoded once: of a pattern `%50[0-9]%` it would leave `P[0-9]%`.
   const search = useSearch();
-  const [path, navigate] = useLocation();
-  const get = useCallback((name: string) => new URLSearchParams(search).get(name), [search]);
+  const [, navigate] = useLocation();
+  const get = useCallback((name: string) => new URLSearchParams(window.location.search).get(name), [search]);
   const set = useCallback(
     (changes: Readonly<Record<string, string | null>>) => {
-      const next = new URLSearchParams(window.location.search);
+      const { pathname, search } = window.location;
+      const next = new URLSearchParams(search);
       for (const [name, value] of Object.entries(changes)) {
         if (value === null || value === "") next.delete(name);
         else next.set(name, value);
       }
       const text = next.toString();
-      navigate(text ? `${path}?${text}` : path, { replace: true });
+      navigate(text ? `~${pathname}?${text}` : `~${pathname}`, { replace: true });
     },
-    [navigate, path],
+    [navigate],
   );
   return [get, set];
 }
