@@ -1,5 +1,5 @@
 import { lazy, Suspense } from "react";
-import { Route, Router, Switch } from "wouter";
+import { Route, Router, Switch, useLocation } from "wouter";
 import { LiveProvider } from "./live/LiveProvider";
 import { fromPath } from "./model/arn";
 import { ExecutionPage } from "./pages/ExecutionPage";
@@ -34,47 +34,54 @@ export function App() {
     <Router base="/console" aroundNav={aroundNav}>
       <LiveProvider>
         <Shell>
-          <ErrorBorder>
-            <Switch>
-              <Route path="/" component={Home} />
-              <Route path="/start" component={StartPage} />
-              <Route path="/machines" component={MachinesPage} />
-              <Route path="/machines/new">
-                <Suspense fallback={<Waiting what="the editor" />}>
-                  <EditorPage arn={null} />
-                </Suspense>
-              </Route>
-              <Route path="/machines/:arn/edit">
-                {({ arn }) => (
-                  <Suspense fallback={<Waiting what="the editor" />}>
-                    <EditorPage key={arn} arn={fromPath(arn)} />
-                  </Suspense>
-                )}
-              </Route>
-              <Route path="/machines/:arn">{({ arn }) => <MachinePage key={arn} arn={fromPath(arn)} />}</Route>
-              <Route path="/executions" component={ExecutionsPage} />
-              <Route path="/executions/:arn">
-                {({ arn }) => <ExecutionPage key={arn} arn={fromPath(arn)} />}
-              </Route>
-              <Route path="/map-runs/:arn">{({ arn }) => <MapRunPage key={arn} arn={fromPath(arn)} />}</Route>
-              <Route path="/functions" component={FunctionsPage} />
-              <Route path="/functions/:name">
-                {({ name }) => <FunctionPage key={name} name={fromPath(name)} />}
-              </Route>
-              <Route path="/logs" component={LogsPage} />
-              <Route path="/traces" component={TracesPage} />
-              <Route path="/traces/:id">{({ id }) => <TracePage key={id} id={fromPath(id)} />}</Route>
-              <Route path="/service-map" component={ServiceMapPage} />
-              <Route path="/metrics" component={MetricsPage} />
-              <Route path="/dashboards" component={DashboardsPage} />
-              <Route path="/dashboards/:name">{({ name }) => <DashboardPage key={name} name={fromPath(name)} />}</Route>
-              <Route path="/alarms" component={AlarmsPage} />
-              <Route path="/alarms/:name">{({ name }) => <AlarmPage key={name} name={fromPath(name)} />}</Route>
-              <Route component={NotFoundPage} />
-            </Switch>
-          </ErrorBorder>
+          <Pages />
         </Shell>
       </LiveProvider>
     </Router>
+  );
+}
+
+function Pages() {
+  const [place] = useLocation();
+  return (
+    <ErrorBorder place={place}>
+      <Switch>
+        <Route path="/" component={Home} />
+        <Route path="/start" component={StartPage} />
+        <Route path="/machines" component={MachinesPage} />
+        <Route path="/machines/new">
+          <Suspense fallback={<Waiting what="the editor" />}>
+            <EditorPage arn={null} />
+          </Suspense>
+        </Route>
+        <Route path="/machines/:arn/edit">
+          {({ arn }) => (
+            <Suspense fallback={<Waiting what="the editor" />}>
+              <EditorPage key={arn} arn={fromPath(arn)} />
+            </Suspense>
+          )}
+        </Route>
+        <Route path="/machines/:arn">{({ arn }) => <MachinePage key={arn} arn={fromPath(arn)} />}</Route>
+        <Route path="/executions" component={ExecutionsPage} />
+        <Route path="/executions/:arn">
+          {({ arn }) => <ExecutionPage key={arn} arn={fromPath(arn)} />}
+        </Route>
+        <Route path="/map-runs/:arn">{({ arn }) => <MapRunPage key={arn} arn={fromPath(arn)} />}</Route>
+        <Route path="/functions" component={FunctionsPage} />
+        <Route path="/functions/:name">
+          {({ name }) => <FunctionPage key={name} name={fromPath(name)} />}
+        </Route>
+        <Route path="/logs" component={LogsPage} />
+        <Route path="/traces" component={TracesPage} />
+        <Route path="/traces/:id">{({ id }) => <TracePage key={id} id={fromPath(id)} />}</Route>
+        <Route path="/service-map" component={ServiceMapPage} />
+        <Route path="/metrics" component={MetricsPage} />
+        <Route path="/dashboards" component={DashboardsPage} />
+        <Route path="/dashboards/:name">{({ name }) => <DashboardPage key={name} name={fromPath(name)} />}</Route>
+        <Route path="/alarms" component={AlarmsPage} />
+        <Route path="/alarms/:name">{({ name }) => <AlarmPage key={name} name={fromPath(name)} />}</Route>
+        <Route component={NotFoundPage} />
+      </Switch>
+    </ErrorBorder>
   );
 }

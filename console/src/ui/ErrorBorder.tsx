@@ -2,12 +2,27 @@ import { Component } from "react";
 import type { ReactNode } from "react";
 import { ErrorNote } from "./parts";
 
-/** A page that breaks says so and leaves the rest usable. */
-export class ErrorBorder extends Component<{ children: ReactNode }, { error: unknown }> {
-  override state: { error: unknown } = { error: null };
+interface Props {
+  /** Where somebody is: another place is drawn anew. */
+  readonly place: string;
+  readonly children: ReactNode;
+}
 
-  static getDerivedStateFromError(error: unknown): { error: unknown } {
+interface State {
+  readonly place: string;
+  readonly error: unknown;
+}
+
+/** A page that breaks says so and leaves the rest usable. */
+export class ErrorBorder extends Component<Props, State> {
+  override state: State = { place: this.props.place, error: null };
+
+  static getDerivedStateFromError(error: unknown): Partial<State> {
     return { error };
+  }
+
+  static getDerivedStateFromProps({ place }: Props, before: State): State | null {
+    return place === before.place ? null : { place, error: null };
   }
 
   override render(): ReactNode {
