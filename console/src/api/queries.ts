@@ -5,7 +5,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { readFromBothEnds } from "../model/bothEnds";
 import type { HistoryEvent } from "../model/history";
 import { machineOfRun } from "../model/arn";
-import { lambda, states } from "./call";
+import { callerAccount, lambda, states } from "./call";
 import type { Lambda, States } from "./generated";
 import { whole } from "./pages";
 import type { Whole } from "./pages";
@@ -147,6 +147,9 @@ async function newerThan(executionArn: string, id: number, signal: AbortSignal):
   }
   return newer.reverse();
 }
+
+/** The account that the server works for; it stays the same. */
+export const accountQuery = queryOptions({ queryKey: ["account"], queryFn: ({ signal }) => callerAccount(signal), staleTime: Infinity });
 
 export const functionsQuery = queryOptions({
   queryKey: ["functions"],

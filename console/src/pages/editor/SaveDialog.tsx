@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { states } from "../../api/call";
 import type { States } from "../../api/generated";
-import { machineQuery } from "../../api/queries";
+import { accountQuery, machineQuery } from "../../api/queries";
 import { readDefinition } from "../../model/definition";
 import { diffDefinitions, diffText } from "../../model/definitionDiff";
 import { openedText } from "../../model/document";
@@ -10,7 +10,7 @@ import type { Document } from "../../model/document";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
 import { ErrorNote, Waiting } from "../../ui/parts";
-import { NEW_ROLE } from "./starting";
+import { newRole } from "./starting";
 import { findingsOfError } from "./validation";
 import type { Finding } from "./validation";
 
@@ -41,7 +41,9 @@ interface Given {
 export function SaveDialog({ arn, type, onType, document, base, errors, starts, onClose, onSaved, onRefused }: Given) {
   const queries = useQueryClient();
   const [name, setName] = useState("");
-  const [roleArn, setRoleArn] = useState(NEW_ROLE);
+  const account = useQuery({ ...accountQuery, enabled: arn === null });
+  const [role, setRole] = useState<string | null>(null);
+  const roleArn = role ?? (account.data === undefined ? "" : newRole(account.data));
   const [publish, setPublish] = useState(false);
   const [description, setDescription] = useState("");
   // Somebody else may have saved since the page was opened: it is asked again, by itself.
@@ -113,7 +115,7 @@ export function SaveDialog({ arn, type, onType, document, base, errors, starts, 
             </label>
             <label className="grows">
               Role ARN
-              <input type="text" value={roleArn} onChange={(event) => setRoleArn(event.target.value)} />
+              <input type="text" value={roleArn} onChange={(event) => setRole(event.target.value)} />
             </label>
           </div>
         ) : (
@@ -152,6 +154,7 @@ export function SaveDialog({ arn, type, onType, document, base, errors, starts, 
             </label>
           )}
         </div>
+        {account.error && <ErrorNote error={account.error} onRetry={() => void account.refetch()} />}
         {save.error && <ErrorNote error={save.error} />}
         <div className="actions">
           <span className="space" />

@@ -9,4 +9,5 @@ export const NEW_DEFINITION = JSON.stringify(
   2,
 );
 
-export const NEW_ROLE = "arn:aws:iam::123456789012:role/stepwell";
+/** Its role, which is of the server's account. */
+export const newRole = (account: string): string => `arn:aws:iam::${account}:role/stepwell`;
