@@ -65,12 +65,12 @@ export function useNow(everyMs: number | null): number {
   return now;
 }
 
-/** An instant: how long ago, and when exactly on its title. */
+/** An instant: how long ago, and when exactly on its title, in the time of this machine and in that of most logs. */
 export function Time({ at, isExact = false }: { at: number; isExact?: boolean }) {
   const now = useNow(isExact ? null : 1_000);
-  const absolute = absoluteText(at);
+  const [absolute, universal] = [absoluteText(at), new Date(at).toISOString()];
   return (
-    <time dateTime={new Date(at).toISOString()} title={isExact ? relativeText(at, now) : absolute}>
+    <time dateTime={universal} title={isExact ? `${universal}, ${relativeText(at, now)}` : `${absolute}, ${universal}`}>
       {isExact ? absolute : relativeText(at, now)}
     </time>
   );
