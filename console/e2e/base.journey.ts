@@ -67,6 +67,44 @@ test("the palette opens what an ARN names, of whatever kind", async () => {
   await page.getByRole("heading", { name: "Spread" }).waitFor();
   await go("arn:aws:sqs:us-east-1:123456789012:queue");
   await page.getByText("The console has no page for this ARN.").waitFor();
+  await page.keyboard.press("Escape");
+  // What has no name here may be somebody's order.
+  await go("order-4711-of-nobody");
+  await page.getByRole("option", { name: /in input or output/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Executions" }).waitFor();
+  expect(await page.getByLabel("Text within executions").inputValue()).toBe("order-4711-of-nobody");
+  await page.getByText("No execution passes the filters").waitFor();
+});
+
+test("tabs are walked by arrows, Home and End, and a view that is none is the first", async () => {
+  const machine = await server.createMachine("Tabbed", flow);
+  const page = await visit(withQuery(machinePath(machine), { view: "nowhere" }));
+  const chosen = page.getByRole("tab", { selected: true });
+  await chosen.filter({ hasText: "Executions" }).focus();
+  await page.keyboard.press("End");
+  await page.getByText("Nothing to compare yet").waitFor();
+  await page.keyboard.press("ArrowRight");
+  await chosen.filter({ hasText: "Executions" }).waitFor();
+  await page.keyboard.press("ArrowLeft");
+  await page.getByText("Nothing to compare yet").waitFor();
+  await page.keyboard.press("Home");
+  await page.getByText("No executions yet").waitFor();
+  expect(await page.getByRole("tabpanel", { name: "Executions" }).count()).toBe(1);
+  // One Tab leads out of them.
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate("document.activeElement.getAttribute('role')")).not.toBe("tab");
+});
+
+test("numbers of a payload are shown, and started again with, as they are", async () => {
+  const machine = await server.createMachine("Exact", flow);
+  const input = '{"id":9007199254740993,"items":[],"seconds":0}';
+  const { executionArn } = await server.states("StartExecution", { stateMachineArn: machine, input });
+  await server.ended(executionArn);
+  const page = await visit(withQuery(executionPath(executionArn), { view: "data" }));
+  await page.getByLabel("the input").getByText("9007199254740993").waitFor();
+  await page.getByRole("button", { name: "New execution" }).click();
+  expect(await page.getByRole("textbox", { name: "Input" }).inputValue()).toContain('"id": 9007199254740993,');
 });
 
 test("an error of a later read stands above what is there", async () => {
