@@ -25,6 +25,12 @@ export class ApiError extends Error {
   }
 }
 
+/** AWS's code and the message of whatever went wrong. */
+export const toldBy = (reason: unknown): { readonly code: string; readonly message: string } => ({
+  code: reason instanceof ApiError ? reason.code : "Error",
+  message: reason instanceof Error ? reason.message : String(reason),
+});
+
 /** Whether an error says that a function or a log group is not there, which is an answer as well. */
 export const isAbsent = (reason: unknown): boolean => reason instanceof ApiError && reason.code === "ResourceNotFoundException";
 

@@ -1,6 +1,7 @@
 /** What pages about metrics, alarms and dashboards ask the server. */
 
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import type { QueryClient } from "@tanstack/react-query";
 import { readAlarms, sortedAlarms } from "../model/alarms";
 import type { Alarm } from "../model/alarms";
 import type { ChartSeries } from "../model/chart";
@@ -149,6 +150,11 @@ export const alarmHistoryQuery = (name: string, type: CloudWatch.HistoryItemType
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.NextToken ?? null,
   });
+
+/** Has a dashboard and the list of them read again. */
+export function dashboardChanged(client: QueryClient, name: string): void {
+  for (const queryKey of [["dashboards"], ["dashboard", name]]) void client.invalidateQueries({ queryKey });
+}
 
 export const dashboardsQuery = queryOptions({
   queryKey: ["dashboards"],

@@ -173,7 +173,7 @@ export function readRule(text: string): Rule | null {
     if (token === undefined || (!token.isQuoted && /^[(),]$/.test(token.text))) throw new Error("no name");
     at += 1;
     // An ARN names an alarm too.
-    return token.text.startsWith("arn:") ? token.text.split(":").slice(6).join(":") : token.text;
+    return token.text.startsWith("arn:") ? nameOf(token.text) : token.text;
   };
   const joined = (kind: "all" | "any", operator: string, inner: () => Rule): Rule => {
     const of = [inner()];

@@ -6,6 +6,9 @@ export function nameOf(arn: string): string {
   return parts.slice(arn.includes(":execution:") || arn.includes(":express:") ? 7 : 6).join(":") || arn;
 }
 
+/** The version or alias that an ARN ends with. */
+export const qualifierOf = (arn: string): string => arn.slice(arn.lastIndexOf(":") + 1);
+
 /** The ARN of the state machine of an execution. */
 export function machineOf(executionArn: string): string {
   const parts = executionArn.split(":");

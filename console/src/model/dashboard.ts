@@ -1,5 +1,6 @@
 /** The body of a dashboard: which widgets it has, where they stand, and which of them are shown. */
 
+import { nameOf } from "./arn";
 import { fieldsOf } from "./json";
 import type { Fields } from "./json";
 import { readMetrics, writeMetrics } from "./metrics";
@@ -91,7 +92,7 @@ function readWidget(type: string, properties: Fields, common: Common): Widget {
     case "text":
       return { ...common, kind: "text", markdown: text(properties["markdown"]) };
     case "alarm":
-      return { ...common, kind: "alarm", names: list(properties["alarms"]).map((arn) => text(arn).split(":").slice(6).join(":") || text(arn)) };
+      return { ...common, kind: "alarm", names: list(properties["alarms"]).map((arn) => nameOf(text(arn))) };
     case "log":
       return readLog(properties, common);
     case "metric":
@@ -104,7 +105,7 @@ function readWidget(type: string, properties: Fields, common: Common): Widget {
 function readMetric(properties: Fields, common: Common): Widget {
   const view = text(properties["view"]) || "timeSeries";
   const annotations = fieldsOf(properties["annotations"]);
-  const alarms = list(annotations["alarms"]).map((arn) => text(arn).split(":").slice(6).join(":"));
+  const alarms = list(annotations["alarms"]).map((arn) => nameOf(text(arn)));
   // A widget of one alarm, as the page of an alarm makes them.
   if (properties["metrics"] === undefined && alarms.length > 0) return { ...common, kind: "alarm", names: alarms };
   if (view !== "timeSeries" && view !== "singleValue") return { ...common, kind: "unknown", what: `metrics in the view ${view}` };

@@ -3,7 +3,7 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { Link } from "wouter";
 import type { States } from "../api/generated";
 import { machineQuery, versionsQuery } from "../api/queries";
-import { editorPath, machinePath, nameOf, withQuery } from "../model/arn";
+import { editorPath, machinePath, nameOf, qualifierOf, withQuery } from "../model/arn";
 import { followLine, startAndFollowLine } from "../model/commands";
 import { readDefinition } from "../model/definition";
 import type { StateNode } from "../model/definition";
@@ -159,7 +159,7 @@ function Published({ versions, aliases }: { versions: readonly States.StateMachi
         <ul className="plain-list">
           {versions.map((version) => (
             <li key={version.stateMachineVersionArn}>
-              <strong>{version.stateMachineVersionArn.split(":").pop()}</strong>
+              <strong>{qualifierOf(version.stateMachineVersionArn)}</strong>
               <Time at={version.creationDate * 1000} />
               <Arn arn={version.stateMachineVersionArn} />
               <Link href={comparePath(version.stateMachineVersionArn)}>compare with the current revision</Link>
@@ -176,8 +176,8 @@ function Published({ versions, aliases }: { versions: readonly States.StateMachi
               <span className="weights">
                 {(alias.routingConfiguration ?? []).map((route) => (
                   <span key={route.stateMachineVersionArn} className="weight">
-                    <meter min={0} max={100} value={route.weight} aria-label={`Weight of version ${route.stateMachineVersionArn.split(":").pop()}`} />
-                    {route.weight} % to version {route.stateMachineVersionArn.split(":").pop()}
+                    <meter min={0} max={100} value={route.weight} aria-label={`Weight of version ${qualifierOf(route.stateMachineVersionArn)}`} />
+                    {route.weight} % to version {qualifierOf(route.stateMachineVersionArn)}
                   </span>
                 ))}
               </span>
@@ -192,6 +192,6 @@ function Published({ versions, aliases }: { versions: readonly States.StateMachi
 
 /** The comparison of a version with what its state machine has now. */
 function comparePath(versionArn: string): string {
-  const at = versionArn.lastIndexOf(":");
-  return withQuery(machinePath(versionArn.slice(0, at)), { view: "compare", from: versionArn.slice(at + 1), to: "current" });
+  const from = qualifierOf(versionArn);
+  return withQuery(machinePath(versionArn.slice(0, -from.length - 1)), { view: "compare", from, to: "current" });
 }

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { ApiError, callerAccount, states } from "../api/call";
+import { callerAccount, states, toldBy } from "../api/call";
 import { latestQuery, machinesQuery } from "../api/queries";
 import type { States } from "../api/generated";
 import { usePolling } from "../live/LiveProvider";
@@ -96,7 +96,7 @@ function Latest({ machine }: { machine: States.StateMachineListItem }) {
   if (latest.error) {
     return (
       <span className="tone-bad" title={latest.error.message}>
-        <Icon name="cross" size={12} /> {latest.error instanceof ApiError ? latest.error.code : "Error"}
+        <Icon name="cross" size={12} /> {toldBy(latest.error).code}
       </span>
     );
   }

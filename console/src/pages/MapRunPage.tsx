@@ -6,7 +6,7 @@ import { usePolling } from "../live/LiveProvider";
 import { executionPath, machineOfRun, machinePath, nameOf } from "../model/arn";
 import { Filters, Found } from "../ui/ExecutionList";
 import { Loaded, LoadedPage } from "../ui/Loaded";
-import { Arn, Crumbs, Duration, Empty, Fact, StatusPill, Time, useTitle, Waiting } from "../ui/parts";
+import { Arn, Crumbs, Empty, Fact, StatusPill, Time, Took, useTitle, Waiting } from "../ui/parts";
 import { useQueryState } from "../ui/useQueryState";
 import { useReadOn } from "../ui/useReadOn";
 
@@ -52,7 +52,7 @@ function Shown({ run }: { run: States.DescribeMapRunOutput }) {
       <Progress counts={run.itemCounts} />
       <dl className="facts">
         <Fact name="Started"><Time at={run.startDate * 1000} /></Fact>
-        <Fact name="Duration"><Duration from={run.startDate * 1000} to={run.stopDate === undefined ? null : run.stopDate * 1000} /></Fact>
+        <Fact name="Duration"><Took of={run} /></Fact>
         <Fact name="At one time">{run.maxConcurrency === 0 ? "no limit" : run.maxConcurrency.toLocaleString("en")}</Fact>
         <Fact name="May fail">
           {run.toleratedFailureCount.toLocaleString("en")} items, {run.toleratedFailurePercentage} %

@@ -7,7 +7,7 @@ import { EXECUTION_STATUSES, statusLook } from "../model/status";
 import { Choice } from "./Choice";
 import type { Option } from "./Choice";
 import { Icon } from "./Icon";
-import { Duration, Empty, StatusPill, Time, useNow } from "./parts";
+import { Empty, StatusPill, Time, Took, useNow } from "./parts";
 import { Rows } from "./Rows";
 import type { Column } from "./Rows";
 import { SearchField } from "./SearchField";
@@ -89,7 +89,7 @@ export function Found(props: {
         width: "104px",
         isMinor: true,
         isNumber: true,
-        cell: (one) => <Duration from={one.startDate * 1000} to={one.stopDate === undefined ? null : one.stopDate * 1000} />,
+        cell: (one) => <Took of={one} />,
       },
       {
         id: "redrives",

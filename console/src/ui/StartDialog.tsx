@@ -10,6 +10,7 @@ import { durationText } from "../model/time";
 import { Dialog } from "./Dialog";
 import { Icon } from "./Icon";
 import { Json } from "./Json";
+import { submitOnCtrlEnter } from "./keys";
 import { Arn, CommandLine, CopyButton, ErrorNote, Fact, StatusPill } from "./parts";
 
 /** Starts an execution, with an input that may come from an earlier one. */
@@ -55,9 +56,7 @@ export function StartDialog(props: { machineArn: string; isExpress: boolean; inp
             onChange={(event) => setInput(event.target.value)}
             aria-invalid={problem !== null}
             aria-describedby="input-problem"
-            onKeyDown={(event) => {
-              if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
-            }}
+            onKeyDown={submitOnCtrlEnter}
           />
         </label>
         <p id="input-problem" className={problem === null ? "quiet" : "tone-bad"} role="status">

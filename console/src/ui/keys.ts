@@ -1,3 +1,5 @@
+import type { KeyboardEvent } from "react";
+
 /** Whether a key goes into a text, so that it is no command. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
@@ -7,6 +9,13 @@ export function isTyping(target: EventTarget | null): boolean {
   const isText =
     target instanceof HTMLInputElement ? !["checkbox", "radio", "button", "submit", "range"].includes(target.type) : ["TEXTAREA", "SELECT"].includes(target.tagName);
   return target.isContentEditable || isText || target.closest("[role=dialog]") !== null;
+}
+
+/** Sends the form that a key was pressed in: `Ctrl Enter`, where Enter alone is a line of a text. */
+export function submitOnCtrlEnter(event: KeyboardEvent<HTMLElement>): void {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  event.currentTarget.closest("form")?.requestSubmit();
 }
 
 /** Every key of the console and what it does. */

@@ -3,7 +3,7 @@
 import { Fragment, useEffect, useState } from "react";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
-import { ApiError } from "../api/call";
+import { toldBy } from "../api/call";
 import { outcomeLook, statusLook } from "../model/status";
 import type { Look } from "../model/status";
 import { absoluteText, durationText, relativeText } from "../model/time";
@@ -82,6 +82,11 @@ export function Duration({ from, to }: { from: number; to: number | null }) {
   return <span className="number">{durationText((to ?? Math.max(now, from)) - from)}</span>;
 }
 
+/** How long an execution or a map run took, or takes so far. */
+export function Took({ of }: { of: { readonly startDate: number; readonly stopDate?: number | undefined } }) {
+  return <Duration from={of.startDate * 1000} to={of.stopDate === undefined ? null : of.stopDate * 1000} />;
+}
+
 /** A page or a part of one that has nothing to show, and what to do about it. */
 export function Empty({ title, children, icon = "machine" }: { title: string; children?: ReactNode; icon?: IconName }) {
   return (
@@ -124,8 +129,7 @@ export function CommandLine({ line }: { line: string }) {
 
 /** What went wrong with a request, in AWS's words. */
 export function ErrorNote({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
-  const code = error instanceof ApiError ? error.code : "Error";
-  const message = error instanceof Error ? error.message : String(error);
+  const { code, message } = toldBy(error);
   return (
     <div className="note tone-bad" role="alert">
       <Icon name="cross" />

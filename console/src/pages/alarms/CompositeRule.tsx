@@ -5,7 +5,7 @@ import type { CloudWatch } from "../../api/generated";
 import { alarmsNamedQuery } from "../../api/metrics";
 import { ALARM_LOOKS, holds, namesOf, readRule } from "../../model/alarms";
 import type { AlarmState, Rule } from "../../model/alarms";
-import { alarmPath } from "../../model/arn";
+import { alarmPath, nameOf } from "../../model/arn";
 import { Icon } from "../../ui/Icon";
 import { ErrorNote } from "../../ui/parts";
 import { AlarmPill } from "./parts";
@@ -42,7 +42,7 @@ export function CompositeRule({ alarm }: { alarm: CloudWatch.CompositeAlarm }) {
   );
 }
 
-const nameIn = (arn: string): string => (arn.startsWith("arn:") ? arn.split(":").slice(6).join(":") : arn);
+const nameIn = (arn: string): string => (arn.startsWith("arn:") ? nameOf(arn) : arn);
 
 const WORDS = { all: "All of these", any: "Any of these", not: "Not" } as const;
 

@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import type { CSSProperties } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError, cloudwatch } from "../../api/call";
-import { dashboardQuery } from "../../api/metrics";
+import { dashboardChanged, dashboardQuery } from "../../api/metrics";
 import { readDashboard } from "../../model/dashboard";
 import type { Widget } from "../../model/dashboard";
 import { laidOut, notJson } from "../../model/json";
@@ -105,7 +105,7 @@ function Source({ name, body, onClose }: { name: string; body: string; onClose: 
   const put = useMutation({
     mutationFn: () => cloudwatch("PutDashboard", { DashboardName: name, DashboardBody: text }),
     onSuccess: (reply) => {
-      for (const queryKey of [["dashboards"], ["dashboard", name]]) void client.invalidateQueries({ queryKey });
+      dashboardChanged(client, name);
       if (!reply.DashboardValidationMessages?.length) onClose();
     },
   });

@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { cloudwatch } from "../../api/call";
 import type { CloudWatch } from "../../api/generated";
-import { dashboardsQuery } from "../../api/metrics";
+import { dashboardChanged, dashboardsQuery } from "../../api/metrics";
 import { dashboardPath } from "../../model/arn";
 import { SAMPLE_DASHBOARD } from "../../model/dashboard";
 import { bytesText } from "../../model/numbers";
@@ -96,7 +96,7 @@ function usePut() {
   return useMutation({
     mutationFn: ({ name, body }: { name: string; body: string }) => cloudwatch("PutDashboard", { DashboardName: name, DashboardBody: body }),
     onSuccess: (_, { name }) => {
-      for (const queryKey of [["dashboards"], ["dashboard", name]]) void client.invalidateQueries({ queryKey });
+      dashboardChanged(client, name);
       navigate(dashboardPath(name));
     },
   });

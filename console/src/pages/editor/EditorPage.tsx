@@ -4,7 +4,7 @@ import { Redirect, useLocation } from "wouter";
 import { functionsQuery, machineQuery, machinesQuery } from "../../api/queries";
 import { states } from "../../api/call";
 import type { States } from "../../api/generated";
-import { editorPath, machinePath, nameOf } from "../../model/arn";
+import { editorPath, machinePath, nameOf, qualifierOf } from "../../model/arn";
 import { draftOf, dropDraft, keepDraft } from "../../model/drafts";
 import type { Draft } from "../../model/drafts";
 import { openedText } from "../../model/document";
@@ -176,7 +176,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
 
   const saved = ({ arn: savedArn, revisionId, versionArn }: Saved, starts: boolean): void => {
     setBase({ text: text.text, revisionId });
-    setSaid(versionArn === null ? "Saved as a new revision" : `Saved and published as version ${versionArn.split(":").pop()}`);
+    setSaid(versionArn === null ? "Saved as a new revision" : `Saved and published as version ${qualifierOf(versionArn)}`);
     dropDraft(keptStorage(), draftId);
     setDialog(starts ? "start" : null);
     if (arn === null) pending.current = `${editorPath(savedArn)}${starts ? "?start=1" : ""}`;

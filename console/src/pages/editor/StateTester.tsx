@@ -11,6 +11,7 @@ import { Choice } from "../../ui/Choice";
 import type { Option } from "../../ui/Choice";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
+import { submitOnCtrlEnter } from "../../ui/keys";
 import { ErrorNote, Fact, Pill } from "../../ui/parts";
 import type { Look } from "../../model/status";
 import { DataFlow } from "../execution/DataFlow";
@@ -66,9 +67,7 @@ export function StateTester({ located, definition, machineArn, given, onGiven, o
         event.preventDefault();
         if (problem === null && !test.isPending) test.mutate();
       }}
-      onKeyDown={(event) => {
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.requestSubmit();
-      }}
+      onKeyDown={submitOnCtrlEnter}
     >
       <GivenFields name={name} machineArn={machineArn} given={given} onGiven={onGiven} noContext={isMocked ? null : "TestState takes a context only with a mock."} takesContext={isMocked && readsContext(JSON.stringify(state))} onReal={(real) => real.result !== null && mock.kind === "result" && setMock({ ...mock, result: real.result })} />
       <section className="form-section">

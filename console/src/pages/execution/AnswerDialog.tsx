@@ -9,6 +9,7 @@ import { Choice } from "../../ui/Choice";
 import type { Option } from "../../ui/Choice";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
+import { submitOnCtrlEnter } from "../../ui/keys";
 import { CommandLine, CopyButton, ErrorNote } from "../../ui/parts";
 
 const ENDS: readonly Option<"success" | "failure">[] = [
@@ -70,9 +71,7 @@ export function AnswerDialog({ waiting, suggested, executionArn, onClose }: {
                 onChange={(event) => setOutput(event.target.value)}
                 aria-invalid={problem !== null}
                 aria-describedby="answer-problem"
-                onKeyDown={(event) => {
-                  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
-                }}
+                onKeyDown={submitOnCtrlEnter}
               />
             </label>
             <p id="answer-problem" className={problem === null ? "quiet" : "tone-bad"} role="status">

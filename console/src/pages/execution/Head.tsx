@@ -4,14 +4,14 @@ import { Link } from "wouter";
 import { states } from "../../api/call";
 import type { States } from "../../api/generated";
 import { readAgain } from "../../live/again";
-import { machineOf, machinePath, mapRunPath, nameOf, withQuery } from "../../model/arn";
+import { machineOf, machinePath, mapRunPath, nameOf, qualifierOf, withQuery } from "../../model/arn";
 import { describeLine, describeSdkText, historyLine, sdkText, startLine, testText } from "../../model/commands";
 import type { Run } from "../../model/history";
 import { laidOut } from "../../model/json";
 import { childrenOf, originOf } from "../../model/kin";
 import { isRedrivable } from "../../model/status";
 import { Icon } from "../../ui/Icon";
-import { Arn, Crumbs, Duration, ErrorNote, Fact, StatusPill, Time } from "../../ui/parts";
+import { Arn, Crumbs, ErrorNote, Fact, StatusPill, Time, Took } from "../../ui/parts";
 import { StartDialog } from "../../ui/StartDialog";
 import { useKey } from "../../ui/useKey";
 import { CopyDialog } from "./CopyDialog";
@@ -84,7 +84,7 @@ export function Head({ execution, run }: { execution: States.DescribeExecutionOu
       <dl className="facts">
         <Fact name="Started"><Time at={execution.startDate * 1000} /></Fact>
         <Fact name="Duration">
-          <Duration from={execution.startDate * 1000} to={execution.stopDate === undefined ? null : execution.stopDate * 1000} />
+          <Took of={execution} />
         </Fact>
         <Fact name="States">{run.visits.length.toLocaleString("en")}</Fact>
         {(execution.redriveCount ?? 0) > 0 && (
@@ -104,8 +104,8 @@ export function Head({ execution, run }: { execution: States.DescribeExecutionOu
         )}
         <OriginFact origin={origin} />
         <ChildrenFact children={children} />
-        {execution.stateMachineVersionArn && <Fact name="Version">{execution.stateMachineVersionArn.split(":").pop()}</Fact>}
-        {execution.stateMachineAliasArn && <Fact name="Alias">{execution.stateMachineAliasArn.split(":").pop()}</Fact>}
+        {execution.stateMachineVersionArn && <Fact name="Version">{qualifierOf(execution.stateMachineVersionArn)}</Fact>}
+        {execution.stateMachineAliasArn && <Fact name="Alias">{qualifierOf(execution.stateMachineAliasArn)}</Fact>}
         <Fact name="ARN"><Arn arn={arn} /></Fact>
       </dl>
       {shows === "start" && <StartDialog machineArn={machineOf(arn)} isExpress={false} input={laidOut(execution.input ?? "{}")} onClose={close} />}

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
-import { ApiError, states } from "../../api/call";
+import { ApiError, states, toldBy } from "../../api/call";
 import { searchExecutions } from "../../api/lists";
 import { executionPath, nameOf } from "../../model/arn";
 import { forEach, patiently, planOf, targetOf, whyNot } from "../../model/bulk";
@@ -95,7 +95,7 @@ export default function BulkDialog(props: {
         ),
       signal,
       (result) => {
-        all.push({ target: result.item, error: "error" in result ? told(result.error) : null });
+        all.push({ target: result.item, error: "error" in result ? toldBy(result.error) : null });
         // Thousands of results are drawn some times a second, not each.
         drawing ??= setTimeout(() => {
           drawing = undefined;
@@ -161,13 +161,6 @@ export default function BulkDialog(props: {
 }
 
 const counted = (count: number): string => `${count.toLocaleString("en")} ${count === 1 ? "execution" : "executions"}`;
-
-function told(reason: unknown): { code: string; message: string } {
-  return {
-    code: reason instanceof ApiError ? reason.code : "Error",
-    message: reason instanceof Error ? reason.message : String(reason),
-  };
-}
 
 /** What a dry run says. */
 function PlanView({ action, plan, isCut }: { action: Action; plan: Plan; isCut: boolean }) {

@@ -9,7 +9,7 @@ import { choiceOf, isNarrowed, progressOf } from "../../model/search";
 import type { FoundExecution } from "../../model/search";
 import { absoluteText } from "../../model/time";
 import { Icon } from "../../ui/Icon";
-import { Duration, Empty, ErrorNote, StatusPill, Time, Waiting } from "../../ui/parts";
+import { Empty, ErrorNote, StatusPill, Time, Took, Waiting } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
 import { useQueryState } from "../../ui/useQueryState";
@@ -209,7 +209,7 @@ function Table(props: {
         width: "96px",
         isMinor: true,
         isNumber: true,
-        cell: (one) => <Duration from={one.startDate * 1000} to={one.stopDate === undefined ? null : one.stopDate * 1000} />,
+        cell: (one) => <Took of={one} />,
       },
       { id: "redrives", title: "Redrives", width: "64px", isMinor: true, isNumber: true, cell: (one) => one.redriveCount || "" },
     ],

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { functionVersionsQuery } from "../../api/functions";
 import type { Capacity } from "../../api/functions";
 import type { Lambda } from "../../api/generated";
+import { qualifierOf } from "../../model/arn";
 import { modifiedAt } from "../../model/time";
 import { Loaded } from "../../ui/Loaded";
 import type { Loading } from "../../ui/Loaded";
@@ -29,7 +30,7 @@ export function Configuration({ name, configuration, capacity }: { name: string;
               of={[
                 ["Reserved", reserved === null ? "none: what is left of the account's" : reserved.toLocaleString("en")],
                 ...provisioned.map((one): [string, ReactNode] => [
-                  `Provisioned for ${one.FunctionArn?.split(":").pop() ?? ""}`,
+                  `Provisioned for ${qualifierOf(one.FunctionArn ?? "")}`,
                   `${one.AvailableProvisionedConcurrentExecutions ?? 0} of ${one.RequestedProvisionedConcurrentExecutions ?? 0}, ${(one.Status ?? "").toLowerCase().replace("_", " ")}${one.StatusReason ? `: ${one.StatusReason}` : ""}`,
                 ]),
                 ...(provisioned.length === 0 ? [["Provisioned", "none"] as [string, ReactNode]] : []),

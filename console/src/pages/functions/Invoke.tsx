@@ -9,6 +9,7 @@ import type { SavedEvent } from "../../model/savedEvents";
 import { durationText } from "../../model/time";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
+import { submitOnCtrlEnter } from "../../ui/keys";
 import { keptStorage } from "../../ui/kept";
 import { ErrorNote, Fact } from "../../ui/parts";
 
@@ -47,9 +48,7 @@ export function Invoke({ name, arn }: { name: string; arn: string }) {
             aria-invalid={problem !== null}
             aria-describedby="event-problem"
             onChange={(changed) => setEvent(changed.target.value)}
-            onKeyDown={(pressed) => {
-              if (pressed.key === "Enter" && (pressed.ctrlKey || pressed.metaKey)) pressed.currentTarget.form?.requestSubmit();
-            }}
+            onKeyDown={submitOnCtrlEnter}
           />
           <div className="actions">
             <p id="event-problem" className={problem === null ? "quiet" : "tone-bad"} role="status">

@@ -8,6 +8,7 @@ import { readAnswer } from "../../model/insights";
 import type { InsightsRow } from "../../model/insights";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
+import { submitOnCtrlEnter } from "../../ui/keys";
 import { CopyButton, Empty, ErrorNote, Pair } from "../../ui/parts";
 import { Rows } from "../../ui/Rows";
 import type { Column } from "../../ui/Rows";
@@ -69,11 +70,7 @@ export function InsightsView({ groups, time }: { groups: readonly string[]; time
           rows={5}
           value={text}
           onChange={(event) => setText(event.target.value)}
-          onKeyDown={(event) => {
-            if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-            event.preventDefault();
-            begin();
-          }}
+          onKeyDown={submitOnCtrlEnter}
         />
         <div className="field-line">
           <button type="submit" className="button is-main" disabled={run.isPending} title="Ctrl Enter">

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
 import { machineQuery, versionsQuery } from "../../api/queries";
+import { qualifierOf } from "../../model/arn";
 import { readDefinition } from "../../model/definition";
 import { diffDefinitions, diffText } from "../../model/definitionDiff";
 import type { DefinitionDiff, FieldChange } from "../../model/definitionDiff";
@@ -23,7 +24,7 @@ export default function CompareView({ arn }: { arn: string }) {
   const draft = useMemo(() => draftOf(keptStorage(), arn), [arn]);
   if (versions.error) return <ErrorNote error={versions.error} onRetry={() => void versions.refetch()} />;
   if (!versions.data) return <Waiting what="versions" />;
-  const numbers = versions.data.versions.map((version) => version.stateMachineVersionArn.split(":").pop() ?? "");
+  const numbers = versions.data.versions.map((version) => qualifierOf(version.stateMachineVersionArn));
   const choices: [id: string, text: string][] = [
     ["current", "Current revision"],
     ...(draft ? [["draft", "Your draft"] as [string, string]] : []),

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { ApiError, cloudwatch } from "../../api/call";
-import { dashboardsQuery } from "../../api/metrics";
+import { dashboardChanged, dashboardsQuery } from "../../api/metrics";
 import { dashboardPath } from "../../model/arn";
 import { withGraph } from "../../model/dashboard";
 import type { Graphed } from "../../model/metrics";
@@ -30,7 +30,7 @@ export function AddToDashboard({ graph, onClose }: { graph: { readonly graphed: 
       await cloudwatch("PutDashboard", { DashboardName: name, DashboardBody: withGraph(before, { ...graph, title }) });
     },
     onSuccess: () => {
-      for (const queryKey of [["dashboards"], ["dashboard", name]]) void client.invalidateQueries({ queryKey });
+      dashboardChanged(client, name);
       navigate(dashboardPath(name));
     },
   });

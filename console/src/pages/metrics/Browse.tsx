@@ -3,6 +3,7 @@ import { useMemo } from "react";
 import type { ReactNode } from "react";
 import type { CloudWatch } from "../../api/generated";
 import { metricsQuery } from "../../api/metrics";
+import { nameOf } from "../../model/arn";
 import { browse, metricKey, metricOf, nextId } from "../../model/metrics";
 import type { Graphed } from "../../model/metrics";
 import { Choice } from "../../ui/Choice";
@@ -58,7 +59,7 @@ function Found({ metrics, isCut, graphed, isFull, onChange, empty }: Props & { m
       width: "26px",
       cell: (metric) => {
         const isChosen = chosen.has(metricKey(metricOf(metric, "m1")));
-        return <input type="checkbox" aria-label={`Graph ${nameOf(metric)}`} checked={isChosen} disabled={!isChosen && isFull} onChange={() => toggle(metric)} />;
+        return <input type="checkbox" aria-label={`Graph ${titleOf(metric)}`} checked={isChosen} disabled={!isChosen && isFull} onChange={() => toggle(metric)} />;
       },
     },
     { id: "name", title: "Metric", width: "minmax(0, 1fr)", cell: (metric) => <span className="strong">{metric.MetricName}</span> },
@@ -70,7 +71,7 @@ function Found({ metrics, isCut, graphed, isFull, onChange, empty }: Props & { m
         <span title={(metric.Dimensions ?? []).map(({ Name, Value }) => `${Name}=${Value}`).join("\n")}>
           {(metric.Dimensions ?? []).map(({ Name, Value }) => (
             <span key={Name} className="dimension">
-              <span className="quiet">{Name}</span> {Value.startsWith("arn:") ? Value.split(":").slice(6).join(":") : Value}
+              <span className="quiet">{Name}</span> {Value.startsWith("arn:") ? nameOf(Value) : Value}
             </span>
           ))}
         </span>
@@ -105,7 +106,7 @@ function Found({ metrics, isCut, graphed, isFull, onChange, empty }: Props & { m
         {shown.length === 0 ? (
           (empty ?? <Empty title="No metric has this name" icon="search" />)
         ) : (
-          <Rows label="Metrics" rows={shown} columns={columns} rowHeight={32} keyOf={(metric) => `${metric.Namespace} ${nameOf(metric)}`} onOpen={toggle} />
+          <Rows label="Metrics" rows={shown} columns={columns} rowHeight={32} keyOf={(metric) => `${metric.Namespace} ${titleOf(metric)}`} onOpen={toggle} />
         )}
         <p className="foot quiet" role="status">
           {shown.length.toLocaleString("en")} {shown.length === 1 ? "metric" : "metrics"}
@@ -126,8 +127,8 @@ function Found({ metrics, isCut, graphed, isFull, onChange, empty }: Props & { m
 const EMBEDDED =
   'console.log(JSON.stringify({ _aws: { Timestamp: Date.now(), CloudWatchMetrics: [{ Namespace: "Orders", Dimensions: [["Shop"]], Metrics: [{ Name: "Taken", Unit: "Count" }] }] }, Shop: "north", Taken: 1 }))';
 
-const nameOf = (metric: CloudWatch.Metric): string => `${metric.MetricName} ${(metric.Dimensions ?? []).map(({ Name, Value }) => `${Name}=${Value}`).join(" ")}`.trim();
-const wordsOf = (metric: CloudWatch.Metric): string => `${metric.Namespace} ${nameOf(metric)}`.toLowerCase();
+const titleOf = (metric: CloudWatch.Metric): string => `${metric.MetricName} ${(metric.Dimensions ?? []).map(({ Name, Value }) => `${Name}=${Value}`).join(" ")}`.trim();
+const wordsOf = (metric: CloudWatch.Metric): string => `${metric.Namespace} ${titleOf(metric)}`.toLowerCase();
 
 function NoMetrics() {
   return (
