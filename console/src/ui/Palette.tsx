@@ -10,7 +10,7 @@ import { Dialog } from "./Dialog";
 
 const SHOWN_MAX = 12;
 
-export interface Command extends Entry {
+interface Command extends Entry {
   readonly run: () => void;
 }
 

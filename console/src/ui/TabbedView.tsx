@@ -4,7 +4,7 @@ import { useCentred } from "./useCentred";
 import { useQueryState } from "./useQueryState";
 import { Waiting } from "./parts";
 
-export interface Tab {
+interface Tab {
   readonly id: string;
   readonly label: string;
   readonly count?: number | undefined;
