@@ -37,6 +37,7 @@ test("a function is invoked with an event that was saved, and its error is shown
 test("what a function is, and how it did within the last hour", async () => {
   const arn = await server.createFunction("Measured", CHARGE_SOURCE);
   await fetch(`${server.url}/2017-10-31/functions/Measured/concurrency`, { method: "PUT", body: JSON.stringify({ ReservedConcurrentExecutions: 7 }) });
+  await fetch(`${server.url}/2021-10-31/functions/Measured/url`, { method: "POST", body: JSON.stringify({ AuthType: "NONE" }) });
   for (const event of [{ customer: "Ada" }, { customer: "Ada" }, { customer: "Ada", declined: true }]) await invoke("Measured", event);
   const page = await visit("/functions");
   const row = page.getByRole("row").filter({ hasText: "Measured" });
@@ -45,6 +46,7 @@ test("what a function is, and how it did within the last hour", async () => {
   await row.getByRole("link", { name: "Measured" }).click();
   await page.getByText("7", { exact: true }).waitFor();
   await page.getByTitle(arn).waitFor();
+  await page.getByRole("link", { name: /^http:.*lambda-url/ }).waitFor();
   await page.getByRole("tab", { name: "Metrics" }).click();
   await page.getByText(/1 cold start in the last hour/).waitFor();
   await page.getByRole("img", { name: "Invocations: 3" }).waitFor();

@@ -12,6 +12,8 @@ import { whole } from "./pages";
 /** Metrics are of minutes: they are asked for as often as somebody notices. */
 const METRICS_MS = 10_000;
 const UNTOLD_MS = 5_000;
+/** A browser notes every answer that says that there is no URL. */
+const URL_MS = 30_000;
 /** AWS: queries of one GetMetricData. */
 const QUERIES_MAX = 500;
 /** Functions whose activity a list shows; two queries each. */
@@ -129,6 +131,21 @@ export const capacityQuery = (FunctionName: string) =>
       return { reserved: reserved.ReservedConcurrentExecutions ?? null, provisioned: provisioned.ProvisionedConcurrencyConfigs ?? [] };
     },
     refetchInterval: UNTOLD_MS,
+  });
+
+/** The address under which a function is called over HTTP; `null` where it has none. */
+export const functionUrlQuery = (FunctionName: string) =>
+  queryOptions({
+    queryKey: ["functionUrl", FunctionName],
+    queryFn: async ({ signal }): Promise<string | null> => {
+      try {
+        return (await lambda("GetFunctionUrlConfig", { FunctionName }, signal)).FunctionUrl;
+      } catch (reason) {
+        if (isAbsent(reason)) return null;
+        throw reason;
+      }
+    },
+    refetchInterval: URL_MS,
   });
 
 interface FunctionVersions {

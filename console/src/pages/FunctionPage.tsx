@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy } from "react";
-import { capacityQuery } from "../api/functions";
+import { capacityQuery, functionUrlQuery } from "../api/functions";
 import type { Lambda } from "../api/generated";
 import { functionQuery } from "../api/queries";
 import { bytesText } from "../model/numbers";
@@ -31,6 +31,7 @@ const HASH_SHOWN = 12;
 
 function Shown({ name, configuration }: { name: string; configuration: Lambda.FunctionConfiguration }) {
   const capacity = useQuery(capacityQuery(name));
+  const url = useQuery(functionUrlQuery(name));
   const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason, CodeSha256 } = configuration;
   const group = configuration.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`;
   return (
@@ -74,6 +75,17 @@ function Shown({ name, configuration }: { name: string; configuration: Lambda.Fu
         <Fact name="Version">{configuration.Version}</Fact>
         {configuration.LastModified && <Fact name="Changed"><Time at={modifiedAt(configuration.LastModified)} /></Fact>}
         <Fact name="Reserved">{capacity.data ? (capacity.data.reserved ?? "none") : capacity.error ? "not known" : "…"}</Fact>
+        {url.error && <Fact name="URL">not known</Fact>}
+        {url.data && (
+          <Fact name="URL">
+            <span className="arn">
+              <a href={url.data} target="_blank" rel="noreferrer">
+                {url.data}
+              </a>
+              <CopyButton text={url.data} label="Copy the URL" />
+            </span>
+          </Fact>
+        )}
         <Fact name="ARN"><Arn arn={configuration.FunctionArn ?? ""} /></Fact>
       </dl>
       <TabbedView
