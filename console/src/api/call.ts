@@ -2,6 +2,7 @@
 
 import type { CloudWatch, Lambda, Logs, Route, States, XRay } from "./generated";
 import { CLOUDWATCH_TARGET, LAMBDA_ROUTES, LOGS_TARGET, STATES_TARGET, XRAY_ROUTES } from "./generated";
+import { errorOf } from "../model/errors";
 
 /** An answer that is an error, with AWS's code and message. */
 export class ApiError extends Error {
@@ -48,15 +49,8 @@ async function answered(request: Promise<Response>): Promise<Response> {
     throw new ApiError("Unreachable", "the server does not answer; is it running?", 0);
   }
   if (response.ok) return response;
-  const parsed: unknown = await response.json().catch(() => ({}));
-  const body = typeof parsed === "object" && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
-  const said = (name: string): string | undefined => {
-    const value = body[name];
-    return typeof value === "string" ? value : undefined;
-  };
-  const code = said("__type") ?? said("Type") ?? response.headers.get("x-amzn-errortype") ?? `HTTP ${response.status}`;
-  const message = said("message") ?? said("Message") ?? response.statusText;
-  throw new ApiError((code.split("#").pop() ?? code).split(":")[0] ?? code, message, response.status, body);
+  const { code, message, body } = errorOf(await response.text().catch(() => ""), response.headers.get("x-amzn-errortype"));
+  throw new ApiError(code ?? `HTTP ${response.status}`, message ?? response.statusText, response.status, body);
 }
 
 function asked(target: Target, operation: string, input: unknown, signal?: AbortSignal): Promise<Response> {
