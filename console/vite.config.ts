@@ -23,7 +23,7 @@ export default defineConfig({
   server: {
     proxy: {
       // A page of the development server is another origin: its name is put in.
-      "^/(?!console/)|^/console/live": {
+      "^/(?!console/)|^/console/(live|session|search|failures|project|map-run(/children)?)(?=[?]|$)": {
         target: server,
         changeOrigin: true,
         configure: (proxy) =>

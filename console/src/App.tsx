@@ -2,6 +2,7 @@ import { lazy, Suspense } from "react";
 import { Route, Router, Switch, useLocation } from "wouter";
 import { LiveProvider } from "./live/LiveProvider";
 import { fromPath } from "./model/arn";
+import { BASE } from "./model/session";
 import { ExecutionPage } from "./pages/ExecutionPage";
 import { ExecutionsPage } from "./pages/ExecutionsPage";
 import { FunctionPage } from "./pages/FunctionPage";
@@ -16,6 +17,7 @@ import { aroundNav } from "./ui/leaving";
 import { Waiting } from "./ui/parts";
 import { Shell } from "./ui/Shell";
 
+const SignInPage = lazy(() => import("./pages/sign-in/SignInPage"));
 const StartPage = lazy(() => import("./pages/start/StartPage"));
 const EditorPage = lazy(() => import("./pages/editor/EditorPage"));
 const LogsPage = lazy(() => import("./pages/logs/LogsPage"));
@@ -31,12 +33,22 @@ const DashboardPage = lazy(() => import("./pages/dashboards/DashboardPage"));
 /** Every page has an address; what is chosen on a page is in its query. */
 export function App() {
   return (
-    <Router base="/console" aroundNav={aroundNav}>
-      <LiveProvider>
-        <Shell>
-          <Pages />
-        </Shell>
-      </LiveProvider>
+    <Router base={BASE} aroundNav={aroundNav}>
+      <Switch>
+        <Route path="/sign-in">
+          <Suspense fallback={<Waiting what="the page" />}>
+            <SignInPage />
+          </Suspense>
+        </Route>
+        {/* Without a session there is none of these: nothing polls, nobody listens. */}
+        <Route>
+          <LiveProvider>
+            <Shell>
+              <Pages />
+            </Shell>
+          </LiveProvider>
+        </Route>
+      </Switch>
     </Router>
   );
 }

@@ -10,6 +10,7 @@ import "./styles/parts.css";
 import "./styles/pages.css";
 import "./styles/lists.css";
 import "./styles/execution.css";
+import "./styles/session.css";
 
 applyTheme(chosenTheme());
 

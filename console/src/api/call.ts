@@ -3,6 +3,8 @@
 import type { CloudWatch, Lambda, Logs, Route, States, XRay } from "./generated";
 import { CLOUDWATCH_TARGET, LAMBDA_ROUTES, LOGS_TARGET, STATES_TARGET, XRAY_ROUTES } from "./generated";
 import { errorOf } from "../model/errors";
+import { refusalOf, sessionOf } from "../model/session";
+import type { Refusal, Session, SessionAnswer } from "../model/session";
 
 /** An answer that is an error, with AWS's code and message. */
 export class ApiError extends Error {
@@ -40,7 +42,30 @@ interface Target {
   readonly contentType: string;
 }
 
+/** Told of every call that was not answered for want of a session. */
+type RefusalListener = (refusal: Refusal) => void;
+
+const refusalListeners = new Set<RefusalListener>();
+/** Counts sessions: what was asked before the present one began says nothing of it. */
+let sessions = 0;
+
+export function whenRefused(listener: RefusalListener): () => void {
+  refusalListeners.add(listener);
+  return () => void refusalListeners.delete(listener);
+}
+
 async function answered(request: Promise<Response>): Promise<Response> {
+  const session = sessions;
+  try {
+    return await succeeded(request);
+  } catch (error) {
+    const refusal = error instanceof ApiError ? refusalOf(error.code) : null;
+    if (refusal !== null && session === sessions) for (const listener of refusalListeners) listener(refusal);
+    throw error;
+  }
+}
+
+async function succeeded(request: Promise<Response>): Promise<Response> {
   let response: Response;
   try {
     response = await request;
@@ -206,4 +231,23 @@ export async function invoke(
     logTail: bytes === null ? null : new TextDecoder().decode(bytes),
     version: response.headers.get("x-amz-executed-version"),
   };
+}
+
+const SESSION = "/console/session";
+
+/** Whether the server asks for access keys, and who is signed in. */
+export async function readSession(signal?: AbortSignal): Promise<Session> {
+  const response = await answered(fetch(SESSION, { headers: { accept: "application/json" }, signal: signal ?? null }));
+  return sessionOf((await response.json()) as SessionAnswer, response.headers.get("date"), Date.now());
+}
+
+/** Begins a session, which a cookie carries that no script can read. What is wrong with the key is no refusal of a session. */
+export async function signIn(accessKeyId: string, secretAccessKey: string): Promise<void> {
+  const body = JSON.stringify({ accessKeyId, secretAccessKey });
+  await succeeded(fetch(SESSION, { method: "POST", headers: { "content-type": "application/json", accept: "application/json" }, body }));
+  sessions += 1;
+}
+
+export async function signOut(): Promise<void> {
+  await succeeded(fetch(SESSION, { method: "DELETE", headers: { accept: "application/json" } }));
 }

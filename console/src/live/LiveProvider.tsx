@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useEffect, useRef, useState } from "react";
 import type { ReactNode } from "react";
+import { sessionQuery } from "../api/session";
 import { markOf, readMessage, standingOf } from "../model/live";
 import type { ExecutionChange, Mark } from "../model/live";
 import { readAgain } from "./again";
@@ -97,6 +98,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       source.addEventListener("error", () => {
         source?.close();
         setState("lost");
+        // A stream does not say why it is refused.
+        if (queries.getQueryData(sessionQuery.queryKey)?.isRequired !== false) readAgain(queries, sessionQuery.queryKey);
         reconnect = setTimeout(open, RECONNECT_MS[Math.min(tries, RECONNECT_MS.length - 1)]);
         tries += 1;
       });

@@ -1,13 +1,19 @@
 import { Suspense, useEffect, useRef, useState } from "react";
 import type { ReactNode } from "react";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "wouter";
+import { sessionQuery } from "../api/session";
 import { useLive } from "../live/LiveProvider";
+import { useSignOut } from "../live/session";
+import { SessionWatch } from "../live/SessionWatch";
 import { Dialog } from "./Dialog";
 import { Icon } from "./Icon";
 import type { IconName } from "./Icon";
 import { isTyping, KEYS } from "./keys";
+import { leave } from "./leaving";
 import { Palette } from "./Palette";
 import { Waiting } from "./parts";
+import { SessionMenu } from "./SessionMenu";
 import { applyTheme, chosenTheme, THEMES } from "./theme";
 import type { Theme } from "./theme";
 import { useCentred } from "./useCentred";
@@ -56,6 +62,8 @@ export function Shell({ children }: { children: ReactNode }) {
     applyTheme(next);
     setTheme(next);
   };
+  const user = useQuery(sessionQuery).data?.user ?? null;
+  const signingOut = useSignOut();
   const isObserving = OBSERVE.some((place) => location.startsWith(place.path));
   const below = useRef<HTMLElement>(null);
   useCentred(below, "[aria-current]", location);
@@ -124,6 +132,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <button type="button" className="icon-button" onClick={nextTheme} aria-label={THEME_LOOK[theme].label} title={`${THEME_LOOK[theme].label} (t)`}>
             <Icon name={THEME_LOOK[theme].icon} />
           </button>
+          {user !== null && <SessionMenu user={user} signingOut={signingOut} />}
         </div>
       </header>
       {isObserving && (
@@ -133,6 +142,7 @@ export function Shell({ children }: { children: ReactNode }) {
           ))}
         </nav>
       )}
+      <SessionWatch />
       <div id="content" tabIndex={-1}>
         <Suspense
           fallback={
@@ -152,6 +162,7 @@ export function Shell({ children }: { children: ReactNode }) {
             ...ALL_PLACES.map((place) => ({ id: place.path, title: place.label, kind: "Page", run: () => navigate(place.path) })),
             { id: "theme", title: "Change the theme", kind: "Command", run: nextTheme },
             { id: "keys", title: "Show all keys", kind: "Command", run: () => setShows("keys") },
+            ...(user === null ? [] : [{ id: "sign-out", title: "Sign out", kind: "Command", run: () => leave(() => signingOut.mutate()) }]),
           ]}
         />
       )}

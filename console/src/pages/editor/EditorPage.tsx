@@ -154,17 +154,22 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
     return draft !== null && draft.text !== base.text ? draft : null;
   });
   const [isKept, setKept] = useState(true);
-  const keep = useRef(() => {});
+  const keep = useRef((): boolean => true);
   keep.current = () => {
-    if (isUnsaved) setKept(keepDraft(keptStorage(), draftId, { text: text.text, revisionId: base.revisionId, at: Date.now() }));
-    else if (offered === null) dropDraft(keptStorage(), draftId);
+    if (!isUnsaved) {
+      if (offered === null) dropDraft(keptStorage(), draftId);
+      return true;
+    }
+    const isDone = keepDraft(keptStorage(), draftId, { text: text.text, revisionId: base.revisionId, at: Date.now() });
+    setKept(isDone);
+    return isDone;
   };
   useEffect(() => {
     const timer = setTimeout(() => keep.current(), DRAFT_QUIET_MS);
     return () => clearTimeout(timer);
   }, [text, base, offered]);
   useEffect(() => {
-    const now = (): void => keep.current();
+    const now = (): void => void keep.current();
     window.addEventListener("pagehide", now);
     return () => {
       window.removeEventListener("pagehide", now);
@@ -172,7 +177,7 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
     };
   }, []);
   const [leaves, setLeaves] = useState<(() => void) | null>(null);
-  useLeaving(isUnsaved, (go) => setLeaves(() => go));
+  useLeaving(isUnsaved, (go) => setLeaves(() => go), () => keep.current());
 
   const saved = ({ arn: savedArn, revisionId, versionArn }: Saved, starts: boolean): void => {
     setBase({ text: text.text, revisionId });
