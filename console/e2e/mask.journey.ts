@@ -5,7 +5,7 @@ import { executionPath } from "../src/model/arn";
 import { journeys } from "./journey";
 import { Server } from "./server";
 
-const server = new Server('[console]\nmask = ["$.card.number", "**.password"]\n');
+const server = new Server({ settings: '[console]\nmask = ["$.card.number", "**.password"]\n' });
 const visit = journeys(server);
 
 test("a masked field comes to no page, and is no input to start again with", async () => {

@@ -12,18 +12,43 @@ export const ROLE = "arn:aws:iam::123456789012:role/console";
 /** Nothing in a journey takes as long: who waits longer hangs. */
 export const PATIENCE_MS = 60_000;
 
+/** An access key of a user, as a line of `--access-keys` has it. */
+export interface AccessKey {
+  readonly user: string;
+  readonly id: string;
+  readonly secret: string;
+}
+
+export interface ServerOptions {
+  /** The text of a `stepwell.toml`. */
+  readonly settings?: string;
+  /** Keys that requests must be signed with. */
+  readonly accessKeys?: readonly AccessKey[];
+  /** What else follows `stepwell serve`. */
+  readonly args?: readonly string[];
+}
+
 export class Server {
   private readonly command = new Command();
   url = "";
   readonly data = mkdtempSync(join(tmpdir(), "stepwell-console-"));
 
-  private readonly settings: readonly string[];
+  private readonly args: readonly string[];
+  /** The cookie that calls of this class carry; see [`signIn`]. */
+  private cookie: string | null = null;
 
-  /** - `settings`: the text of a `stepwell.toml`. */
-  constructor(settings?: string) {
-    const file = join(this.data, "stepwell.toml");
-    if (settings !== undefined) writeFileSync(file, settings);
-    this.settings = settings === undefined ? [] : ["--config", file];
+  constructor({ settings, accessKeys, args = [] }: ServerOptions = {}) {
+    const file = (name: string, text: string): string => {
+      const path = join(this.data, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    };
+    const keys = (accessKeys ?? []).map(({ user, id, secret }) => `[${user}]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`);
+    this.args = [
+      ...(settings === undefined ? [] : ["--config", file("stepwell.toml", settings)]),
+      ...(accessKeys === undefined ? [] : ["--access-keys", file("access-keys", keys.join("\n"))]),
+      ...args,
+    ];
   }
 
   begin(): Promise<void> {
@@ -31,7 +56,7 @@ export class Server {
   }
 
   private async run(listen: string): Promise<void> {
-    const args = ["serve", "--listen", listen, "--data", join(this.data, "data"), ...this.settings];
+    const args = ["serve", "--listen", listen, "--data", join(this.data, "data"), ...this.args];
     this.url = await this.command.begin(args, (line) => /listening on (http:\/\/\S+?:\d+)/.exec(line)?.[1]);
   }
 
@@ -47,10 +72,25 @@ export class Server {
     rmSync(this.data, { recursive: true, force: true });
   }
 
+  /** Calls of this class are a user's from now on. */
+  async signIn({ id, secret }: AccessKey): Promise<void> {
+    const response = await fetch(`${this.url}/console/session`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ accessKeyId: id, secretAccessKey: secret }),
+    });
+    this.cookie = response.headers.get("set-cookie")?.split(";")[0] ?? null;
+    if (!response.ok || this.cookie === null) throw new Error(`the session is refused: ${await response.text()}`);
+  }
+
   async states<O extends keyof States.Operations>(operation: O, input: States.Operations[O]["input"]): Promise<States.Operations[O]["output"]> {
     const response = await fetch(this.url, {
       method: "POST",
-      headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AWSStepFunctions.${operation}` },
+      headers: {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": `AWSStepFunctions.${operation}`,
+        ...(this.cookie === null ? {} : { cookie: this.cookie }),
+      },
       body: JSON.stringify(input),
     });
     const body: unknown = await response.json();
