@@ -237,7 +237,7 @@ const SESSION = "/console/session";
 
 /** Whether the server asks for access keys, and who is signed in. */
 export async function readSession(signal?: AbortSignal): Promise<Session> {
-  const response = await answered(fetch(SESSION, { headers: { accept: "application/json" }, signal: signal ?? null }));
+  const response = await answered(fetch(SESSION, { headers: { accept: "application/json" }, cache: "no-store", signal: signal ?? null }));
   return sessionOf((await response.json()) as SessionAnswer, response.headers.get("date"), Date.now());
 }
 

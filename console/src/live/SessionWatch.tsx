@@ -5,8 +5,9 @@ import { whenRefused } from "../api/call";
 import { sessionQuery } from "../api/session";
 import { BASE, signInPath, standingOf, whyLost } from "../model/session";
 import type { Reason, Refusal, User } from "../model/session";
+import { Dialog } from "../ui/Dialog";
 import { Icon } from "../ui/Icon";
-import { losesNothing } from "../ui/leaving";
+import { losesNothing, watchTyping } from "../ui/leaving";
 import { useNow } from "../ui/parts";
 import { readAgain } from "./again";
 import { goToSignIn } from "./session";
@@ -26,11 +27,13 @@ export function SessionWatch() {
     if (user !== null) known.current = user;
   }, [user]);
 
-  const [stays, setStays] = useState<{ readonly reason: Reason | null } | null>(null);
+  useEffect(() => watchTyping(), []);
+
+  const [stays, setStays] = useState<Stay | null>(null);
   const lose = (refusal: Refusal): void => {
     const reason = whyLost(refusal, known.current, Date.now());
     if (losesNothing()) goToSignIn(queries, signInPath(window.location, reason));
-    else setStays((before) => before ?? { reason });
+    else setStays((before) => ({ reason: before?.reason ?? reason, isSaid: false }));
   };
   const latest = useRef(lose);
   latest.current = lose;
@@ -39,8 +42,9 @@ export function SessionWatch() {
   useEffect(() => {
     if (isMissing) latest.current("missing");
   }, [isMissing]);
+  const isStaying = stays !== null;
   useEffect(() => {
-    if (stays === null) return;
+    if (!isStaying) return;
     // Nothing is asked meanwhile, but whether somebody has signed in.
     focusManager.setFocused(false);
     const look = (): void => {
@@ -59,23 +63,51 @@ export function SessionWatch() {
       document.removeEventListener("visibilitychange", look);
       focusManager.setFocused(undefined);
     };
-  }, [stays, queries]);
+  }, [isStaying, queries]);
 
-  if (stays !== null) {
-    return (
-      <div className="note tone-warn session-note" role="alert">
+  if (stays !== null) return <StayNote stays={stays} onSaid={() => setStays({ ...stays, isSaid: true })} />;
+  return user === null ? null : <EndingNote user={user} />;
+}
+
+/** A page that stays without a session. */
+interface Stay {
+  readonly reason: Reason | null;
+  /** Whether somebody has read it; it is said again if they go on nevertheless. */
+  readonly isSaid: boolean;
+}
+
+/** What is typed here stays here. A window says so: it is above others that are open, which let nothing else be clicked. */
+function StayNote({ stays, onSaid }: { stays: Stay; onSaid: () => void }) {
+  const title = stays.reason === "ended" ? "Your session has ended" : "You are not signed in any more";
+  const signIn = (
+    <a className="button is-main" href={BASE + signInPath(null, null)} target="_blank" rel="noreferrer">
+      Sign in
+    </a>
+  );
+  return (
+    <>
+      <div className="note tone-warn session-note">
         <Icon name="warning" />
         <div>
-          <strong>{stays.reason === "ended" ? "Your session has ended" : "You are not signed in any more"}</strong>
-          <p>What is not saved here is too large to be kept as a draft. Sign in in another tab, and go on here.</p>
+          <strong>{title}</strong>
+          <p>Sign in in another tab, and go on here.</p>
         </div>
-        <a className="button" href={BASE + signInPath(null, null)} target="_blank" rel="noreferrer">
-          Sign in
-        </a>
+        {signIn}
       </div>
-    );
-  }
-  return user === null ? null : <EndingNote user={user} />;
+      {!stays.isSaid && (
+        <Dialog title={title} onClose={onSaid}>
+          <p>What you have typed here is not saved, so this page stays. Sign in in another tab, and go on here.</p>
+          <div className="actions">
+            <span className="space" />
+            <button type="button" className="button" onClick={onSaid}>
+              Close
+            </button>
+            {signIn}
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
 }
 
 /** Says that a session ends soon, in time to begin another one. */

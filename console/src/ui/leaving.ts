@@ -27,8 +27,24 @@ export function leave(go: Go): void {
   else asks.ask(go);
 }
 
+/** Where somebody has typed a longer text, such as the input of an execution: it is nowhere else. */
+const typed = new Set<HTMLTextAreaElement>();
+
+/** Looks at what is typed on pages, until what it gives is called. */
+export function watchTyping(): () => void {
+  const onInput = ({ target }: Event): void => {
+    for (const one of typed) if (!one.isConnected) typed.delete(one);
+    if (target instanceof HTMLTextAreaElement) typed.add(target);
+  };
+  document.addEventListener("input", onInput);
+  return () => document.removeEventListener("input", onInput);
+}
+
 /** Whether the page can be taken away without a question and nothing is lost: what is unsaved is kept from now on. */
-export const losesNothing = (): boolean => asks === null || asks.keep();
+export function losesNothing(): boolean {
+  const isTyped = [...typed].some((one) => one.isConnected && one.value.trim() !== "");
+  return !isTyped && (asks === null || asks.keep());
+}
 
 /** A path without its escapes: the router gives some without, the browser with. */
 function plain(path: string): string {
