@@ -32,6 +32,8 @@ test("a function is invoked with an event that was saved, and its error is shown
   await result.getByLabel("Log", { exact: true }).getByText(/charging Grace/).waitFor();
   await page.getByRole("button", { name: "Remove" }).click();
   await page.getByLabel("Saved and sample events").getByText("No saved events").waitFor({ state: "attached" });
+  // It has no URL, which is no error.
+  expect(await page.locator("dt").filter({ hasText: /^URL$/ }).count()).toBe(0);
 });
 
 test("what a function is, and how it did within the last hour", async () => {

@@ -32,7 +32,7 @@ test("callers stand above what they call", () => {
 });
 
 test("numbers as words", () => {
-  expect([rateText(0), rateText(0.333), rateText(12.34), rateText(1_234)]).toEqual(["0/min", "0.33/min", "12/min", "1,234/min"]);
+  expect([rateText(0), rateText(1 / 60), rateText(0.333), rateText(12.34), rateText(1_234)]).toEqual(["0/min", "1/h", "0.33/min", "12/min", "1,234/min"]);
   expect([shareText(0), shareText(0.0001), shareText(0.004), shareText(0.256)]).toEqual(["0 %", "0.1 %", "0.4 %", "26 %"]);
   expect(typeText("AWS::Lambda::Function")).toBe("Lambda Function");
   expect(percentile([], 0.5)).toBeNull();

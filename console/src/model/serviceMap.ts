@@ -97,6 +97,7 @@ export function percentile(histogram: readonly XRay.HistogramEntry[], share: num
 export function rateText(perMinute: number): string {
   if (perMinute === 0) return "0/min";
   if (perMinute >= 100) return `${Math.round(perMinute).toLocaleString("en")}/min`;
+  if (perMinute < 0.1) return `${Number((perMinute * 60).toPrecision(2))}/h`;
   return `${Number(perMinute.toPrecision(2))}/min`;
 }
 

@@ -1,9 +1,10 @@
 import { linesThrough, roundUp } from "../model/metricSeries";
 import type { Span } from "../model/metricSeries";
-import { clockText } from "../model/time";
+import { absoluteText, clockText } from "../model/time";
 
 const WIDTH = 320;
 const HEIGHT = 84;
+const DAY_SECONDS = 86_400;
 
 export interface Line {
   readonly name: string;
@@ -18,7 +19,8 @@ export function Chart({ title, note, lines, span, format }: { title: string; not
   const isEmpty = lines.every((line) => line.points.every((point) => point === null));
   const values = lines.flatMap((line) => line.points.filter((point) => point !== null));
   const most = roundUp(Math.max(0, ...values));
-  const shown = (ms: number): string => clockText(ms).slice(0, 5);
+  // Of a day and more, a time of day says too little.
+  const shown = (ms: number): string => (span.to - span.from < DAY_SECONDS ? clockText(ms).slice(0, 5) : absoluteText(ms).slice(5, 16));
   return (
     <figure className="chart">
       <figcaption>

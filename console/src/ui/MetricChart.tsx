@@ -19,6 +19,8 @@ interface VerticalAnnotation {
 const COLOURS = 8;
 const DASHES = ["", "7 3", "2 3", "9 3 2 3"] as const;
 const MARGIN = { top: 10, bottom: 22, side: 54 };
+/** How wide the text of an instant is. */
+const TICK_TEXT = 44;
 /** Rows of the table of values; a chart has hardly more points. */
 const TABLE_ROWS_MAX = 500;
 const NO_ANNOTATIONS: readonly Annotation[] = [];
@@ -157,7 +159,7 @@ export function MetricChart(props: {
           {timeTicks(from, to, Math.max(2, Math.floor((inner.right - inner.left) / 86))).map((tick) => (
             <g key={tick.at}>
               <line className="plot-tick" x1={x(tick.at)} x2={x(tick.at)} y1={inner.bottom} y2={inner.bottom + 4} />
-              <text className="plot-text" x={x(tick.at)} y={inner.bottom + 16} textAnchor="middle">
+              <text className="plot-text" x={x(tick.at)} y={inner.bottom + 16} textAnchor={x(tick.at) > width - TICK_TEXT / 2 ? "end" : "middle"}>
                 {tick.text}
               </text>
             </g>

@@ -7,6 +7,7 @@ import { deepNodes, waterfallOf } from "../model/trace";
 import type { Trace, TraceOutcome, WaterfallRow } from "../model/trace";
 import { Icon } from "./Icon";
 import { useNow } from "./parts";
+import { TimeTicks } from "./TimeAxis";
 import "../styles/traces.css";
 
 const ROW_HEIGHT = 27;
@@ -66,11 +67,7 @@ export function Waterfall(props: { trace: Trace; chosen: string | null; onChoose
       <div className="timeline-axis" aria-hidden="true">
         <span />
         <span className="ticks">
-          {shape.ticks.map((tick) => (
-            <i key={tick.offset} style={{ left: `${tick.at * 100}%` }}>
-              {durationText(tick.offset)}
-            </i>
-          ))}
+          <TimeTicks ticks={shape.ticks} />
         </span>
       </div>
       <div className="timeline-body" ref={body}>

@@ -8,6 +8,7 @@ import { timelineOf } from "../../model/timeline";
 import type { Bar } from "../../model/timeline";
 import { Icon } from "../../ui/Icon";
 import { useNow } from "../../ui/parts";
+import { TimeTicks } from "../../ui/TimeAxis";
 
 const BAR_HEIGHT = 28;
 
@@ -58,11 +59,7 @@ export function TimelineView({ run, cursor, chosen, onChoose, onMove }: {
             onMove(timeline.from + ((clicked.clientX - left) / width) * (timeline.to - timeline.from));
           }}
         >
-          {timeline.ticks.map((tick) => (
-            <i key={tick.offset} style={{ left: `${tick.at * 100}%` }}>
-              {durationText(tick.offset)}
-            </i>
-          ))}
+          <TimeTicks ticks={timeline.ticks} />
         </span>
       </div>
       <div className="timeline-body" ref={body}>
