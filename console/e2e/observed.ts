@@ -233,6 +233,8 @@ export async function fillObserved(server: Server, empty: Server): Promise<[name
   await putLines(server, audit, [{ at: now - 119_950, message: "AUDIT order o-7 was refused" }]);
   await putOrders(server, now, 170);
   await putAlarms(server);
+  const metricTransformations = [{ metricNamespace: "Orders", metricName: "RefusedNow", metricValue: "1" }];
+  await logs(server, "PutMetricFilter", { logGroupName: audit, filterName: "refused", filterPattern: "refused", metricTransformations });
   for (let index = 0; index < 60; index += 1) await putRefused(server, now - index * 10_000, index < 12 ? 9 : (index * 5) % 4);
   await cloudwatch(server, "PutDashboard", { DashboardName: "orders", DashboardBody: orderDashboard(charge) });
   await cloudwatch(server, "SetAlarmState", { AlarmName: "refused-orders", StateValue: "ALARM", StateReason: "Threshold Crossed: 1 datapoint [9.0] was greater than the threshold (5.0)." });

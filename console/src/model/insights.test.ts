@@ -12,5 +12,7 @@ test("rows become a table whatever fields each of them has", () => {
     { name: "late", isNumber: false },
   ]);
   expect(table.rows.map((row) => row.values)).toEqual([["ERROR", "3", ""], ["", "12.5", "y"]]);
-  expect(readAnswer([])).toEqual({ fields: [], rows: [] });
+  expect(readAnswer([])).toEqual({ fields: [], rows: [], hasInstants: false });
+  expect(table.hasInstants).toBe(false);
+  expect(readAnswer([[{ field: "bin(5m)", value: "2026-11-26 23:25:00.000" }]]).hasInstants).toBe(true);
 });

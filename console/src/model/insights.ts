@@ -17,7 +17,11 @@ export interface InsightsRow {
 interface InsightsTable {
   readonly fields: readonly InsightsField[];
   readonly rows: readonly InsightsRow[];
+  /** Whether instants are among the values. AWS: they are in UTC. */
+  readonly hasInstants: boolean;
 }
+
+const INSTANT = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/;
 
 /** The fields in the order in which they come first; `@ptr` names a line for the API and is not shown. */
 export function readAnswer(results: readonly (readonly Logs.ResultField[])[]): InsightsTable {
@@ -37,5 +41,5 @@ export function readAnswer(results: readonly (readonly Logs.ResultField[])[]): I
     name,
     isNumber: whole.some((row) => row.values[place] !== "") && whole.every((row) => row.values[place] === "" || Number.isFinite(Number(row.values[place]))),
   }));
-  return { fields, rows: whole };
+  return { fields, rows: whole, hasInstants: whole.some((row) => row.values.some((value) => INSTANT.test(value))) };
 }

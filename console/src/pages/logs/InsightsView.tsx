@@ -155,6 +155,7 @@ function Result({ answer, isPending }: { answer: InsightsAnswer; isPending: bool
       <Rows label="Result" rows={table.rows} columns={columns} rowHeight={30} keyOf={(row) => row.id} onOpen={setOpened} />
       <p className="foot quiet">
         {table.rows.length.toLocaleString("en")} {table.rows.length === 1 ? "row" : "rows"}
+        {table.hasInstants && "; instants are in UTC"}
       </p>
       {opened && (
         <Dialog title="Row" onClose={() => setOpened(null)}>
