@@ -29,6 +29,14 @@ Resources:
         StartAt: Note
         States:
           Note: {Type: Pass, InputPath: $.detail, End: true}
+  Greet:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: nodejs20.x
+      Handler: index.handler
+      InlineCode: "exports.handler = async () => ({ statusCode: 200, body: 'welcome' });"
+      Events:
+        Visit: {Type: HttpApi, Properties: {Path: /, Method: GET}}
 `;
 
 export class Shop {

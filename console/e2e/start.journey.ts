@@ -28,6 +28,9 @@ test("first start: one click on a sample, and the order is seen to its end", asy
   // What ran is there when one comes back.
   await page.getByRole("heading", { name: "Latest executions" }).waitFor();
   await page.getByRole("link", { name: /^paid-/ }).waitFor();
+  // Where its API is called.
+  const address = (await page.getByRole("link", { name: /^\/execute-api\// }).getAttribute("href")) ?? "";
+  expect(await (await fetch(`${shop.url}${address}`)).text()).toBe("welcome");
   await page.getByRole("link", { name: "Incidents" }).click();
   await page.getByRole("heading", { name: "Incidents" }).waitFor();
 });

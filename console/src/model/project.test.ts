@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Sample, Stack } from "../api/start";
-import { executionName, resourceGroups, runnable, targetsOf } from "./project";
+import { executionName, resourceGroups, resourcePath, runnable, stagePath, targetsOf } from "./project";
 
 const machine = "arn:aws:states:us-east-1:123456789012:stateMachine:Orders";
 const charge = "arn:aws:lambda:us-east-1:123456789012:function:Charge";
@@ -35,4 +35,15 @@ test("an execution is named after its sample", () => {
   expect(executionName("paid.json", 1_700_000_000_000)).toBe("paid-s44we8");
   const long = executionName(`${"ä b".repeat(60)}.json`, 1_700_000_000_000);
   expect(long).toMatch(/^[0-9A-Za-z_-]{80}$/);
+});
+
+test("an API leads to where it is called, a URL to its function", () => {
+  const resource = (type: string, name: string, arn: string | null = null): Stack["resources"][number] => ({ logicalId: "One", type, name, arn });
+  expect(stagePath(resource("AWS::ApiGatewayV2::Stage", "abc $default"))).toBe("/execute-api/abc/");
+  expect(stagePath(resource("AWS::ApiGateway::Stage", "abc Prod"))).toBe("/execute-api/abc/Prod/");
+  expect(stagePath(resource("AWS::ApiGateway::RestApi", "abc"))).toBeNull();
+  expect(stagePath(resource("AWS::ApiGateway::Stage", "abc"))).toBeNull();
+  expect(resourcePath(resource("AWS::Lambda::Url", "Charge "))).toBe("/functions/Charge");
+  expect(resourcePath(resource("AWS::Lambda::Function", "Charge", charge))).toBe("/functions/Charge");
+  expect(resourcePath(resource("AWS::IAM::Role", "r"))).toBeNull();
 });

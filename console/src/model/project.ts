@@ -1,5 +1,6 @@
 /** What of a stack somebody runs, and what stands around it. */
 
+import { functionPath, pageOf } from "./arn";
 import type { Sample, Stack, StackResource } from "../api/start";
 
 /** Resources of one sort. */
@@ -42,6 +43,24 @@ export function resourceGroups(stack: Stack): ResourceGroup[] {
 export function runnable(stack: Stack | undefined): StackResource[] {
   const of = (type: string): StackResource[] => (stack?.resources ?? []).filter((resource) => resource.type === type && resource.arn !== null);
   return [...of(MACHINE), ...of(FUNCTION)];
+}
+
+/**
+ * The path under which a stage of an API is called on its server; `null` for what is no stage.
+ *
+ * The `$default` stage is the one that is meant where no stage is named.
+ */
+export function stagePath({ type, name }: StackResource): string | null {
+  const [api, stage] = name.split(" ");
+  if (!/^AWS::ApiGateway(V2)?::Stage$/.test(type) || !api || !stage) return null;
+  return `/execute-api/${api}/${stage === "$default" ? "" : `${stage}/`}`;
+}
+
+/** The page of a resource; `null` where the console has none. */
+export function resourcePath({ type, name, arn }: StackResource): string | null {
+  if (arn !== null) return pageOf(arn)?.path ?? null;
+  // The page of a function tells its URL.
+  return type === "AWS::Lambda::Url" ? functionPath(name.split(" ")[0] ?? "") : null;
 }
 
 export const isMachine = (arn: string): boolean => arn.includes(":stateMachine:");

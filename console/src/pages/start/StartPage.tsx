@@ -8,11 +8,11 @@ import type { ProjectAnswer, Sample, Stack } from "../../api/start";
 import { readAgain } from "../../live/again";
 import { useChanges, usePolling } from "../../live/LiveProvider";
 import { executionPath, machinePath, nameOf, pageOf } from "../../model/arn";
-import { executionName, isMachine, resourceGroups, runnable, targetsOf } from "../../model/project";
+import { executionName, isMachine, resourceGroups, resourcePath, runnable, stagePath, targetsOf } from "../../model/project";
 import { Icon } from "../../ui/Icon";
 import { Json } from "../../ui/Json";
 import { LoadedPage } from "../../ui/Loaded";
-import { CommandLine, Count, Empty, ErrorNote, StatusPill, Time, useTitle } from "../../ui/parts";
+import { CommandLine, CopyButton, Count, Empty, ErrorNote, StatusPill, Time, useTitle } from "../../ui/parts";
 
 /** Where somebody begins who has just started an application: what there is, and one click to run it. */
 export default function StartPage() {
@@ -196,6 +196,9 @@ function Newest() {
   );
 }
 
+/** What somebody runs, and calls. */
+const OPENED: readonly string[] = ["State machines", "Functions", "APIs and URLs"];
+
 /** What the server has of a stack. */
 function Resources({ stack }: { stack: Stack }) {
   return (
@@ -203,20 +206,28 @@ function Resources({ stack }: { stack: Stack }) {
       <h2>
         Deployed in {stack.name} <Count of={stack.resources.length} />
       </h2>
-      {resourceGroups(stack).map(({ title, resources }, index) => (
-        <details key={title} className="start-group" open={index < 2}>
+      {resourceGroups(stack).map(({ title, resources }) => (
+        <details key={title} className="start-group" open={OPENED.includes(title)}>
           <summary>
             {title} <Count of={resources.length} />
           </summary>
           <ul className="start-list">
             {resources.map((resource) => {
-              const path = resource.arn === null ? undefined : pageOf(resource.arn)?.path;
+              const path = resourcePath(resource);
+              const stage = stagePath(resource);
               return (
                 <li key={`${resource.type} ${resource.logicalId}`} title={`${resource.logicalId}: ${resource.type}`}>
-                  {path ? (
+                  {path !== null ? (
                     <Link className="strong" href={path}>
                       {resource.name}
                     </Link>
+                  ) : stage !== null ? (
+                    <span className="arn">
+                      <a className="strong" href={stage} target="_blank" rel="noreferrer">
+                        {stage}
+                      </a>
+                      <CopyButton text={`${window.location.origin}${stage}`} label="Copy the address" />
+                    </span>
                   ) : (
                     <span>{resource.name}</span>
                   )}
