@@ -143,6 +143,8 @@ class Endpoint:
     """Clients of whatever answers at `url`."""
 
     url: str
+    # Id, secret and session token of an access key; a server without keys takes any.
+    key = ("stepwell", "stepwell", None)
 
     @cached_property
     def states(self):
@@ -163,8 +165,16 @@ class Endpoint:
             inject_host_prefix=False,
             **options,
         )
+        key_id, secret, token = self.key
         with _session_lock:
-            return _session.client(service, endpoint_url=self.url, config=config)
+            return _session.client(
+                service,
+                endpoint_url=self.url,
+                config=config,
+                aws_access_key_id=key_id,
+                aws_secret_access_key=secret,
+                aws_session_token=token,
+            )
 
     def cli(self, *arguments):
         """Runs the AWS CLI; its standard output is JSON or empty."""
@@ -319,9 +329,9 @@ def package(files):
     return archive.getvalue()
 
 
-def stepwell(*arguments, endpoint=None, patience=180, **options):
+def stepwell(*arguments, endpoint=None, patience=180, more_environment=None, **options):
     """Runs a stepwell command to its end."""
-    more = {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+    more = ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {}) | (more_environment or {})
     return subprocess.run(
         [binary(), *map(str, arguments)],
         stdin=subprocess.DEVNULL,

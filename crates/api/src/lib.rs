@@ -3,7 +3,7 @@
 //! Lives here: the operations, shapes, constraints and errors of AWS Step Functions, AWS Lambda and their
 //! small companions (IAM, STS, CloudWatch and its Logs, EventBridge and its Scheduler, API Gateway), generated from the public service models
 //! (`model/*.json`, `cargo xtask codegen`); the catalogue of what tasks may call; decoding of requests
-//! and building of replies; ARNs and resource names.
+//! and building of replies; signatures; ARNs and resource names.
 //!
 //! Never here: behaviour of a service, durable state, sockets, threads, clocks, configuration.
 //!
@@ -26,6 +26,7 @@ pub mod arn;
 pub mod catalogue;
 pub mod event_stream;
 pub mod services;
+pub mod sigv4;
 
 pub use constraint::{Location, Member, Shape, Text, Unit};
 pub use error::{Code, Error, Fault};

@@ -118,7 +118,7 @@ pub(crate) fn query_parameters(query: &str) -> Vec<(String, String)> {
 }
 
 /// Malformed escapes stay as they are; bytes that are no UTF-8 become U+FFFD.
-fn percent_decoded(text: &str, plus_is_space: bool) -> String {
+pub(crate) fn percent_decoded(text: &str, plus_is_space: bool) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

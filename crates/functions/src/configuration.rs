@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything needed to run one version of a function.
@@ -42,12 +43,39 @@ pub struct Configuration {
     pub account: String,
     /// `AWS_ENDPOINT_URL` of the handler, so that its AWS SDK calls come back to us.
     pub endpoint_url: Option<String>,
+    /// ARN of the role that the handler calls with, if it has one.
+    pub role_arn: Option<String>,
     /// Most invocations of this function at one time; beyond it invocations are throttled at once.
     pub reserved_concurrency: Option<u32>,
     /// Environments of this revision that [`crate::Pool::provision`] keeps started; none when it is `None`.
     pub provisioned_concurrency: Option<u32>,
     /// Invocations that one environment may run at one time; at least 1. AWS: 1, more on Lambda Managed Instances.
     pub invocations_per_environment: u32,
+}
+
+/// What a handler signs its calls with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// `AWS_ACCESS_KEY_ID`.
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: String,
+}
+
+/// The credentials of an environment of this configuration.
+pub type CredentialSource = Arc<dyn Fn(&Configuration) -> Credentials + Send + Sync>;
+
+impl Credentials {
+    /// For a server that takes any: SDKs call nobody without some.
+    pub fn placeholder() -> Credentials {
+        Credentials {
+            access_key_id: "test".to_owned(),
+            secret_access_key: "test".to_owned(),
+            session_token: "test".to_owned(),
+        }
+    }
 }
 
 impl Configuration {

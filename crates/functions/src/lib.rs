@@ -20,7 +20,8 @@ pub mod sandbox;
 mod timestamp;
 
 pub use configuration::{
-    Configuration, EPHEMERAL_STORAGE_MB, LogFormat, LogLevel, Logging, PackageId, runs_here,
+    Configuration, CredentialSource, Credentials, EPHEMERAL_STORAGE_MB, LogFormat, LogLevel,
+    Logging, PackageId, runs_here,
 };
 pub use inspector::{Inspection, StartFunction};
 pub use invocation::{

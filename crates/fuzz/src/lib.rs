@@ -27,7 +27,7 @@ pub struct Target {
 
 impl Target {
     /// Every target, in the order of the summary.
-    pub const ALL: [&'static Target; 11] = [
+    pub const ALL: [&'static Target; 12] = [
         &targets::definition::TARGET,
         &targets::path::TARGET,
         &targets::intrinsic::TARGET,
@@ -36,6 +36,7 @@ impl Target {
         &targets::front::TARGET,
         &targets::segments::TARGET,
         &targets::cbor::TARGET,
+        &targets::signature::TARGET,
         &targets::otlp::TARGET,
         &targets::logs::FILTER_PATTERN,
         &targets::logs::INSIGHTS,

@@ -58,6 +58,11 @@ fn cbor_is_read() {
 }
 
 #[test]
+fn signatures_are_read() {
+    read_all("signature");
+}
+
+#[test]
 fn the_front_is_read() {
     read_all("front");
 }

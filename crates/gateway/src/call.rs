@@ -73,9 +73,40 @@ pub struct Call {
     pub deployment_id: String,
     pub request_id: String,
     pub now_ms: i64,
+    pub signer: Signer,
+}
+
+/// Who has signed a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signer {
+    /// Signatures are not checked: whoever signs is the account itself.
+    Anybody,
+    /// Nobody, or the signature is not right; the text says why.
+    Refused(String),
+    Known {
+        user_id: String,
+        arn: String,
+    },
 }
 
 impl Call {
+    /// The signer of a request that must be signed.
+    ///
+    /// - Errors: `None` where it is not signed at all, the reason where the signature does not count.
+    pub(crate) fn signer(&self, request: &HttpRequest) -> Result<(String, String), Option<&str>> {
+        if !request.is_signed() {
+            return Err(None);
+        }
+        match &self.signer {
+            Signer::Anybody => {
+                let arn = format!("arn:aws:iam::{}:root", self.account);
+                Ok((self.account.clone(), arn))
+            }
+            Signer::Refused(text) => Err(Some(text)),
+            Signer::Known { user_id, arn } => Ok((user_id.clone(), arn.clone())),
+        }
+    }
+
     pub(crate) fn domain_prefix(&self) -> &str {
         self.domain_name.split('.').next().unwrap_or_default()
     }

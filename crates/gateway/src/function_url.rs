@@ -35,15 +35,18 @@ impl FunctionUrl {
         if let Some(response) = preflight {
             return Plan::Answer(response);
         }
-        if self.is_signed && !request.is_signed() {
-            let forbidden = Response::json(403, &json!({ "Message": "Forbidden" }));
-            return Plan::Answer(self.with_cors(request, forbidden));
-        }
-        let authorizer = self.is_signed.then(|| {
-            let user = format!("arn:aws:iam::{}:root", call.account);
+        let signer = match self.is_signed.then(|| call.signer(request)).transpose() {
+            Ok(signer) => signer,
+            Err(refused) => {
+                let message = refused.unwrap_or("Forbidden");
+                let forbidden = Response::json(403, &json!({ "Message": message }));
+                return Plan::Answer(self.with_cors(request, forbidden));
+            }
+        };
+        let authorizer = signer.map(|(id, arn)| {
             json!({"iam": {
-                "accessKey": access_key(request), "accountId": call.account, "callerId": call.account,
-                "cognitoIdentity": null, "principalOrgId": null, "userArn": user, "userId": call.account,
+                "accessKey": access_key(request), "accountId": call.account, "callerId": id,
+                "cognitoIdentity": null, "principalOrgId": null, "userArn": arn, "userId": id,
             }})
         });
         let facts = RouteFacts {
@@ -116,9 +119,8 @@ fn failure(status: u16, text: &str) -> Response {
 
 /// The key that a request is signed with.
 fn access_key(request: &HttpRequest) -> Option<&str> {
-    let after = request
-        .header("authorization")?
-        .split_once("Credential=")?
-        .1;
-    after.split('/').next()
+    // In a presigned address its slashes are encoded.
+    let from = request.header("authorization").unwrap_or(&request.query);
+    let (_, after) = from.split_once("Credential=")?;
+    after.split(['/', '%', '&']).next()
 }

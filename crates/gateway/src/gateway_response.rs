@@ -11,6 +11,7 @@ use crate::parameters::HeaderSource;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     MissingAuthenticationToken,
+    InvalidSignature,
     IntegrationTimeout,
     MalformedReply,
     ApiConfigurationError,
@@ -27,6 +28,7 @@ impl Failure {
                 403,
                 "Missing Authentication Token",
             ),
+            Failure::InvalidSignature => ("INVALID_SIGNATURE", 403, "Forbidden"),
             Failure::IntegrationTimeout => {
                 ("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
             }
@@ -102,6 +104,7 @@ impl GatewayResponses {
 fn error_type(failure: Failure) -> &'static str {
     match failure {
         Failure::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+        Failure::InvalidSignature => "InvalidSignatureException",
         Failure::UnsupportedMediaType => "UnsupportedMediaTypeException",
         Failure::BadRequestBody => "BadRequestException",
         _ => "InternalServerErrorException",

@@ -170,7 +170,7 @@ impl HttpApi {
             return fail(404, "Not Found");
         };
         let route = &self.routes[at];
-        if route.authorization == Authorization::Iam && !request.is_signed() {
+        if route.authorization == Authorization::Iam && call.signer(request).is_err() {
             return fail(403, "Forbidden");
         }
         let target = match &route.integration {

@@ -33,7 +33,8 @@ pub mod vtl;
 
 pub use api::{Api, Description, Protocol, RouteDescription};
 pub use call::{
-    Backend, Call, HEADERS_MAX, HttpRequest, Outcome, Plan, Response, SERVICE_OPERATIONS, Target,
+    Backend, Call, HEADERS_MAX, HttpRequest, Outcome, Plan, Response, SERVICE_OPERATIONS, Signer,
+    Target,
 };
 pub use cors::Cors;
 pub use document::{DOCUMENT_BYTES_MAX, parse_document};

@@ -167,8 +167,13 @@ impl RestApi {
             return fail(Failure::MissingAuthenticationToken, None);
         };
         let route = &self.routes[at];
-        if route.authorization == Authorization::Iam && !request.is_signed() {
-            return fail(Failure::MissingAuthenticationToken, None);
+        if route.authorization == Authorization::Iam
+            && let Err(refused) = call.signer(request)
+        {
+            return match refused {
+                None => fail(Failure::MissingAuthenticationToken, None),
+                Some(text) => fail(Failure::InvalidSignature, Some(text)),
+            };
         }
         let target = match &route.integration {
             RestIntegration::Proxy { function } => {

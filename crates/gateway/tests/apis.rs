@@ -8,8 +8,8 @@ use documents::{HTTP, REST, URL_CORS};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use stepwell_gateway::{
-    Api, Backend, Call, FunctionUrl, HttpRequest, Outcome, Plan, Protocol, Response, Target,
-    parse_document,
+    Api, Backend, Call, FunctionUrl, HttpRequest, Outcome, Plan, Protocol, Response, Signer,
+    Target, parse_document,
 };
 
 fn call(stage: &str, path: &str) -> Call {
@@ -24,6 +24,7 @@ fn call(stage: &str, path: &str) -> Call {
         deployment_id: "dep1".to_owned(),
         request_id: "00000000-0000-4000-8000-000000000001".to_owned(),
         now_ms: 1_428_582_896_000,
+        signer: Signer::Anybody,
     }
 }
 
@@ -747,6 +748,72 @@ fn a_function_url_gets_an_event_of_format_2() {
         panic!("a call");
     };
     assert!(planned(&backend).contains(r#""accessKey":"KEY""#));
+    // Where signatures are checked, the front says whose this one is, or what is wrong with it.
+    let known = Call {
+        signer: Signer::Known {
+            user_id: "AIDA1".to_owned(),
+            arn: "arn:aws:iam::123456789012:user/alice".to_owned(),
+        },
+        ..call.clone()
+    };
+    let Plan::Invoke(backend) = url.plan(&known, &signed) else {
+        panic!("a call");
+    };
+    let text = planned(&backend);
+    for part in [
+        r#""callerId":"AIDA1""#,
+        r#""userArn":"arn:aws:iam::123456789012:user/alice""#,
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let refused = Call {
+        signer: Signer::Refused("The signature is not right.".to_owned()),
+        ..call.clone()
+    };
+    let Plan::Answer(response) = url.plan(&refused, &signed) else {
+        panic!("an answer");
+    };
+    assert_eq!(
+        (response.status, response.body),
+        (
+            403,
+            br#"{"Message":"The signature is not right."}"#.to_vec()
+        )
+    );
+    let Plan::Answer(response) = url.plan(&refused, &get) else {
+        panic!("an answer");
+    };
+    assert_eq!(response.status, 403);
+}
+
+#[test]
+fn a_rest_api_with_iam_takes_a_signature_that_counts() {
+    let document = json!({
+        "openapi": "3.0.1", "info": {"title": "t", "version": "1"},
+        "paths": {"/a": {"get": {
+            "x-amazon-apigateway-auth": {"type": "AWS_IAM"},
+            "x-amazon-apigateway-integration": {
+                "type": "aws_proxy", "httpMethod": "POST",
+                "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:1:function:f/invocations",
+            },
+        }}},
+    });
+    let api = Api::parse(Protocol::Rest, &document).expect("it is right");
+    let signed = request(
+        "GET /a\nauthorization: AWS4-HMAC-SHA256 Credential=KEY/20260101/us-east-1/execute-api/aws4_request, x",
+    );
+    let with = |signer: Signer| Call {
+        signer,
+        ..call("prod", "/prod/a")
+    };
+    let told = |signer: Signer, request: &HttpRequest| match api.plan(&with(signer), request) {
+        Plan::Answer(response) => shown(&response),
+        Plan::Invoke(_) => "called".to_owned(),
+    };
+    let refused = Signer::Refused("The signature is not right.".to_owned());
+    assert_eq!(told(Signer::Anybody, &signed), "called");
+    assert!(told(refused.clone(), &signed).contains("The signature is not right."));
+    assert!(told(refused, &request("GET /a")).contains("Missing Authentication Token"));
 }
 
 #[test]

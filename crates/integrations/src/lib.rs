@@ -1,6 +1,6 @@
 //! Calls of AWS services that Stepwell does not serve itself, at the endpoints that it was given.
 //!
-//! Lives here: the messages that deliveries send (SQS, SNS, EventBridge), their wire forms, their signature, the HTTP
+//! Lives here: the messages that deliveries send (SQS, SNS, EventBridge), their wire forms, the HTTP
 //! client, where each service is, and the calls of API destinations with their tokens.
 //!
 //! Never here: durable state, retries (the shard decides them), a default endpoint: what has none is never called.
@@ -9,12 +9,12 @@
 
 mod client;
 mod message;
-mod signature;
 mod webhook;
 
 use std::collections::BTreeMap;
 
 use client::Endpoint;
+use stepwell_api::sigv4::{self, Credentials, Scope};
 
 pub use webhook::{TokenRequest, Webhook};
 
@@ -24,13 +24,6 @@ pub struct Integrations {
     region: String,
     credentials: Credentials,
     tokens: webhook::Tokens,
-}
-
-/// What requests are signed with.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    pub access_key_id: String,
-    pub secret_access_key: String,
 }
 
 /// What a queue, a topic or an event bus gets.
@@ -112,20 +105,23 @@ impl Integrations {
             let message = format!("Stepwell cannot send a message to {arn}");
             return Err(never("UnsupportedTarget", message));
         };
-        let headers = signature::headers(
+        // Services that stand in for AWS read region and service out of it.
+        let headers = sigv4::sign(
             &self.credentials,
-            &signature::Scope {
+            &Scope {
                 region: &self.region,
                 service,
                 now_ms,
             },
-            &signature::Signed {
+            &sigv4::Outgoing {
                 method: "POST",
                 path: endpoint.path(),
                 query: "",
-                host: endpoint.authority(),
-                content_type: request.content_type,
-                body: &request.body,
+                headers: &[
+                    ("content-type", request.content_type),
+                    ("host", endpoint.authority()),
+                ],
+                body: request.body.as_bytes(),
             },
         );
         let reply = client::post(endpoint, &request, &headers).await?;

@@ -250,9 +250,10 @@ mod tests {
         let integrations = Integrations::new(
             BTreeMap::new(),
             "us-east-1",
-            crate::Credentials {
+            stepwell_api::sigv4::Credentials {
                 access_key_id: "a".to_string(),
                 secret_access_key: "s".to_string(),
+                session_token: None,
             },
         );
         for (head, status) in [

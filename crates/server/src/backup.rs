@@ -8,6 +8,7 @@
 //! DIRECTORY/manifest.json   formats, counts and checksums; written last, so that a half-made backup has none
 //! ```
 
+mod asked;
 mod check;
 mod running;
 
@@ -22,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use stepwell_service::Timestamp;
 use stepwell_store::{Archive, ArchiveWriter, Batch, Embedded, Snapshot, Store as _, Value};
 
+pub(crate) use asked::answer;
 pub use check::{Checked, Finding, Repair, check};
 pub(crate) use running::{Ask, Backups};
 

@@ -7,7 +7,10 @@ use std::time::Duration;
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use stepwell_api::sigv4::{Refusal, Wire};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::access::Unread;
 
 /// A client must send its whole body within this time.
 const BODY_PATIENCE: Duration = Duration::from_secs(120);
@@ -23,6 +26,8 @@ pub(crate) enum Unreadable {
     /// The room of all bodies is in use; the request may be sent again.
     NoRoom,
     Broken(String),
+    /// It was not signed by who says so.
+    Denied(Refusal, Wire),
 }
 
 /// The room of all bodies.
@@ -54,14 +59,25 @@ impl Room {
     ///   limit without being read.
     pub(crate) async fn read(
         &self,
-        body: Incoming,
+        body: Unread,
         limit: usize,
     ) -> Result<(Vec<u8>, Share), Unreadable> {
+        let Unread {
+            incoming: body,
+            proof,
+            wire,
+        } = body;
         if body.size_hint().lower() > limit as u64 {
             return Err(Unreadable::TooLarge);
         }
         match tokio::time::timeout(BODY_PATIENCE, self.collect(body, limit)).await {
-            Ok(collected) => collected,
+            Ok(collected) => {
+                let (bytes, share) = collected?;
+                // A large body takes longer than a task may.
+                tokio::task::block_in_place(|| proof.check(&bytes))
+                    .map_err(|refusal| Unreadable::Denied(refusal, wire))?;
+                Ok((bytes, share))
+            }
             Err(_) => Err(Unreadable::TooSlow),
         }
     }

@@ -12,16 +12,19 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use stepwell_api::cloudwatch::{self as cloudwatch_api, Call, Protocol};
 use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler, xray};
+use stepwell_service::Caller;
 use stepwell_telemetry::otlp::{trace_header_of_w3c, w3c_of_trace_header};
 use tokio::net::TcpListener;
 
-use crate::backup::{Ask, Backups};
+use crate::access::{Access, Unread};
+use crate::backup::{self, Backups};
 use crate::body::{Room, Share, Unreadable};
 use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::Commits;
 use crate::connections::{Connections, Place};
 use crate::console::live::{self, Live};
 use crate::console::project::Project;
+use crate::console::session;
 use crate::console::surveys::{self, Question, Surveys};
 use crate::console::{self, Asset};
 use crate::front::{self, ReadApis};
@@ -42,7 +45,7 @@ use crate::{caller, events, gateway, iam, probes, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
 /// takes up to twice its size and more.
-const REQUEST_BYTES_MAX: usize = 8 << 20;
+pub(crate) const REQUEST_BYTES_MAX: usize = 8 << 20;
 
 /// Largest body of a Lambda request: a 50 MB package in base64, and the fields around it.
 const LAMBDA_REQUEST_BYTES_MAX: usize = 72 << 20;
@@ -76,8 +79,9 @@ pub(crate) struct Services {
     pub(crate) rates: Arc<Rates>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) in_flight: Arc<InFlight>,
-    backups: Backups,
+    pub(crate) backups: Backups,
     console: &'static [Asset],
+    pub(crate) access: Arc<Access>,
     pub(crate) mask: Arc<Mask>,
     live: Arc<Live>,
     pub(crate) surveys: Surveys,
@@ -103,6 +107,7 @@ impl Services {
         backups: Backups,
         console: &'static [Asset],
         project: Option<Project>,
+        access: Arc<Access>,
         mask: Arc<Mask>,
         live: Arc<Live>,
         receiver: Arc<Receiver>,
@@ -124,6 +129,7 @@ impl Services {
             in_flight,
             backups,
             console,
+            access,
             mask,
             live,
             surveys: Surveys::new(project),
@@ -151,13 +157,7 @@ pub(crate) async fn answer(
     let called = front::called(&request, services.address);
     let path = request.uri().path();
     if called.is_none() && probes::is_probe(path) {
-        let reply = probes::answer(
-            services,
-            request.method(),
-            path,
-            request.headers(),
-            &request_id,
-        );
+        let reply = probes::answer(services, request, peer.ip(), &request_id);
         return response(reply);
     }
     if called.is_none()
@@ -170,20 +170,9 @@ pub(crate) async fn answer(
     }
     if called.is_none()
         && place == Place::Own
-        && let Some(asked) = console::asked(request.method(), path, request.headers())
+        && console::asked(request.method(), path, request.headers()).is_some()
     {
-        if let Some(message) = caller::page_refusal(request.headers(), services.address) {
-            return response(error(403, "AccessDeniedException", &message, &request_id));
-        }
-        if path == live::PATH && request.method() == Method::GET {
-            return live::answer(&services.live, request.headers(), request.uri().query()).await;
-        }
-        return console::answer(
-            services.console,
-            &asked,
-            request.method(),
-            request.headers(),
-        );
+        return console_response(services, request, &request_id).await;
     }
     if let Err(reply) = admit(services, place, &request_id).await {
         return response(reply);
@@ -198,6 +187,19 @@ pub(crate) async fn answer(
         let reply = otlp::answer(services, signal, request, peer.ip(), &request_id).await;
         return response(reply);
     }
+    let mut request = match services.access.admit(request, &request_id) {
+        Ok(request) => request,
+        Err(reply) => {
+            // Under no name of the request's own: nobody stands for it.
+            let error = prometheus::error_of(&reply);
+            requests.answered(
+                &CalledOperation::default(),
+                error.as_deref(),
+                began.elapsed(),
+            );
+            return response(reply);
+        }
+    };
     if request.uri().path().starts_with(STREAMED) {
         return match stream(services, request, &request_id).await {
             Ok(response) => response,
@@ -235,6 +237,34 @@ pub(crate) async fn answer(
     response(reply)
 }
 
+/// What is below the console's root and no question.
+async fn console_response(
+    services: &Services,
+    request: Request<Incoming>,
+    request_id: &str,
+) -> Response<ReplyBody> {
+    if let Some(message) = caller::page_refusal(request.headers(), services.address) {
+        return response(error(403, "AccessDeniedException", &message, request_id));
+    }
+    let path = request.uri().path();
+    if path == session::PATH {
+        let reply = session::answer(services, request, request_id).await;
+        return console::with_own_headers(response(reply));
+    }
+    if path == live::PATH && request.method() == Method::GET {
+        let (parts, _) = request.into_parts();
+        if let Some(reply) = services.access.refusal(&parts, request_id) {
+            return console::with_own_headers(response(reply));
+        }
+        return live::answer(&services.live, &parts.headers, parts.uri.query()).await;
+    }
+    let (method, headers) = (request.method(), request.headers());
+    match console::asked(method, path, headers) {
+        Some(asked) => console::answer(services.console, &asked, method, headers),
+        None => console::text(StatusCode::NOT_FOUND, "the console has no such path"),
+    }
+}
+
 /// Hides from a page what it must not show. Reads the whole answer: a large one takes longer than a task may.
 fn hide(services: &Services, reply: &mut Reply, is_payload: bool) {
     if services.mask.is_on() {
@@ -257,7 +287,7 @@ pub(crate) async fn answer_daemon(
     if let Err(reply) = admit(services, place, &request_id).await {
         return response(reply);
     }
-    let reply = route(services, request, &request_id).await;
+    let reply = route(services, request.map(Unread::of_anybody), &request_id).await;
     response(reply)
 }
 
@@ -324,7 +354,7 @@ fn is_live_tail(headers: &HeaderMap) -> bool {
 /// StartLiveTail; an error is answered whole.
 async fn live_tail(
     services: &Services,
-    request: Request<Incoming>,
+    request: Request<Unread>,
     request_id: &str,
 ) -> Result<Response<ReplyBody>, Reply> {
     let (parts, incoming) = request.into_parts();
@@ -369,7 +399,7 @@ pub(crate) async fn admit(
 /// InvokeWithResponseStream; an error is answered whole.
 async fn stream(
     services: &Services,
-    request: Request<Incoming>,
+    request: Request<Unread>,
     request_id: &str,
 ) -> Result<Response<ReplyBody>, Reply> {
     let (parts, incoming) = request.into_parts();
@@ -404,7 +434,7 @@ async fn stream(
     answered.map_err(|error| error.reply(request_id))
 }
 
-async fn route(services: &Services, request: Request<Incoming>, request_id: &str) -> Reply {
+async fn route(services: &Services, request: Request<Unread>, request_id: &str) -> Reply {
     let (parts, incoming) = request.into_parts();
     if let Some(message) = refused_caller(&parts, services.address) {
         return error(403, "AccessDeniedException", &message, request_id);
@@ -412,6 +442,9 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
     if let Some(unserved) = Unserved::of(&parts) {
         // Read for what it calls, and because a client may send all of it before it reads.
         let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+        if let Err(Unreadable::Denied(refusal, wire)) = &read {
+            return refusal.reply(*wire, request_id);
+        }
         let body = read.map(|(body, _)| body).unwrap_or_default();
         return unserved
             .with_body(&body)
@@ -454,7 +487,7 @@ async fn route(services: &Services, request: Request<Incoming>, request_id: &str
         return metrics.answer(Protocol::Cbor, call, sent, request_id).await;
     }
     if path == "/backup" {
-        return backup(services, &parts.method, incoming, request_id).await;
+        return backup::answer(services, &parts.method, incoming, request_id).await;
     }
     if let Some(package) = path
         .strip_prefix("/packages/")
@@ -513,7 +546,7 @@ async fn other_rest(
     service: RestService,
     parts: &Parts,
     target: &str,
-    incoming: Incoming,
+    incoming: Unread,
     request_id: &str,
 ) -> Reply {
     let method = parts.method.as_str();
@@ -580,7 +613,10 @@ async fn operation(
                 .answer(Protocol::Query, call, body.len(), request_id)
                 .await;
         }
-        if let Some(reply) = iam::answer(handle, &form, request_id).await {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        let caller = caller.unwrap_or_else(|| Caller::root(&handle.settings().account));
+        let access = &services.access;
+        if let Some(reply) = iam::answer(handle, access, &caller, &form, request_id).await {
             return reply;
         }
         return match form.action() {
@@ -646,50 +682,6 @@ fn cloudwatch_operation(path: &str) -> Option<&str> {
     (service == cloudwatch_api::SERVICE).then_some(operation)
 }
 
-/// `POST` begins a backup of what is durable now, `GET` tells how far the last one is.
-async fn backup(
-    services: &Services,
-    method: &Method,
-    incoming: Incoming,
-    request_id: &str,
-) -> Reply {
-    let backups = &services.backups;
-    if method == Method::GET {
-        return json(200, &backups.shown(), request_id);
-    }
-    if method != Method::POST {
-        let message = format!("/backup takes GET and POST, not {method}");
-        return error(405, "MethodNotAllowed", &message, request_id);
-    }
-    let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
-    let (body, _share) = match read {
-        Ok(read) => read,
-        Err(unreadable) => return unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
-    };
-    let claimed = serde_json::from_slice::<Ask>(&body)
-        .map_err(|reason| reason.to_string())
-        .and_then(|ask| backups.claim(&ask));
-    let claim = match claimed {
-        Ok(claim) => claim,
-        Err(reason) => return error(400, "ValidationException", &reason, request_id),
-    };
-    // The shard and the metrics while no transition of an alarm is on its way from these to that: one that the shard does
-    // not have yet is still in the metrics.
-    let held = services.metrics.alarms.hold().await;
-    let store = services.functions.handle.snapshot();
-    let metrics = services.metrics.queue.reader().await.ok();
-    drop(held);
-    // The logs after the shard: who finds an execution finds what it has logged.
-    let logs = services.logs.queue.reader().await.ok();
-    let traces = services.xray.queue.reader().await.ok();
-    let mut sources = vec![("store", store)];
-    sources.extend(logs.map(|logs| ("telemetry", logs.snapshot())));
-    sources.extend(traces.map(|traces| ("traces", traces.snapshot())));
-    sources.extend(metrics.map(|metrics| ("metrics", metrics.snapshot())));
-    claim.start(sources);
-    json(202, &backups.shown(), request_id)
-}
-
 /// The package that `GetFunction` gives a location for.
 fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply {
     let is_id = package.len() == 64 && package.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -714,6 +706,7 @@ fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply 
 
 pub(crate) fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> Reply {
     let (status, kind, message) = match unreadable {
+        Unreadable::Denied(refusal, wire) => return refusal.reply(wire, request_id),
         Unreadable::TooLarge => (
             413,
             "RequestEntityTooLargeException",

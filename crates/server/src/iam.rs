@@ -3,18 +3,32 @@
 use serde::Serialize;
 use serde_json::Value;
 use stepwell_api::{Form, Reply, iam, sts};
-use stepwell_service::{Answered, IamRequest, Reader, Refusal, Request};
+use stepwell_service::{Answered, Caller, IamRequest, Reader, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
+use crate::access::Access;
 use crate::inbox::{RATE_EXCEEDED, Refused};
 use crate::shard::{FAILED, Handle, entropy};
 
 /// Answers a request of the query protocol; `None` where it is for neither service.
-pub(crate) async fn answer(handle: &Handle, form: &Form, request_id: &str) -> Option<Reply> {
+pub(crate) async fn answer(
+    handle: &Handle,
+    access: &Access,
+    caller: &Caller,
+    form: &Form,
+    request_id: &str,
+) -> Option<Reply> {
     // AWS: an address tells services apart. Here all share one, and the version does.
     match form.version() {
         Some(iam::VERSION) => Some(iam_reply(handle, form, request_id).await),
-        Some(sts::VERSION) => Some(sts_reply(&handle.reader(), form, request_id)),
+        Some(sts::VERSION) => Some(
+            sts::operation(form)
+                .and_then(|operation| {
+                    let output = sts_output(&handle.reader(), access, caller, operation, form)?;
+                    Ok(sts::reply(operation, request_id, &output))
+                })
+                .unwrap_or_else(|error| error.reply(request_id)),
+        ),
         _ => None,
     }
 }
@@ -110,25 +124,22 @@ fn settle<T: Serialize>(read: Result<Result<T, Refusal>, StoreError>) -> Result<
     }
 }
 
-fn sts_reply(reader: &Reader, form: &Form, request_id: &str) -> Reply {
-    let answered = sts::operation(form).and_then(|operation| {
-        let output = sts_output(reader, operation, form)?;
-        Ok(sts::reply(operation, request_id, &output))
-    });
-    answered.unwrap_or_else(|error| error.reply(request_id))
-}
-
 fn sts_output(
     reader: &Reader,
+    access: &Access,
+    caller: &Caller,
     operation: sts::Operation,
     form: &Form,
 ) -> Result<Value, sts::Error> {
     match operation {
-        sts::Operation::GetCallerIdentity => Ok(members(&reader.get_caller_identity())),
+        sts::Operation::GetCallerIdentity => Ok(members(&reader.get_caller_identity(caller))),
         sts::Operation::AssumeRole => {
-            let input = sts::decode(form)?;
-            match reader.assume_role(&entropy(), &input) {
-                Ok(Ok(output)) => Ok(members(&output)),
+            let input: sts::AssumeRoleRequest = sts::decode(form)?;
+            match reader.assume_role(caller, &entropy(), &input) {
+                Ok(Ok(mut output)) => {
+                    access.assume(&mut output, &input.role_arn);
+                    Ok(members(&output))
+                }
                 Ok(Err(Refusal::Sts(error))) => Err(error),
                 Ok(Err(_)) => unreachable!("the service answers an operation of STS as one"),
                 Err(error) => Err(sts::Error::internal_failure(error.to_string())),

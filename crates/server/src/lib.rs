@@ -5,6 +5,7 @@
 //! Never here: a decision that changes durable state (that is the service's), what a definition means.
 //! Read first: [`Server::start`].
 
+mod access;
 mod alarms;
 mod asynchronous;
 pub mod backup;
@@ -38,6 +39,7 @@ mod mask;
 #[allow(dead_code, reason = "its counts are read by /metrics next")]
 mod metric_writer;
 mod observers;
+mod options;
 mod otlp;
 mod performer;
 mod priority;
@@ -61,13 +63,15 @@ mod unserved;
 mod validation;
 mod xray;
 
+pub use access::AccessKey;
 pub use console::Asset;
 pub use console::project::Project;
 pub use endpoints::check_endpoint;
 pub use inspection::{Inspection, Ports};
 pub use limits::Limits;
 pub use mask::Mask;
+pub use options::{LostTask, Options};
 pub use otlp::{OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders};
-pub use server::{Error, LostTask, Options, Server};
+pub use server::{Error, Server};
 pub use stepwell_service::retention;
 pub use validation::{Diagnostic, validate_definition};

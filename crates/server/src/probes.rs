@@ -1,6 +1,9 @@
 //! What an operator and their machines ask a server: is it alive, may it get work, and will it please stop taking any.
 
-use hyper::{HeaderMap, Method};
+use std::net::IpAddr;
+
+use hyper::body::Incoming;
+use hyper::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
 use stepwell_api::Reply;
 
@@ -21,11 +24,12 @@ pub(crate) fn is_probe(path: &str) -> bool {
 /// The answer to a probe.
 pub(crate) fn answer(
     services: &Services,
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
+    request: Request<Incoming>,
+    peer: IpAddr,
     request_id: &str,
 ) -> Reply {
+    let (parts, _) = request.into_parts();
+    let (path, headers) = (parts.uri.path(), &parts.headers);
     if let Some(message) = caller::refusal(headers, services.address) {
         return error(403, "AccessDeniedException", &message, request_id);
     }
@@ -41,7 +45,11 @@ pub(crate) fn answer(
             json(status, &body, request_id)
         }
         "/metrics" => prometheus::answer(services, headers, request_id),
-        _ => drain(services, method, headers, request_id),
+        // What stops the server is asked for by its own machine, or by somebody it knows.
+        _ => match services.access.refusal(&parts, request_id) {
+            Some(refusal) if !peer.to_canonical().is_loopback() => refusal,
+            _ => drain(services, &parts.method, headers, request_id),
+        },
     }
 }
 

@@ -1,14 +1,13 @@
 //! A whole server: store, shard, pool, listener.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use stepwell_functions::{ControlGroup, Pool, PoolOptions, sandbox::Sandbox};
-use stepwell_integrations::{Credentials, Integrations};
-use stepwell_service::{Quotas, Settings, Shard, retention};
+use stepwell_integrations::Integrations;
+use stepwell_service::{Quotas, Settings, Shard};
 use stepwell_store::Embedded;
 use stepwell_telemetry::alarms::Owner;
 use stepwell_telemetry::metrics::{self, Metrics};
@@ -18,31 +17,28 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::access::Access;
 use crate::alarms::AlarmBook;
 use crate::backup::{self, Backups};
 use crate::body::Room;
 use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
-use crate::console::Asset;
 use crate::console::live::Live;
-use crate::console::project::Project;
 use crate::disk_space::DiskSpace;
-use crate::endpoints::{self, ENDPOINTS_MAX, check_endpoint};
+use crate::endpoints::{self};
 use crate::functions::Functions;
 use crate::http::{self, Services};
 use crate::in_flight::InFlight;
 use crate::inspection::{self, Inspection};
-use crate::limits::{Limits, in_memory};
+use crate::limits::in_memory;
 use crate::log_writer::LogQueue;
 use crate::log_writer::thread::LogThread;
 use crate::logs::LogOperations;
-use crate::mask::Mask;
 use crate::metric_writer::{MetricQueue, MetricThread};
 use crate::observers::{MetricsObserver, MetricsObserverThread, Observer, Observers, Surroundings};
-use crate::otlp::{
-    self, Exporter, GrpcReceiver, OtlpOptions, OtlpSenders, PointSink, Receiver, SegmentSink,
-};
+use crate::options::{LostTask, Options, check};
+use crate::otlp::{self, Exporter, GrpcReceiver, OtlpSenders, PointSink, Receiver, SegmentSink};
 use crate::performer::{self, EFFECTS_MAX};
 use crate::prometheus::{self, Instruments};
 use crate::quotas::Rates;
@@ -70,56 +66,6 @@ const REPORT_GRACE: Duration = Duration::from_secs(1);
 
 /// How long what waits to be exported may take to leave.
 const EXPORT_GRACE: Duration = Duration::from_secs(3);
-
-/// What a server is told when it starts.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Everything durable and every cache is below this directory.
-    pub data: PathBuf,
-    pub region: String,
-    /// Twelve digits.
-    pub account: String,
-    pub lost_task: LostTask,
-    /// Whether a role that does not exist is refused where AWS refuses it.
-    pub checks_roles: bool,
-    /// How long executions are kept after their end, in milliseconds, where their state machine does not say; `None`: for good.
-    pub retention_ms: retention::Period,
-    /// Whether functions run in namespaces of their own; this program must call `stepwell_functions::sandbox::run`.
-    pub sandbox: bool,
-    /// A control group that is delegated to this process.
-    pub control_group: Option<PathBuf>,
-    /// How long [`Server::stop`] still serves everything, while it says that it is not ready.
-    pub drain_for: Duration,
-    /// How long [`Server::stop`] waits then for calls and requests in flight.
-    pub stop_within: Duration,
-    /// How much the server takes on.
-    pub limits: Limits,
-    /// Where services are that this server does not serve: service id, as in `AWS_ENDPOINT_URL_<ID>` but lower case, to URL.
-    pub endpoints: BTreeMap<String, String>,
-    /// Whether and where functions can be debugged.
-    pub inspection: Option<Inspection>,
-    /// How OpenTelemetry is sent on and taken.
-    pub otlp: OtlpOptions,
-    /// The files of the console; none where it was not built.
-    pub console: &'static [Asset],
-    /// The application that the server is started for, for the console's start page.
-    pub project: Option<Project>,
-    /// Fields that pages do not get.
-    pub mask: Mask,
-    /// Where segments of X-Ray are taken, on the loopback interface; `None`: 2000, or another one if that is in use.
-    pub trace_port: Option<u16>,
-}
-
-/// What happens to a task whose outcome a crash has made unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LostTask {
-    /// It fails with a retryable service error; the definition's Retry decides.
-    Fail,
-    /// It is called again.
-    Retry,
-}
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +170,9 @@ impl Server {
         metrics.show(&instruments);
         let traces = Arc::new(TraceQueue::default());
         let daemon = TraceDaemon::bind(address.ip(), options.trace_port).map_err(no_daemon)?;
-        let pool = runtime.block_on(async { pool(&options, &logs, daemon.address(), address) })?;
+        let access = Arc::new(Access::new(&options.account, options.access_keys.clone()));
+        let pool = runtime
+            .block_on(async { pool(&options, &logs, &access, daemon.address(), address) })?;
         let trace_address = daemon.address();
         let (receiving, asked) = daemon.start(Arc::clone(&traces)).map_err(no_daemon)?;
         let (effects, released) = mpsc::channel(EFFECTS_MAX);
@@ -273,7 +221,7 @@ impl Server {
                 is_observed: options.limits.is_observed,
             },
         )?;
-        let integrations = integrations(&options, address);
+        let integrations = integrations(&options, &access, address);
         let functions = Functions {
             handle: handle.clone(),
             pool: pool.clone(),
@@ -332,6 +280,7 @@ impl Server {
             Backups::new(&options.data),
             options.console,
             options.project,
+            access,
             Arc::new(options.mask),
             Arc::clone(&live),
             receiver,
@@ -665,6 +614,7 @@ fn no_daemon(cause: std::io::Error) -> Error {
 fn pool(
     options: &Options,
     logs: &Arc<LogQueue>,
+    access: &Arc<Access>,
     trace_daemon: SocketAddr,
     address: SocketAddr,
 ) -> Result<Pool, Error> {
@@ -675,6 +625,8 @@ fn pool(
         Arc::new(move |line| logs.line(line)),
     );
     pool_options.shutdown_grace = options.stop_within;
+    let access = Arc::clone(access);
+    pool_options.credentials = Arc::new(move |configuration| access.of_function(configuration));
     if let Some(control_group) = &options.control_group {
         pool_options.control_group = ControlGroup::At(control_group.clone());
     }
@@ -720,49 +672,13 @@ fn absolute(directory: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Calls of services at the endpoints of the options; events are put to this server if no other is named.
-fn integrations(options: &Options, address: SocketAddr) -> Integrations {
+fn integrations(options: &Options, access: &Access, address: SocketAddr) -> Integrations {
     let mut endpoints = options.endpoints.clone();
     endpoints
         .entry("eventbridge".to_string())
         .or_insert_with(|| format!("http://{address}"));
-    // Those that functions get.
-    let credentials = Credentials {
-        access_key_id: "test".to_string(),
-        secret_access_key: "test".to_string(),
-    };
+    let credentials = access.of_role("stepwell", "deliveries");
     Integrations::new(endpoints, &options.region, credentials)
-}
-
-fn check(options: &Options) -> Result<(), Error> {
-    let is_account =
-        options.account.len() == 12 && options.account.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_account {
-        return Err(Error::Setting(format!(
-            "the account '{}' is not twelve digits",
-            options.account
-        )));
-    }
-    if options.endpoints.len() > ENDPOINTS_MAX {
-        return Err(Error::Setting(format!(
-            "{} endpoints, at most {ENDPOINTS_MAX} are allowed",
-            options.endpoints.len()
-        )));
-    }
-    for (id, url) in &options.endpoints {
-        check_endpoint(id, url).map_err(Error::Setting)?;
-    }
-    let is_region = !options.region.is_empty()
-        && options
-            .region
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !is_region {
-        return Err(Error::Setting(format!(
-            "the region '{}' has characters other than letters, digits and '-'",
-            options.region
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

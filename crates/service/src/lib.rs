@@ -69,7 +69,7 @@ pub use history::type_of as event_type;
 pub use integration::ServiceCall;
 pub use quotas::Quotas;
 pub use reader::{
-    KnownTexts, OpenMapRuns, Read, Reader, ResourceCounts, Stack, StackResource, survey,
+    Caller, KnownTexts, OpenMapRuns, Read, Reader, ResourceCounts, Stack, StackResource, survey,
 };
 pub use rows::function::{FunctionRow, LayerUse, LayerVersionRow, Shown};
 pub use rows::gateway::{ApiFacts, ApiKind, ApiRow, DeploymentRow, FunctionUrlRow, StageRow};

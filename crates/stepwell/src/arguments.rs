@@ -85,6 +85,8 @@ pub enum Command {
     Restore(Restore),
     /// Check every row of a data directory or a backup
     Fsck(Fsck),
+    /// Make an access key, as a section of the file that `serve --access-keys` reads
+    AccessKey(NewAccessKey),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -429,6 +431,10 @@ pub struct Serve {
     /// Settings, such as limits, and where the services are that Stepwell does not serve [default: none]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Access keys of users, in the form of ~/.aws/credentials: requests must then be signed with one [default: none,
+    /// anybody is taken]
+    #[arg(long, value_name = "FILE")]
+    pub access_keys: Option<PathBuf>,
     /// How the server's own log on stderr is written: for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -443,6 +449,12 @@ pub struct Serve {
     /// Port of the daemon of X-Ray on the loopback interface; without it 2000, or another one if that is in use
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub xray_port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub struct NewAccessKey {
+    /// The user's name
+    pub name: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,13 +1,17 @@
 //! One connection to a server that speaks the AWS API: AWS JSON for Step Functions and CloudWatch Logs,
 //! REST-JSON for Lambda. Everything the command line knows about a server comes through here.
 
-use std::{fmt, time::Duration};
+use std::{
+    env, fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
+use stepwell_api::sigv4::{Credentials, Outgoing, Scope, sign};
 use ureq::{Agent, Body, http};
 
-use crate::live_tail::LiveTail;
+use crate::{credentials, live_tail::LiveTail};
 
 /// Longest wait for the answer of an ordinary operation.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,6 +28,8 @@ pub const PAGES_MAX: usize = 200;
 pub struct Client {
     agent: Agent,
     endpoint: String,
+    /// What calls are signed with; `None`: they are not.
+    credentials: Option<Credentials>,
 }
 
 /// How a function is invoked.
@@ -67,7 +73,16 @@ impl fmt::Display for Error {
                 code,
                 message,
                 ..
-            } => write!(out, "{operation}: {code}: {message}"),
+            } => {
+                write!(out, "{operation}: {code}: {message}")?;
+                match code.as_str() {
+                    "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => out.write_str(
+                        "\nnext: this server wants signed requests: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+                         AWS_PROFILE",
+                    ),
+                    _ => Ok(()),
+                }
+            }
             Self::Connection { endpoint, reason } => write!(
                 out,
                 "no server answers at {endpoint}: {reason}\n\
@@ -122,6 +137,7 @@ impl Client {
         Ok(Self {
             agent,
             endpoint: endpoint.to_owned(),
+            credentials: credentials::of_environment(),
         })
     }
 
@@ -428,6 +444,10 @@ impl Client {
         let has_body = request
             .method_ref()
             .is_some_and(|method| ["POST", "PUT", "PATCH"].contains(&method.as_str()));
+        let request = match has_body {
+            true => self.signed(request, &body),
+            false => self.signed(request, &[]),
+        };
         let response = if has_body {
             let request = request
                 .body(body)
@@ -453,6 +473,45 @@ impl Client {
             ureq::Error::Protocol(reason) => unreadable(reason.to_string()),
             reason => self.unreachable(&reason),
         })
+    }
+
+    /// The request with its signature, if there is anything to sign with.
+    fn signed(&self, mut request: http::request::Builder, body: &[u8]) -> http::request::Builder {
+        let Some(credentials) = &self.credentials else {
+            return request;
+        };
+        let (Some(method), Some(uri), Some(given)) = (
+            request.method_ref().cloned(),
+            request.uri_ref().cloned(),
+            request.headers_ref().cloned(),
+        ) else {
+            return request;
+        };
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let mut headers: Vec<(&str, &str)> = given
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+            .collect();
+        headers.push(("host", host));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_ms = now.map_or(0, |now| now.as_millis());
+        let region = env::var("AWS_REGION").or_else(|_| env::var("AWS_DEFAULT_REGION"));
+        let scope = Scope {
+            region: region.as_deref().unwrap_or("us-east-1"),
+            service: signing_name(&given, uri.path()),
+            now_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+        };
+        let outgoing = Outgoing {
+            method: method.as_str(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            headers: &headers,
+            body,
+        };
+        for (name, value) in sign(credentials, &scope, &outgoing) {
+            request = request.header(name, value);
+        }
+        request
     }
 
     fn body(&self, response: &mut http::Response<Body>) -> Result<Vec<u8>, Error> {
@@ -482,6 +541,20 @@ impl Client {
             endpoint: self.endpoint.clone(),
             reason: reason.to_string(),
         }
+    }
+}
+
+/// The name of a request's service in signatures.
+fn signing_name(headers: &http::HeaderMap, path: &str) -> &'static str {
+    let target = headers.get("x-amz-target").map(http::HeaderValue::as_bytes);
+    let prefix = target.and_then(|target| target.split(|byte| *byte == b'.').next());
+    match (prefix, path) {
+        (Some(b"AWSStepFunctions"), _) => "states",
+        (Some(b"Logs_20140328"), _) => "logs",
+        (Some(b"AWSEvents"), _) => "events",
+        (Some(_), _) => "monitoring",
+        (None, "/") => "iam",
+        (None, _) => "lambda",
     }
 }
 

@@ -10,10 +10,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use stepwell_server::{Error, LostTask, Options, Server};
 pub use stepwell_server::{
-    Limits, Mask, OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders, Project,
+    AccessKey, Limits, Mask, OtlpExport, OtlpOptions, OtlpProtocol, OtlpSenders, Project,
 };
+use stepwell_server::{Error, LostTask, Options, Server};
 
 /// The files of the console, if they were built before this binary was.
 mod console {
@@ -57,6 +57,8 @@ pub struct Settings {
     pub project: Option<Project>,
     /// Fields that the console does not get.
     pub mask: Mask,
+    /// Whose requests are answered; none: anybody's.
+    pub access_keys: Vec<AccessKey>,
 }
 
 /// How functions can be debugged.
@@ -132,6 +134,7 @@ impl Embedded {
             console: console::ASSETS,
             project: settings.project,
             mask: settings.mask,
+            access_keys: settings.access_keys,
             trace_port: settings.trace_port,
         })
         .map_err(|error| match next_step(&error, &data) {

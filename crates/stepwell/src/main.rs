@@ -12,6 +12,7 @@ mod bench;
 mod client;
 mod commands;
 mod configuration;
+mod credentials;
 mod deployment;
 mod embedded;
 mod expected;
@@ -106,6 +107,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         Command::Validate(validate) => commands::validate::run(validate, is_json),
         Command::List(list) => commands::list::run(list, is_json),
         Command::Bench(bench) => commands::bench::run(bench, is_json),
+        Command::AccessKey(name) => commands::access_key::run(name, is_json),
         Command::Backup(backup) => commands::backup::run(backup, is_json),
         Command::Restore(restore) => commands::backup::restore(restore, is_json),
         Command::Fsck(fsck) => commands::fsck::run(fsck, is_json),

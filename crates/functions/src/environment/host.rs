@@ -23,7 +23,7 @@ use super::runner::{Runner, is_executable};
 use super::scratch::Usage;
 use super::spawner::Spawner;
 use super::variables::variables;
-use crate::configuration::{Configuration, Runtime};
+use crate::configuration::{Configuration, CredentialSource, Runtime};
 use crate::inspector::{Debugger, Inspectors};
 use crate::invocation::{InvokeError, LogSink};
 use crate::package::{Code, hex};
@@ -41,6 +41,7 @@ pub(crate) struct Host {
     pub(crate) node: Option<PathBuf>,
     /// Variables of every handler, replaced by its own.
     pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) credentials: CredentialSource,
     /// URLs of services by the name in their signatures.
     pub(crate) signed_endpoints: BTreeMap<String, String>,
     /// Holds what runtimes need and what is made once.
@@ -145,7 +146,8 @@ impl Host {
         ends: WriteEnds,
         mut bounds: Bounds,
     ) -> Result<(Launch, Wire), InvokeError> {
-        let mut variables = variables(place, &runner, &self.variables);
+        let credentials = (self.credentials)(place.configuration);
+        let mut variables = variables(place, &runner, &self.variables, &credentials);
         for (name, value) in runner.variables {
             variables.insert(name.to_owned(), value);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::host::Place;
 use super::runner::Runner;
-use crate::configuration::{Configuration, LogFormat};
+use crate::configuration::{Configuration, Credentials, LogFormat};
 
 /// The name of a function's log group. AWS: that of its own name until it is told otherwise.
 pub(crate) fn log_group(configuration: &Configuration) -> String {
@@ -23,6 +23,7 @@ pub(super) fn variables(
     place: &Place<'_>,
     runner: &Runner,
     general: &BTreeMap<String, String>,
+    credentials: &Credentials,
 ) -> BTreeMap<String, String> {
     let configuration = place.configuration;
     let mut variables = BTreeMap::new();
@@ -35,9 +36,9 @@ pub(super) fn variables(
     }
     set("TMPDIR", &place.scratch.to_string_lossy());
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
-    set("AWS_ACCESS_KEY_ID", "test");
-    set("AWS_SECRET_ACCESS_KEY", "test");
-    set("AWS_SESSION_TOKEN", "test");
+    set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
+    set("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key);
+    set("AWS_SESSION_TOKEN", &credentials.session_token);
     if let Some(url) = &configuration.endpoint_url {
         set("AWS_ENDPOINT_URL", url);
     }

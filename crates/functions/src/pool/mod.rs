@@ -20,7 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::configuration::{Configuration, Runtime};
+use crate::configuration::{Configuration, CredentialSource, Credentials, Runtime};
 use crate::environment::cgroup::Cgroups;
 use crate::environment::host::write_bootstrap;
 use crate::environment::process::kill_group;
@@ -64,6 +64,8 @@ pub struct PoolOptions {
     pub node: Option<PathBuf>,
     /// Variables of every handler; those of a function itself replace them.
     pub variables: BTreeMap<String, String>,
+    /// Gives each environment what its handler calls AWS services with, unless the function brings its own.
+    pub credentials: CredentialSource,
     /// Endpoints of services by the name in their signatures, for SDKs that read no variable.
     pub signed_endpoints: BTreeMap<String, String>,
     /// Whether and where functions can be debugged. Then each runs in one environment at a time.
@@ -104,6 +106,7 @@ impl PoolOptions {
             shutdown_grace: Duration::from_secs(20),
             node: None,
             variables: BTreeMap::new(),
+            credentials: Arc::new(|_| Credentials::placeholder()),
             signed_endpoints: BTreeMap::new(),
             inspection: None,
             init_max: INIT_MAX,
@@ -208,6 +211,7 @@ impl Pool {
             runtime_directory: write_bootstrap(&options.cache_dir)?,
             node: options.node,
             variables: options.variables,
+            credentials: options.credentials,
             signed_endpoints: options.signed_endpoints,
             cache_directory: options.cache_dir.canonicalize()?,
             sandbox: options.sandbox,

@@ -96,6 +96,7 @@ impl World {
             ephemeral_storage_mb: stepwell_functions::EPHEMERAL_STORAGE_MB,
             logging: stepwell_functions::Logging::default(),
             log_group: None,
+            role_arn: None,
             reserved_concurrency: None,
             provisioned_concurrency: None,
             invocations_per_environment: 1,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use stepwell_gateway::vtl::{Template, World};
-use stepwell_gateway::{Api, Call, HttpRequest, Outcome, Plan, Protocol, parse_document};
+use stepwell_gateway::{Api, Call, HttpRequest, Outcome, Plan, Protocol, Signer, parse_document};
 
 use crate::Target;
 use crate::corpus::Corpus;
@@ -126,6 +126,7 @@ fn requests(api: &Api) {
             deployment_id: String::new(),
             request_id: "r".to_owned(),
             now_ms: 0,
+            signer: Signer::Anybody,
         };
         let Plan::Invoke(backend) = api.plan(&call, &request) else {
             continue;

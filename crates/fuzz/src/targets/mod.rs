@@ -10,6 +10,7 @@ pub mod logs;
 pub mod otlp;
 pub mod path;
 pub mod segments;
+pub mod signature;
 
 use std::sync::LazyLock;
 

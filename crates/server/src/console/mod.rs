@@ -5,6 +5,7 @@
 
 pub(crate) mod live;
 pub(crate) mod project;
+pub(crate) mod session;
 pub(crate) mod surveys;
 
 use bytes::Bytes;

@@ -71,10 +71,13 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
     request_id: &str,
 ) -> Reply {
-    let (parts, incoming) = request.into_parts();
-    if let Some(message) = caller::page_refusal(&parts.headers, services.address) {
+    if let Some(message) = caller::page_refusal(request.headers(), services.address) {
         return http::error(403, "AccessDeniedException", &message, request_id);
     }
+    let incoming = match services.access.admit(request, request_id) {
+        Ok(request) => request.into_body(),
+        Err(reply) => return reply,
+    };
     if let Err(reply) = http::admit(services, Place::Own, request_id).await {
         return reply;
     }

@@ -14,10 +14,13 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
-use stepwell_gateway::{Api, Call, Cors, FunctionUrl, HttpRequest, Plan, Protocol};
+use stepwell_api::sigv4::Refusal;
+use stepwell_gateway::{Api, Call, Cors, FunctionUrl, HttpRequest, Plan, Protocol, Signer};
+use stepwell_service::Caller;
 use stepwell_service::{ApiKind, ApiRow, FunctionUrlRow, StageRow};
 use stepwell_store::Error as StoreError;
 
+use crate::access::{self, Proof, Unread};
 use crate::body::Unreadable;
 use crate::http::Services;
 use crate::shard;
@@ -117,7 +120,7 @@ async fn performed(
         Kind::Api => find_api(services, &called, request_id),
         Kind::Url => find_url(services, &called, request_id),
     };
-    let (front, call, path) = match found {
+    let (front, mut call, path) = match found {
         Ok(found) => found,
         Err(response) => return written(*response, request_id),
     };
@@ -125,11 +128,17 @@ async fn performed(
         Front::Api { .. } => API_BODY_BYTES_MAX,
         Front::Url(_) => URL_BODY_BYTES_MAX,
     };
+    // The application's own credentials may be anything: only a route that asks for a signature looks at this one.
+    let signed = services.access.signed(&parts);
     // Given back before a function runs: what it waits for may call this server, and must find room.
-    let body = match services.room.read(incoming, limit).await {
+    let unread = Unread::of_anybody(incoming);
+    let body = match services.room.read(unread, limit).await {
         Ok((body, _)) => body,
         Err(unreadable) => return written(refused(&front, &unreadable), request_id),
     };
+    if services.access.is_required() {
+        call.signer = tokio::task::block_in_place(|| signer(signed, &body));
+    }
     let request = http_request(&parts, path, body, peer.ip(), services.address, request_id);
     let plan = match &front {
         Front::Api { api, .. } => tokio::task::block_in_place(|| api.plan(&call, &request)),
@@ -277,6 +286,15 @@ fn function_url(row: FunctionUrlRow) -> FunctionUrl {
     }
 }
 
+fn signer(signed: Option<Result<(Caller, Proof), Refusal>>, body: &[u8]) -> Signer {
+    let checked = signed.unwrap_or(Err(Refusal::Missing));
+    let checked = checked.and_then(|(caller, proof)| proof.check(body).map(|()| caller));
+    match checked {
+        Ok(Caller { user_id, arn, .. }) => Signer::Known { user_id, arn },
+        Err(refusal) => Signer::Refused(refusal.message().to_string()),
+    }
+}
+
 fn new_call(services: &Services, called: &Called, request_id: &str) -> Call {
     let settings = services.functions.handle.settings();
     Call {
@@ -290,6 +308,7 @@ fn new_call(services: &Services, called: &Called, request_id: &str) -> Call {
         deployment_id: String::new(),
         request_id: request_id.to_string(),
         now_ms: shard::now().as_millis(),
+        signer: Signer::Anybody,
     }
 }
 
@@ -306,6 +325,7 @@ fn refused(front: &Front, unreadable: &Unreadable) -> stepwell_gateway::Response
         (Unreadable::TooSlow, _) => (408, "Request Timeout"),
         (Unreadable::NoRoom, _) => (503, "Service Unavailable"),
         (Unreadable::Broken(_), _) => (400, "Bad Request"),
+        (Unreadable::Denied(..), _) => (403, "Forbidden"),
     };
     stepwell_gateway::Response::message(status, message)
 }
@@ -324,6 +344,10 @@ fn http_request(
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             (name.as_str().to_string(), value)
+        })
+        .filter_map(|(name, value)| match name.as_str() {
+            "cookie" => access::without_session(&value).map(|value| (name, value)),
+            _ => Some((name, value)),
         })
         .collect();
     let mut add =

@@ -236,6 +236,7 @@ impl Functions {
                 .unwrap_or(stepwell_functions::EPHEMERAL_STORAGE_MB),
             log_group,
             logging: logging(row.logging.unwrap_or_default()),
+            role_arn: (!row.role.is_empty()).then_some(row.role),
             reserved_concurrency: invocable.reserved_concurrency,
             provisioned_concurrency: invocable.provisioned_concurrency,
             invocations_per_environment,

@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::receiver::{REQUEST_BYTES_MAX, Receiver, Refusal, code, unreadable};
+use crate::access::Unread;
 use crate::body::Unreadable;
 
 /// Connections at one time; those beyond wait to be accepted.
@@ -141,9 +142,10 @@ async fn taken(
         }
     };
     // The frame's head beside the message.
-    let body = receiver
-        .room
-        .read(request.into_body(), REQUEST_BYTES_MAX + HEAD_BYTES);
+    let body = receiver.room.read(
+        Unread::of_anybody(request.into_body()),
+        REQUEST_BYTES_MAX + HEAD_BYTES,
+    );
     let read = tokio::time::timeout(BODY_PATIENCE, body).await;
     let (body, _share) = read
         .unwrap_or(Err(Unreadable::TooSlow))
@@ -151,6 +153,7 @@ async fn taken(
             code: match reason {
                 Unreadable::TooLarge | Unreadable::NoRoom => code::RESOURCE_EXHAUSTED,
                 Unreadable::TooSlow | Unreadable::Broken(_) => code::UNAVAILABLE,
+                Unreadable::Denied(..) => code::PERMISSION_DENIED,
             },
             ..unreadable(reason)
         })?;

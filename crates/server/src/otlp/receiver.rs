@@ -18,6 +18,7 @@ use stepwell_telemetry::otlp::{
 };
 
 use super::OtlpSenders;
+use crate::access::Unread;
 use crate::body::{Room, Share, Unreadable};
 use crate::caller;
 use crate::http::Services;
@@ -267,7 +268,9 @@ async fn taken(
             ),
         });
     }
-    let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
+    // Whose telemetry is taken is told by address: see [`OtlpSenders`].
+    let unread = Unread::of_anybody(incoming);
+    let read = services.room.read(unread, REQUEST_BYTES_MAX).await;
     let (body, _share) = read.map_err(unreadable)?;
     let unpacked = match header(&parts.headers, "content-encoding") {
         None | Some("" | "identity") => None,
@@ -309,6 +312,9 @@ pub(super) fn unreadable(unreadable: Unreadable) -> Refusal {
             code::INVALID_ARGUMENT,
             format!("the request broke off: {error}"),
         ),
+        Unreadable::Denied(refusal, _) => {
+            (403, code::PERMISSION_DENIED, refusal.message().to_string())
+        }
     };
     Refusal {
         status,

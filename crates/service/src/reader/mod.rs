@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 pub use live::KnownTexts;
 pub use resources::{OpenMapRuns, ResourceCounts};
+pub use sessions::Caller;
 pub use stacks::{Stack, StackResource};
 
 use stepwell_api::arn::ExecutionArn;

@@ -12,43 +12,65 @@ use crate::shard::Done;
 /// Seconds of a session when the caller does not say. Source: AssumeRole.
 const SESSION_SECONDS_DEFAULT: i32 = 3_600;
 
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// As IAM has it: the account's number, `AIDA…` of a user, `AROA…:SESSION` of a role.
+    pub user_id: String,
+    pub arn: String,
+    /// What policies name it by: a session by the ARN of its role.
+    pub principal: String,
+}
+
+impl Caller {
+    /// The account itself: whoever calls where signatures are not checked.
+    pub fn root(account: &str) -> Caller {
+        let arn = format!("arn:aws:iam::{account}:root");
+        Caller {
+            user_id: account.to_string(),
+            principal: arn.clone(),
+            arn,
+        }
+    }
+}
+
 impl Reader {
-    /// AWS: the caller is told the account whatever its permissions. Signatures are not checked, so the caller is
-    /// the account itself.
-    pub fn get_caller_identity(&self) -> sts::GetCallerIdentityResponse {
-        let account = &self.settings.account;
+    /// AWS: the caller is told who it is whatever its permissions.
+    pub fn get_caller_identity(&self, caller: &Caller) -> sts::GetCallerIdentityResponse {
         sts::GetCallerIdentityResponse {
-            user_id: Some(account.clone()),
-            account: Some(account.clone()),
-            arn: Some(format!("arn:aws:iam::{account}:root")),
+            user_id: Some(caller.user_id.clone()),
+            account: Some(self.settings.account.clone()),
+            arn: Some(caller.arn.clone()),
         }
     }
 
-    /// Credentials of a session of a role. They look as they do on AWS; nothing here checks any.
+    /// Credentials of a session of a role, as they look on AWS. Where signatures are checked, the shell puts those in
+    /// their place that it takes.
     ///
     /// - `entropy`: 32 random bytes for the credentials.
-    /// - Errors: `AccessDenied` where the role does not exist or does not trust this account.
+    /// - Errors: `AccessDenied` where the role does not exist or does not trust the caller.
     pub fn assume_role(
         &self,
+        caller: &Caller,
         entropy: &[u8; 32],
         input: &sts::AssumeRoleRequest,
     ) -> Read<sts::AssumeRoleResponse> {
-        settle(self.session(entropy, input))
+        settle(self.session(caller, entropy, input))
     }
 
     fn session(
         &self,
+        caller: &Caller,
         entropy: &[u8; 32],
         input: &sts::AssumeRoleRequest,
     ) -> Done<sts::AssumeRoleResponse> {
-        let account = &self.settings.account;
-        let caller = Principal::Account {
-            arn: &format!("arn:aws:iam::{account}:root"),
-            account,
+        let principal = Principal::Account {
+            arn: &caller.principal,
+            account: &self.settings.account,
         };
         let role = find_role_by_arn(&self.snapshot, &input.role_arn, &self.settings)?
-            .filter(|role| trusts(&role.trust, caller))
-            .ok_or_else(|| self.denied(&input.role_arn))?;
+            .filter(|role| trusts(&role.trust, principal))
+            .ok_or_else(|| denied(caller, &input.role_arn))?;
         let seconds = input.duration_seconds.unwrap_or(SESSION_SECONDS_DEFAULT);
         if seconds > role.session_seconds_max {
             let text =
@@ -74,13 +96,13 @@ impl Reader {
             ),
         }
     }
+}
 
-    fn denied(&self, role_arn: &str) -> sts::Error {
-        let account = &self.settings.account;
-        sts::Error::access_denied_exception(format!(
-            "User: arn:aws:iam::{account}:root is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
-        ))
-    }
+fn denied(caller: &Caller, role_arn: &str) -> sts::Error {
+    let arn = &caller.arn;
+    sts::Error::access_denied_exception(format!(
+        "User: {arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+    ))
 }
 
 fn credentials(entropy: &[u8; 32], expires_ms: i64) -> sts::Credentials {

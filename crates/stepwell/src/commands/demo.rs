@@ -69,6 +69,7 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         inspection: None,
         project: Some(source.project(false)),
         mask: configuration.mask,
+        access_keys: Vec::new(),
         trace_port: None,
     })?;
     let endpoint = server.endpoint();

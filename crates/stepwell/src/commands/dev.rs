@@ -95,6 +95,7 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         inspection: arguments.inspection.of_lines(is_json),
         project: Some(source.project(true)),
         mask: configuration.mask,
+        access_keys: Vec::new(),
         trace_port: arguments.xray_port,
     })?;
     server.inspect();

@@ -1,5 +1,6 @@
 //! One file a command. Each reads its arguments, asks a server through [`crate::client`], and prints.
 
+pub mod access_key;
 pub mod alarms;
 pub mod backup;
 pub mod bench;

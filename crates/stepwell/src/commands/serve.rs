@@ -11,6 +11,7 @@ use crate::{
     Verdict,
     arguments::{LostTask, Roles, Sandbox, Serve, Telemetry},
     configuration::Configuration,
+    credentials,
     embedded::{Embedded, HEALTH_CHECK, Settings},
     interrupt, otlp, server_log, terminal,
 };
@@ -24,6 +25,11 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
     configuration.limits.aws_quotas |= arguments.aws_quotas;
     otlp::of_environment(&mut configuration.otlp, |name| std::env::var(name).ok())?;
     configuration.limits.is_observed = arguments.telemetry == Telemetry::On;
+    let access_keys = match &arguments.access_keys {
+        Some(path) => credentials::access_keys(path)?,
+        None => Vec::new(),
+    };
+    let is_open = access_keys.is_empty();
     // Room for the one message that is ever sent.
     let (ask, asked) = mpsc::sync_channel(1);
     interrupt::on_interrupt(move || {
@@ -50,11 +56,13 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         inspection: arguments.inspection.of_lines(is_json),
         project: None,
         mask: configuration.mask,
+        access_keys,
         trace_port: arguments.xray_port,
     })?;
-    if !arguments.listen.ip().is_loopback() {
+    if is_open && !arguments.listen.ip().is_loopback() {
         eprintln!(
-            "warning: {} can be reached from other machines, and nothing is authenticated: whoever reaches it can run code here",
+            "warning: {} can be reached from other machines, and nothing is authenticated: whoever reaches it can run code here\n\
+             next: --access-keys FILE takes signed requests only",
             arguments.listen
         );
     }
