@@ -162,3 +162,12 @@ test("a long history that grows while it is read is read to its end", async () =
   await server.ended(execution);
   await page.getByRole("tab", { name: /Events 12,00\d/ }).waitFor();
 });
+
+test("a server without access keys asks nobody to sign in", async () => {
+  const page = await visit("/sign-in?next=%2Fexecutions%3Fstatus%3DFAILED");
+  await page.getByText("Nobody needs to sign in").waitFor();
+  await page.getByRole("link", { name: "Go on" }).click();
+  await page.getByRole("heading", { name: "Executions" }).waitFor();
+  expect(new URL(page.url()).search).toBe("?status=FAILED");
+  expect(await page.getByRole("button", { name: /Signed in/ }).count()).toBe(0);
+});
