@@ -23,7 +23,8 @@ export function TabbedView({ label, tabs, above }: { label: string; tabs: readon
   const id = useId();
   const [first] = tabs;
   const chosen = tabs.find((tab) => tab.id === get("view")) ?? first;
-  useCentred(list, "[aria-selected=true]", chosen.id);
+  // A count that comes later makes the row wider.
+  useCentred(list, "[aria-selected=true]", [chosen.id, ...tabs.map((tab) => tab.count)].join(" "));
   const choose = (tab: Tab): void => set({ view: tab === first ? null : tab.id });
   const onKeyDown = (event: KeyboardEvent): void => {
     const at = tabs.indexOf(chosen);

@@ -5,7 +5,7 @@ import type { RefObject } from "react";
  * Scrolls a row of things that is wider than its place, as on a phone, so that the one where somebody is comes in sight.
  *
  * - `here`: a selector of that one.
- * - `which`: another value when it is another one.
+ * - `which`: another value when it is another one, or elsewhere.
  */
 export function useCentred(row: RefObject<HTMLElement | null>, here: string, which: string): void {
   useEffect(() => {

@@ -54,7 +54,7 @@ export function SearchFilters() {
         </>
       )}
       <Words name="error" label="Error or its part" title="Error or a part of it" placeholder="Error" />
-      <Words name="text" label="Text within executions" title="Text in input, output, error or cause" placeholder="Text in input or output" />
+      <Words name="text" label="Text within executions" title="Text in input, output, error or cause" placeholder="In input or output" />
       <SearchField label="Search executions by name" placeholder="Search by name" />
       <Chips choice={choice} />
     </div>
