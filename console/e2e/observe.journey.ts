@@ -311,6 +311,13 @@ describe("alarms and metrics", () => {
     await page.getByRole("row", { name: /Configuration/ }).first().waitFor();
     await page.reload();
     await page.getByRole("heading", { level: 1, name: "a/b: errors > 5%" }).waitFor();
+    // The palette knows alarms, dashboards and log groups too, and who hears pages is told which one it is now.
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Find or do something" }).fill("shop-is");
+    await page.getByRole("option", { name: "shop-is-down Alarm" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "shop-is-down" }).waitFor();
+    await page.locator("[aria-live=polite]").filter({ hasText: /^shop-is-down/ }).waitFor({ state: "attached" });
   });
 });
 

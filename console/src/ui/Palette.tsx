@@ -21,6 +21,14 @@ export function Palette({ commands, onClose }: { commands: readonly Command[]; o
   const [active, setActive] = useState(0);
   const machines = useQuery(machinesQuery).data?.items;
   const functions = useQuery(functionsQuery).data?.items;
+  const others = useQuery({
+    queryKey: ["names"],
+    queryFn: async ({ client }) => {
+      const { readNames } = await import("../api/names");
+      return readNames(client);
+    },
+    staleTime: 10_000,
+  }).data;
   const entries = useMemo<Command[]>(() => {
     const go = (path: string) => () => navigate(path);
     return [
@@ -37,8 +45,9 @@ export function Palette({ commands, onClose }: { commands: readonly Command[]; o
         kind: "Function",
         run: go(functionPath(one.FunctionName ?? "")),
       })),
+      ...(others ?? []).map(({ path, ...one }) => ({ ...one, run: go(path) })),
     ];
-  }, [commands, machines, functions, navigate]);
+  }, [commands, machines, functions, others, navigate]);
   const asked = query.trim();
   const page = pageOf(asked);
   const named: Command[] =

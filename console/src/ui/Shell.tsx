@@ -154,6 +154,7 @@ export function Shell({ children }: { children: ReactNode }) {
           {children}
         </Suspense>
       </div>
+      <PageSaid location={location} />
       {shows === "palette" && (
         <Palette
           onClose={() => setShows(null)}
@@ -183,6 +184,28 @@ export function Shell({ children }: { children: ReactNode }) {
         </Dialog>
       )}
     </div>
+  );
+}
+
+/** A page names itself a moment after it is shown. */
+const SAID_MS = 300;
+
+/** Says which page is shown now, to who hears pages: the browser says nothing where it loads none. */
+function PageSaid({ location }: { location: string }) {
+  const [said, setSaid] = useState("");
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (isFirst.current) {
+      isFirst.current = false;
+      return;
+    }
+    const timer = setTimeout(() => setSaid(document.title), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [location]);
+  return (
+    <p className="visually-hidden" aria-live="polite">
+      {said}
+    </p>
   );
 }
 
