@@ -22,13 +22,11 @@ const concurrency = Number(take("_STEPWELL_CONCURRENCY") ?? "1");
 const hasCallbacks = runtimeMajor < 24;
 
 // Reading `process.env` is a system-library call each time; these never change.
-const fixedContext = {
-  functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
-  functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
-  memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
-  logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
-  logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
-};
+const functionVersion = process.env.AWS_LAMBDA_FUNCTION_VERSION;
+const functionName = process.env.AWS_LAMBDA_FUNCTION_NAME;
+const memoryLimitInMB = process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE;
+const logGroupName = process.env.AWS_LAMBDA_LOG_GROUP_NAME;
+const logStreamName = process.env.AWS_LAMBDA_LOG_STREAM_NAME;
 patchConsole(logDescriptor);
 blockStreams();
 installStreaming();
@@ -71,13 +69,14 @@ try {
 } catch (error) {
   die("Uncaught Exception", error, 1);
 }
+const isAsyncHandler = handler?.constructor?.name === "AsyncFunction";
 // What ends each of several invocations by an error that nobody caught.
 const failures = new Map();
 if (handler !== undefined) {
   if (concurrency > 1) {
     onUncaught = endByError;
     client.start((headers, body) => {
-      const requestId = headers["lambda-runtime-aws-request-id"];
+      const requestId = headers.requestId;
       runAs(requestId, () => invoke(headers, body));
     }, concurrency);
   } else {
@@ -93,9 +92,9 @@ function endByError(error, code) {
 }
 
 function invoke(headers, body) {
-  const requestId = headers["lambda-runtime-aws-request-id"];
+  const requestId = headers.requestId;
   const isShared = concurrency > 1;
-  const traceId = headers["lambda-runtime-trace-id"];
+  const traceId = headers.traceId;
   if (!isShared) setRequestId(requestId);
   // AWS: with several invocations at one time the trace is in the context alone.
   if (!isShared && traceId !== lastTraceId) {
@@ -140,7 +139,7 @@ function invoke(headers, body) {
   if (isShared) failures.set(requestId, onUncaughtHere);
   else onUncaught = onUncaughtHere;
 
-  let isAsync = handler.constructor?.name === "AsyncFunction";
+  let isAsync = isAsyncHandler;
   // AWS: a promise that is never settled fails; a callback that is never called answers null.
   if (!isShared) onEmptyLoop = () => (isAsync ? fail(new NodeJsExit()) : succeed(null));
 
@@ -199,23 +198,28 @@ function invokeStreaming(headers, requestId, body) {
 }
 
 function makeContext(headers, requestId, waits) {
-  const deadline = Number(headers["lambda-runtime-deadline-ms"]);
+  const deadline = Number(headers.deadlineMs);
   // A debugger is attached: a person has all the time.
-  const still = headers["stepwell-time-stands-still-ms"];
-  const json = (name) => (headers[name] === undefined ? undefined : JSON.parse(headers[name]));
-  return {
+  const still = headers.stillMs;
+  const json = (text) => (text === undefined ? undefined : JSON.parse(text));
+  const context = {
     get callbackWaitsForEmptyEventLoop() {
       return waits.get();
     },
     set callbackWaitsForEmptyEventLoop(value) {
       waits.set(value);
     },
-    ...fixedContext,
-    clientContext: json("lambda-runtime-client-context"),
-    identity: json("lambda-runtime-cognito-identity"),
-    invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
+    functionVersion,
+    functionName,
+    memoryLimitInMB,
+    logGroupName,
+    logStreamName,
+    clientContext: json(headers.clientContext),
+    identity: json(headers.identity),
+    invokedFunctionArn: headers.functionArn,
     awsRequestId: requestId,
-    ...(concurrency > 1 && { xRayTraceId: headers["lambda-runtime-trace-id"] }),
-    getRemainingTimeInMillis: () => (still === undefined ? deadline - Date.now() : Number(still)),
   };
+  if (concurrency > 1) context.xRayTraceId = headers.traceId;
+  context.getRemainingTimeInMillis = () => (still === undefined ? deadline - Date.now() : Number(still));
+  return context;
 }
