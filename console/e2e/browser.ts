@@ -54,6 +54,18 @@ export async function settled(page: Page): Promise<void> {
   await expect.poll(() => page.locator(".waiting").count(), { timeout: 40_000 }).toBe(0);
 }
 
+/**
+ * A clock of what the page costs the processor, in milliseconds: whoever else works on the machine does not count.
+ *
+ * What is loaded from then on comes from the server, not from what the browser keeps.
+ */
+export async function workOf(page: Page): Promise<() => Promise<number>> {
+  const tools = await page.context().newCDPSession(page);
+  await tools.send("Network.setCacheDisabled", { cacheDisabled: true });
+  await tools.send("Performance.enable", { timeDomain: "threadTicks" });
+  return async () => ((await tools.send("Performance.getMetrics")).metrics.find((one) => one.name === "TaskDuration")?.value ?? NaN) * 1_000;
+}
+
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 interface Violation {
