@@ -30,6 +30,11 @@ test("a function is invoked with an event that was saved, and its error is shown
   await result.getByText("Failed: Unhandled").waitFor();
   await result.getByText("the card of Grace was declined").first().waitFor();
   await result.getByLabel("Log", { exact: true }).getByText(/charging Grace/).waitFor();
+  // A version that is published is invoked as itself.
+  await fetch(`${server.url}/2015-03-31/functions/ChargeSaved/versions`, { method: "POST", body: "{}" });
+  await page.getByLabel("Version or alias").selectOption("1");
+  await event.press("Control+Enter");
+  await result.locator(".fact").filter({ hasText: /^Version1$/ }).waitFor();
   await page.getByRole("button", { name: "Remove" }).click();
   await page.getByLabel("Saved and sample events").getByText("No saved events").waitFor({ state: "attached" });
   // It has no URL, which is no error.

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { invoke } from "../../api/call";
+import { functionVersionsQuery } from "../../api/functions";
 import { projectQuery } from "../../api/start";
 import { readAgain } from "../../live/again";
 import { notJson } from "../../model/json";
@@ -13,16 +14,22 @@ import { submitOnCtrlEnter } from "../../ui/keys";
 import { keptStorage } from "../../ui/kept";
 import { ErrorNote, Fact } from "../../ui/parts";
 
+/** AWS: the version that is the newest code. */
+const LATEST = "$LATEST";
+
 /** Runs a function with an event, which may be kept under a name, and shows its result with the tail of its log. */
 export function Invoke({ name, arn }: { name: string; arn: string }) {
   const client = useQueryClient();
   const [event, setEvent] = useState("{}");
   const project = useQuery(projectQuery);
+  const { versions = [], aliases = [] } = useQuery(functionVersionsQuery(name)).data ?? {};
+  const qualifiers = [...aliases.map((alias) => alias.Name ?? ""), ...versions.map((one) => one.Version ?? "").filter((version) => version !== LATEST)];
+  const [qualifier, setQualifier] = useState(LATEST);
   const samples = (project.data?.samples ?? []).filter((one) => one.fits.includes(arn));
   const run = useMutation({
     mutationFn: async (payload: string) => {
       const began = performance.now();
-      const answer = await invoke({ FunctionName: name, Payload: payload });
+      const answer = await invoke({ FunctionName: name, Payload: payload, ...(qualifier === LATEST ? {} : { Qualifier: qualifier }) });
       return { ...answer, tookMs: performance.now() - began };
     },
     onSettled: () => readAgain(client, ["functionMetrics", name]),
@@ -55,6 +62,13 @@ export function Invoke({ name, arn }: { name: string; arn: string }) {
               {problem ?? "JSON. Ctrl Enter invokes."}
             </p>
             <span className="space" />
+            {qualifiers.length > 0 && (
+              <select aria-label="Version or alias" value={qualifier} onChange={(changed) => setQualifier(changed.target.value)}>
+                {[LATEST, ...qualifiers].map((one) => (
+                  <option key={one}>{one}</option>
+                ))}
+              </select>
+            )}
             <button type="submit" className="button is-main" disabled={run.isPending || problem !== null}>
               <Icon name={run.isPending ? "running" : "play"} size={13} /> Invoke
             </button>
