@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { executionPath, machinePath, withQuery } from "../src/model/arn";
 import { journeys } from "./journey";
 import { distributed, flow, loop } from "./machines";
+import { createGroup } from "./observed";
 import { ROLE, Server } from "./server";
 
 const server = new Server();
@@ -36,6 +37,25 @@ test("an Express execution is started, and its result is shown where it was", as
   await result.getByText("it was not good").waitFor();
   await page.getByRole("button", { name: "Start only" }).click();
   await page.getByRole("status", { name: "Started" }).getByText(/express:Fast:/).waitFor();
+});
+
+test("what Express executions do is shown as they log it", async () => {
+  await createGroup(server, "/express/logged");
+  const { stateMachineArn } = await server.states("CreateStateMachine", {
+    name: "LoggedFast",
+    type: "EXPRESS",
+    roleArn: ROLE,
+    definition: JSON.stringify({ StartAt: "Fine", States: { Fine: { Type: "Pass", End: true } } }),
+    loggingConfiguration: { level: "ALL", includeExecutionData: true, destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: "arn:aws:logs:us-east-1:123456789012:log-group:/express/logged:*" } }] },
+  });
+  const page = await visit(machinePath(stateMachineArn));
+  await page.getByText(/what Express ones log, at level ALL/).waitFor();
+  await server.states("StartExecution", { stateMachineArn, input: '{"order": 4711}' });
+  await page.getByRole("button", { name: /ExecutionSucceeded/ }).first().click();
+  await page.getByText(/4711/).first().waitFor();
+  await page.getByRole("link", { name: "ALL", exact: true }).click();
+  await page.getByRole("heading", { name: "Logs" }).waitFor();
+  await page.getByRole("button", { name: /ExecutionStarted/ }).first().waitFor();
 });
 
 test("the palette opens what an ARN names, of whatever kind", async () => {

@@ -173,6 +173,9 @@ export function logsLine(endpoint: string, group: string, pattern: string, from:
     .join(" ");
 }
 
+/** What has a state machine of SAM log everything that it does. */
+export const SAM_LOGGING = "Logging: {Level: ALL, IncludeExecutionData: true, Destinations: [{CloudWatchLogsLogGroup: {LogGroupArn: !GetAtt Log.Arn}}]}";
+
 /** From now on every request is traced, not one a second and 5 % of the others. */
 export function sampleAllLine(endpoint: string): string {
   return ["aws", "--endpoint-url", endpoint, "xray", "update-sampling-rule", "--sampling-rule-update", "RuleName=Default,FixedRate=1,ReservoirSize=1"].map(quoted).join(" ");

@@ -92,7 +92,7 @@ function Shown({ name, configuration }: { name: string; configuration: Lambda.Fu
         label="Views of the function"
         tabs={[
           { id: "invoke", label: "Invoke", view: () => <Invoke name={name} arn={configuration.FunctionArn ?? ""} /> },
-          { id: "logs", label: "Logs", view: () => <FunctionLogs group={group} /> },
+          { id: "logs", label: "Logs", view: () => <FunctionLogs group={group} absent="is made when the function first runs" /> },
           { id: "metrics", label: "Metrics", view: () => <FunctionMetrics name={name} group={group} isJson={configuration.LoggingConfig?.LogFormat === "JSON"} /> },
           { id: "configuration", label: "Configuration", view: () => <Configuration name={name} configuration={configuration} capacity={capacity} /> },
         ]}

@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import type { States } from "../api/generated";
 import { machineQuery, versionsQuery } from "../api/queries";
 import { editorPath, machinePath, nameOf, qualifierOf, withQuery } from "../model/arn";
-import { followLine, startAndFollowLine } from "../model/commands";
+import { followLine, SAM_LOGGING, startAndFollowLine } from "../model/commands";
 import { readDefinition } from "../model/definition";
 import type { StateNode } from "../model/definition";
 import { laidOut } from "../model/json";
@@ -19,6 +19,7 @@ import { useKey } from "../ui/useKey";
 import { useQueryState } from "../ui/useQueryState";
 import { SearchList } from "./executions/SearchList";
 
+const FunctionLogs = lazy(() => import("./functions/FunctionLogs"));
 const FailureGroups = lazy(() => import("./executions/FailureGroups"));
 const MachineMetrics = lazy(() => import("./machine/MachineMetrics"));
 const GraphView = lazy(() => import("../ui/GraphView"));
@@ -44,6 +45,8 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
   useKey("n", () => setStarting(true));
   const graph = useMemo(() => readDefinition(machine.definition), [machine.definition]);
   const isExpress = machine.type === "EXPRESS";
+  const level = machine.loggingConfiguration?.level ?? "OFF";
+  const group = groupOf(machine.loggingConfiguration);
   const count = versions.data ? versions.data.versions.length + versions.data.aliases.length : undefined;
   return (
     <>
@@ -63,14 +66,14 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
       <dl className="facts">
         <Fact name="Type">{isExpress ? "Express" : "Standard"}</Fact>
         <Fact name="Created"><Time at={machine.creationDate * 1000} /></Fact>
-        <Fact name="Logging">{machine.loggingConfiguration?.level ?? "OFF"}</Fact>
+        <Fact name="Logging">{group === undefined ? level : <Link href={withQuery("/logs", { groups: group })}>{level}</Link>}</Fact>
         <Fact name="Tracing">{machine.tracingConfiguration?.enabled ? "on" : "off"}</Fact>
         <Fact name="ARN"><Arn arn={arn} /></Fact>
       </dl>
       <TabbedView
         label="Views of the state machine"
         tabs={[
-          { id: "executions", label: "Executions", view: () => <Executions arn={arn} isExpress={isExpress} /> },
+          { id: "executions", label: "Executions", view: () => (isExpress ? <ExpressExecutions arn={arn} level={level} group={group} /> : <Executions arn={arn} />) },
           ...(isExpress ? [] : [{ id: "failures", label: "Failures by cause", view: () => <FailureGroups machineArn={arn} /> }]),
           { id: "definition", label: "Definition", view: () => <Definition text={machine.definition} /> },
           { id: "metrics", label: "Metrics", view: () => <MachineMetrics arn={arn} /> },
@@ -83,15 +86,27 @@ function Shown({ machine }: { machine: States.DescribeStateMachineOutput }) {
   );
 }
 
-function Executions({ arn, isExpress }: { arn: string; isExpress: boolean }) {
-  if (isExpress) {
+/** AWS lists Standard executions only: what is known of the others is in their log. */
+function ExpressExecutions({ arn, level, group }: { arn: string; level: string; group: string | undefined }) {
+  if (group === undefined || level === "OFF") {
     return (
       <Empty title="Express executions are in the logs">
-        <p>AWS lists Standard executions only. With logging on, what an Express execution did is in its log group:</p>
+        <p>AWS lists Standard executions only. With logging on, what an Express execution did is in its log group; in SAM:</p>
+        <CommandLine line={SAM_LOGGING} />
+        <p>Then it is shown here, and in a terminal:</p>
         <CommandLine line={followLine(window.location.origin, nameOf(arn))} />
       </Empty>
     );
   }
+  return (
+    <>
+      <p className="quiet">AWS lists Standard executions only. This is what Express ones log, at level {level}:</p>
+      <FunctionLogs group={group} absent="is not there" />
+    </>
+  );
+}
+
+function Executions({ arn }: { arn: string }) {
   return (
     <SearchList
       machineArn={arn}
@@ -189,6 +204,9 @@ function Published({ versions, aliases }: { versions: readonly States.StateMachi
     </div>
   );
 }
+
+/** The log group that it logs to: AWS takes one. Its ARN is `arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*`. */
+const groupOf = (logging: States.LoggingConfiguration | undefined): string | undefined => logging?.destinations?.[0]?.cloudWatchLogsLogGroup?.logGroupArn?.split(":")[6];
 
 /** The comparison of a version with what its state machine has now. */
 function comparePath(versionArn: string): string {

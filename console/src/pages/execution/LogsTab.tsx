@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { executionLinesQuery } from "../../api/executions";
 import type { States } from "../../api/generated";
 import { machineOf, withQuery } from "../../model/arn";
+import { SAM_LOGGING } from "../../model/commands";
 import { callsOf, traceIdOf } from "../../model/calls";
 import type { Line } from "../../model/calls";
 import type { HistoryEvent, Run } from "../../model/history";
@@ -111,7 +112,7 @@ function Nothing({ calls, silent, isRunning }: { calls: number; silent: readonly
           where its state machine has a loggingConfiguration; in SAM:
         </p>
       )}
-      <CommandLine line="Logging: {Level: ALL, IncludeExecutionData: true, Destinations: [{CloudWatchLogsLogGroup: {LogGroupArn: !GetAtt Log.Arn}}]}" />
+      <CommandLine line={SAM_LOGGING} />
     </Empty>
   );
 }

@@ -22,8 +22,12 @@ const ABSENT_MS = 2_000;
 const ENOUGH_LINES = 50;
 const SETTLED_MS = 250;
 
-/** What a function logs: the lines of the last day, and above them those that come. */
-export default function FunctionLogs({ group }: { group: string }) {
+/**
+ * What comes into a log group, as of a function: the lines of the last day, and above them those that come.
+ *
+ * - `absent`: when the group is made, if it is not there.
+ */
+export default function FunctionLogs({ group, absent }: { group: string; absent: string }) {
   const [get] = useQueryState();
   const text = useSettled((get("q") ?? "").trim(), SETTLED_MS);
   const pattern = text === "" ? "" : patternTerm(text);
@@ -73,7 +77,7 @@ export default function FunctionLogs({ group }: { group: string }) {
       ) : wasAbsent.current ? (
         <Empty title="It has logged nothing yet" icon="list">
           <p>
-            The log group <code>{group}</code> is made when the function first runs.
+            The log group <code>{group}</code> {absent}.
           </p>
         </Empty>
       ) : !isRead ? (
