@@ -256,7 +256,13 @@ async fn console_response(
         if let Some(reply) = services.access.refusal(&parts, request_id) {
             return console::with_own_headers(response(reply));
         }
-        return live::answer(&services.live, &parts.headers, parts.uri.query()).await;
+        return live::answer(
+            &services.live,
+            &parts.headers,
+            parts.uri.query(),
+            services.access.is_required(),
+        )
+        .await;
     }
     let (method, headers) = (request.method(), request.headers());
     match console::asked(method, path, headers) {

@@ -51,6 +51,9 @@ const SENT_MAX: usize = 4;
 /// A client that hears nothing for so long gets a comment: who has gone is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// How long one stream goes on where who listens must be signed in: it comes back, misses nothing, and is asked again.
+const SIGNED_IN_MAX: Duration = Duration::from_secs(600);
+
 const AFTER_HEADER: &str = "last-event-id";
 
 /// What has changed, for all clients.
@@ -324,10 +327,13 @@ impl Drop for Client {
 /// A stream of server-sent events: `changes` with a list of executions, or `reset` where some were missed.
 ///
 /// - The last message that was seen: the header `Last-Event-ID`, which browsers send, or `after` in the query.
+///
+/// - `is_signed_in`: whether the stream is for who is signed in only.
 pub(crate) async fn answer(
     live: &Arc<Live>,
     headers: &HeaderMap,
     query: Option<&str>,
+    is_signed_in: bool,
 ) -> Response<ReplyBody> {
     let Some(client) = Client::new(live) else {
         return text(
@@ -348,7 +354,12 @@ pub(crate) async fn answer(
     // when the client was counted is in the snapshot long before this time is over.
     tokio::time::sleep(GATHER).await;
     let (sender, receiver) = mpsc::channel(SENT_MAX);
-    tokio::spawn(client.serve(position, sender));
+    let served = client.serve(position, sender);
+    if is_signed_in {
+        tokio::spawn(tokio::time::timeout(SIGNED_IN_MAX, served));
+    } else {
+        tokio::spawn(served);
+    }
     let mut response = Response::new(Either::Right(Parts::plain(receiver)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
