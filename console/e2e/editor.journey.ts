@@ -28,7 +28,7 @@ test("a definition is edited with its diagnostics, saved with its difference, an
   const machine = await server.createMachine("Edited", small);
   const page = await visit(machinePath(machine));
   await page.getByRole("link", { name: "Edit" }).click();
-  await diagnostics(page).getByText("Valid").waitFor();
+  await diagnostics(page).getByText("Valid", { exact: true }).waitFor();
   // A state that nothing leads to any more, and one that is not there.
   await page.locator(".code .cm-line", { hasText: '"Next": "Last"' }).getByText('"Last"').dblclick();
   await page.keyboard.insertText("Lost");
@@ -46,14 +46,14 @@ test("a definition is edited with its diagnostics, saved with its difference, an
   await dialog.getByText("InvalidDefinition").waitFor();
   await dialog.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("button", { name: "Undo" }).click();
-  await diagnostics(page).getByText("Valid").waitFor();
+  await diagnostics(page).getByText("Valid", { exact: true }).waitFor();
   // A field by completion: the next free name of a Pass state.
   await cursorBehind(page, '"Type": "Pass"');
   await page.keyboard.press("Enter");
   await page.keyboard.type('"Res');
   await page.getByRole("option", { name: /^ResultJSONPath/ }).click();
   await page.keyboard.type('"done"');
-  await diagnostics(page).getByText("Valid").waitFor();
+  await diagnostics(page).getByText("Valid", { exact: true }).waitFor();
   await page.keyboard.press("Control+s");
   await dialog.locator(".code-diff .cm-changedLine", { hasText: '"Result": "done"' }).first().waitFor();
   await dialog.getByLabel("Publish as a version").check();
@@ -82,7 +82,7 @@ test("text and graph choose the same state, and one history undoes them", async 
   await diagnostics(page).getByText(/Not JSON/).waitFor();
   await page.getByText("The text is no JSON now").waitFor();
   await page.keyboard.press("Control+z");
-  await diagnostics(page).getByText("Valid").waitFor();
+  await diagnostics(page).getByText("Valid", { exact: true }).waitFor();
   await settled(page);
   await expectAccessible(page);
 });
@@ -99,7 +99,7 @@ test("a new state machine is created, with the names that the editor offers", as
   await page.getByRole("option", { name: /^Resource/ }).click();
   await page.keyboard.press("Control+Space");
   await page.getByRole("option", { name: new RegExp(functionArn) }).click();
-  await diagnostics(page).getByText("Valid").waitFor();
+  await diagnostics(page).getByText("Valid", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Create" }).click();
   const dialog = page.getByRole("dialog", { name: "Create the state machine" });
   await dialog.getByLabel("Name").fill("Created");
@@ -108,6 +108,29 @@ test("a new state machine is created, with the names that the editor offers", as
   await page.getByRole("heading", { name: "Created" }).waitFor();
   const made = await server.states("DescribeStateMachine", { stateMachineArn: /arn:[^/]+/.exec(decodeURIComponent(page.url()))?.[0] ?? "" });
   expect(JSON.parse(made.definition).States.First).toEqual({ Type: "Task", Resource: functionArn, End: true });
+});
+
+test("names that are read late come into the list of offers that is open", async () => {
+  const functionArn = await server.createFunction("Late", "export const handler = async () => 1;");
+  const page = await visit("/machines");
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => (answer = resolve));
+  await page.route("**/2015-03-31/functions?**", async (route) => {
+    await asked;
+    await route.continue();
+  });
+  await page.goto(`${server.url}/console/machines/new`);
+  await page.locator(".code .cm-line", { hasText: '"Type": "Pass"' }).getByText('"Pass"').dblclick();
+  await page.keyboard.insertText("Task");
+  await cursorBehind(page, '"Type": "Task"');
+  await page.keyboard.press("Enter");
+  await page.keyboard.type('"Reso');
+  await page.getByRole("option", { name: /^Resource/ }).click();
+  await page.keyboard.press("Control+Space");
+  await page.getByRole("option", { name: /arn:aws:states:::lambda:invoke/ }).first().waitFor();
+  expect(await page.getByRole("option", { name: new RegExp(functionArn) }).count()).toBe(0);
+  answer();
+  await page.getByRole("option", { name: new RegExp(functionArn) }).waitFor();
 });
 
 test("a text that was not saved is asked for, kept, and offered back", async () => {

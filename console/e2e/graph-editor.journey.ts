@@ -70,7 +70,7 @@ test("a machine is built by dragging alone, and run", async () => {
   // A state that is dragged goes before another: the way closes behind it.
   await drag(page, state(page, "Wait"), state(page, "First"), 0.1);
   await page.locator(".state", { hasText: "Wait" }).getByText("· start").waitFor();
-  await page.getByText("Valid").first().waitFor();
+  await page.getByText("Valid", { exact: true }).first().waitFor();
   await page.getByRole("button", { name: "Create", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "Create the state machine" });
   await dialog.getByLabel("Name").fill("Dragged");
@@ -352,7 +352,7 @@ test("levels within levels are edited: dragged into, wrapped, and caught from", 
   await state(page, "Parallel").waitFor();
   await state(page, "Parallel").click({ button: "right", position: { x: 10, y: 10 } });
   await page.getByRole("menuitem", { name: "Add a branch" }).click();
-  await page.getByText("Valid").first().waitFor();
+  await page.getByText("Valid", { exact: true }).first().waitFor();
   await save(page);
   const { States } = await definitionOf(machine);
   const inside = States["Each item"].ItemProcessor;

@@ -146,7 +146,7 @@ test("where no draft can be kept the page stays, and goes on after a sign-in in 
   await page.locator(".code .cm-line", { hasText: "nowhere but here" }).click();
   await page.keyboard.press("End");
   await page.keyboard.insertText(" ");
-  await page.getByRole("region", { name: "Diagnostics" }).getByText("Valid").waitFor();
+  await page.getByRole("region", { name: "Diagnostics" }).getByText("Valid", { exact: true }).waitFor();
 });
 
 test("an input that is typed stays where it is, and starts what it was meant to", async () => {

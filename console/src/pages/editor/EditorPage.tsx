@@ -22,7 +22,7 @@ import { ALL_DRAWN_MAX } from "../../ui/measured";
 import { Crumbs, Empty, ErrorNote, Time, useTitle, Waiting } from "../../ui/parts";
 import { StartDialog } from "../../ui/StartDialog";
 import { useQueryState } from "../../ui/useQueryState";
-import { codeExtensions, rangeOfFinding, showFindings } from "./code";
+import { codeExtensions, offerAnew, rangeOfFinding, showFindings } from "./code";
 import { Editing, stateAt } from "./editing";
 import type { EditOptions } from "./editing";
 import { Findings } from "./Findings";
@@ -75,7 +75,10 @@ function Workbench({ arn, stored, storedType, storedRevision }: { arn: string | 
   const [type, setType] = useState(storedType);
   const known = useKnown();
   const commands = useRef({ save: () => {}, format: () => {} });
-  const editing = useEditing(base.text, () => known.current, () => commands.current);
+  const editing = useEditing(base.text, () => known.current.names, () => commands.current);
+  // What is read only now belongs to a list of offers that is open already.
+  const { reads } = known.current;
+  useEffect(() => offerAnew(editing.view), [editing, reads]);
   const { document: text, graph, cursor, canUndo, canRedo } = useSyncExternalStore(editing.subscribe, editing.snapshot);
   const isUnsaved = text.text !== base.text;
 
@@ -375,7 +378,7 @@ function CodeHost({ editing }: { editing: Editing }) {
 }
 
 /** The editor of a page, which lives as long as the page does. */
-function useEditing(text: string, known: () => ReturnType<typeof useKnown>["current"], commands: () => { save: () => void; format: () => void }): Editing {
+function useEditing(text: string, known: () => ReturnType<typeof useKnown>["current"]["names"], commands: () => { save: () => void; format: () => void }): Editing {
   const [editing] = useState(() => {
     const made: Editing = new Editing(text, codeExtensions({ known, document: () => made?.snapshot().document ?? null, commands }));
     return made;
@@ -392,16 +395,19 @@ function useEditing(text: string, known: () => ReturnType<typeof useKnown>["curr
   return editing;
 }
 
-/** What there is on the server that a definition may name. */
+/** What there is on the server that a definition may name, and when it was read. */
 function useKnown() {
-  const functions = useQuery({ ...functionsQuery, staleTime: 30_000 }).data?.items;
-  const machines = useQuery({ ...machinesQuery, staleTime: 30_000 }).data?.items;
-  const activities = useQuery({ queryKey: ["activities"], queryFn: ({ signal }) => states("ListActivities", { maxResults: 1_000 }, signal), staleTime: 30_000 }).data?.activities;
-  const known = useRef({ functions: [] as string[], machines: [] as string[], activities: [] as string[] });
+  const functions = useQuery({ ...functionsQuery, staleTime: 30_000 });
+  const machines = useQuery({ ...machinesQuery, staleTime: 30_000 });
+  const activities = useQuery({ queryKey: ["activities"], queryFn: ({ signal }) => states("ListActivities", { maxResults: 1_000 }, signal), staleTime: 30_000 });
+  const known = useRef({ names: { functions: [] as string[], machines: [] as string[], activities: [] as string[] }, reads: "" });
   known.current = {
-    functions: (functions ?? []).flatMap((one) => (one.FunctionArn ? [one.FunctionArn] : [])),
-    machines: (machines ?? []).map((one) => one.stateMachineArn),
-    activities: (activities ?? []).map((one) => one.activityArn),
+    names: {
+      functions: (functions.data?.items ?? []).flatMap((one) => (one.FunctionArn ? [one.FunctionArn] : [])),
+      machines: (machines.data?.items ?? []).map((one) => one.stateMachineArn),
+      activities: (activities.data?.activities ?? []).map((one) => one.activityArn),
+    },
+    reads: [functions, machines, activities].map((query) => query.dataUpdatedAt).join(" "),
   };
   return known;
 }

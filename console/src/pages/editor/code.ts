@@ -1,6 +1,6 @@
 /** The code half of the editor: CodeMirror with what the models know of the language. */
 
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, snippet, startCompletion } from "@codemirror/autocomplete";
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, completionStatus, snippet, startCompletion } from "@codemirror/autocomplete";
 import type { Completion, CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
@@ -66,6 +66,11 @@ export function codeExtensions(ask: { readonly known: () => Known; readonly docu
       indentWithTab,
     ]),
   ];
+}
+
+/** Asks for the offers once more, if they are shown or asked for. */
+export function offerAnew(view: EditorView): void {
+  if (completionStatus(view.state) !== null) startCompletion(view);
 }
 
 const TYPES: Readonly<Record<Offer["kind"], string>> = {
