@@ -52,7 +52,11 @@ test("what Express executions do is shown as they log it", async () => {
   await page.getByText(/what Express ones log, at level ALL/).waitFor();
   await server.states("StartExecution", { stateMachineArn, input: '{"order": 4711}' });
   await page.getByRole("button", { name: /ExecutionSucceeded/ }).first().click();
+  await page.getByRole("link", { name: "Every line of this execution" }).click();
+  await page.getByText(/^4 lines, newest first/).waitFor();
+  await page.getByRole("button", { name: /ExecutionStarted/ }).click();
   await page.getByText(/4711/).first().waitFor();
+  await page.goBack();
   await page.getByRole("link", { name: "ALL", exact: true }).click();
   await page.getByRole("heading", { name: "Logs" }).waitFor();
   await page.getByRole("button", { name: /ExecutionStarted/ }).first().waitFor();

@@ -136,17 +136,21 @@ function Opened({ line, about }: { line: LogLine; about: LineFacts }) {
   const { requestId, traceId, executionArn } = about;
   const functionName = functionOfGroup(line.group ?? "");
   const links: ReactNode[] = [];
-  if (executionArn) links.push(<Link key="execution" href={executionPath(executionArn)}>The execution</Link>);
+  // AWS: no operation tells of an Express execution; what it did is in such lines alone.
+  const isExpress = executionArn?.includes(":express:") ?? false;
+  if (executionArn && !isExpress) links.push(<Link key="execution" href={executionPath(executionArn)}>The execution</Link>);
   if (traceId) links.push(<Link key="trace" href={`/traces/${traceId}`}>The trace</Link>);
-  if (requestId && line.group) {
-    // Some time around it: an invocation takes 15 minutes at most.
-    const [from, to] = [line.at - 900_000, line.at + 900_000].map((at) => new Date(at).toISOString());
+  // Some time around it: an invocation takes 15 minutes at most, an Express execution 5.
+  const [from, to] = [line.at - 900_000, line.at + 900_000].map((at) => new Date(at).toISOString());
+  const linesWith = (words: string, what: string): void => {
     links.push(
-      <Link key="invocation" href={withQuery("/logs", { groups: line.group, q: patternTerm(requestId), from, to })}>
-        Every line of this invocation
+      <Link key={what} href={withQuery("/logs", { groups: line.group, q: patternTerm(words), from, to })}>
+        Every line of this {what}
       </Link>,
     );
-  }
+  };
+  if (requestId && line.group) linesWith(requestId, "invocation");
+  if (executionArn && isExpress && line.group) linesWith(executionArn, "execution");
   if (functionName) links.push(<Link key="function" href={functionPath(functionName)}>The function</Link>);
   return (
     <div className="log-opened">
