@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { executionPath, machinePath, withQuery } from "../src/model/arn";
 import { journeys } from "./journey";
 import { distributed, flow, loop } from "./machines";
-import { createGroup } from "./observed";
+import { createLogged } from "./observed";
 import { ROLE, Server } from "./server";
 
 const server = new Server();
@@ -40,14 +40,7 @@ test("an Express execution is started, and its result is shown where it was", as
 });
 
 test("what Express executions do is shown as they log it", async () => {
-  await createGroup(server, "/express/logged");
-  const { stateMachineArn } = await server.states("CreateStateMachine", {
-    name: "LoggedFast",
-    type: "EXPRESS",
-    roleArn: ROLE,
-    definition: JSON.stringify({ StartAt: "Fine", States: { Fine: { Type: "Pass", End: true } } }),
-    loggingConfiguration: { level: "ALL", includeExecutionData: true, destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: "arn:aws:logs:us-east-1:123456789012:log-group:/express/logged:*" } }] },
-  });
+  const stateMachineArn = await createLogged(server, "LoggedFast");
   const page = await visit(machinePath(stateMachineArn));
   await page.getByText(/what Express ones log, at level ALL/).waitFor();
   await server.states("StartExecution", { stateMachineArn, input: '{"order": 4711}' });

@@ -3,6 +3,7 @@
 import type { CloudWatch, Logs, XRay } from "../src/api/generated";
 import { CLOUDWATCH_TARGET, LOGS_TARGET, XRAY_ROUTES } from "../src/api/generated";
 import { withQuery } from "../src/model/arn";
+import { ROLE } from "./server";
 import type { Server } from "./server";
 
 async function json(server: Server, target: { prefix: string; contentType: string }, operation: string, input: unknown): Promise<unknown> {
@@ -41,6 +42,24 @@ export const REQUEST_ID = "7b3f0a52-93a1-4b8b-8f0e-0d9c3f8f2a11";
 export async function createGroup(server: Server, logGroupName: string): Promise<void> {
   await logs(server, "CreateLogGroup", { logGroupName });
   await logs(server, "CreateLogStream", { logGroupName, logStreamName: "2026/11/26/[$LATEST]one" });
+}
+
+/** An Express state machine that logs everything. */
+export async function createLogged(server: Server, name: string): Promise<string> {
+  const logGroupName = `/express/${name}`;
+  await createGroup(server, logGroupName);
+  const { stateMachineArn } = await server.states("CreateStateMachine", {
+    name,
+    type: "EXPRESS",
+    roleArn: ROLE,
+    definition: JSON.stringify({ StartAt: "Fine", States: { Fine: { Type: "Pass", End: true } } }),
+    loggingConfiguration: {
+      level: "ALL",
+      includeExecutionData: true,
+      destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: `arn:aws:logs:us-east-1:123456789012:log-group:${logGroupName}:*` } }],
+    },
+  });
+  return stateMachineArn;
 }
 
 export async function putLines(server: Server, logGroupName: string, lines: readonly { at: number; message: string }[]): Promise<void> {

@@ -8,7 +8,7 @@ import { editorPath, executionPath, machinePath, mapRunPath, withQuery } from ".
 import { launch, open, settled } from "./browser";
 import { executionPages } from "./executionPages";
 import { charge, CHARGE_SOURCE, distributed, failingBranch, flow, loop } from "./machines";
-import { fillObserved } from "./observed";
+import { createLogged, fillObserved } from "./observed";
 import { Server } from "./server";
 import { Shop } from "./shop";
 
@@ -77,6 +77,8 @@ async function fill(): Promise<[name: string, path: string, from?: { readonly ur
   await server.ended(spread);
   const { mapRuns } = await server.states("ListMapRuns", { executionArn: spread });
   const run = mapRuns[0]?.mapRunArn ?? "";
+  const prices = await createLogged(server, "Prices");
+  for (let index = 0; index < 5; index += 1) await server.states("StartExecution", { stateMachineArn: prices, input: JSON.stringify({ article: 4711 + index }) });
   await server.states("PublishStateMachineVersion", { stateMachineArn: payments, description: "as it began" });
   const { definition } = await server.states("DescribeStateMachine", { stateMachineArn: payments });
   const { States: charged, ...around } = JSON.parse(definition) as { StartAt: string; States: Record<string, Record<string, unknown>> };
@@ -103,6 +105,7 @@ async function fill(): Promise<[name: string, path: string, from?: { readonly ur
     ["executions-found", "/executions?text=Grace&status=FAILED,SUCCEEDED"],
     ["failures", "/executions?view=failures"],
     ["machine-failures", withQuery(machinePath(payments), { view: "failures" })],
+    ["machine-express", machinePath(prices)],
     ["machine-metrics", withQuery(machinePath(payments), { view: "metrics" })],
     ["execution-done", executionPath(done)],
     ["execution-running", executionPath(running)],
