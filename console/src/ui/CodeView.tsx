@@ -1,12 +1,14 @@
 import { defaultKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
-import { bracketMatching, foldGutter, foldKeymap, syntaxHighlighting, syntaxTree } from "@codemirror/language";
+import { bracketMatching, foldGutter, foldKeymap, syntaxHighlighting } from "@codemirror/language";
 import { search, searchKeymap } from "@codemirror/search";
 import { EditorState, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, drawSelection, EditorView, keymap, lineNumbers } from "@codemirror/view";
 import type { DecorationSet } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 import { COLOURS, LOOK } from "./codeLook";
+import { pointerAt, rangeOf } from "./codePlaces";
+import type { Range } from "./codePlaces";
 
 /**
  * A JSON text to read and search in.
@@ -70,11 +72,6 @@ export default function CodeView({ text, label, chosen, onChoose }: { text: stri
   return <div className="code" ref={place} />;
 }
 
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
-
 const choose = StateEffect.define<Range | null>();
 
 const chosenField = StateField.define<DecorationSet>({
@@ -95,47 +92,3 @@ const chosenField = StateField.define<DecorationSet>({
   },
   provide: (field) => EditorView.decorations.from(field),
 });
-
-type Node = ReturnType<typeof syntaxTree>["topNode"];
-
-const tokenOf = (state: EditorState, property: Node): string => {
-  const name = property.getChild("PropertyName");
-  const text = name === null ? '""' : state.sliceDoc(name.from, name.to);
-  return (JSON.parse(text) as string).replaceAll("~", "~0").replaceAll("/", "~1");
-};
-
-/** The JSON pointer of what is at a place of the text. */
-export function pointerAt(state: EditorState, at: number): string {
-  const tokens: string[] = [];
-  for (let node: Node | null = syntaxTree(state).resolveInner(at, 1); node !== null; node = node.parent) {
-    if (node.name === "Property") tokens.unshift(tokenOf(state, node));
-    else if (node.parent?.name === "Array") {
-      let index = 0;
-      for (let before = node.prevSibling; before !== null; before = before.prevSibling) {
-        if (!["[", ",", "⚠"].includes(before.name)) index += 1;
-      }
-      tokens.unshift(String(index));
-    }
-  }
-  return tokens.map((token) => `/${token}`).join("");
-}
-
-/** Where in the text a JSON pointer leads to. */
-function rangeOf(state: EditorState, pointer: string): Range | null {
-  let node: Node | null = syntaxTree(state).topNode.firstChild;
-  let whole: Range | null = null;
-  for (const token of pointer.split("/").slice(1)) {
-    if (node === null) return null;
-    if (node.name === "Array") {
-      const items: Node[] = node.getChildren("Object");
-      node = items[Number(token)] ?? null;
-      whole = node;
-    } else {
-      const property: Node | undefined = node.getChildren("Property").find((one) => tokenOf(state, one) === token);
-      if (property === undefined) return null;
-      whole = property;
-      node = property.lastChild;
-    }
-  }
-  return whole === null ? null : { from: whole.from, to: whole.to };
-}
