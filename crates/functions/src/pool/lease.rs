@@ -75,7 +75,7 @@ impl Lease {
         match release {
             Release::Keep => {
                 let environment = left.take().expect("only a healthy environment is kept");
-                shared.idle.insert(self.id, *environment);
+                shared.idle.insert(self.id, environment);
                 inner.sweep(&mut shared);
             }
             Release::End => {}

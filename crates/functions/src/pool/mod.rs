@@ -139,8 +139,8 @@ struct Inner {
 
 struct Shared {
     plan: Plan<Blueprint>,
-    /// Environments without an invocation.
-    idle: BTreeMap<EnvironmentId, Environment>,
+    /// Environments without an invocation. Boxed: a map moves what is in it about.
+    idle: BTreeMap<EnvironmentId, Box<Environment>>,
     /// Environments that run several invocations at one time, with and without any.
     shared: BTreeMap<EnvironmentId, SharedEnvironment>,
     /// Process groups of environments with one.
@@ -681,7 +681,7 @@ impl Shared {
         }
         let environment = self.idle.remove(&id).expect("the plan knows what is idle");
         self.running.insert(id, environment.group());
-        Grant::Warm(id, Box::new(environment))
+        Grant::Warm(id, environment)
     }
 
     /// Takes out an environment that nothing runs in. Drop it without the lock.
@@ -690,7 +690,7 @@ impl Shared {
         if self.shared.remove(&id).is_some() {
             self.running.remove(&id);
         }
-        self.idle.remove(&id)
+        self.idle.remove(&id).map(|environment| *environment)
     }
 }
 

@@ -124,7 +124,7 @@ impl Inner {
                     undelivered.extend(shared.deliver(ticket, Grant::Fresh(id, environment, took)));
                 }
                 Release::Keep => {
-                    shared.idle.insert(id, *environment);
+                    shared.idle.insert(id, environment);
                     self.sweep(&mut shared);
                 }
                 Release::End => left = Some(environment),

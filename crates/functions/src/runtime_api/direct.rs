@@ -3,7 +3,7 @@
 //! The bootstrap sends a response and the next `next` in one write. An answer that nobody awaits is kept back until
 //! the next invocation goes out, so that a warm invocation costs one write and one read on each side.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,7 +62,7 @@ impl Direct {
             output.extend_from_slice(value.as_bytes());
             output.extend_from_slice(b"\r\n");
         }
-        output.extend_from_slice(format!("Content-Length: {}\r\n\r\n", payload.len()).as_bytes());
+        write!(output, "Content-Length: {}\r\n\r\n", payload.len())?;
         if payload.len() <= COPIED_BYTES_MAX {
             output.extend_from_slice(payload);
             return self.flush().await;
@@ -72,13 +72,12 @@ impl Direct {
     }
 
     pub(crate) async fn answer(&mut self, answer: Answer) -> io::Result<()> {
-        let body = answer.body();
-        let head = format!(
-            "HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n\r\n{body}",
-            answer.status(),
-            body.len()
-        );
-        self.output.extend_from_slice(head.as_bytes());
+        let (status, body) = (answer.status(), answer.body());
+        let length = body.len();
+        write!(
+            self.output,
+            "HTTP/1.1 {status} Answer\r\nContent-Length: {length}\r\n\r\n{body}"
+        )?;
         if self.input.is_empty() {
             self.flush().await
         } else {
@@ -208,10 +207,8 @@ impl Head {
     }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+fn find<const N: usize>(haystack: &[u8], needle: &[u8; N]) -> Option<usize> {
+    haystack.windows(N).position(|window| window == needle)
 }
 
 fn malformed(reason: &str) -> io::Error {
