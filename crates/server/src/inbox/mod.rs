@@ -56,6 +56,8 @@ pub(crate) struct Inbox {
 
 struct Queue {
     queues: Queues<Message>,
+    /// The thread that takes waits for something to come, and nobody has woken it yet.
+    is_awaited: bool,
     throttled: u64,
     abandoned: u64,
     is_closed: bool,
@@ -98,6 +100,7 @@ impl Inbox {
         Inbox {
             queue: Mutex::new(Queue {
                 queues: Queues::new(bounds),
+                is_awaited: false,
                 throttled: 0,
                 abandoned: 0,
                 is_closed: false,
@@ -148,21 +151,25 @@ impl Inbox {
                 return Err(Refused::Full);
             }
             queue.queues.put(Class::Outcome, "", message, bytes, now);
-            drop(queue);
-            self.arrived.notify_one();
+            self.wake(queue);
             return Ok(());
         }
         let put = queue.queues.put(class, &lane, message, bytes, now);
         if put_was_refused(&put) {
             queue.throttled += 1;
         }
-        drop(queue);
         match put {
-            Put::Waits => {}
-            Put::InPlaceOf(other) => throttle(other),
-            Put::Full(_) => return Err(Refused::Full),
+            Put::Waits => self.wake(queue),
+            Put::InPlaceOf(other) => {
+                self.wake(queue);
+                throttle(other);
+            }
+            Put::Full(_) => {
+                // What is dropped with its message is told to somebody.
+                drop(queue);
+                return Err(Refused::Full);
+            }
         }
-        self.arrived.notify_one();
         Ok(())
     }
 
@@ -179,8 +186,17 @@ impl Inbox {
             return;
         }
         queue.queues.put(Class::Outcome, "", message, bytes, now);
+        self.wake(queue);
+    }
+
+    /// Something has come. A thread that does not wait finds it by itself, and a call of the system costs more than the
+    /// rest of a put.
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+        let is_awaited = std::mem::take(&mut queue.is_awaited);
         drop(queue);
-        self.arrived.notify_one();
+        if is_awaited {
+            self.arrived.notify_one();
+        }
     }
 
     /// Nothing is accepted or taken any more; what waits is dropped, so that whoever awaits an answer is told.
@@ -214,10 +230,12 @@ impl Inbox {
         let takes_starts = |queue: &Queue| queue.is_closed || !self.is_crowded(queue);
         let mut queue = self.lock();
         if !queue.queues.has(takes_starts(&queue)) && !patience.is_zero() {
+            queue.is_awaited = true;
             queue = match self.arrived.wait_timeout(queue, patience) {
                 Ok((queue, _)) => queue,
                 Err(poisoned) => poisoned.into_inner().0,
             };
+            queue.is_awaited = false;
         }
         let takes_starts = takes_starts(&queue);
         let mut taken = queue.queues.take(BATCH_MAX, takes_starts);
