@@ -178,10 +178,51 @@ def test_a_handler_gets_credentials_that_this_run_of_the_server_takes(tmp_path, 
         handler = as_another(server, key)
         assert handler.client("sts").get_caller_identity()["Arn"] == arn
         handler.functions.list_functions()
+        # What a handler assumes ends with it, and is as short as AWS has it.
+        trust = json.loads(json.dumps(TRUST))
+        trust["Statement"][0]["Principal"] = {"AWS": ROLE}
+        role = server.client("iam").create_role(RoleName="chained", AssumeRolePolicyDocument=json.dumps(trust), MaxSessionDuration=7200)
+        role = role["Role"]["Arn"]
+        given = handler.client("sts").assume_role(RoleArn=role, RoleSessionName="shift")["Credentials"]
+        chained = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        as_another(server, chained).functions.list_functions()
+        with pytest.raises(ClientError, match="1 hour session limit for roles assumed by role chaining"):
+            handler.client("sts").assume_role(RoleArn=role, RoleSessionName="shift", DurationSeconds=7200)
         server.restart_after_kill()
+        with pytest.raises(ClientError, match="UnrecognizedClientException"):
+            as_another(server, chained).functions.list_functions()
         with pytest.raises(ClientError, match="UnrecognizedClientException"):
             as_another(server, key).functions.list_functions()
         assert tuple(server.invoke(function)["Payload"]) != key
+
+
+def test_a_handler_with_a_key_of_its_own_has_no_session_of_ours(server, name):
+    function = name("f")
+    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    source = f"export const handler = async () => {json.dumps(names)}.map((name) => process.env[name] ?? null);"
+    own = {"AWS_ACCESS_KEY_ID": BOB[0], "AWS_SECRET_ACCESS_KEY": BOB[1]}
+    server.create_function(function, source, Environment={"Variables": own})
+    key = tuple(server.invoke(function)["Payload"])
+    assert key == BOB
+    assert as_another(server, key).client("sts").get_caller_identity()["Arn"].endswith(":user/bob")
+
+
+def test_a_role_with_a_path_is_trusted_by_its_whole_name(server, name):
+    role, function = name("role"), name("f")
+    whole = f"arn:aws:iam::{ACCOUNT}:role/team/caller"
+    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    source = f"export const handler = async () => {json.dumps(names)}.map((name) => process.env[name]);"
+    server.create_function(function, source, Role=whole)
+    handler = as_another(server, tuple(server.invoke(function)["Payload"])).client("sts")
+    for principal, is_trusted in [(whole, True), (f"arn:aws:iam::{ACCOUNT}:role/caller", False)]:
+        trust = json.loads(json.dumps(TRUST))
+        trust["Statement"][0]["Principal"] = {"AWS": principal}
+        created = server.client("iam").create_role(RoleName=f"{role[:40]}-{is_trusted}", AssumeRolePolicyDocument=json.dumps(trust))
+        if is_trusted:
+            handler.assume_role(RoleArn=created["Role"]["Arn"], RoleSessionName="shift")
+        else:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                handler.assume_role(RoleArn=created["Role"]["Arn"], RoleSessionName="shift")
 
 
 def test_signed_front_doors_know_the_caller_and_open_ones_take_what_the_application_takes(server, name):
@@ -212,6 +253,71 @@ def test_signed_front_doors_know_the_caller_and_open_ones_take_what_the_applicat
     event = json.loads(body)["event"]
     assert (status, event["headers"]["authorization"], event.get("cookies")) == (200, "Bearer of-the-application", ["theme=dark"])
     assert "stepwell_session" not in body.decode()
+
+
+def test_apis_know_the_caller(server, name):
+    function = name("f")
+    arn = server.create_function(function, "export const handler = async (event) => ({ event });")
+    uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
+    integration = {"type": "aws_proxy", "httpMethod": "POST", "uri": uri, "payloadFormatVersion": "2.0"}
+    operation = {"responses": {}, "x-amazon-apigateway-auth": {"type": "AWS_IAM"}, "x-amazon-apigateway-integration": integration}
+    document = {"openapi": "3.0.1", "info": {"title": name("api"), "version": "1"}, "paths": {"/admin/{proxy+}": {"get": operation}}}
+    apis = server.client("apigatewayv2")
+    api = apis.import_api(Body=json.dumps(document))["ApiId"]
+    apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    path = f"/execute-api/{api}/admin/x"
+
+    def get(at, key=ALICE):
+        return server.http("GET", at, headers=signed(key, "execute-api", "GET", server.url + path))
+
+    status, _, body = get(path)
+    assert status == 200, body
+    assert json.loads(body)["event"]["requestContext"]["authorizer"]["iam"]["userArn"] == f"arn:aws:iam::{ACCOUNT}:user/alice"
+    assert get(path, BOB)[0] == 200
+    # What a signature does not see must not lead elsewhere.
+    for walked in [f"/execute-api/{api}/admin/../admin/x", f"/execute-api/other/../{api}/admin/x"]:
+        assert get(walked)[0] in (403, 404), walked
+
+
+def test_what_decides_what_a_request_does_is_signed(server, name):
+    function = name("f")
+    server.create_function(function, "export const handler = async () => 1;")
+    path = f"/2015-03-31/functions/{function}/invocations"
+    headers = signed(ALICE, "lambda", "POST", server.url + path, b"{}")
+    assert server.http("POST", path, b"{}", headers)[0] == 200
+    status, answered, _ = server.http("POST", path, b"{}", headers | {"X-Amz-Invocation-Type": "Event"})
+    assert (status, answered["x-amzn-errortype"]) == (403, "IncompleteSignatureException")
+
+
+def test_the_location_of_a_package_opens_that_one_for_a_while(server, name):
+    function = name("f")
+    server.create_function(function, "export const handler = async () => 1;")
+    location = urllib.parse.urlsplit(server.functions.get_function(FunctionName=function)["Code"]["Location"])
+    status, headers, _ = server.http("GET", f"{location.path}?{location.query}")
+    assert (status, headers["content-type"]) == (200, "application/zip")
+    assert server.http("GET", location.path)[0] == 403
+    assert server.http("GET", f"{location.path}?{location.query.replace('until=1', 'until=2')}")[0] == 403
+    # A known id is not enough.
+    wrong = signed((ALICE[0], BOB[1], None), "lambda", "GET", server.url + location.path)
+    assert server.http("GET", location.path, headers=wrong)[0] == 403
+    right = signed(ALICE, "lambda", "GET", server.url + location.path)
+    assert server.http("GET", location.path, headers=right)[0] == 200
+
+
+def test_a_proxy_on_this_machine_is_nobody(tmp_path):
+    keys = keys_file(tmp_path / "keys", alice=ALICE)
+    with Server(tmp_path / "data", "--access-keys", keys, "--host", "flows.example.com") as server:
+        forwarded = {"X-Forwarded-For": "203.0.113.9", "Host": "flows.example.com"}
+        assert server.http("GET", "/console/session", headers=forwarded)[0] == 200
+        assert server.http("GET", "/console/session", headers={"Host": "other.example.com"})[0] == 403
+        assert server.http("POST", "/drain", headers={"X-Stepwell-Drain": "true"} | forwarded)[0] == 403
+        assert server.http("POST", "/drain", headers={"X-Stepwell-Drain": "true"})[0] == 403
+        spans = {"Content-Type": "application/json"}
+        assert server.http("POST", "/v1/traces", b"{}", spans | forwarded)[0] == 403
+        assert server.http("POST", "/v1/traces", b"{}", spans)[0] == 200
+        assert server.http("GET", "/ready")[0] == 200
+        drain = {"X-Stepwell-Drain": "true"}
+        assert server.http("POST", "/drain", headers=signed(ALICE, "states", "POST", server.url + "/drain", **drain))[0] == 200
 
 
 def test_the_console_has_a_session(server):

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +134,20 @@ def test_memory_is_limited_in_a_sandbox_too(server, name):
     function = name("f")
     server.create_function(function, source, Timeout=60, MemorySize=192)
     assert server.invoke(function)["Payload"]["errorType"] in ("Runtime.OutOfMemory", "Runtime.ExitError")
+
+
+def test_a_function_does_not_see_the_access_keys_of_the_server(server, name):
+    with tempfile.TemporaryDirectory(dir=REPOSITORY / "target") as directory:
+        keys = Path(directory) / "keys"
+        key = ("AKIAALICE0000000TEST", "alice-secret-of-forty-characters-0000000", None)
+        keys.write_text(f"[alice]\naws_access_key_id = {key[0]}\naws_secret_access_key = {key[1]}\n")
+        keys.chmod(0o600)
+        locked = Server(Path(directory) / "data", "--sandbox", "namespaces", "--access-keys", keys)
+        locked.key = key
+        with locked:
+            function = name("f")
+            source = f"import {{ readFileSync }} from 'node:fs'; export const handler = async () => readFileSync({str(keys)!r}, 'utf8');"
+            locked.create_function(function, source)
+            reply = locked.invoke(function)
+            assert reply["Payload"] == "" or reply.get("FunctionError"), reply
+            assert "secret" not in str(reply["Payload"])

@@ -4,8 +4,12 @@
 //!
 //! - A signature is read from `Authorization` or, for a presigned address, from the query.
 //! - Region and service of a scope are the signer's: any are taken, and both go into the key.
-//! - `x-amz-content-sha256: UNSIGNED-PAYLOAD` is refused: what is not signed can be changed on its way.
+//! - `x-amz-content-sha256: UNSIGNED-PAYLOAD` is refused, and so is every `x-amz-` header that is not signed: what is not
+//!   signed can be changed on its way.
+//! - A signature does not see `.`, `..` and empty segments of a path. Who routes by the path does, so the first two are
+//!   refused; the third is signed by SDKs.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use hmac::{Hmac, Mac as _};
@@ -26,6 +30,9 @@ const EXPIRES_SECONDS_MAX: i64 = 604_800;
 
 /// Most headers that a signature covers.
 const SIGNED_HEADERS_MAX: usize = 64;
+
+/// Headers that need no signature: a token says itself whose it is, a date is in what is signed, a hash is compared.
+const CHECKED_HEADERS: [&str; 3] = ["x-amz-security-token", "x-amz-date", "x-amz-content-sha256"];
 
 /// What a request is signed with.
 #[derive(Clone, PartialEq, Eq)]
@@ -111,7 +118,7 @@ pub fn sign(
 }
 
 /// A request as its signature sees it.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Incoming<'a> {
     /// Upper case.
     pub method: &'a str,
@@ -119,8 +126,17 @@ pub struct Incoming<'a> {
     pub path: &'a str,
     /// As it was sent, without `?`.
     pub query: &'a str,
-    /// The values of a header by its lower-case name, joined by commas; `None` if it is not there.
-    pub header: &'a dyn Fn(&str) -> Option<String>,
+    /// In order; names in lower case.
+    pub headers: &'a [(&'a str, Cow<'a, str>)],
+}
+
+impl Incoming<'_> {
+    /// The values of a header, joined by commas; `None` if it is not there.
+    fn header(&self, wanted: &str) -> Option<String> {
+        let values = self.headers.iter().filter(|(name, _)| *name == wanted);
+        let values: Vec<&str> = values.map(|(_, value)| value.as_ref()).collect();
+        (!values.is_empty()).then(|| values.join(","))
+    }
 }
 
 /// Who a request says it comes from. Nothing of it is known to be true before [`Claim::check`].
@@ -177,19 +193,20 @@ impl Claim {
     ///
     /// - Errors: [`Refusal::Incomplete`] for what looks like a signature and is none.
     pub fn read(request: &Incoming<'_>) -> Result<Option<Claim>, Refusal> {
-        if let Some(authorization) = (request.header)("authorization")
+        if let Some(authorization) = request.header("authorization")
             && let Some(fields) = authorization.strip_prefix(ALGORITHM)
         {
             return Self::of_header(request, fields, &authorization).map(Some);
         }
         let mut presigned = Vec::new();
-        for (name, value) in pairs(request.query) {
+        for pair in request.query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if name.starts_with("X-Amz-") {
-                presigned.push((name, value));
+                presigned.push((name, percent_decoded(value, false)));
             }
         }
         let field = |wanted: &str| {
-            let found = presigned.iter().find(|(name, _)| name == wanted);
+            let found = presigned.iter().find(|(name, _)| *name == wanted);
             found.map(|(_, value)| value.as_str())
         };
         match field("X-Amz-Algorithm") {
@@ -222,7 +239,7 @@ impl Claim {
                 );
             }
         }
-        let date = (request.header)("x-amz-date");
+        let date = request.header("x-amz-date");
         if date.is_none() {
             missing.push_str("Authorization header requires existence of a 'X-Amz-Date' header. ");
         }
@@ -244,7 +261,7 @@ impl Claim {
             )));
         };
         let mut claim = Self::new(request, credential, signature, names, date)?;
-        claim.session_token = (request.header)("x-amz-security-token");
+        claim.session_token = request.header("x-amz-security-token");
         Ok(claim)
     }
 
@@ -299,7 +316,7 @@ impl Claim {
                 "Date must be in ISO-8601 'basic format'. Got '{date}'."
             ));
         };
-        if !date.starts_with(day) {
+        if *day != &date[..8] {
             return incomplete(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{day}' != '{}'.",
                 &date[..8]
@@ -308,6 +325,12 @@ impl Claim {
         let Some(signature) = unhex(signature).filter(|bytes| bytes.len() == 32) else {
             return incomplete("Signature must be 64 hexadecimal digits.".to_owned());
         };
+        let is_walked = |segment: &str| segment == "." || segment == "..";
+        if request.path.split('/').any(is_walked) {
+            return incomplete(
+                "The path of a signed request has no '.' and '..' segments.".to_owned(),
+            );
+        }
         let signed: Vec<&str> = names.split(';').collect();
         if signed.len() > SIGNED_HEADERS_MAX {
             return incomplete(format!(
@@ -315,18 +338,30 @@ impl Claim {
                 signed.len()
             ));
         }
-        // What decides where a request goes and what it does.
-        for needed in ["host", "x-amz-target"] {
-            let is_there = needed == "host" || (request.header)(needed).is_some();
-            if is_there && !signed.contains(&needed) {
-                return incomplete(format!(
-                    "'{needed}' must be a 'SignedHeader' in the AWS Authorization."
-                ));
-            }
+        // Every signer sorts them. So none is there twice, and what is signed is no longer than what was sent.
+        let is_sorted = signed.windows(2).all(|two| two[0] < two[1]);
+        if !is_sorted || names.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return incomplete(
+                "SignedHeaders must be names in lower case, in order, each once.".to_owned(),
+            );
+        }
+        // What decides where a request goes and what it does. The exceptions are checked in ways of their own.
+        let unsigned = request
+            .headers
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(["host"])
+            .filter(|name| *name == "host" || name.starts_with("x-amz-"))
+            .filter(|name| !CHECKED_HEADERS.contains(name))
+            .find(|name| !signed.contains(name));
+        if let Some(name) = unsigned {
+            return incomplete(format!(
+                "'{name}' must be a 'SignedHeader' in the AWS Authorization."
+            ));
         }
         let mut canonical = canonical_head(request.method, request.path, request.query);
         for name in &signed {
-            let value = (request.header)(name).unwrap_or_default();
+            let value = request.header(name).unwrap_or_default();
             push_header(&mut canonical, name, &value);
         }
         let _ = write!(canonical, "\n{names}\n");
@@ -339,7 +374,7 @@ impl Claim {
             date,
             signature,
             canonical,
-            body_hash: (request.header)("x-amz-content-sha256"),
+            body_hash: request.header("x-amz-content-sha256"),
         })
     }
 
@@ -443,27 +478,53 @@ impl Refusal {
 
 /// Method, path and query, a line each.
 fn canonical_head(method: &str, path: &str, query: &str) -> String {
-    let mut pairs: Vec<(String, String)> = pairs(query)
-        .filter(|(name, _)| name != "X-Amz-Signature")
-        .map(|(name, value)| (encoded(&name, false), encoded(&value, false)))
+    let mut pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(|(name, _)| *name != "X-Amz-Signature")
+        .map(|(name, value)| (recoded(name), recoded(value)))
         .collect();
     pairs.sort_unstable();
     let pairs: Vec<String> = pairs
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let path = encoded(&normal(path), true);
-    format!("{method}\n{path}\n{}\n", pairs.join("&"))
+    let mut line = String::with_capacity(method.len() + path.len() + query.len());
+    line.push_str(method);
+    line.push('\n');
+    for byte in normal(path).bytes() {
+        push_encoded(&mut line, byte, b"/");
+    }
+    let _ = write!(line, "\n{}\n", pairs.join("&"));
+    line
 }
 
-fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent_decoded(name, false), percent_decoded(value, false))
-        })
+/// A part of a query in its one form: what is encoded stays so unless it need not be, and what is not is.
+///
+/// - `+` is itself: readers take it for a space, and `%2B` for a plus.
+fn recoded(part: &str) -> String {
+    let bytes = part.as_bytes();
+    let digit = |at: usize| {
+        let digit = char::from(*bytes.get(at)?).to_digit(16)?;
+        u8::try_from(digit).ok()
+    };
+    let mut out = String::with_capacity(part.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let pair = (*byte == b'%').then(|| Some((digit(at + 1)?, digit(at + 2)?)));
+        match pair.flatten() {
+            Some((high, low)) => {
+                push_encoded(&mut out, high << 4 | low, b"");
+                at += 3;
+            }
+            None => {
+                push_encoded(&mut out, *byte, b"+");
+                at += 1;
+            }
+        }
+    }
+    out
 }
 
 /// Without empty, `.` and `..` segments.
@@ -486,18 +547,14 @@ fn normal(path: &str) -> String {
     format!("/{}{slash}", segments.join("/"))
 }
 
-/// Every byte that RFC 3986 does not call unreserved, as `%XX`.
-fn encoded(text: &str, keeps_slashes: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let is_plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        if is_plain || (keeps_slashes && byte == b'/') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
+/// A byte as it is, where RFC 3986 calls it unreserved or it is one of `kept`; else `%XX`.
+fn push_encoded(out: &mut String, byte: u8, kept: &[u8]) {
+    let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if is_plain || kept.contains(&byte) {
+        out.push(char::from(byte));
+    } else {
+        let _ = write!(out, "%{byte:02X}");
     }
-    out
 }
 
 /// A header's line: the value without spaces around it, and one between its words.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Headers of a response.
 ///
@@ -89,22 +89,55 @@ pub enum Signer {
     },
 }
 
+/// Who has signed a request, as events tell it.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) account: String,
+    pub(crate) access_key: Option<String>,
+    pub(crate) user_id: String,
+    pub(crate) arn: String,
+}
+
+impl Identity {
+    /// `requestContext.authorizer` of format 2.0.
+    pub(crate) fn authorizer(&self) -> Value {
+        json!({"iam": {
+            "accessKey": self.access_key, "accountId": self.account, "callerId": self.user_id,
+            "cognitoIdentity": null, "principalOrgId": null, "userArn": self.arn, "userId": self.user_id,
+        }})
+    }
+}
+
+/// Whose key a request says it is signed with.
+fn access_key(request: &HttpRequest) -> Option<&str> {
+    // In a presigned address its slashes are encoded.
+    let from = request.header("authorization").unwrap_or(&request.query);
+    let (_, after) = from.split_once("Credential=")?;
+    after.split(['/', '%', '&']).next()
+}
+
 impl Call {
     /// The signer of a request that must be signed.
     ///
     /// - Errors: `None` where it is not signed at all, the reason where the signature does not count.
-    pub(crate) fn signer(&self, request: &HttpRequest) -> Result<(String, String), Option<&str>> {
+    pub(crate) fn signer(&self, request: &HttpRequest) -> Result<Identity, Option<&str>> {
         if !request.is_signed() {
             return Err(None);
         }
-        match &self.signer {
+        let (user_id, arn) = match &self.signer {
             Signer::Anybody => {
                 let arn = format!("arn:aws:iam::{}:root", self.account);
-                Ok((self.account.clone(), arn))
+                (self.account.clone(), arn)
             }
-            Signer::Refused(text) => Err(Some(text)),
-            Signer::Known { user_id, arn } => Ok((user_id.clone(), arn.clone())),
-        }
+            Signer::Refused(text) => return Err(Some(text)),
+            Signer::Known { user_id, arn } => (user_id.clone(), arn.clone()),
+        };
+        Ok(Identity {
+            account: self.account.clone(),
+            access_key: access_key(request).map(str::to_owned),
+            user_id,
+            arn,
+        })
     }
 
     pub(crate) fn domain_prefix(&self) -> &str {

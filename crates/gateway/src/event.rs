@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::call::{Call, HttpRequest};
+use crate::call::{Call, HttpRequest, Identity};
 use crate::text::{decoded, log_time, query_pairs, title_case};
 
 /// What an event of format 1.0 says of the route.
@@ -17,6 +17,8 @@ pub(crate) struct Resource<'r> {
     pub(crate) is_binary: bool,
     /// A REST API: header names with capitals, and no `version`.
     pub(crate) is_rest: bool,
+    /// Who has signed the request, where the route asks for that.
+    pub(crate) signer: Option<&'r Identity>,
 }
 
 /// Format 1.0: REST APIs, and HTTP APIs that ask for it.
@@ -36,6 +38,7 @@ pub(crate) fn version_1(call: &Call, request: &HttpRequest, resource: &Resource<
         true => &request.path,
         false => &call.full_path,
     };
+    let signer = resource.signer;
     let mut event = json!({
         "resource": resource.path,
         "path": path,
@@ -60,10 +63,13 @@ pub(crate) fn version_1(call: &Call, request: &HttpRequest, resource: &Resource<
             "requestTimeEpoch": call.now_ms,
             "requestId": call.request_id,
             "identity": {
-                "cognitoIdentityPoolId": null, "accountId": null, "cognitoIdentityId": null, "caller": null,
-                "sourceIp": request.source_ip, "principalOrgId": null, "accessKey": null,
-                "cognitoAuthenticationType": null, "cognitoAuthenticationProvider": null, "userArn": null,
-                "userAgent": request.header("user-agent"), "user": null,
+                "cognitoIdentityPoolId": null, "accountId": signer.map(|signer| &signer.account),
+                "cognitoIdentityId": null, "caller": signer.map(|signer| &signer.user_id),
+                "sourceIp": request.source_ip, "principalOrgId": null,
+                "accessKey": signer.map(|signer| &signer.access_key),
+                "cognitoAuthenticationType": null, "cognitoAuthenticationProvider": null,
+                "userArn": signer.map(|signer| &signer.arn),
+                "userAgent": request.header("user-agent"), "user": signer.map(|signer| &signer.user_id),
             },
             "domainName": call.domain_name,
             "deploymentId": call.deployment_id,

@@ -43,12 +43,7 @@ impl FunctionUrl {
                 return Plan::Answer(self.with_cors(request, forbidden));
             }
         };
-        let authorizer = signer.map(|(id, arn)| {
-            json!({"iam": {
-                "accessKey": access_key(request), "accountId": call.account, "callerId": id,
-                "cognitoIdentity": null, "principalOrgId": null, "userArn": arn, "userId": id,
-            }})
-        });
+        let authorizer = signer.map(|signer| signer.authorizer());
         let facts = RouteFacts {
             key: "$default",
             parameters: &[],
@@ -115,12 +110,4 @@ fn failure(status: u16, text: &str) -> Response {
         headers: vec![("content-type".to_owned(), CONTENT_TYPE.to_owned())],
         body: text.as_bytes().to_vec(),
     }
-}
-
-/// The key that a request is signed with.
-fn access_key(request: &HttpRequest) -> Option<&str> {
-    // In a presigned address its slashes are encoded.
-    let from = request.header("authorization").unwrap_or(&request.query);
-    let (_, after) = from.split_once("Credential=")?;
-    after.split(['/', '%', '&']).next()
 }

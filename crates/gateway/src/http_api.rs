@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::authorization::Authorization;
-use crate::call::{Backend, Call, HttpRequest, Outcome, Plan, Response, Target};
+use crate::call::{Backend, Call, HttpRequest, Identity, Outcome, Plan, Response, Target};
 use crate::cors::Cors;
 use crate::event::{Resource, RouteFacts, version_1, version_2};
 use crate::integration::{HttpIntegration, with_stage_variables};
@@ -170,9 +170,11 @@ impl HttpApi {
             return fail(404, "Not Found");
         };
         let route = &self.routes[at];
-        if route.authorization == Authorization::Iam && call.signer(request).is_err() {
+        let is_signed = route.authorization == Authorization::Iam;
+        let Ok(signer) = is_signed.then(|| call.signer(request)).transpose() else {
             return fail(403, "Forbidden");
-        }
+        };
+        let signer = signer.as_ref();
         let target = match &route.integration {
             HttpIntegration::Function {
                 function,
@@ -182,8 +184,8 @@ impl HttpApi {
                     return fail(500, "Internal Server Error");
                 };
                 let payload = match is_2 {
-                    true => self.event_2(call, request, route, &bound),
-                    false => self.event_1(call, request, route, &bound),
+                    true => self.event_2(call, request, route, &bound, signer),
+                    false => self.event_1(call, request, route, &bound, signer),
                 };
                 Target::Function {
                     function,
@@ -224,6 +226,7 @@ impl HttpApi {
         request: &HttpRequest,
         route: &HttpRoute,
         bound: &[(String, String)],
+        signer: Option<&Identity>,
     ) -> Value {
         let facts = RouteFacts {
             key: &route.key,
@@ -231,7 +234,7 @@ impl HttpApi {
             decodes_path: true,
             is_text: is_text(request),
             account: &call.account,
-            authorizer: None,
+            authorizer: signer.map(Identity::authorizer),
         };
         version_2(call, request, &facts)
     }
@@ -242,6 +245,7 @@ impl HttpApi {
         request: &HttpRequest,
         route: &HttpRoute,
         bound: &[(String, String)],
+        signer: Option<&Identity>,
     ) -> Value {
         let path = route.path.as_ref().map_or("$default", |path| &path.text);
         let resource = Resource {
@@ -250,6 +254,7 @@ impl HttpApi {
             parameters: bound,
             is_binary: !is_text(request),
             is_rest: false,
+            signer,
         };
         version_1(call, request, &resource)
     }

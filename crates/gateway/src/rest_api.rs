@@ -167,14 +167,12 @@ impl RestApi {
             return fail(Failure::MissingAuthenticationToken, None);
         };
         let route = &self.routes[at];
-        if route.authorization == Authorization::Iam
-            && let Err(refused) = call.signer(request)
-        {
-            return match refused {
-                None => fail(Failure::MissingAuthenticationToken, None),
-                Some(text) => fail(Failure::InvalidSignature, Some(text)),
-            };
-        }
+        let is_signed = route.authorization == Authorization::Iam;
+        let signer = match is_signed.then(|| call.signer(request)).transpose() {
+            Ok(signer) => signer,
+            Err(None) => return fail(Failure::MissingAuthenticationToken, None),
+            Err(Some(text)) => return fail(Failure::InvalidSignature, Some(text)),
+        };
         let target = match &route.integration {
             RestIntegration::Proxy { function } => {
                 let resource = Resource {
@@ -183,6 +181,7 @@ impl RestApi {
                     parameters: &bound,
                     is_binary: self.is_binary(request.header("content-type")),
                     is_rest: true,
+                    signer: signer.as_ref(),
                 };
                 let event = version_1(call, request, &resource).to_string();
                 function_target(call, function, event.into_bytes())

@@ -812,6 +812,32 @@ fn a_rest_api_with_iam_takes_a_signature_that_counts() {
     };
     let refused = Signer::Refused("The signature is not right.".to_owned());
     assert_eq!(told(Signer::Anybody, &signed), "called");
+    let known = with(Signer::Known {
+        user_id: "AIDA1".to_owned(),
+        arn: "arn:aws:iam::123456789012:user/alice".to_owned(),
+    });
+    let Plan::Invoke(backend) = api.plan(&known, &signed) else {
+        panic!("a call");
+    };
+    let Target::Function { payload, .. } = &backend.target else {
+        panic!("a function");
+    };
+    let event: Value = serde_json::from_slice(payload).expect("an event");
+    let identity = &event["requestContext"]["identity"];
+    assert_eq!(
+        [
+            &identity["accessKey"],
+            &identity["caller"],
+            &identity["user"],
+            &identity["userArn"]
+        ],
+        [
+            "KEY",
+            "AIDA1",
+            "AIDA1",
+            "arn:aws:iam::123456789012:user/alice"
+        ]
+    );
     assert!(told(refused.clone(), &signed).contains("The signature is not right."));
     assert!(told(refused, &request("GET /a")).contains("Missing Authentication Token"));
 }

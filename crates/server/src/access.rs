@@ -5,11 +5,13 @@
 //! ends when its key is taken out of the file, one of a role when any key changes, one of a function with the run of
 //! the server that started it.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use hyper::body::Incoming;
-use hyper::header::{COOKIE, HeaderMap, HeaderName};
+use hyper::header::{COOKIE, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::{Method, Request};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,15 @@ use crate::shard;
 
 /// The cookie of the console's session.
 pub(crate) const COOKIE_NAME: &str = "stepwell_session";
+
+/// The same where TLS is in front: a browser lets no other host and no other path set it.
+pub(crate) const SECURE_COOKIE_NAME: &str = "__Host-stepwell_session";
+
+/// Where packages of functions are.
+pub(crate) const PACKAGES: &str = "/packages/";
+
+/// How long the address of a package opens it. AWS: 10 minutes.
+const PACKAGE_ADDRESS_MS: i64 = 600_000;
 
 /// How long a session of the console lasts, in seconds.
 pub(crate) const SESSION_SECONDS: i64 = 12 * 3_600;
@@ -104,8 +115,21 @@ pub(crate) struct Access {
     run: String,
 }
 
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub(crate) caller: Caller,
+    /// The run of the server that the sender's session is good for; what it assumes is good for no longer.
+    run: Option<String>,
+}
+
+impl Sender {
+    fn of(caller: Caller) -> Sender {
+        Sender { caller, run: None }
+    }
+}
+
 /// What has to hold of a request's body before it counts.
-#[derive(Debug)]
 pub(crate) enum Proof {
     /// Nothing more.
     Given,
@@ -189,7 +213,7 @@ impl Access {
         !self.keys.is_empty()
     }
 
-    /// The request with who sends it, which [`stepwell_service::Caller`] among its extensions says; a refusal in the
+    /// The request with who sends it, which [`Sender`] among its extensions says; a refusal in the
     /// request's protocol otherwise.
     pub(crate) fn admit(
         &self,
@@ -198,10 +222,10 @@ impl Access {
     ) -> Result<Request<Unread>, Reply> {
         let (mut parts, incoming) = request.into_parts();
         let wire = wire(&parts);
-        let (caller, proof) = self
+        let (sender, proof) = self
             .sender(&parts)
             .map_err(|refusal| refused(&refusal, &parts, wire, request_id))?;
-        parts.extensions.insert(caller);
+        parts.extensions.insert(sender);
         let body = Unread {
             incoming,
             proof,
@@ -218,9 +242,14 @@ impl Access {
         Some(refused(&refusal, parts, wire(parts), request_id))
     }
 
-    fn sender(&self, parts: &Parts) -> Result<(Caller, Proof), Refusal> {
+    /// Whoever sends what nobody vouches for.
+    pub(crate) fn anybody(&self) -> Sender {
+        Sender::of(Caller::root(&self.account))
+    }
+
+    fn sender(&self, parts: &Parts) -> Result<(Sender, Proof), Refusal> {
         if !self.is_required() {
-            return Ok((Caller::root(&self.account), Proof::Given));
+            return Ok((self.anybody(), Proof::Given));
         }
         if let Some(signed) = self.signed(parts) {
             return signed;
@@ -230,38 +259,45 @@ impl Access {
         let site = parts.headers.get("sec-fetch-site");
         let is_own = site.is_none_or(|site| site == "same-origin" || site == "none");
         match is_own {
-            true => Ok((self.user(key), Proof::Given)),
+            true => Ok((Sender::of(self.user(key)), Proof::Given)),
             false => Err(Refusal::Missing),
         }
     }
 
-    /// Who has signed a request, whatever else it says; `None` if nobody has.
+    /// Who has signed a request, whatever else it says; `None` if nobody has, or nobody need have.
     ///
     /// - It is known to be true once the proof is checked.
-    pub(crate) fn signed(&self, parts: &Parts) -> Option<Result<(Caller, Proof), Refusal>> {
-        let header = |name: &str| joined(&parts.headers, name);
+    pub(crate) fn signed(&self, parts: &Parts) -> Option<Result<(Sender, Proof), Refusal>> {
+        if !self.is_required() {
+            return None;
+        }
+        let headers: Vec<(&str, Cow<'_, str>)> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+            .collect();
         let claim = Claim::read(&sigv4::Incoming {
             method: parts.method.as_str(),
             path: parts.uri.path(),
             query: parts.uri.query().unwrap_or_default(),
-            header: &header,
+            headers: &headers,
         });
         Some(self.known(claim.transpose()?))
     }
 
-    fn known(&self, claim: Result<Claim, Refusal>) -> Result<(Caller, Proof), Refusal> {
+    fn known(&self, claim: Result<Claim, Refusal>) -> Result<(Sender, Proof), Refusal> {
         let claim = claim?;
         let now_ms = shard::now().as_millis();
-        let (caller, secret) = match &claim.session_token {
+        let (sender, secret) = match &claim.session_token {
             Some(token) => self.session(token, &claim.access_key_id, now_ms)?,
             None => {
                 let key = self.key(&claim.access_key_id).ok_or(Refusal::UnknownKey)?;
-                (self.user(key), key.secret.clone())
+                (Sender::of(self.user(key)), key.secret.clone())
             }
         };
         claim.check_time(now_ms)?;
         let claim = Box::new(claim);
-        Ok((caller, Proof::Signature { claim, secret }))
+        Ok((sender, Proof::Signature { claim, secret }))
     }
 
     fn key(&self, id: &str) -> Option<&AccessKey> {
@@ -277,7 +313,7 @@ impl Access {
         }
     }
 
-    fn session(&self, token: &str, key_id: &str, now_ms: i64) -> Result<(Caller, String), Refusal> {
+    fn session(&self, token: &str, key_id: &str, now_ms: i64) -> Result<(Sender, String), Refusal> {
         let session: Session = unsealed(&self.seal, token).ok_or(Refusal::UnknownKey)?;
         let is_of_run = session.run.as_ref().is_none_or(|run| *run == self.run);
         if session.key != key_id || !is_of_run {
@@ -291,7 +327,8 @@ impl Access {
             arn: session.arn,
             principal: session.principal,
         };
-        Ok((caller, self.secret_of(token)))
+        let run = session.run;
+        Ok((Sender { caller, run }, self.secret_of(token)))
     }
 
     fn secret_of(&self, token: &str) -> String {
@@ -314,12 +351,9 @@ impl Access {
         &self,
         configuration: &Configuration,
     ) -> stepwell_functions::Credentials {
-        let role = configuration
-            .role_arn
-            .as_deref()
-            .and_then(|arn| arn.rsplit('/').next())
-            .unwrap_or("function");
-        let begun = self.of_role(role, &configuration.function_name);
+        let named = configuration.role_arn.clone();
+        let role = named.unwrap_or_else(|| self.role("function"));
+        let begun = self.of_role(&role, &configuration.function_name);
         stepwell_functions::Credentials {
             access_key_id: begun.access_key_id,
             secret_access_key: begun.secret_access_key,
@@ -327,8 +361,19 @@ impl Access {
         }
     }
 
-    /// What the server itself calls with, and functions with their roles.
-    pub(crate) fn of_role(&self, role: &str, session: &str) -> Credentials {
+    /// What deliveries of the server itself are signed with.
+    pub(crate) fn of_deliveries(&self) -> Credentials {
+        self.of_role(&self.role("stepwell"), "deliveries")
+    }
+
+    fn role(&self, name: &str) -> String {
+        format!("arn:aws:iam::{}:role/{name}", self.account)
+    }
+
+    /// A session of this run of the server.
+    ///
+    /// - `role`: its ARN. AWS: its path is no part of the session's ARN.
+    fn of_role(&self, role: &str, session: &str) -> Credentials {
         if !self.is_required() {
             return Credentials {
                 access_key_id: "test".to_string(),
@@ -336,21 +381,28 @@ impl Access {
                 session_token: Some("test".to_string()),
             };
         }
-        let account = &self.account;
+        let account = role.split(':').nth(4).unwrap_or(&self.account);
+        let name = role.rsplit('/').next().unwrap_or_default();
         self.begin(&Session {
             key: format!("ASIA{}", digits(&self.seal, &format!("{role}/{session}"))),
             user_id: format!("AROA{}:{session}", digits(&self.seal, role)),
-            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
-            principal: format!("arn:aws:iam::{account}:role/{role}"),
+            arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
+            principal: role.to_string(),
             expires: None,
             run: Some(self.run.clone()),
         })
     }
 
-    /// Makes the credentials that assuming a role gave some that this server takes.
+    /// Makes the credentials that assuming a role gave some that this server takes, for no longer than those of who
+    /// assumed it.
     ///
     /// - `role_arn`: of the role, as it was asked for.
-    pub(crate) fn assume(&self, output: &mut sts::AssumeRoleResponse, role_arn: &str) {
+    pub(crate) fn assume(
+        &self,
+        sender: &Sender,
+        output: &mut sts::AssumeRoleResponse,
+        role_arn: &str,
+    ) {
         if !self.is_required() {
             return;
         }
@@ -364,7 +416,7 @@ impl Access {
             arn: user.arn.clone(),
             principal: role_arn.to_string(),
             expires: Some(credentials.expiration.ms()),
-            run: None,
+            run: sender.run.clone(),
         });
         credentials.secret_access_key = begun.secret_access_key;
         credentials.session_token = begun.session_token.unwrap_or_default();
@@ -401,17 +453,48 @@ impl Access {
 
     /// The key that the session of the console began with, and when it ends.
     fn console_session(&self, headers: &HeaderMap) -> Result<(&AccessKey, i64), Refusal> {
-        let token = cookie(headers).ok_or(Refusal::Missing)?;
+        let now_ms = shard::now().as_millis();
+        let mut tokens = cookies(headers).peekable();
+        tokens.peek().ok_or(Refusal::Missing)?;
         // The text says whose it is; the seal says whether that is so.
-        let found = self.keys.iter().find_map(|key| {
-            let session: ConsoleSession = unsealed(&console_seal(key), &token)?;
-            (session.key == key.id).then_some((key, session.expires))
-        });
-        let (key, expires) = found.ok_or(Refusal::UnknownKey)?;
-        match expires > shard::now().as_millis() {
-            true => Ok((key, expires)),
-            false => Err(Refusal::ExpiredToken),
+        let session_of = |token: &str| {
+            self.keys.iter().find_map(|key| {
+                let session: ConsoleSession = unsealed(&console_seal(key), token)?;
+                (session.key == key.id).then_some((key, session.expires))
+            })
+        };
+        // Another site of this host may have set one of the same name: of those that are ours the last to end counts.
+        let last = tokens
+            .filter_map(session_of)
+            .max_by_key(|(_, expires)| *expires);
+        match last.ok_or(Refusal::UnknownKey)? {
+            session if session.1 > now_ms => Ok(session),
+            _ => Err(Refusal::ExpiredToken),
         }
+    }
+
+    /// The address of a package with what opens it for a while, as AWS's locations are.
+    pub(crate) fn package_address(&self, address: String) -> String {
+        if !self.is_required() {
+            return address;
+        }
+        let path = address.find(PACKAGES).map_or("", |at| &address[at..]);
+        let until = shard::now().as_millis() + PACKAGE_ADDRESS_MS;
+        let seal = URL_SAFE_NO_PAD.encode(mac(&self.seal, &package_text(path, until)));
+        format!("{address}?until={until}&seal={seal}")
+    }
+
+    /// Whether an address opens its package for whoever has it.
+    pub(crate) fn opens_package(&self, path: &str, query: Option<&str>) -> bool {
+        let opened = || {
+            let (until, seal) = query?.strip_prefix("until=")?.split_once("&seal=")?;
+            let until: i64 = until.parse().ok()?;
+            let mut mac = keyed(&self.seal);
+            mac.update(package_text(path, until).as_bytes());
+            mac.verify_slice(&URL_SAFE_NO_PAD.decode(seal).ok()?).ok()?;
+            (until > shard::now().as_millis()).then_some(())
+        };
+        path.starts_with(PACKAGES) && opened().is_some()
     }
 }
 
@@ -442,27 +525,16 @@ fn wire(parts: &Parts) -> Wire {
     }
 }
 
-/// All values of a header, in order.
-fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
-    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-    let values: Vec<String> = headers
-        .get_all(name)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .collect();
-    (!values.is_empty()).then(|| values.join(","))
-}
-
-/// What the console's cookie says.
-fn cookie(headers: &HeaderMap) -> Option<String> {
+/// What the cookies of the console say.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE_NAME)
-        .map(|(_, value)| value.to_string())
+        .filter(|(name, _)| *name == COOKIE_NAME || *name == SECURE_COOKIE_NAME)
+        .map(|(_, value)| value)
 }
 
 /// A `Cookie` header without the console's: an application does not get it. `None` if nothing is left.
@@ -471,9 +543,16 @@ pub(crate) fn without_session(cookies: &str) -> Option<String> {
         .split(';')
         .map(str::trim)
         .filter(|pair| !pair.is_empty())
-        .filter(|pair| pair.split('=').next() != Some(COOKIE_NAME))
+        .filter(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            name != COOKIE_NAME && name != SECURE_COOKIE_NAME
+        })
         .collect();
     (!others.is_empty()).then(|| others.join("; "))
+}
+
+fn package_text(path: &str, until_ms: i64) -> String {
+    format!("package {path} until {until_ms}")
 }
 
 fn console_seal(key: &AccessKey) -> Vec<u8> {
@@ -552,8 +631,11 @@ mod tests {
     fn a_session_ends_when_it_says_and_when_a_key_changes() {
         let access = Access::new(ACCOUNT, vec![key("alice")]);
         let (token, id) = role_session(&access, Some(2_000));
-        let (caller, secret) = access.session(&token, &id, 1_999).expect("it goes on");
-        assert_eq!(caller.arn, "arn:aws:sts::123456789012:assumed-role/r/s");
+        let (sender, secret) = access.session(&token, &id, 1_999).expect("it goes on");
+        assert_eq!(
+            sender.caller.arn,
+            "arn:aws:sts::123456789012:assumed-role/r/s"
+        );
         assert_eq!(secret, access.secret_of(&token));
         assert_eq!(
             access.session(&token, &id, 2_000),
@@ -570,18 +652,58 @@ mod tests {
     #[test]
     fn what_a_function_got_ends_with_the_run_of_the_server() {
         let access = Access::new(ACCOUNT, vec![key("alice")]);
-        let given = access.of_role("orders", "Pay");
+        let role = "arn:aws:iam::210987654321:role/team/orders";
+        let given = access.of_role(role, "Pay");
         let token = given.session_token.expect("a session has a token");
-        let (caller, _) = access
+        let (sender, _) = access
             .session(&token, &given.access_key_id, i64::MAX)
             .expect("it lasts as long as the server");
-        assert_eq!(caller.principal, "arn:aws:iam::123456789012:role/orders");
+        assert_eq!(sender.caller.principal, role);
+        let arn = "arn:aws:sts::210987654321:assumed-role/orders/Pay";
+        assert_eq!(sender.caller.arn, arn);
+        assert_eq!(sender.run.as_ref(), Some(&access.run));
         let again = Access::new(ACCOUNT, vec![key("alice")]);
         let told = again.session(&token, &given.access_key_id, 0);
         assert_eq!(told, Err(Refusal::UnknownKey));
         // Without keys there is nothing to know.
         let open = Access::new(ACCOUNT, Vec::new());
-        assert_eq!(open.of_role("orders", "Pay").access_key_id, "test");
+        assert_eq!(open.of_role(role, "Pay").access_key_id, "test");
+    }
+
+    #[test]
+    fn a_cookie_that_another_site_has_planted_does_not_lock_out() {
+        let access = Access::new(ACCOUNT, vec![key("alice")]);
+        let token = access.sign_in(&key("alice").id, &key("alice").secret);
+        let token = token.expect("it is her key");
+        let said = |cookies: String| {
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, cookies.parse().expect("a header"));
+            access.signed_in(&headers).map(|user| user.name)
+        };
+        for cookies in [
+            format!("stepwell_session={token}"),
+            format!("stepwell_session=planted; stepwell_session={token}"),
+            format!("stepwell_session=planted; __Host-stepwell_session={token}"),
+        ] {
+            assert_eq!(said(cookies).as_deref(), Some("alice"));
+        }
+        assert_eq!(said("stepwell_session=planted".to_string()), None);
+    }
+
+    #[test]
+    fn the_address_of_a_package_opens_that_one_and_no_other() {
+        let access = Access::new(ACCOUNT, vec![key("alice")]);
+        let address = access.package_address("http://h:1/packages/a.zip".to_string());
+        let (path, query) = address.split_once('?').expect("a query");
+        let path = path.trim_start_matches("http://h:1");
+        assert!(access.opens_package(path, Some(query)));
+        assert!(!access.opens_package("/packages/b.zip", Some(query)));
+        assert!(!access.opens_package("/2015-03-31/functions", Some(query)));
+        assert!(!access.opens_package(path, Some(&query.replace("until=1", "until=2"))));
+        assert!(!access.opens_package(path, None));
+        let seal = URL_SAFE_NO_PAD.encode(mac(&access.seal, &package_text(path, 1)));
+        let old = format!("until=1&seal={seal}");
+        assert!(!access.opens_package(path, Some(&old)), "its time is over");
     }
 
     #[test]
@@ -604,6 +726,7 @@ mod tests {
             Some("a=1; b=2")
         );
         assert_eq!(without_session("stepwell_session=x"), None);
+        assert_eq!(without_session("__Host-stepwell_session=x"), None);
         assert_eq!(
             without_session("stepwell_sessions=x").as_deref(),
             Some("stepwell_sessions=x")

@@ -7,6 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 
+/// What a server is called by.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub(crate) listen: SocketAddr,
+    /// Names of its own beside those that no page can have, such as that of a proxy in front.
+    pub(crate) hosts: Vec<String>,
+}
+
 /// Why a request with these headers is refused, or `None`.
 ///
 /// - A request with `Origin` comes from a page: no SDK and no command-line tool sends it.
@@ -14,14 +22,14 @@ use hyper::header::{HOST, HeaderMap, ORIGIN};
 ///   this machine and read what it gets (DNS rebinding). That leaves addresses, `localhost` and names below it, and,
 ///   when the server listens to other machines, names without a dot, as machines on one network have them.
 /// - The AWS SDKs write `sync-` before the host of `StartSyncExecution`.
-pub(crate) fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
+pub(crate) fn refusal(headers: &HeaderMap, names: &Names) -> Option<String> {
     if let Some(origin) = headers.get(ORIGIN) {
         let origin = String::from_utf8_lossy(origin.as_bytes());
         return Some(format!(
             "requests of web pages are refused, and this one has the header Origin: {origin}"
         ));
     }
-    host_refusal(headers, listen)
+    host_refusal(headers, names)
 }
 
 /// As [`refusal`], but pages of this server itself may call.
@@ -30,11 +38,11 @@ pub(crate) fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String>
 ///   the request is for: `Host`, which must be ours, and its port.
 /// - Of what an application serves, pages by a host of their own have another origin, and pages by a path
 ///   (`/execute-api/`, `/lambda-url/`) are told to have none.
-pub(crate) fn page_refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
+pub(crate) fn page_refusal(headers: &HeaderMap, names: &Names) -> Option<String> {
     if is_own_page(headers) {
-        return host_refusal(headers, listen);
+        return host_refusal(headers, names);
     }
-    refusal(headers, listen)
+    refusal(headers, names)
 }
 
 fn is_own_page(headers: &HeaderMap) -> bool {
@@ -54,19 +62,19 @@ fn is_own_page(headers: &HeaderMap) -> bool {
 }
 
 /// Why a request with this `Host` is refused, or `None`; web pages are not.
-pub(crate) fn host_refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<String> {
+pub(crate) fn host_refusal(headers: &HeaderMap, names: &Names) -> Option<String> {
     // Browsers always send it; what comes without is a program.
     let host = String::from_utf8_lossy(headers.get(HOST)?.as_bytes());
-    if is_ours(&host, listen) {
+    if is_ours(&host, names) {
         return None;
     }
-    let allowed = if listen.ip().is_loopback() {
+    let allowed = if names.listen.ip().is_loopback() {
         "an IP address or localhost"
     } else {
         "an IP address, localhost, or a name without a dot"
     };
     Some(format!(
-        "the header Host: {host} does not name this server; use {allowed}"
+        "the header Host: {host} does not name this server; use {allowed}, or start it with --host"
     ))
 }
 
@@ -74,15 +82,15 @@ pub(crate) fn host_refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<St
 ///
 /// - `rest`: `REGION.` and a name that is ours, or the name alone; names of AWS are taken too, for clients that are
 ///   told where to connect: no page can have one.
-pub(crate) fn is_front(rest: &str, listen: SocketAddr) -> bool {
+pub(crate) fn is_front(rest: &str, names: &Names) -> bool {
     let after_region = rest.split_once('.').map_or("", |(_, after)| after);
     let is_aws = [".amazonaws.com", ".on.aws"]
         .iter()
         .any(|suffix| rest.ends_with(suffix));
-    is_aws || is_ours(rest, listen) || is_ours(after_region, listen)
+    is_aws || is_ours(rest, names) || is_ours(after_region, names)
 }
 
-fn is_ours(host: &str, listen: SocketAddr) -> bool {
+fn is_ours(host: &str, names: &Names) -> bool {
     let host = host.strip_prefix("sync-").unwrap_or(host);
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -93,8 +101,12 @@ fn is_ours(host: &str, listen: SocketAddr) -> bool {
     }
     let name = name.to_ascii_lowercase();
     let is_local = name == "localhost" || name.ends_with(".localhost");
-    let is_neighbour = !listen.ip().is_loopback() && !name.is_empty() && !name.contains('.');
-    is_local || is_neighbour
+    let is_neighbour = !names.listen.ip().is_loopback() && !name.is_empty() && !name.contains('.');
+    let is_named = names
+        .hosts
+        .iter()
+        .any(|host| host.eq_ignore_ascii_case(&name));
+    is_local || is_neighbour || is_named
 }
 
 #[cfg(test)]
@@ -103,20 +115,27 @@ mod tests {
 
     use super::*;
 
+    fn names(listen: &str) -> Names {
+        Names {
+            listen: listen.parse().expect("an address"),
+            hosts: vec!["flows.example.com".to_string()],
+        }
+    }
+
     fn is_refused(listen: &str, host: &'static str) -> bool {
         let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
-        refusal(&headers, listen.parse().expect("an address")).is_some()
+        refusal(&headers, &names(listen)).is_some()
     }
 
     #[test]
     fn a_page_of_this_server_may_call_and_no_other_one() {
-        let listen = "127.0.0.1:8333".parse().expect("an address");
+        let names = names("127.0.0.1:8333");
         let is_refused = |given: &[(hyper::header::HeaderName, &'static str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in given {
                 headers.append(name, HeaderValue::from_static(value));
             }
-            page_refusal(&headers, listen).is_some()
+            page_refusal(&headers, &names).is_some()
         };
         for (origin, host) in [
             ("http://127.0.0.1:8333", "127.0.0.1:8333"),
@@ -160,12 +179,16 @@ mod tests {
             "sync-localhost:8333",
             "sync-127.0.0.1:8333",
             "states.localhost:8333",
+            "flows.example.com",
+            "Flows.Example.com:443",
+            "sync-flows.example.com",
         ] {
             assert!(!is_refused("127.0.0.1:8333", host), "{host}");
             assert!(!is_refused("0.0.0.0:8333", host), "{host}");
         }
         for host in [
             "evil.example",
+            "flows.example.com.evil.example",
             "localhost.evil.example",
             "127.0.0.1.evil.example:8333",
             "sync-evil.example",

@@ -12,13 +12,13 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use stepwell_api::cloudwatch::{self as cloudwatch_api, Call, Protocol};
 use stepwell_api::{Form, Reply, apigateway, apigatewayv2, lambda, scheduler, xray};
-use stepwell_service::Caller;
 use stepwell_telemetry::otlp::{trace_header_of_w3c, w3c_of_trace_header};
 use tokio::net::TcpListener;
 
-use crate::access::{Access, Unread};
+use crate::access::{Access, Sender, Unread};
 use crate::backup::{self, Backups};
 use crate::body::{Room, Share, Unreadable};
+use crate::caller::Names;
 use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::Commits;
 use crate::connections::{Connections, Place};
@@ -41,7 +41,7 @@ use crate::streaming::ReplyBody;
 use crate::test_state::Tests;
 use crate::unserved::{Endpoints, Unserved};
 use crate::xray::XrayOperations;
-use crate::{caller, events, gateway, iam, probes, shard, states};
+use crate::{caller, events, gateway, iam, packages, probes, shard, states};
 
 /// Largest body of a JSON or query request. AWS: an API request is at most 1 MB; JSON inside JSON text
 /// takes up to twice its size and more.
@@ -74,6 +74,8 @@ pub(crate) struct Services {
     endpoints: Endpoints,
     /// Where the server listens.
     pub(crate) address: SocketAddr,
+    /// What the server is called by.
+    pub(crate) names: Names,
     pub(crate) commits: Arc<Commits>,
     pub(crate) limits: Limits,
     pub(crate) rates: Arc<Rates>,
@@ -100,6 +102,7 @@ impl Services {
         metrics: CloudWatchOperations,
         endpoints: Endpoints,
         address: SocketAddr,
+        names: Names,
         commits: Arc<Commits>,
         limits: Limits,
         rates: Arc<Rates>,
@@ -122,6 +125,7 @@ impl Services {
             apis: ReadApis::default(),
             endpoints,
             address,
+            names,
             commits,
             rates,
             connections: Arc::new(Connections::new(in_memory(limits.connections))),
@@ -154,10 +158,10 @@ pub(crate) async fn answer(
 ) -> Response<ReplyBody> {
     let began = Instant::now();
     let request_id = shard::uuid();
-    let called = front::called(&request, services.address);
+    let called = front::called(&request, &services.names);
     let path = request.uri().path();
     if called.is_none() && probes::is_probe(path) {
-        let reply = probes::answer(services, request, peer.ip(), &request_id);
+        let reply = probes::answer(services, request, &request_id);
         return response(reply);
     }
     if called.is_none()
@@ -186,6 +190,17 @@ pub(crate) async fn answer(
     if let Some(signal) = otlp::signal_of(request.method(), request.uri().path()) {
         let reply = otlp::answer(services, signal, request, peer.ip(), &request_id).await;
         return response(reply);
+    }
+    if let Some(package) = packages::id_of(request.uri().path())
+        && services
+            .access
+            .opens_package(request.uri().path(), request.uri().query())
+    {
+        let refused = caller::page_refusal(request.headers(), &services.names);
+        return response(match refused {
+            Some(message) => error(403, "AccessDeniedException", &message, &request_id),
+            None => packages::reply(services, package, &request_id),
+        });
     }
     let mut request = match services.access.admit(request, &request_id) {
         Ok(request) => request,
@@ -225,6 +240,11 @@ pub(crate) async fn answer(
     }
     let error = prometheus::error_of(&reply);
     let took = began.elapsed();
+    // Under no name of the request's own: its sender may have made it up.
+    let called = match error.as_deref() {
+        Some("InvalidSignatureException" | "SignatureDoesNotMatch") => CalledOperation::default(),
+        _ => called,
+    };
     requests.answered(&called, error.as_deref(), took);
     log_answer(
         &reply,
@@ -243,7 +263,7 @@ async fn console_response(
     request: Request<Incoming>,
     request_id: &str,
 ) -> Response<ReplyBody> {
-    if let Some(message) = caller::page_refusal(request.headers(), services.address) {
+    if let Some(message) = caller::page_refusal(request.headers(), &services.names) {
         return response(error(403, "AccessDeniedException", &message, request_id));
     }
     let path = request.uri().path();
@@ -364,7 +384,7 @@ async fn live_tail(
     request_id: &str,
 ) -> Result<Response<ReplyBody>, Reply> {
     let (parts, incoming) = request.into_parts();
-    if let Some(message) = caller::page_refusal(&parts.headers, services.address) {
+    if let Some(message) = caller::page_refusal(&parts.headers, &services.names) {
         return Err(error(403, "AccessDeniedException", &message, request_id));
     }
     let read = services.room.read(incoming, REQUEST_BYTES_MAX).await;
@@ -409,7 +429,7 @@ async fn stream(
     request_id: &str,
 ) -> Result<Response<ReplyBody>, Reply> {
     let (parts, incoming) = request.into_parts();
-    if let Some(message) = caller::page_refusal(&parts.headers, services.address) {
+    if let Some(message) = caller::page_refusal(&parts.headers, &services.names) {
         return Err(error(403, "AccessDeniedException", &message, request_id));
     }
     if services.mask.concerns(&parts.headers) {
@@ -442,7 +462,7 @@ async fn stream(
 
 async fn route(services: &Services, request: Request<Unread>, request_id: &str) -> Reply {
     let (parts, incoming) = request.into_parts();
-    if let Some(message) = refused_caller(&parts, services.address) {
+    if let Some(message) = refused_caller(&parts, &services.names) {
         return error(403, "AccessDeniedException", &message, request_id);
     }
     if let Some(unserved) = Unserved::of(&parts) {
@@ -495,11 +515,11 @@ async fn route(services: &Services, request: Request<Unread>, request_id: &str) 
     if path == "/backup" {
         return backup::answer(services, &parts.method, incoming, request_id).await;
     }
-    if let Some(package) = path
-        .strip_prefix("/packages/")
-        .and_then(|name| name.strip_suffix(".zip"))
-    {
-        return package_reply(services, package, request_id);
+    if let Some(package) = packages::id_of(path) {
+        return match services.room.read(incoming, REQUEST_BYTES_MAX).await {
+            Ok(_) => packages::reply(services, package, request_id),
+            Err(unreadable) => unreadable_reply(unreadable, REQUEST_BYTES_MAX, request_id),
+        };
     }
     let target = parts
         .uri
@@ -539,10 +559,10 @@ async fn route(services: &Services, request: Request<Unread>, request_id: &str) 
 
 /// Why a request is refused for where it comes from, or `None`. The console calls operations of AWS; a backup writes
 /// to the machine's disk, which no page does.
-fn refused_caller(parts: &Parts, address: SocketAddr) -> Option<String> {
+fn refused_caller(parts: &Parts, names: &Names) -> Option<String> {
     match parts.uri.path() {
-        "/backup" => caller::refusal(&parts.headers, address),
-        _ => caller::page_refusal(&parts.headers, address),
+        "/backup" => caller::refusal(&parts.headers, names),
+        _ => caller::page_refusal(&parts.headers, names),
     }
 }
 
@@ -619,10 +639,10 @@ async fn operation(
                 .answer(Protocol::Query, call, body.len(), request_id)
                 .await;
         }
-        let caller = parts.extensions.get::<Caller>().cloned();
-        let caller = caller.unwrap_or_else(|| Caller::root(&handle.settings().account));
         let access = &services.access;
-        if let Some(reply) = iam::answer(handle, access, &caller, &form, request_id).await {
+        let sender = parts.extensions.get::<Sender>().cloned();
+        let sender = sender.unwrap_or_else(|| access.anybody());
+        if let Some(reply) = iam::answer(handle, access, &sender, &form, request_id).await {
             return reply;
         }
         return match form.action() {
@@ -686,28 +706,6 @@ fn unpacked(
 fn cloudwatch_operation(path: &str) -> Option<&str> {
     let (service, operation) = path.strip_prefix("/service/")?.split_once("/operation/")?;
     (service == cloudwatch_api::SERVICE).then_some(operation)
-}
-
-/// The package that `GetFunction` gives a location for.
-fn package_reply(services: &Services, package: &str, request_id: &str) -> Reply {
-    let is_id = package.len() == 64 && package.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let reader = services.functions.handle.reader();
-    let found = is_id.then(|| tokio::task::block_in_place(|| reader.package(package)));
-    match found {
-        Some(Ok(zip)) => Reply {
-            status: 200,
-            headers: vec![
-                ("x-amzn-requestid", request_id.to_string()),
-                ("content-type", "application/zip".to_string()),
-            ],
-            body: zip,
-        },
-        _ => json(
-            404,
-            &serde_json::json!({ "message": format!("there is no package '{package}'") }),
-            request_id,
-        ),
-    }
 }
 
 pub(crate) fn unreadable_reply(unreadable: Unreadable, limit: usize, request_id: &str) -> Reply {

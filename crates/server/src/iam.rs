@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 use stepwell_api::{Form, Reply, iam, sts};
-use stepwell_service::{Answered, Caller, IamRequest, Reader, Refusal, Request};
+use stepwell_service::{Answered, IamRequest, Reader, Refusal, Request};
 use stepwell_store::Error as StoreError;
 
-use crate::access::Access;
+use crate::access::{Access, Sender};
 use crate::inbox::{RATE_EXCEEDED, Refused};
 use crate::shard::{FAILED, Handle, entropy};
 
@@ -14,7 +14,7 @@ use crate::shard::{FAILED, Handle, entropy};
 pub(crate) async fn answer(
     handle: &Handle,
     access: &Access,
-    caller: &Caller,
+    sender: &Sender,
     form: &Form,
     request_id: &str,
 ) -> Option<Reply> {
@@ -24,7 +24,7 @@ pub(crate) async fn answer(
         Some(sts::VERSION) => Some(
             sts::operation(form)
                 .and_then(|operation| {
-                    let output = sts_output(&handle.reader(), access, caller, operation, form)?;
+                    let output = sts_output(&handle.reader(), access, sender, operation, form)?;
                     Ok(sts::reply(operation, request_id, &output))
                 })
                 .unwrap_or_else(|error| error.reply(request_id)),
@@ -127,17 +127,18 @@ fn settle<T: Serialize>(read: Result<Result<T, Refusal>, StoreError>) -> Result<
 fn sts_output(
     reader: &Reader,
     access: &Access,
-    caller: &Caller,
+    sender: &Sender,
     operation: sts::Operation,
     form: &Form,
 ) -> Result<Value, sts::Error> {
+    let caller = &sender.caller;
     match operation {
         sts::Operation::GetCallerIdentity => Ok(members(&reader.get_caller_identity(caller))),
         sts::Operation::AssumeRole => {
             let input: sts::AssumeRoleRequest = sts::decode(form)?;
             match reader.assume_role(caller, &entropy(), &input) {
                 Ok(Ok(mut output)) => {
-                    access.assume(&mut output, &input.role_arn);
+                    access.assume(sender, &mut output, &input.role_arn);
                     Ok(members(&output))
                 }
                 Ok(Err(Refusal::Sts(error))) => Err(error),

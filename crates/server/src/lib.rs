@@ -41,6 +41,7 @@ mod metric_writer;
 mod observers;
 mod options;
 mod otlp;
+mod packages;
 mod performer;
 mod priority;
 mod probes;

@@ -52,6 +52,10 @@ pub struct Options {
     pub console: &'static [Asset],
     /// The application that the server is started for, for the console's start page.
     pub project: Option<Project>,
+    /// Names that the server is called by beside addresses and local names, such as that of a proxy in front.
+    pub hosts: Vec<String>,
+    /// Files that functions in a sandbox do not see, beside the data directory.
+    pub hidden_files: Vec<PathBuf>,
     /// Whose requests are answered; none: anybody's.
     pub access_keys: Vec<AccessKey>,
     /// Fields that pages do not get.
@@ -70,6 +74,19 @@ pub enum LostTask {
 }
 /// Why a server cannot be what its options say.
 pub(crate) fn check(options: &Options) -> Result<(), Error> {
+    for host in &options.hosts {
+        let is_name = !host.is_empty()
+            && host.len() <= 253
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        if !is_name {
+            let text = format!(
+                "the host '{host}' is not a name without a port, such as flows.example.com"
+            );
+            return Err(Error::Setting(text));
+        }
+    }
     let mut ids = BTreeSet::new();
     for key in &options.access_keys {
         key.check().map_err(Error::Setting)?;

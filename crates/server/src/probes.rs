@@ -1,7 +1,5 @@
 //! What an operator and their machines ask a server: is it alive, may it get work, and will it please stop taking any.
 
-use std::net::IpAddr;
-
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
@@ -22,15 +20,10 @@ pub(crate) fn is_probe(path: &str) -> bool {
 }
 
 /// The answer to a probe.
-pub(crate) fn answer(
-    services: &Services,
-    request: Request<Incoming>,
-    peer: IpAddr,
-    request_id: &str,
-) -> Reply {
+pub(crate) fn answer(services: &Services, request: Request<Incoming>, request_id: &str) -> Reply {
     let (parts, _) = request.into_parts();
     let (path, headers) = (parts.uri.path(), &parts.headers);
-    if let Some(message) = caller::refusal(headers, services.address) {
+    if let Some(message) = caller::refusal(headers, &services.names) {
         return error(403, "AccessDeniedException", &message, request_id);
     }
     let standing = services.functions.handle.standing();
@@ -45,10 +38,10 @@ pub(crate) fn answer(
             json(status, &body, request_id)
         }
         "/metrics" => prometheus::answer(services, headers, request_id),
-        // What stops the server is asked for by its own machine, or by somebody it knows.
+        // What stops the server is asked for by somebody it knows. Its own machine is nobody: a proxy may be on it.
         _ => match services.access.refusal(&parts, request_id) {
-            Some(refusal) if !peer.to_canonical().is_loopback() => refusal,
-            _ => drain(services, &parts.method, headers, request_id),
+            Some(refusal) => refusal,
+            None => drain(services, &parts.method, headers, request_id),
         },
     }
 }

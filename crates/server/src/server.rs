@@ -21,6 +21,7 @@ use crate::access::Access;
 use crate::alarms::AlarmBook;
 use crate::backup::{self, Backups};
 use crate::body::Room;
+use crate::caller::Names;
 use crate::cloudwatch::CloudWatchOperations;
 use crate::commits::{Commits, Counted};
 use crate::connections::{self, Connections};
@@ -226,6 +227,7 @@ impl Server {
             handle: handle.clone(),
             pool: pool.clone(),
             endpoint_url: format!("http://{address}"),
+            access: Arc::clone(&access),
             prepared: Arc::default(),
             observers,
             function_sampler: Arc::default(),
@@ -273,6 +275,10 @@ impl Server {
             },
             options.endpoints,
             address,
+            Names {
+                listen: address,
+                hosts: options.hosts,
+            },
             commits,
             options.limits,
             rates,
@@ -633,7 +639,7 @@ fn pool(
     if options.sandbox {
         pool_options.sandbox = Sandbox::Namespaces {
             helper: own_program()?,
-            hidden: vec![absolute(data)?],
+            hidden: hidden(options)?,
         };
     }
     pool_options.variables = endpoints::variables(&options.endpoints);
@@ -657,6 +663,13 @@ fn pool(
     })
 }
 
+/// What functions in a sandbox do not see: what is durable, and secrets.
+fn hidden(options: &Options) -> Result<Vec<PathBuf>, Error> {
+    let files = options.hidden_files.iter();
+    let all = files.chain([&options.data]);
+    all.map(|path| absolute(path)).collect()
+}
+
 fn own_program() -> Result<PathBuf, Error> {
     std::env::current_exe().map_err(|cause| Error::System {
         action: "find this program".to_owned(),
@@ -677,7 +690,7 @@ fn integrations(options: &Options, access: &Access, address: SocketAddr) -> Inte
     endpoints
         .entry("eventbridge".to_string())
         .or_insert_with(|| format!("http://{address}"));
-    let credentials = access.of_role("stepwell", "deliveries");
+    let credentials = access.of_deliveries();
     Integrations::new(endpoints, &options.region, credentials)
 }
 

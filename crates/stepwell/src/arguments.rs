@@ -435,6 +435,10 @@ pub struct Serve {
     /// anybody is taken]
     #[arg(long, value_name = "FILE")]
     pub access_keys: Option<PathBuf>,
+    /// Name that requests call the server by, beside its address, localhost and names without a dot, such as that of a proxy
+    /// in front; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
     /// How the server's own log on stderr is written: for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

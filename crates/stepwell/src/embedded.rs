@@ -59,6 +59,10 @@ pub struct Settings {
     pub mask: Mask,
     /// Whose requests are answered; none: anybody's.
     pub access_keys: Vec<AccessKey>,
+    /// Files that functions in a sandbox do not see, beside the data directory.
+    pub hidden_files: Vec<PathBuf>,
+    /// Names that the server is called by beside addresses and local names.
+    pub hosts: Vec<String>,
 }
 
 /// How functions can be debugged.
@@ -135,6 +139,8 @@ impl Embedded {
             project: settings.project,
             mask: settings.mask,
             access_keys: settings.access_keys,
+            hosts: settings.hosts,
+            hidden_files: settings.hidden_files,
             trace_port: settings.trace_port,
         })
         .map_err(|error| match next_step(&error, &data) {

@@ -36,9 +36,13 @@ pub(super) fn variables(
     }
     set("TMPDIR", &place.scratch.to_string_lossy());
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
-    set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
-    set("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key);
-    set("AWS_SESSION_TOKEN", &credentials.session_token);
+    // All of them or none: a key of the function's own has no session.
+    let brings_key = |named: &BTreeMap<String, String>| named.contains_key("AWS_ACCESS_KEY_ID");
+    if !brings_key(general) && !brings_key(&configuration.environment) {
+        set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
+        set("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key);
+        set("AWS_SESSION_TOKEN", &credentials.session_token);
+    }
     if let Some(url) = &configuration.endpoint_url {
         set("AWS_ENDPOINT_URL", url);
     }

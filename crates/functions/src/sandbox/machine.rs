@@ -177,6 +177,8 @@ fn mount_all(told: &Told) -> io::Result<()> {
         let hidden = root.join(hidden.strip_prefix("/").unwrap_or(hidden));
         if hidden.is_dir() {
             mount(Some("none"), &hidden, Some("tmpfs"), 0).map_err(doing("hide a directory"))?;
+        } else if hidden.is_file() {
+            bind(Path::new("/dev/null"), &hidden).map_err(doing("hide a file"))?;
         }
     }
     make_read_only(root).map_err(doing("make the machine read-only"))?;

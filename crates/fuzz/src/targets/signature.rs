@@ -1,5 +1,7 @@
 //! Signatures: the heads of requests that nobody has vouched for yet.
 
+use std::borrow::Cow;
+
 use stepwell_api::sigv4::{Claim, Incoming};
 
 use crate::Target;
@@ -56,17 +58,15 @@ fn read(input: &[u8]) {
     let first = lines.next().unwrap_or_default();
     let (method, target) = first.split_once(' ').unwrap_or((first, "/"));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).collect();
-    let header = |wanted: &str| {
-        let found = headers.iter().filter(|(name, _)| *name == wanted);
-        let values: Vec<&str> = found.map(|(_, value)| *value).collect();
-        (!values.is_empty()).then(|| values.join(","))
-    };
+    let headers: Vec<(&str, Cow<'_, str>)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name, Cow::from(value)))
+        .collect();
     let claim = Claim::read(&Incoming {
         method,
         path,
         query,
-        header: &header,
+        headers: &headers,
     });
     if let Ok(Some(claim)) = claim {
         let _ = claim.check_time(1_440_938_160_000);

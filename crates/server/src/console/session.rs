@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use stepwell_api::Reply;
 
-use crate::access::{Access, COOKIE_NAME, SESSION_SECONDS, Unread};
+use crate::access::{Access, COOKIE_NAME, SECURE_COOKIE_NAME, SESSION_SECONDS, Unread};
 use crate::http::{Services, error, json, unreadable_reply};
 
 /// Where the session is.
@@ -81,10 +81,12 @@ fn sign_in(access: &Access, body: &[u8], is_secure: bool, request_id: &str) -> R
 
 /// No script reads it, and no page of another site sends it.
 fn with_cookie(token: &str, seconds: i64, is_secure: bool, request_id: &str) -> Reply {
-    let secure = if is_secure { "; Secure" } else { "" };
-    let cookie = format!(
-        "{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
-    );
+    let (name, secure) = match is_secure {
+        true => (SECURE_COOKIE_NAME, "; Secure"),
+        false => (COOKIE_NAME, ""),
+    };
+    let cookie =
+        format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     Reply {
         status: 204,
         headers: vec![

@@ -71,7 +71,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
     request_id: &str,
 ) -> Reply {
-    if let Some(message) = caller::page_refusal(request.headers(), services.address) {
+    if let Some(message) = caller::page_refusal(request.headers(), &services.names) {
         return http::error(403, "AccessDeniedException", &message, request_id);
     }
     let incoming = match services.access.admit(request, request_id) {

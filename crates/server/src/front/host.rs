@@ -1,11 +1,9 @@
 //! Which API or function URL a request calls: by its host, or by the beginning of its path.
 
-use std::net::SocketAddr;
-
 use hyper::Request;
 use hyper::header::HOST;
 
-use crate::caller;
+use crate::caller::{self, Names};
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +49,7 @@ impl Called {
 ///
 /// Web pages may call: that is what both are for, and CORS says what they may read. Hosts are held to the rules of
 /// [`caller`] all the same.
-pub(crate) fn called<B>(request: &Request<B>, listen: SocketAddr) -> Option<Called> {
+pub(crate) fn called<B>(request: &Request<B>, names: &Names) -> Option<Called> {
     let path = request.uri().path();
     let host = match request.headers().get(HOST) {
         Some(host) => host.to_str().ok()?,
@@ -63,7 +61,7 @@ pub(crate) fn called<B>(request: &Request<B>, listen: SocketAddr) -> Option<Call
         let Some((id, rest)) = name.split_once(marker) else {
             continue;
         };
-        if !is_id(id) || !caller::is_front(rest, listen) {
+        if !is_id(id) || !caller::is_front(rest, names) {
             return None;
         }
         return Some(Called {
@@ -74,7 +72,7 @@ pub(crate) fn called<B>(request: &Request<B>, listen: SocketAddr) -> Option<Call
         });
     }
     let (prefix, kind) = PATHS.iter().find(|(prefix, _)| path.starts_with(prefix))?;
-    caller::host_refusal(request.headers(), listen)
+    caller::host_refusal(request.headers(), names)
         .is_none()
         .then_some(())?;
     let rest = &path[prefix.len()..];
@@ -103,8 +101,11 @@ mod tests {
             .header("host", host)
             .header("origin", "http://page.example");
         let request = request.body(()).expect("a request");
-        let listen = "127.0.0.1:8333".parse().expect("an address");
-        let called = called(&request, listen)?;
+        let names = Names {
+            listen: "127.0.0.1:8333".parse().expect("an address"),
+            hosts: vec!["flows.example.com".to_string()],
+        };
+        let called = called(&request, &names)?;
         Some((called.kind, called.id, called.path))
     }
 
@@ -139,6 +140,11 @@ mod tests {
             ),
             ("localhost", "/lambda-url/u1", some(Kind::Url, "u1", "/")),
             ("[::1]:8333", "/lambda-url/u1/", some(Kind::Url, "u1", "/")),
+            (
+                "abc.execute-api.us-east-1.flows.example.com",
+                "/prod",
+                some(Kind::Api, "abc", "/prod"),
+            ),
             // Not ours, or nothing that is called here.
             ("abc.execute-api.evil.example", "/prod", None),
             ("abc.execute-api.amazonaws.com.evil.example", "/prod", None),

@@ -20,7 +20,7 @@ use stepwell_service::Caller;
 use stepwell_service::{ApiKind, ApiRow, FunctionUrlRow, StageRow};
 use stepwell_store::Error as StoreError;
 
-use crate::access::{self, Proof, Unread};
+use crate::access::{self, Proof, Sender, Unread};
 use crate::body::Unreadable;
 use crate::http::Services;
 use crate::shard;
@@ -286,9 +286,9 @@ fn function_url(row: FunctionUrlRow) -> FunctionUrl {
     }
 }
 
-fn signer(signed: Option<Result<(Caller, Proof), Refusal>>, body: &[u8]) -> Signer {
+fn signer(signed: Option<Result<(Sender, Proof), Refusal>>, body: &[u8]) -> Signer {
     let checked = signed.unwrap_or(Err(Refusal::Missing));
-    let checked = checked.and_then(|(caller, proof)| proof.check(body).map(|()| caller));
+    let checked = checked.and_then(|(sender, proof)| proof.check(body).map(|()| sender.caller));
     match checked {
         Ok(Caller { user_id, arn, .. }) => Signer::Known { user_id, arn },
         Err(refusal) => Signer::Refused(refusal.message().to_string()),

@@ -24,6 +24,7 @@ use stepwell_functions::{
 use stepwell_service::{Invocable, Refusal};
 use stepwell_store::Error as StoreError;
 
+use crate::access::Access;
 use crate::observers::{Asynchronous, InvocationReport, Observers, Outcome};
 use crate::shard::{Handle, entropy, now};
 use prepared::Prepared;
@@ -36,6 +37,7 @@ pub(crate) struct Functions {
     pub(crate) pool: Pool,
     /// Where handlers reach this server.
     pub(crate) endpoint_url: String,
+    pub(crate) access: Arc<Access>,
     pub(crate) prepared: Arc<PreparedFunctions>,
     pub(crate) observers: Observers,
     pub(crate) function_sampler: Arc<FunctionSampler>,

@@ -1,5 +1,6 @@
 //! The operations of Lambda: which one is asked, and who answers it.
 
+use crate::access::PACKAGES;
 use stepwell_api::lambda::{self, Operation, Routed};
 use stepwell_api::{Input, Output, Reply};
 use stepwell_service::{Answered, LambdaRequest, LayerVersionRow, Read, Reader, Refusal, Request};
@@ -260,7 +261,8 @@ impl Functions {
 
     /// Where the zip of a package can be fetched.
     fn location(&self, package: &str) -> String {
-        format!("{}/packages/{package}.zip", self.endpoint_url)
+        let address = format!("{}{PACKAGES}{package}.zip", self.endpoint_url);
+        self.access.package_address(address)
     }
 
     /// Answers an operation that changes nothing.

@@ -115,7 +115,7 @@ async fn taken(
         code,
         message,
     };
-    if let Some(refusal) = receiver.refusal(peer) {
+    if let Some(refusal) = receiver.refusal(peer, request.headers()) {
         return Err(refusal);
     }
     let path = request.uri().path();

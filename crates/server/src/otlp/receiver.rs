@@ -98,10 +98,15 @@ impl Receiver {
     }
 
     /// Why telemetry of a peer is not taken.
-    pub(super) fn refusal(&self, peer: IpAddr) -> Option<Refusal> {
+    pub(super) fn refusal(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Refusal> {
+        // A proxy on this machine sends for others, and says so.
+        let forwarded = ["forwarded", "x-forwarded-for", "via"];
+        let is_forwarded = forwarded.iter().any(|name| headers.contains_key(*name));
         let message = match self.senders {
             OtlpSenders::Anybody => return None,
-            OtlpSenders::Loopback if peer.to_canonical().is_loopback() => return None,
+            OtlpSenders::Loopback if peer.to_canonical().is_loopback() && !is_forwarded => {
+                return None;
+            }
             OtlpSenders::Loopback => {
                 "telemetry is taken of programs on this machine; `receive = \"any\"` in [telemetry.otlp] takes that of others too"
             }
@@ -248,14 +253,14 @@ async fn taken(
     is_json: bool,
 ) -> Result<Partial, Refusal> {
     let receiver = &services.receiver;
-    if let Some(message) = caller::refusal(&parts.headers, services.address) {
+    if let Some(message) = caller::refusal(&parts.headers, &services.names) {
         return Err(Refusal {
             status: 403,
             code: code::PERMISSION_DENIED,
             message,
         });
     }
-    if let Some(refusal) = receiver.refusal(peer) {
+    if let Some(refusal) = receiver.refusal(peer, &parts.headers) {
         return Err(refusal);
     }
     let content_type = header(&parts.headers, "content-type").unwrap_or_default();

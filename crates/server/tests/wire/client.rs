@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub fn options(data: &Path) -> Options {
     Options {
         access_keys: Vec::new(),
+        hosts: Vec::new(),
+        hidden_files: Vec::new(),
         listen: "127.0.0.1:0".parse().expect("an address"),
         data: data.to_path_buf(),
         region: "us-east-1".to_string(),

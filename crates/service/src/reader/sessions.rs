@@ -12,6 +12,9 @@ use crate::shard::Done;
 /// Seconds of a session when the caller does not say. Source: AssumeRole.
 const SESSION_SECONDS_DEFAULT: i32 = 3_600;
 
+/// Seconds of a session that was begun by another one. AWS: 1 hour.
+const CHAINED_SECONDS_MAX: i32 = 3_600;
+
 /// Who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -72,6 +75,10 @@ impl Reader {
             .filter(|role| trusts(&role.trust, principal))
             .ok_or_else(|| denied(caller, &input.role_arn))?;
         let seconds = input.duration_seconds.unwrap_or(SESSION_SECONDS_DEFAULT);
+        if caller.arn.contains(":assumed-role/") && seconds > CHAINED_SECONDS_MAX {
+            let text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
+            return Err(sts::Error::constraint_violation(text).into());
+        }
         if seconds > role.session_seconds_max {
             let text =
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";

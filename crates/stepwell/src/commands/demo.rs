@@ -70,6 +70,8 @@ pub fn run(arguments: &Demo, is_json: bool) -> anyhow::Result<Verdict> {
         project: Some(source.project(false)),
         mask: configuration.mask,
         access_keys: Vec::new(),
+        hosts: Vec::new(),
+        hidden_files: Vec::new(),
         trace_port: None,
     })?;
     let endpoint = server.endpoint();

@@ -96,6 +96,8 @@ pub fn run(arguments: &Dev, is_json: bool) -> anyhow::Result<Verdict> {
         project: Some(source.project(true)),
         mask: configuration.mask,
         access_keys: Vec::new(),
+        hosts: Vec::new(),
+        hidden_files: Vec::new(),
         trace_port: arguments.xray_port,
     })?;
     server.inspect();

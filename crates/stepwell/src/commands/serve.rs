@@ -57,6 +57,8 @@ pub fn run(arguments: &Serve, is_json: bool) -> anyhow::Result<Verdict> {
         project: None,
         mask: configuration.mask,
         access_keys,
+        hosts: arguments.host.clone(),
+        hidden_files: arguments.access_keys.iter().cloned().collect(),
         trace_port: arguments.xray_port,
     })?;
     if is_open && !arguments.listen.ip().is_loopback() {
