@@ -9,8 +9,10 @@ const visit = journeys(server);
 
 test("what is shown survives a crash of the server", async () => {
   const machine = await server.createMachine("Crashed", flow);
-  const execution = await server.start(machine, { items: [1], seconds: 4 }, "crashed");
-  const page = await visit(executionPath(execution));
+  // The browser is there before it starts: what is to be seen lasts for seconds.
+  const page = await visit("/executions");
+  const execution = await server.start(machine, { items: [1], seconds: 6 }, "crashed");
+  await page.goto(`${server.url}/console${executionPath(execution)}`);
   await page.getByText("Live", { exact: true }).waitFor();
   await page.locator(".state.tone-busy", { hasText: "Short wait" }).waitFor();
   await server.restart();
