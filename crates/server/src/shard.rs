@@ -57,7 +57,21 @@ impl Handle {
     /// Not the same as `send` without its receiver: the shard does nothing for a client that has gone.
     pub(crate) fn hand_over(&self, request: Request) -> Result<(), Refused> {
         self.check_disk(&request)?;
-        self.inbox.put_owed(request)
+        self.inbox.put_owed(Message {
+            request,
+            answer_to: None,
+        })
+    }
+
+    /// As [`Handle::hand_over`], for what waits for the answer.
+    pub(crate) fn owe(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Refused> {
+        let (sender, receiver) = oneshot::channel();
+        self.check_disk(&request)?;
+        self.inbox.put_owed(Message {
+            request,
+            answer_to: Some(sender),
+        })?;
+        Ok(receiver)
     }
 
     fn check_disk(&self, request: &Request) -> Result<(), Refused> {
@@ -572,6 +586,25 @@ pub(crate) mod tests {
         }
         assert!(handle.has_failed(), "told before the answers are lost");
         assert!(matches!(handle.send(machine()), Err(Refused::Failed)));
+        thread.stop();
+    }
+
+    #[test]
+    fn what_is_owed_is_answered_while_the_server_stops() {
+        let (run, _performed) = at_rest(Box::new(Memory::new()));
+        let handle = run.handle();
+        let thread = run.start(drop).expect("nothing is there to recover");
+        handle.drain();
+        let group = || {
+            let input = stepwell_api::logs::CreateLogGroupRequest {
+                log_group_name: "/aws/lambda/f".to_string(),
+                ..Default::default()
+            };
+            Request::Logs(stepwell_service::LogsRequest::CreateLogGroup(input))
+        };
+        assert!(matches!(handle.send(group()), Err(Refused::Unavailable(_))));
+        let answer = handle.owe(group()).expect("it is owed").blocking_recv();
+        assert!(answer.expect("it is answered").is_ok());
         thread.stop();
     }
 

@@ -123,14 +123,10 @@ impl Inbox {
         self.put(message, false)
     }
 
-    /// Puts a request in that is owed to somebody who was answered already; nobody waits for its own answer.
+    /// Puts a request in that is owed to somebody who was answered already.
     ///
     /// - While the server stops it is taken too, as long as there is the shard's thread, and room beside the outcomes.
-    pub(crate) fn put_owed(&self, request: Request) -> Result<(), Refused> {
-        let message = Message {
-            request,
-            answer_to: None,
-        };
+    pub(crate) fn put_owed(&self, message: Message) -> Result<(), Refused> {
         self.put(message, true)
     }
 

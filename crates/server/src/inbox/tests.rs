@@ -180,7 +180,11 @@ fn what_is_owed_is_taken_while_the_server_stops_until_the_thread_ends() {
     inbox.close();
     let refused = put(&inbox, start("m", 0)).expect_err("it is closed");
     assert_eq!(refused, Refused::Unavailable(CLOSED));
-    inbox.put_owed(start("m", 1)).expect("it is owed");
+    let owed = |request| Message {
+        request,
+        answer_to: None,
+    };
+    inbox.put_owed(owed(start("m", 1))).expect("it is owed");
     assert!(!inbox.end(), "something waits");
     assert_eq!(names(&inbox.take(Duration::ZERO)), ["m1"]);
     let event = |bytes: usize| {
@@ -194,8 +198,11 @@ fn what_is_owed_is_taken_while_the_server_stops_until_the_thread_ends() {
             origin: "a test".to_string(),
         }))
     };
-    let over = inbox.put_owed(event(WAITING_BYTES_MAX + 1));
+    let over = inbox.put_owed(owed(event(WAITING_BYTES_MAX + 1)));
     assert_eq!(over, Err(Refused::Full));
     assert!(inbox.end());
-    assert_eq!(inbox.put_owed(event(1)), Err(Refused::Unavailable(CLOSED)));
+    assert_eq!(
+        inbox.put_owed(owed(event(1))),
+        Err(Refused::Unavailable(CLOSED))
+    );
 }

@@ -358,8 +358,9 @@ impl Writer {
             ..Default::default()
         };
         let request = Request::Logs(LogsRequest::CreateLogGroup(input));
-        // A server that stops or is overloaded makes no group: the line is lost, as the log is best effort.
-        if let Ok(answer) = self.handle.send(request) {
+        // Of a function that has answered, also while the server stops. One that is overloaded makes no group: the line is
+        // lost, as the log is best effort.
+        if let Ok(answer) = self.handle.owe(request) {
             drop(answer.blocking_recv());
         }
     }
