@@ -14,6 +14,7 @@ pub mod cloudwatch;
 mod constraint;
 mod error;
 mod generated;
+mod hexadecimal;
 mod json_rpc;
 mod pattern;
 mod query;
@@ -30,6 +31,7 @@ pub mod sigv4;
 
 pub use constraint::{Location, Member, Shape, Text, Unit};
 pub use error::{Code, Error, Fault};
+pub use hexadecimal::{hex, unhex};
 pub use pattern::{Item, Node, Pattern};
 pub use query::Form;
 pub use reply::Reply;

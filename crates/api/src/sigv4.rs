@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::query;
 use crate::rest::percent_decoded;
 use crate::tree::Tree;
-use crate::{DateTime, Reply, cbor};
+use crate::{DateTime, Reply, cbor, hex, unhex};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -598,32 +598,6 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 
 fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
-        .collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(
-        digits
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect(),
-    )
 }
 
 /// `20231114T221320Z`.

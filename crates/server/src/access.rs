@@ -109,6 +109,8 @@ pub(crate) struct Access {
     account: String,
     /// None: anybody's.
     keys: Vec<AccessKey>,
+    /// Whose they are, in the same order.
+    users: Vec<Caller>,
     /// What sessions of roles are sealed with.
     seal: Vec<u8>,
     /// This run of the server; functions do not outlive it.
@@ -200,9 +202,12 @@ impl Access {
         for AccessKey { user, id, secret } in &keys {
             mac.update(format!("{user}\n{id}\n{secret}\n").as_bytes());
         }
+        let seal = mac.finalize().into_bytes().to_vec();
+        let users = keys.iter().map(|key| user(account, &seal, key)).collect();
         Access {
             account: account.to_string(),
-            seal: mac.finalize().into_bytes().to_vec(),
+            seal,
+            users,
             keys,
             run: shard::uuid(),
         }
@@ -213,13 +218,16 @@ impl Access {
         !self.keys.is_empty()
     }
 
-    /// The request with who sends it, which [`Sender`] among its extensions says; a refusal in the
-    /// request's protocol otherwise.
+    /// The request with who sends it, which [`Sender`] among its extensions says where that is asked for; a refusal in
+    /// the request's protocol otherwise.
     pub(crate) fn admit(
         &self,
         request: Request<Incoming>,
         request_id: &str,
     ) -> Result<Request<Unread>, Reply> {
+        if !self.is_required() {
+            return Ok(request.map(Unread::of_anybody));
+        }
         let (mut parts, incoming) = request.into_parts();
         let wire = wire(&parts);
         let (sender, proof) = self
@@ -236,6 +244,9 @@ impl Access {
 
     /// Why a request without a body is refused, or `None`.
     pub(crate) fn refusal(&self, parts: &Parts, request_id: &str) -> Option<Reply> {
+        if !self.is_required() {
+            return None;
+        }
         let sender = self.sender(parts);
         let checked = sender.and_then(|(_, proof)| proof.check(&[]));
         let refusal = checked.err()?;
@@ -248,9 +259,6 @@ impl Access {
     }
 
     fn sender(&self, parts: &Parts) -> Result<(Sender, Proof), Refusal> {
-        if !self.is_required() {
-            return Ok((self.anybody(), Proof::Given));
-        }
         if let Some(signed) = self.signed(parts) {
             return signed;
         }
@@ -259,7 +267,7 @@ impl Access {
         let site = parts.headers.get("sec-fetch-site");
         let is_own = site.is_none_or(|site| site == "same-origin" || site == "none");
         match is_own {
-            true => Ok((Sender::of(self.user(key)), Proof::Given)),
+            true => Ok((Sender::of(self.user(key).clone()), Proof::Given)),
             false => Err(Refusal::Missing),
         }
     }
@@ -292,7 +300,7 @@ impl Access {
             Some(token) => self.session(token, &claim.access_key_id, now_ms)?,
             None => {
                 let key = self.key(&claim.access_key_id).ok_or(Refusal::UnknownKey)?;
-                (Sender::of(self.user(key)), key.secret.clone())
+                (Sender::of(self.user(key).clone()), key.secret.clone())
             }
         };
         claim.check_time(now_ms)?;
@@ -304,13 +312,11 @@ impl Access {
         self.keys.iter().find(|key| key.id == id)
     }
 
-    fn user(&self, key: &AccessKey) -> Caller {
-        let arn = format!("arn:aws:iam::{}:user/{}", self.account, key.user);
-        Caller {
-            user_id: format!("AIDA{}", digits(&self.seal, &key.user)),
-            principal: arn.clone(),
-            arn,
-        }
+    /// - `key`: one of ours.
+    fn user(&self, key: &AccessKey) -> &Caller {
+        let mut users = self.keys.iter().zip(&self.users);
+        let found = users.find(|(other, _)| other.id == key.id);
+        found.expect("each key has its user").1
     }
 
     fn session(&self, token: &str, key_id: &str, now_ms: i64) -> Result<(Sender, String), Refusal> {
@@ -446,7 +452,7 @@ impl Access {
         let (key, expires_at) = self.console_session(headers).ok()?;
         Some(SignedIn {
             name: key.user.clone(),
-            arn: self.user(key).arn,
+            arn: self.user(key).arn.clone(),
             expires_at,
         })
     }
@@ -495,6 +501,15 @@ impl Access {
             (until > shard::now().as_millis()).then_some(())
         };
         path.starts_with(PACKAGES) && opened().is_some()
+    }
+}
+
+fn user(account: &str, seal: &[u8], key: &AccessKey) -> Caller {
+    let arn = format!("arn:aws:iam::{account}:user/{}", key.user);
+    Caller {
+        user_id: format!("AIDA{}", digits(seal, &key.user)),
+        principal: arn.clone(),
+        arn,
     }
 }
 

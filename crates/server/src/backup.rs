@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use stepwell_api::hex;
 use stepwell_service::Timestamp;
 use stepwell_store::{Archive, ArchiveWriter, Batch, Embedded, Snapshot, Store as _, Value};
 
@@ -475,10 +476,6 @@ fn hash_of(path: &Path) -> Result<(u64, String), Error> {
 
 fn file_of(name: &str) -> String {
     format!("{name}.rows")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The directory that has this entry; that of a lone name is the one that the process is in.

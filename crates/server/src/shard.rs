@@ -39,15 +39,22 @@ pub(crate) struct Handle {
     functions_changed: Arc<AtomicU64>,
 }
 
+/// A message whose answer somebody waits for.
+fn awaited(request: Request) -> (Message, oneshot::Receiver<Answer>) {
+    let (sender, receiver) = oneshot::channel();
+    let message = Message {
+        request,
+        answer_to: Some(sender),
+    };
+    (message, receiver)
+}
+
 impl Handle {
     /// Sends a request; its answer comes once it is durable.
     pub(crate) fn send(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Refused> {
-        let (sender, receiver) = oneshot::channel();
         self.check_disk(&request)?;
-        self.inbox.put_request(Message {
-            request,
-            answer_to: Some(sender),
-        })?;
+        let (message, receiver) = awaited(request);
+        self.inbox.put_request(message)?;
         Ok(receiver)
     }
 
@@ -65,12 +72,9 @@ impl Handle {
 
     /// As [`Handle::hand_over`], for what waits for the answer.
     pub(crate) fn owe(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Refused> {
-        let (sender, receiver) = oneshot::channel();
         self.check_disk(&request)?;
-        self.inbox.put_owed(Message {
-            request,
-            answer_to: Some(sender),
-        })?;
+        let (message, receiver) = awaited(request);
+        self.inbox.put_owed(message)?;
         Ok(receiver)
     }
 

@@ -13,7 +13,7 @@ use crate::otlp;
 
 /// The file that is looked for in an application's directory.
 const FILE_NAME: &str = "stepwell.toml";
-/// A file of settings is a page, not a book.
+/// A file of settings or of access keys is a page, not a book.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// The settings of a file; without a file, nothing is set.
@@ -45,13 +45,7 @@ impl Configuration {
     /// Of a file that was named.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let length = fs::metadata(path)
-            .with_context(|| format!("cannot read {shown}"))?
-            .len();
-        if length > FILE_BYTES_MAX {
-            bail!("{shown} has {length} bytes, at most {FILE_BYTES_MAX} are allowed");
-        }
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+        let text = page(path)?;
         Self::parse(&text)
             .map_err(|(at, reason)| anyhow::anyhow!("{shown}:{}: {reason}", line(&text, at)))
     }
@@ -86,6 +80,18 @@ impl Configuration {
         }
         Ok(configuration)
     }
+}
+
+/// The text of a file that a person writes.
+pub fn page(path: &Path) -> anyhow::Result<String> {
+    let shown = path.display();
+    let length = fs::metadata(path)
+        .with_context(|| format!("cannot read {shown}"))?
+        .len();
+    if length > FILE_BYTES_MAX {
+        bail!("{shown} has {length} bytes, at most {FILE_BYTES_MAX} are allowed");
+    }
+    fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))
 }
 
 fn endpoints(table: &Spanned<DeValue<'_>>) -> Result<BTreeMap<String, String>, (usize, String)> {

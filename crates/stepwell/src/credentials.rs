@@ -5,13 +5,10 @@
 
 use std::{env, fs, path::Path, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use stepwell_api::sigv4::Credentials;
 
-use crate::embedded::AccessKey;
-
-/// A file of keys is a page, not a book.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+use crate::{configuration::page, embedded::AccessKey};
 
 /// A section of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,7 +26,7 @@ struct Profile {
 /// - Two keys of one user, for the time in which they are changed, are two sections: `[alice]` and `[alice 2]`.
 /// - Errors: name the file, the line and what is wrong there; never a secret.
 pub fn access_keys(path: &Path) -> anyhow::Result<Vec<AccessKey>> {
-    let text = read(path)?;
+    let text = page(path)?;
     warn_of_readers(path);
     keys_of(&text, &path.to_string_lossy())
 }
@@ -87,7 +84,7 @@ pub fn of_environment() -> Option<Credentials> {
         None => PathBuf::from(variable("HOME")?).join(".aws/credentials"),
     };
     let wanted = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
-    let profiles = profiles(&read(&path).ok()?).ok()?;
+    let profiles = profiles(&page(&path).ok()?).ok()?;
     let found = profiles
         .into_iter()
         .find(|profile| profile.name == wanted)?;
@@ -102,17 +99,6 @@ pub fn of_environment() -> Option<Credentials> {
 pub fn section(key: &AccessKey) -> String {
     let AccessKey { user, id, secret } = key;
     format!("[{user}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n")
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let shown = path.display();
-    let length = fs::metadata(path)
-        .with_context(|| format!("cannot read {shown}"))?
-        .len();
-    if length > FILE_BYTES_MAX {
-        bail!("{shown} has {length} bytes, at most {FILE_BYTES_MAX} are allowed");
-    }
-    fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))
 }
 
 #[cfg(unix)]

@@ -1,26 +1,6 @@
 //! Bytes as text, and numbers as few bytes.
 
-/// Two digits a byte, in lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is a digit");
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
-}
-
-/// The bytes of such a text; `None` if it is none.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
-    digits
-        .chunks_exact(2)
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
-}
+pub(crate) use stepwell_api::{hex, unhex};
 
 /// Seven bits a byte, the lowest first.
 pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {

@@ -1,5 +1,7 @@
 //! Bytes of hot rows: numbers that are as short as they are small, texts that are cut where others repeat them.
 
+pub(crate) use stepwell_api::hex as hex_text;
+
 /// Writes a packed value.
 pub(crate) struct Packer(Vec<u8>);
 
@@ -172,18 +174,6 @@ pub(crate) fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(bytes)
-}
-
-/// Lower-case digits.
-pub(crate) fn hex_text(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| {
-        [
-            DIGITS[usize::from(byte >> 4)],
-            DIGITS[usize::from(byte & 15)],
-        ]
-    });
-    digits.map(char::from).collect()
 }
 
 #[cfg(test)]
